@@ -1,0 +1,88 @@
+//! What went wrong, in the words a tired person needs: what, where and why, and what to do next.
+//!
+//! A [`Failure`] also says what is known about the world: whether the request was refused or its outcome is unknown,
+//! and whether trying again may help. Text follows the house's voice: lower case, no full stop.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A failed request or check.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Failure {
+    /// What could not be done: `stanch may not set secrets in `kv-prod``.
+    pub summary: String,
+    /// Why, as the other side said it, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// Whether the world may have changed.
+    #[serde(default)]
+    pub outcome: FailedOutcome,
+    /// Whether, and when, trying again may help. Not kept in the journal: it decides what happens next, not what happened.
+    #[serde(skip)]
+    pub retry: Retry,
+}
+
+/// What is known of a request that did not succeed.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum FailedOutcome {
+    /// It was never sent, or the other side answered no: nothing was changed.
+    #[default]
+    Refused,
+    /// It was sent and no trustworthy answer came.
+    Unknown,
+}
+
+/// Whether the same request may succeed later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retry {
+    /// Not without a person changing something.
+    #[default]
+    Never,
+    /// It may; wait as the back-off says.
+    Later,
+    /// It may, not before this long.
+    After(Duration),
+}
+
+impl Failure {
+    /// A refusal that will not mend itself.
+    pub fn refused(summary: impl Into<String>) -> Self {
+        Self {
+            summary: summary.into(),
+            reasons: Vec::new(),
+            help: None,
+            outcome: FailedOutcome::Refused,
+            retry: Retry::Never,
+        }
+    }
+
+    /// A request whose answer never came.
+    pub fn unknown(summary: impl Into<String>) -> Self {
+        Self { outcome: FailedOutcome::Unknown, retry: Retry::Later, ..Self::refused(summary) }
+    }
+
+    /// Adds a reason, one line.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reasons.push(reason.into());
+        self
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says that trying again may help.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+}
