@@ -1,1 +1,2 @@
-
+mod cloud;
+mod replay;

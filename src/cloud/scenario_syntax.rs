@@ -1,0 +1,178 @@
+//! A scenario file as it is written: YAML → the fields somebody gave, each of the right form.
+//!
+//! What the fields mean together is checked in `scenario_checks`.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenScenario {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) summary: String,
+    pub(crate) vault: String,
+    pub(crate) secret: String,
+    pub(crate) secrets: Vec<WrittenSecret>,
+    #[serde(default)]
+    pub(crate) consumers: Vec<WrittenConsumer>,
+    #[serde(default)]
+    pub(crate) attackers: Vec<WrittenAttacker>,
+    #[serde(default)]
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) exposure: Span,
+    #[serde(default)]
+    pub(crate) targets: WrittenTargets,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenSecret {
+    pub(crate) name: String,
+    pub(crate) content_type: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) versions: Vec<WrittenVersion>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenVersion {
+    pub(crate) age: Span,
+    #[serde(default = "yes")]
+    pub(crate) enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenConsumer {
+    pub(crate) name: String,
+    pub(crate) secret: Option<String>,
+    pub(crate) reads: Reads,
+    pub(crate) refresh: Span,
+    pub(crate) oid: Option<String>,
+    pub(crate) appid: Option<String>,
+    pub(crate) upn: Option<String>,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// Which version a consumer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reads {
+    /// Whatever is current: the address without a version.
+    Latest,
+    /// For ever the version that was current at the start.
+    Pinned,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenAttacker {
+    pub(crate) name: String,
+    pub(crate) reads: u32,
+    #[serde(default)]
+    pub(crate) also: Vec<String>,
+    pub(crate) every: Span,
+    #[serde(default)]
+    pub(crate) after: Span,
+    pub(crate) oid: Option<String>,
+    pub(crate) appid: Option<String>,
+    pub(crate) upn: Option<String>,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) user_agent: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenTargets {
+    pub(crate) rotated_within: Option<Span>,
+    pub(crate) contained_within: Option<Span>,
+    pub(crate) consumers_down: Option<u32>,
+}
+
+/// A planned fault, in the form the control takes it.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    #[serde(default, rename = "match")]
+    pub(crate) matching: FaultMatch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) skip: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) times: Option<u64>,
+    #[serde(rename = "do")]
+    pub(crate) trouble: Trouble,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FaultMatch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trouble {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) drop: Option<Cut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) delay_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_s: Option<u64>,
+}
+
+/// When the line is cut: before the effect, or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Cut {
+    Before,
+    After,
+}
+
+/// A span of time as it is written: `300ms`, `2s`, `15m`, `6h`, `90d`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl Span {
+    fn parse(text: &str) -> Option<Self> {
+        let end = text.find(|character: char| !character.is_ascii_digit())?;
+        let (digits, unit) = text.split_at_checked(end)?;
+        let count: u64 = digits.parse().ok()?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        count.checked_mul(milliseconds).map(|milliseconds| Self(Duration::from_millis(milliseconds)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom(format!(
+                "`{text}` is no duration: write a number and its unit, as in 300ms, 2s, 15m, 6h, 90d"
+            ))
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! Every request to the cloud passes here: control, planned faults, then the part of the cloud that the host names.
+//!
+//! Main type: [`Cloud`], all state behind locks that are held for one operation and never across a wait.
+
+use super::access::Rules;
+use super::audit_trail::AuditTrail;
+use super::control;
+use super::exchange::{Exchange, Reply};
+use super::faults::{Drop, Faults, Trouble};
+use super::host::Destination;
+use super::identity::Directory;
+use super::key_vault;
+use super::limits::Meter;
+use super::listener::Peer;
+use super::scenario::Player;
+use super::sinks::Sinks;
+use super::token_endpoints;
+use super::vault::{Profile, Vault};
+use crate::clock::{self, Timestamp};
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::Response;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// One call as the control shows it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Call {
+    at: Timestamp,
+    method: String,
+    host: String,
+    path: String,
+    query: Option<String>,
+    /// 0: nothing was answered and nothing was done.
+    status: u16,
+    client_request_id: Option<String>,
+    user_agent: Option<String>,
+    /// The connection was cut before or after the effect.
+    dropped: Option<&'static str>,
+}
+
+/// The whole cloud.
+pub(crate) struct Cloud {
+    pub(crate) vaults: Mutex<BTreeMap<String, Vault>>,
+    /// What a vault is like that comes into being.
+    pub(crate) profile: Profile,
+    pub(crate) directory: Mutex<Directory>,
+    pub(crate) rules: Mutex<HashMap<String, Rules>>,
+    pub(crate) meter: Mutex<Meter>,
+    pub(crate) faults: Mutex<Faults>,
+    pub(crate) calls: Mutex<Vec<Call>>,
+    pub(crate) audit: Arc<AuditTrail>,
+    pub(crate) sinks: Arc<Sinks>,
+    /// The scenario's callers, while they play.
+    pub(crate) player: Mutex<Option<Player>>,
+}
+
+/// Locks; a thread that died while holding it leaves whole values behind.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cloud {
+    /// A vault, which comes into being at its first use.
+    pub(crate) fn vault<'a>(&self, vaults: &'a mut BTreeMap<String, Vault>, name: &str) -> &'a mut Vault {
+        vaults.entry(name.to_owned()).or_insert_with(|| Vault::new(self.profile))
+    }
+
+    fn record(&self, exchange: &Exchange, status: u16, dropped: Option<&'static str>) {
+        lock(&self.calls).push(Call {
+            at: exchange.at,
+            method: exchange.method.clone(),
+            host: exchange.host.clone(),
+            path: exchange.path.clone(),
+            query: exchange.query.clone(),
+            status,
+            client_request_id: exchange.header("x-ms-client-request-id").map(str::to_owned),
+            user_agent: exchange.header("user-agent").map(str::to_owned),
+            dropped,
+        });
+    }
+}
+
+/// The one handler.
+pub(crate) async fn answer(
+    State(cloud): State<Arc<Cloud>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let reply = match to_bytes(body, LARGEST_BODY_BYTES).await {
+        Ok(body) => {
+            let exchange = Exchange::new(&head, body.to_vec(), peer, clock::now());
+            match &exchange.destination {
+                Destination::Local(_) if exchange.path == "/_control" || exchange.path.starts_with("/_control/") => {
+                    control::answer(&cloud, &exchange)
+                }
+                _ => respond(&cloud, exchange).await,
+            }
+        }
+        Err(error) => Reply::json(413, &json!({ "error": error.to_string() })),
+    };
+    reply.into_response()
+}
+
+async fn respond(cloud: &Cloud, mut exchange: Exchange) -> Reply {
+    let trouble = lock(&cloud.faults).strike(&exchange).unwrap_or_default();
+    if let Some(delay) = trouble.delay_ms {
+        clock::sleep(Duration::from_millis(delay)).await;
+        exchange.at = clock::now();
+    }
+    if trouble.drop == Some(Drop::Before) {
+        cloud.record(&exchange, 0, Some("before"));
+        exchange.peer.cut();
+        return Reply::empty(500);
+    }
+    let reply = match trouble.answer_status() {
+        Some(status) => planned(cloud, &exchange, &trouble, status),
+        None => dispatch(cloud, &exchange),
+    };
+    if trouble.drop == Some(Drop::After) {
+        cloud.record(&exchange, reply.status, Some("after"));
+        exchange.peer.cut();
+    } else {
+        cloud.record(&exchange, reply.status, None);
+    }
+    reply
+}
+
+fn planned(cloud: &Cloud, exchange: &Exchange, trouble: &Trouble, status: u16) -> Reply {
+    let reply = match &exchange.destination {
+        Destination::Local(_) if token_endpoints::is_token_path(&exchange.path) => {
+            Trouble::reply(&exchange.destination, status)
+        }
+        Destination::Vault(address) | Destination::Local(address) => {
+            key_vault::refuse(cloud, exchange, address, &Trouble::refusal(status))
+        }
+        other => Trouble::reply(other, status),
+    };
+    match trouble.retry_after_s {
+        Some(seconds) => reply.header("Retry-After", seconds.to_string()),
+        None => reply,
+    }
+}
+
+fn dispatch(cloud: &Cloud, exchange: &Exchange) -> Reply {
+    match &exchange.destination {
+        Destination::Entra | Destination::InstanceMetadata => {
+            token_endpoints::answer(&mut lock(&cloud.directory), exchange)
+        }
+        Destination::Local(_) if token_endpoints::is_token_path(&exchange.path) => {
+            token_endpoints::answer(&mut lock(&cloud.directory), exchange)
+        }
+        Destination::Vault(address) | Destination::Local(address) => key_vault::answer(cloud, exchange, address),
+        Destination::Other => sink(cloud, exchange),
+    }
+}
+
+fn sink(cloud: &Cloud, exchange: &Exchange) -> Reply {
+    let path = exchange.path_and_query();
+    let answer =
+        cloud.sinks.receive(&exchange.host, &exchange.method, &path, &exchange.headers, &exchange.body, exchange.at);
+    match answer {
+        Some(answer) => Reply::text(answer.status, answer.content_type, answer.body),
+        None => Reply::json(404, &json!({ "error": format!("there is no host `{}` in this cloud", exchange.host) })),
+    }
+}
