@@ -1,0 +1,213 @@
+//! A [`BlastRadius`] → plain text for a terminal, at most 120 columns.
+//!
+//! Callers chose some of what stands in a log: nothing of it reaches the terminal as a control character.
+
+use super::blast_radius::{Access, BlastRadius, caller};
+use super::coverage::Coverage;
+use super::findings::{Evidence, Severity};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+const COLUMNS: usize = 120;
+const SHOWN_EVIDENCE: usize = 3;
+const SHOWN_GAPS: usize = 5;
+/// The widths of the table's columns: who, kind, operation, version, status, count, first, last, address.
+const WIDTHS: [usize; 9] = [24, 7, 18, 8, 3, 6, 14, 14, 16];
+
+/// The blast radius in plain text: accesses (the unknown first), second order, findings, coverage.
+pub fn describe(radius: &BlastRadius) -> String {
+    let mut text = String::new();
+    let window = &radius.window;
+    line(
+        &mut text,
+        &format!(
+            "who touched `{}` from {} until {} (UTC)",
+            radius.secret,
+            moment(&window.since),
+            moment(&window.until)
+        ),
+    );
+    text.push('\n');
+    accesses(&mut text, radius);
+    second_order(&mut text, radius);
+    findings(&mut text, radius);
+    coverage(&mut text, &radius.coverage);
+    text
+}
+
+fn accesses(text: &mut String, radius: &BlastRadius) {
+    if radius.accesses.is_empty() {
+        line(text, "the log shows no access");
+    } else {
+        row(text, ["WHO", "", "OPERATION", "VERSION", "", "COUNT", "FIRST", "LAST", "FROM"]);
+        let mut rows: Vec<&Access> = radius.accesses.iter().collect();
+        rows.sort_by_key(|access| rank(access, radius));
+        for access in rows {
+            let who = if access.caller().is_empty() { "(no identity)" } else { access.caller() };
+            let status = access.status.to_string();
+            let count = access.count.to_string();
+            let (kind, version) = (kind(access, radius), access.version.get(..8).unwrap_or(&access.version));
+            let (first, last) = (short(&access.first), short(&access.last));
+            row(text, [who, kind, &access.operation, version, &status, &count, &first, &last, &access.ip]);
+        }
+    }
+    for oid in &radius.unknown_callers {
+        let name = name_of(radius, oid);
+        let name = if name == oid { String::new() } else { format!(" ({name})") };
+        line(text, &format!("unknown caller: {oid}{name}"));
+    }
+    text.push('\n');
+}
+
+fn second_order(text: &mut String, radius: &BlastRadius) {
+    if radius.second_order.is_empty() {
+        return;
+    }
+    line(text, "what else the unknown callers touched");
+    let mut rows: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for reach in &radius.second_order {
+        let deed = format!("{} ×{}", reach.operation, reach.count);
+        rows.entry((&reach.oid, &reach.secret)).or_default().push(deed);
+    }
+    for ((oid, secret), deeds) in rows {
+        line(text, &format!("  {:24} {:40} {}", cut(name_of(radius, oid), 24), cut(secret, 40), deeds.join(", ")));
+    }
+    text.push('\n');
+}
+
+fn findings(text: &mut String, radius: &BlastRadius) {
+    if radius.findings.is_empty() {
+        return;
+    }
+    line(text, "findings");
+    for finding in &radius.findings {
+        let severity = match finding.severity {
+            Severity::High => "high",
+            Severity::Medium => "medium",
+            Severity::Low => "low",
+        };
+        line(text, &format!("  {severity:6} {}", finding.summary));
+        for evidence in finding.evidence.iter().take(SHOWN_EVIDENCE) {
+            line(text, &format!("         {}", evidence_line(evidence)));
+        }
+        let more = finding.evidence.len().saturating_sub(SHOWN_EVIDENCE);
+        if more > 0 {
+            line(text, &format!("         and {more} more"));
+        }
+    }
+    text.push('\n');
+}
+
+fn evidence_line(evidence: &Evidence) -> String {
+    if evidence.operation.is_empty() {
+        return evidence.note.clone();
+    }
+    let span = if evidence.first == evidence.last {
+        short(&evidence.first)
+    } else {
+        format!("{}–{}", short(&evidence.first), short(&evidence.last))
+    };
+    let parts = [
+        format!("{} ×{}", evidence.operation, evidence.count),
+        span,
+        evidence.ip.clone(),
+        evidence.note.clone(),
+        evidence.user_agent.clone(),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+fn coverage(text: &mut String, coverage: &Coverage) {
+    line(text, "what this rests on");
+    let entries = counted(coverage.events, "entry", "entries");
+    let files = counted(coverage.files, "file", "files");
+    line(text, &format!("  {entries} in {files} of {}", coverage.sources.join(", ")));
+    match &coverage.horizon {
+        Some(horizon) => {
+            line(text, &format!("  the log speaks from {} until {} (UTC);", short(&coverage.first), moment(horizon)));
+            line(text, "  what happened later may not have reached it yet: entries arrive up to 20 minutes late");
+        }
+        None => line(text, "  there is no entry at all, so nothing can be said about who touched the secret"),
+    }
+    if coverage.unreadable_lines > 0 {
+        line(text, &format!("  {} could not be read", counted(coverage.unreadable_lines, "record", "records")));
+    }
+    for gap in coverage.gaps.iter().take(SHOWN_GAPS) {
+        line(
+            text,
+            &format!(
+                "  no entry from {} until {}: a quiet vault, or a log that was not kept",
+                moment(&gap.from),
+                moment(&gap.to)
+            ),
+        );
+    }
+    let more = coverage.gaps.len().saturating_sub(SHOWN_GAPS);
+    if more > 0 {
+        line(text, &format!("  and {more} more stretches without an entry"));
+    }
+    line(
+        text,
+        "  not in this log: copies of the value used outside of the vault, and reads before logging was switched on",
+    );
+}
+
+/// The unknown first, then those without identity, the known, and ourselves.
+fn rank(access: &Access, radius: &BlastRadius) -> usize {
+    ["unknown", "", "known", "own"].iter().position(|rank| *rank == kind(access, radius)).unwrap_or(0)
+}
+
+fn kind(access: &Access, radius: &BlastRadius) -> &'static str {
+    match access {
+        access if access.own => "own",
+        access if access.known => "known",
+        access if radius.unknown_callers.contains(&access.oid) => "unknown",
+        _ => "",
+    }
+}
+
+fn name_of<'a>(radius: &'a BlastRadius, oid: &'a str) -> &'a str {
+    let access = radius.accesses.iter().find(|access| access.oid == oid);
+    access.map_or(oid, |access| caller(&access.upn, &access.resource, &access.appid, &access.oid))
+}
+
+fn row(text: &mut String, cells: [&str; 9]) {
+    let mut whole = String::new();
+    for (cell, width) in cells.iter().zip(WIDTHS) {
+        let cell = cut(cell, width);
+        // Writing into a string cannot fail.
+        let _ = write!(whole, "{cell:width$} ");
+    }
+    line(text, whole.trim_end());
+}
+
+/// A line of text, without control characters, cut to the width.
+fn line(text: &mut String, content: &str) {
+    text.push_str(&cut(content, COLUMNS));
+    text.push('\n');
+}
+
+/// The text without control characters or marks that turn the writing direction, cut to so many characters.
+fn cut(text: &str, width: usize) -> String {
+    let is_hostile = |char: &char| {
+        char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let clean = |char: char| if is_hostile(&char) { '\u{fffd}' } else { char };
+    if text.chars().count() <= width {
+        return text.chars().map(clean).collect();
+    }
+    text.chars().take(width.saturating_sub(1)).map(clean).chain(['…']).collect()
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// `2026-11-20T22:02:11.1234567Z` → `11-20 22:02:11`.
+fn short(time: &str) -> String {
+    time.get(5..19).unwrap_or(time).replace('T', " ")
+}
+
+fn moment(at: &crate::clock::Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
+}

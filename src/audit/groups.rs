@@ -1,0 +1,172 @@
+//! Events → groups: who, from where, did what to which version, how often, from when to when.
+
+use super::event::Event;
+use crate::clock::Timestamp;
+use std::collections::BTreeMap;
+
+/// The longest text that is kept from an entry: what callers choose must not fill the memory.
+const LONGEST_TEXT_BYTES: usize = 512;
+const MOST_AGENTS: usize = 16;
+const MOST_MINUTES: usize = 10_000;
+
+/// What makes events one group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) oid: String,
+    pub(crate) ip: String,
+    /// The secret's name in lower case; empty where the entry names none.
+    pub(crate) secret: String,
+    pub(crate) operation: String,
+    pub(crate) version: String,
+    /// The HTTP status divided by 100.
+    pub(crate) class: u16,
+    pub(crate) own: bool,
+}
+
+impl Key {
+    pub(crate) fn new(event: &Event<'_>, secret: &str, version: &str, own: bool) -> Self {
+        Self {
+            oid: clip(&event.oid),
+            ip: clip(&event.ip),
+            secret: clip(secret),
+            operation: clip(&event.operation),
+            version: clip(version),
+            class: event.status / 100,
+            own,
+        }
+    }
+
+    pub(crate) fn succeeded(&self) -> bool {
+        self.class == 2
+    }
+}
+
+/// What is known of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) count: u64,
+    pub(crate) first: Moment,
+    pub(crate) last: Moment,
+    /// Names as its first event has them, or the next that has them.
+    pub(crate) appid: String,
+    pub(crate) upn: String,
+    pub(crate) resource: String,
+    /// Whether an event asked for the version by its number.
+    pub(crate) by_number: bool,
+    pub(crate) statuses: BTreeMap<u16, u64>,
+    /// User agents, the first few.
+    pub(crate) agents: BTreeMap<String, u64>,
+    /// How many events in which minute since 1970, for the first ten thousand minutes with any.
+    pub(crate) minutes: BTreeMap<i64, u64>,
+}
+
+/// A time, to compare and as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    pub(crate) at: Timestamp,
+    pub(crate) text: String,
+}
+
+impl Group {
+    fn new(event: &Event<'_>) -> Self {
+        let moment = Moment { at: event.at, text: clip(&event.time) };
+        Self {
+            count: 1,
+            first: moment.clone(),
+            last: moment,
+            appid: clip(&event.appid),
+            upn: clip(&event.upn),
+            resource: clip(&event.resource),
+            by_number: event.asked_by_number(),
+            statuses: BTreeMap::from([(event.status, 1)]),
+            agents: BTreeMap::from([(clip(&event.user_agent), 1)]),
+            minutes: BTreeMap::from([(minute_of(event.at), 1)]),
+        }
+    }
+
+    /// Takes in another group of the same key.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        let names = [(&mut self.appid, other.appid), (&mut self.upn, other.upn), (&mut self.resource, other.resource)];
+        for (name, other_name) in names {
+            if name.is_empty() || (other.first < self.first && !other_name.is_empty()) {
+                *name = other_name;
+            }
+        }
+        self.by_number |= other.by_number;
+        if other.first < self.first {
+            self.first = other.first;
+        }
+        if other.last > self.last {
+            self.last = other.last;
+        }
+        add(&mut self.statuses, other.statuses, usize::MAX);
+        add(&mut self.agents, other.agents, MOST_AGENTS);
+        add(&mut self.minutes, other.minutes, MOST_MINUTES);
+    }
+
+    /// The HTTP status: the lowest where events of one class differ (a 403 says more than a 404), 0 if the log has none.
+    pub(crate) fn status(&self) -> u16 {
+        self.statuses.keys().next().copied().unwrap_or(0)
+    }
+
+    /// The user agents, the most used first.
+    pub(crate) fn agents(&self) -> String {
+        let mut agents: Vec<_> = self.agents.iter().filter(|(agent, _)| !agent.is_empty()).collect();
+        agents.sort_by(|one, other| other.1.cmp(one.1));
+        agents.into_iter().map(|(agent, _)| agent.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// All groups, in the order of their keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Groups(pub(crate) BTreeMap<Key, Group>);
+
+impl Groups {
+    pub(crate) fn add(&mut self, key: Key, event: &Event<'_>) {
+        self.put(key, Group::new(event));
+    }
+
+    pub(crate) fn merge(&mut self, later: Self) {
+        for (key, group) in later.0 {
+            self.put(key, group);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Group)> {
+        self.0.iter()
+    }
+
+    fn put(&mut self, key: Key, group: Group) {
+        match self.0.get_mut(&key) {
+            Some(present) => present.merge(group),
+            None => {
+                self.0.insert(key, group);
+            }
+        }
+    }
+}
+
+fn minute_of(at: Timestamp) -> i64 {
+    at.timestamp().div_euclid(60)
+}
+
+/// Adds counts up; new keys are taken only up to a limit.
+fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, others: BTreeMap<K, u64>, limit: usize) {
+    for (key, count) in others {
+        if let Some(present) = counts.get_mut(&key) {
+            *present += count;
+        } else if counts.len() < limit {
+            counts.insert(key, count);
+        }
+    }
+}
+
+/// At most the first 512 bytes.
+fn clip(text: &str) -> String {
+    let mut end = text.len().min(LONGEST_TEXT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,85 @@
+//! The log → who reads which version, and since when: what a revocation waits for.
+
+use super::archive::find_files;
+use super::blast_radius::{Accesses, caller};
+use super::groups::{Group, Groups};
+use super::question::{Query, Question};
+use super::scan::scan;
+use super::search::Needle;
+use crate::clock::Timestamp;
+use crate::failure::Failure;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A principal that read the secret, and which versions it read. A principal that made both our own requests and
+/// others is two readers, told apart by `own`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// Its object id in lower case; empty where the log has none.
+    pub oid: String,
+    /// Its name to show: sign-in name, else the last part of its Azure resource, else application id, else object id.
+    pub name: String,
+    /// Whether it was expected.
+    pub known: bool,
+    /// Whether these were our own requests.
+    pub own: bool,
+    /// What it read, the latest read first.
+    pub versions: Vec<VersionRead>,
+}
+
+/// A principal's successful reads of one version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionRead {
+    /// The version in lower case; empty where the log does not say.
+    pub version: String,
+    /// The first read.
+    pub first: Timestamp,
+    /// The last read.
+    pub last: Timestamp,
+    /// How many reads.
+    pub count: u64,
+    /// Whether any of these reads asked for the version by its number: such a consumer will not take up a new one.
+    pub by_number: bool,
+}
+
+/// Who successfully read the secret's value (`SecretGet`) in the window, by object id. Blocks, and uses all cores.
+///
+/// # Errors
+/// As [`super::blast_radius()`] has them.
+pub fn readers(archive: &Path, query: &Query) -> Result<Vec<Reader>, Failure> {
+    let question = Question::new(query)?;
+    let files = find_files(archive, &question)?;
+    let new = || Accesses { question: &question, groups: Groups::default() };
+    let (accesses, _) = scan(&files, &Needle::secret(&question.secret)?, new);
+    let mut principals: BTreeMap<(String, bool), BTreeMap<String, Group>> = BTreeMap::new();
+    for (key, group) in accesses.groups.0 {
+        if key.operation == "SecretGet" && key.succeeded() {
+            let versions = principals.entry((key.oid, key.own)).or_default();
+            match versions.get_mut(&key.version) {
+                Some(present) => present.merge(group),
+                None => {
+                    versions.insert(key.version, group);
+                }
+            }
+        }
+    }
+    Ok(principals.into_iter().map(|((oid, own), versions)| reader(oid, own, versions, &question)).collect())
+}
+
+fn reader(oid: String, own: bool, groups: BTreeMap<String, Group>, question: &Question) -> Reader {
+    let names = groups.values().max_by(|one, other| one.last.cmp(&other.last));
+    let name = names.map_or("", |group| caller(&group.upn, &group.resource, &group.appid, &oid)).to_owned();
+    let mut versions: Vec<VersionRead> = groups
+        .into_iter()
+        .map(|(version, group)| VersionRead {
+            version,
+            first: group.first.at,
+            last: group.last.at,
+            count: group.count,
+            by_number: group.by_number,
+        })
+        .collect();
+    versions.sort_by_key(|read| std::cmp::Reverse(read.last));
+    Reader { known: question.is_known(&oid), oid, name, own, versions }
+}
