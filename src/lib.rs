@@ -1,16 +1,83 @@
-//! stanch stops a leaked secret from bleeding.
-pub mod actions;
-pub mod audit;
-pub mod azure;
-pub mod cli;
-pub mod clock;
-pub mod cloud;
-pub mod engine;
-pub mod failure;
-pub mod journal;
-pub mod plan;
-pub mod projection;
-pub mod providers;
-pub mod render;
+//! stanch stops a leaked secret from bleeding: a runbook is checked, driven step by step against Azure Key Vault, and
+//! every step is journaled, so that it can be resumed and proven.
+//!
+//! # The way of the data
+//!
+//! ```text
+//!  runbooks/*.yaml ─► runbook (text → typed, every value with its place) ─► plan (checked, ordered, inputs typed)
+//!                                                                             │
+//!   ┌──────────────────────────────── driver: the only loop ──────────────────┴───────────┐
+//!   │ engine::next(order, state, now) ─► commands ─► actions ── effect("publish", …) ──►   │
+//!   │        ▲ pure, no clock                         │  intent durable BEFORE sending     │
+//!   │   state.apply(event) ◄──── journal ◄────────────┘  outcome: done | refused | unknown │
+//!   └───────────────────────────────────────────────────────────────────────────────────────┘
+//!  journal ─► projection (status, timeline, report model) ─► render (templates) · cli (terminal, JSON)
+//! ```
+//!
+//! There is one event type, written first and read by everyone: what was shown live can be shown again.
+//!
+//! # What never happens
+//!
+//! - The engine never learns the time by itself, and never sends anything.
+//! - No effect is sent before its intent is durable, and none twice without asking the other side in between, unless
+//!   the receiver knows a repetition by its key.
+//! - After a failed append nothing is appended, and nothing is sent.
+//! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
+//! - No older version is disabled before a newer one is listed and enabled.
+//! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
+//! - `cloud`, the embedded cloud, knows no runbook: everyone reaches it over HTTP, as they reach the real one.
+//!
+//! The arrows between the modules are a test (`tests/it/architecture.rs`).
+//!
+//! # The modules, in the order of the flow
+
+/// YAML text becomes a typed runbook, or everything that is wrong with it.
 pub mod runbook;
+
+/// A runbook plus inputs becomes a plan that can no longer be wrong about itself.
+pub mod plan;
+
+/// The decisions: pure.
+pub mod engine;
+
+/// Append-only, hash-chained events on disk.
+pub mod journal;
+
+/// The only loop.
+pub mod driver;
+
+/// What a step can do.
+pub mod actions;
+
+/// Who really issues a credential.
+pub mod providers;
+
+/// Azure's HTTP: routing, identity, the vault.
+pub mod azure;
+
+/// `stanch.yaml`: identity, audit sources, channels, references to secrets.
+pub mod config;
+
+/// The blast radius: who read a secret, from the audit trail; usable without any runbook.
+pub mod audit;
+
+/// Status, timeline and report model: folds over the journal.
+pub mod projection;
+
+/// Templates and escaping.
+pub mod render;
+
+/// The embedded cloud.
+pub mod cloud;
+
+/// The command line: the only place that prints.
+pub mod cli;
+
+/// The only way to learn the time.
+pub mod clock;
+
+/// What went wrong, in the words a tired person needs.
+pub mod failure;
+
+/// A value that cannot be printed, serialised or cloned by accident.
 pub mod secret;

@@ -1,1 +1,95 @@
+//! What a step can do. One file per action; [`all`] is the list.
 
+mod audit;
+mod context;
+mod http;
+mod human;
+mod keyvault;
+mod ledger;
+mod notify;
+mod parameter;
+mod report;
+mod wait;
+
+use crate::failure::Failure;
+use crate::plan::{Catalogue, Class, Spec};
+use futures::future::LocalBoxFuture;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+pub use context::{Context, Intent, Probed, Services, Stop, Unprobed};
+pub use ledger::{Ledger, Notice, Notices};
+
+/// The code of an action: a context and parameters in, outputs out.
+type Run = Box<dyn Fn(Context, Value) -> LocalBoxFuture<'static, Result<Map<String, Value>, Stop>>>;
+
+/// An action: its description, and the code behind it.
+pub struct Action {
+    pub spec: Spec,
+    run: Run,
+}
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Action").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+impl Action {
+    fn new<Parameters, Outputs>(
+        name: &'static str,
+        class: Class,
+        summary: &'static str,
+        if_lost: &'static str,
+        run: impl AsyncFn(&Context, Parameters) -> Result<Outputs, Stop> + Copy + 'static,
+    ) -> Self
+    where
+        Parameters: JsonSchema + DeserializeOwned + 'static,
+        Outputs: JsonSchema + Serialize + 'static,
+    {
+        let run = move |context: Context, with: Value| -> LocalBoxFuture<'static, _> {
+            Box::pin(async move {
+                let parameters: Parameters = serde_json::from_value(with)
+                    .map_err(|error| Failure::refused(format!("the parameters of `{name}` cannot be read: {error}")))?;
+                let outputs = run(&context, parameters).await?;
+                match serde_json::to_value(outputs) {
+                    Ok(Value::Object(outputs)) => Ok(outputs),
+                    Ok(_) | Err(_) => {
+                        Err(Failure::refused(format!("the outputs of `{name}` cannot be recorded")).into())
+                    }
+                }
+            })
+        };
+        Self { spec: Spec::of::<Parameters, Outputs>(name, class, summary, if_lost), run: Box::new(run) }
+    }
+
+    /// Runs one attempt.
+    pub async fn run(&self, context: Context, with: Value) -> Result<Map<String, Value>, Stop> {
+        (self.run)(context, with).await
+    }
+}
+
+/// Every action there is.
+pub fn all() -> Vec<Action> {
+    let mut actions = vec![
+        keyvault::check::action(),
+        keyvault::rotate::action(),
+        keyvault::await_readers::action(),
+        keyvault::revoke::action(),
+        keyvault::prove_revoked::action(),
+        audit::blast_radius::action(),
+        human::approve::action(),
+        wait::action(),
+        http::action(),
+        report::action(),
+    ];
+    actions.extend(notify::actions());
+    actions
+}
+
+/// Their descriptions, by name.
+pub fn catalogue() -> Catalogue {
+    all().into_iter().map(|action| (action.spec.name, action.spec)).collect()
+}

@@ -1,1 +1,27 @@
+//! Azure's HTTP, and nothing of runbooks.
+//!
+//! [`Transport`] is the one seam through which requests leave the program, to the real hosts or to a cloud on this
+//! machine. [`Identity`] says who we are, [`Vault`] speaks with a Key Vault through the official client. No request
+//! that writes is ever repeated here.
 
+pub mod correlation;
+mod failed;
+mod identity;
+mod retry;
+mod route;
+mod secret_url;
+mod transport;
+mod vault;
+
+pub use identity::{Environment, Identity, IdentityChoice};
+pub use route::{CloudFile, Route};
+pub use secret_url::{SUFFIXES, SecretUrl, VaultUrl};
+pub use transport::{HttpAnswer, Transport};
+pub use vault::{Current, NewVersion, Readable, Vault, Version};
+
+/// The way to Azure, and who goes it.
+#[derive(Clone, Debug)]
+pub struct Azure {
+    pub transport: Transport,
+    pub identity: Identity,
+}

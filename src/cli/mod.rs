@@ -1,1 +1,199 @@
+//! The command line: one file per command, each with its arguments and what it does.
 
+mod answer;
+mod audit;
+mod drill;
+mod emulate;
+mod exit;
+mod lint;
+mod live;
+mod log;
+mod people;
+mod report;
+mod resume;
+mod run;
+mod runs;
+mod scorecard;
+mod screen;
+mod session;
+mod status;
+mod ui;
+mod verify;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use exit::{CommandError, Exit, Outcome, TABLE};
+use std::ffi::OsString;
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use ui::Ui;
+
+/// Incident-response runbooks for leaked secrets in Azure Key Vault: rotate, revoke, prove, report. Every step is
+/// journaled and can be resumed.
+#[derive(Debug, Parser)]
+#[command(name = "stanch", version, after_help = TABLE, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// Where runs are kept
+    #[arg(long, global = true, value_name = "DIR", env = "STANCH_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// The configuration [default: ./stanch.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Send everything to a cloud on this machine, as its ready file describes it; such a run is a DRILL
+    #[arg(long, global = true, value_name = "FILE", env = "STANCH_CLOUD")]
+    cloud: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+    /// Answer "go" to the question at the start; gates inside the runbook still wait
+    #[arg(long, global = true)]
+    yes: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; twice for every request (never a value)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a runbook: a path, or the name of a built-in
+    Run(run::Args),
+    /// Go on with a run from its journal
+    Resume(resume::Args),
+    /// Show where a run stands
+    Status(status::Args),
+    /// List all runs
+    Runs,
+    /// Show what happened in a run, from its journal
+    Log(log::Args),
+    /// Answer yes to a gate
+    Approve(answer::GateArgs),
+    /// Answer no to a gate
+    Reject(answer::GateArgs),
+    /// Say whether an effect happened that nobody else can settle
+    Settle(answer::SettleArgs),
+    /// Check a journal's hash chain and print its head
+    Verify(verify::Args),
+    /// Build the report again, from the journal alone
+    Report(report::Args),
+    /// Find who read a secret, in an archive of the audit trail
+    Audit(audit::Args),
+    /// Practise: play an incident on the embedded cloud and get a scorecard
+    Drill(drill::Args),
+    /// Serve the embedded cloud
+    Emulate(emulate::Args),
+    /// Check runbooks; every problem at once
+    Lint(lint::Args),
+}
+
+/// Runs the program; gives its exit code.
+pub fn main() -> ExitCode {
+    harden();
+    let arguments = match parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            drop(error.print());
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let ui = ui(&arguments.common);
+    trace(arguments.common.verbose, ui.color);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failure = crate::failure::Failure::refused(format!("the program cannot start: {error}"));
+            ui.error(&CommandError::program(failure));
+            return Exit::Program.into();
+        }
+    };
+    let outcome = runtime.block_on(dispatch(arguments, ui));
+    // A prompt may still be reading from the terminal; it must not keep the program from ending.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            ui.error(&error);
+            error.exit.into()
+        }
+    }
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let matches = Arguments::command().try_get_matches_from(arguments)?;
+    Arguments::from_arg_matches(&matches)
+}
+
+async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
+    let common = arguments.common;
+    match arguments.command {
+        Command::Run(args) => run::run(&common, ui, args).await,
+        Command::Resume(args) => resume::run(&common, ui, args).await,
+        Command::Status(args) => status::run(&common, ui, &args),
+        Command::Runs => runs::run(&common, ui),
+        Command::Log(args) => log::run(&common, ui, &args),
+        Command::Approve(args) => answer::approve(&common, ui, args).await,
+        Command::Reject(args) => answer::reject(&common, ui, args).await,
+        Command::Settle(args) => answer::settle(&common, ui, args).await,
+        Command::Verify(args) => verify::run(&common, ui, &args),
+        Command::Report(args) => report::run(&common, ui, &args),
+        Command::Audit(args) => audit::run(&common, ui, args),
+        Command::Drill(args) => drill::run(&common, ui, args).await,
+        Command::Emulate(args) => emulate::run(&common, ui, args).await,
+        Command::Lint(args) => lint::run(ui, &args),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a wish of the environment")]
+fn ui(common: &Common) -> Ui {
+    let color = match common.color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let wished = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            wished && stderr().is_terminal()
+        }
+    };
+    Ui { json: common.json, quiet: common.quiet, color }
+}
+
+/// A core dump would hold secret values.
+fn harden() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    // A machine that does not allow it has its own rules for dumps; the run goes on.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).ok();
+}
+
+/// Diagnostics go to standard error; the Azure crates' own tracing never holds a value or a token.
+fn trace(verbose: u8, color: bool) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        0 => "error",
+        1 => "stanch=info",
+        _ => "stanch=debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(color).try_init());
+}

@@ -1,1 +1,15 @@
+//! The decisions of a run. Pure: no input or output, no clock, no randomness, nothing asynchronous.
+//!
+//! [`State::apply`] folds events into a state; [`next`] says, from the order of the steps, the state and the time
+//! that it is given, what should happen now. The engine never learns the time by itself and never sends anything.
 
+pub mod event;
+mod next;
+mod retry;
+mod state;
+
+pub use next::{Command, Order, OrderedStep, next};
+pub use retry::RetryPolicy;
+pub use state::{
+    EffectPhase, EffectState, GateAnswer, GateState, IllegalEvent, State, StepState, StepStatus, TimerState,
+};

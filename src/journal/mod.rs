@@ -1,1 +1,19 @@
+//! Append-only events on disk: one JSON object a line, each line holding the hash of the line before.
+//!
+//! [`Writer`] turns events into durable lines, [`Journal`] turns lines back into records and refuses what was
+//! changed. Where lines are kept is the [`Store`]'s affair alone; [`Runs`] is the local folder of all runs. A loop
+//! over `sha256sum` verifies a journal without this program.
 
+mod folder;
+mod lock;
+mod reader;
+mod record;
+mod store;
+mod writer;
+
+pub use folder::{ReadError, RunFolder, Runs, read_journal};
+pub use lock::{Holder, Lock, LockError};
+pub use reader::{Damage, DamageKind, Journal};
+pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
+pub use store::{LocalStore, Store};
+pub use writer::{AppendError, Listener, Writer};

@@ -1,1 +1,138 @@
+//! A report's model and a template become a document; what the log's authors wrote stays text.
+//!
+//! Audit logs hold what attackers put there, so every value is escaped for its target. A team's own templates, in a
+//! folder, replace the built-in ones file by file.
 
+#![expect(clippy::disallowed_methods, reason = "reports and templates are files")]
+
+mod escape;
+
+use crate::failure::Failure;
+use crate::projection::Report;
+use handlebars::{Handlebars, handlebars_helper};
+use serde_json::Value;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const MARKDOWN: (&str, &str) = ("report.md.hbs", include_str!("../../templates/report.md.hbs"));
+const HTML: (&str, &str) = ("report.html.hbs", include_str!("../../templates/report.html.hbs"));
+
+/// A kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Markdown,
+    /// One file that needs nothing else.
+    Html,
+    /// The model itself.
+    Json,
+    /// The accesses of the blast radius.
+    Csv,
+}
+
+impl Format {
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Markdown => "report.md",
+            Self::Html => "report.html",
+            Self::Json => "report.json",
+            Self::Csv => "report.csv",
+        }
+    }
+}
+
+/// Renders a report. `templates` is a folder of the user's own.
+pub fn render(report: &Report, format: Format, templates: Option<&Path>) -> Result<String, Failure> {
+    match format {
+        Format::Markdown => fill(MARKDOWN, report, templates, escape::markdown),
+        Format::Html => fill(HTML, report, templates, escape::html),
+        Format::Json => serde_json::to_string_pretty(report)
+            .map(|text| text + "\n")
+            .map_err(|error| Failure::refused("the report cannot be written as JSON").because(error.to_string())),
+        Format::Csv => Ok(csv(report)),
+    }
+}
+
+handlebars_helper!(code: |text: str| escape::code(text));
+handlebars_helper!(plural: |number: Value, word: str| {
+    let many = number.as_u64().or_else(|| number.as_array().map(|list| list.len() as u64)).unwrap_or_default();
+    if many == 1 { format!("1 {word}") } else { format!("{many} {word}s") }
+});
+
+fn fill(
+    (name, built_in): (&str, &str),
+    report: &Report,
+    templates: Option<&Path>,
+    escape: fn(&str) -> String,
+) -> Result<String, Failure> {
+    let own = templates.map(|folder| folder.join(name)).filter(|path| path.is_file());
+    let place = own.as_ref().map_or_else(|| format!("the built-in `{name}`"), |path| format!("`{}`", path.display()));
+    let broken = |why: String| {
+        Failure::refused(format!("the template {place} cannot be used"))
+            .because(why)
+            .help("mend it, or take it away to use the built-in one")
+    };
+    let text = match &own {
+        Some(path) => fs::read_to_string(path).map_err(|error| broken(error.to_string()))?,
+        None => built_in.to_owned(),
+    };
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(escape);
+    registry.register_helper("code", Box::new(code));
+    registry.register_helper("plural", Box::new(plural));
+    registry.register_template_string(name, text).map_err(|error| broken(error.to_string()))?;
+    registry.render(name, report).map_err(|error| broken(error.to_string()))
+}
+
+fn csv(report: &Report) -> String {
+    let mut text = "who,oid,kind,ip,operation,version,status,count,first,last\n".to_owned();
+    for access in &report.blast_radius.accesses {
+        let (status, count) = (access.status.to_string(), access.count.to_string());
+        let fields = [
+            &access.who,
+            &access.oid,
+            access.kind,
+            &access.ip,
+            &access.operation,
+            &access.version,
+            &status,
+            &count,
+            &access.first,
+            &access.last,
+        ];
+        let fields: Vec<String> = fields.iter().map(|field| escape::csv(field)).collect();
+        text.push_str(&fields.join(","));
+        text.push('\n');
+    }
+    text
+}
+
+/// Renders and writes documents, each whole or not at all, for their owner's eyes only.
+pub fn write(
+    folder: &Path,
+    report: &Report,
+    formats: &[Format],
+    templates: Option<&Path>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for format in formats {
+        let text = render(report, *format, templates)?;
+        let path = folder.join(format.file_name());
+        persist(folder, &path, &text).map_err(|error| {
+            Failure::refused(format!("the report cannot be written to `{}`", path.display())).because(error.to_string())
+        })?;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+fn persist(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}

@@ -1,3 +1,22 @@
+//! The one integration test binary: transcripts of the program, and its parts over real connections.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends at the first surprise, and sets its own stage"
+)]
+
+mod architecture;
 mod audit;
 mod cloud;
+mod config;
+mod identity;
 mod replay;
+mod run;
+mod secrecy;
+mod stage;
+mod surroundings;
+mod vault;
+mod wrong_input;

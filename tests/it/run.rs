@@ -1,1 +1,212 @@
+//! The main job over real connections: a leaked secret is contained, whatever happens in between.
 
+use crate::stage::{Said, Stage, count_lines};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Asserts the one end state: one new version that took everything over, all older ones disabled, each message once.
+async fn assert_contained(stage: &Stage, run: &str) {
+    let state = stage.state().await;
+    let versions = state["vaults"]["kv-drill"]["secrets"]["orders-db"].as_array().unwrap().clone();
+    assert_eq!(versions.len(), 4, "exactly one version was added: {versions:#?}");
+    let ours: Vec<&Value> = versions.iter().filter(|version| version["tags"]["stanch-run"] == run).collect();
+    let [new] = ours.as_slice() else { panic!("one version names the run: {versions:#?}") };
+    assert_eq!(new["enabled"], true);
+    assert_eq!(new["content_type"], "text/plain");
+    assert_eq!(new["tags"]["owner"], "orders-team");
+    assert_eq!(new["tags"]["number"], "2", "the current version's tags are taken over");
+    assert!(new["tags"]["stanch-effect"].as_str().is_some_and(|key| key.len() == 32));
+    for old in versions.iter().filter(|version| version["tags"]["stanch-run"].is_null()) {
+        assert_eq!(old["enabled"], false, "{old}");
+    }
+    let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for sent in state["notifications"].as_array().unwrap() {
+        let id = sent["id"].as_str().unwrap_or_default().to_owned();
+        ids.entry(sent["channel"].as_str().unwrap().to_owned()).or_default().push(id);
+    }
+    for channel in ["pagerduty", "slack", "teams", "email", "webhook"] {
+        assert!(ids.contains_key(channel), "{channel} was told: {ids:?}");
+    }
+    for keyed in ["pagerduty", "email", "webhook"] {
+        assert_eq!(ids[keyed].len(), 1, "one id for {keyed}: {ids:?}");
+    }
+}
+
+fn step<'a>(status: &'a Value, id: &str) -> &'a Value {
+    status["steps"].as_array().unwrap().iter().find(|step| step["id"] == id).unwrap()
+}
+
+#[tokio::test]
+async fn a_leaked_secret_is_contained() {
+    let stage = Stage::set().await;
+    let said = stage.stanch(&stage.containment("r-whole")).exit(0);
+    let status = said.json();
+    assert_eq!(status["run"], "r-whole");
+    assert_eq!(status["mode"], "drill");
+    assert_eq!(status["status"], "completed");
+    assert_eq!(step(&status, "approve")["status"], "skipped");
+    assert_eq!(step(&status, "prove")["outputs"]["proven"].as_array().unwrap().len(), 3);
+    assert_contained(&stage, "r-whole").await;
+    let notifications = stage.state().await["notifications"].as_array().unwrap().len();
+    assert_eq!(notifications, 5, "every channel got its message once");
+    let journal = std::fs::read(stage.journal("r-whole")).unwrap();
+    assert!(journal.ends_with(b"\n"));
+    let head = stage.stanch(&["verify", "r-whole"]).exit(0).stdout;
+    assert_eq!(Value::from(head.trim()), status["head"]);
+    assert!(stage.state_dir().join("runs/r-whole/report/report.html").is_file());
+    let again = stage.stanch(&["resume", "r-whole", "--json"]).exit(0).json();
+    assert_eq!(again["head"], status["head"], "a completed run is left alone");
+}
+
+#[tokio::test]
+async fn nothing_is_disabled_before_the_new_version_exists() {
+    let stage = Stage::set().await;
+    stage.stanch(&stage.containment("r-order")).exit(0).done();
+    let calls = stage.state().await["calls"].as_array().unwrap().clone();
+    let writes: Vec<&str> = calls
+        .iter()
+        .filter(|call| call["status"] == 200 && call["path"].as_str().unwrap().starts_with("/secrets/orders-db"))
+        .filter_map(|call| call["method"].as_str())
+        .filter(|method| *method != "GET")
+        .collect();
+    assert_eq!(writes, ["PUT", "PATCH", "PATCH", "PATCH"]);
+}
+
+/// Kills the run when its journal has so many lines, and each resume a little later, until one of them gets through.
+async fn killed_again_and_again(stage: &Stage, run: &str, first: usize, further: usize) -> Said {
+    let containment = stage.containment(run);
+    if !stage.kill_at(&containment, run, first).await {
+        return stage.stanch(&["resume", run, "--json"]);
+    }
+    let resume = ["resume", run, "--json"];
+    for _ in 0..2 {
+        let lines = count_lines(&stage.journal(run)) + further;
+        if !stage.kill_at(&resume, run, lines).await {
+            break;
+        }
+    }
+    stage.stanch(&resume)
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_anywhere_ends_where_the_whole_one_ends() {
+    // Every line is tried by the heavy suite; the quick one takes a sample that holds each kind of record.
+    let every = if std::env::var_os("STANCH_HEAVY").is_some() { 1 } else { 9 };
+    let mut tried = 0;
+    for lines in (1..60).step_by(every) {
+        let stage = Stage::set().await;
+        let run = format!("r-killed-{lines}");
+        let said = killed_again_and_again(&stage, &run, lines, 2 + lines % 3).await.exit(0);
+        assert_eq!(said.json()["status"], "completed", "killed at {lines}");
+        assert_contained(&stage, &run).await;
+        stage.stanch(&["verify", &run]).exit(0).done();
+        tried += 1;
+    }
+    println!("{tried} points of death tried, each with two more during the resume");
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_the_rotation_is_settled_by_asking_the_vault() {
+    let stage = Stage::set().await;
+    stage.fault(&json!({ "match": { "method": "PUT" }, "times": 1, "do": { "drop": "after" } })).await;
+    let said = stage.stanch(&stage.containment("r-lost")).exit(0);
+    assert_eq!(said.json()["status"], "completed");
+    assert_contained(&stage, "r-lost").await;
+    let journal = std::fs::read_to_string(stage.journal("r-lost")).unwrap();
+    assert!(journal.contains(r#""outcome":"done","by":"probe""#), "{journal}");
+}
+
+#[tokio::test]
+async fn trouble_on_any_request_is_outlasted() {
+    for (name, fault) in [
+        ("before", json!({ "match": { "method": "PUT" }, "times": 1, "do": { "drop": "before" } })),
+        ("503", json!({ "match": { "host": "kv-drill.*" }, "times": 3, "do": { "status": 503 } })),
+        ("429", json!({ "match": { "host": "kv-drill.*" }, "skip": 2, "times": 4, "do": { "status": 429 } })),
+        ("patch", json!({ "match": { "method": "PATCH" }, "times": 2, "do": { "drop": "after" } })),
+        ("sinks", json!({ "match": { "host": "events.pagerduty.com|hooks.*" }, "times": 2, "do": { "status": 503 } })),
+        ("pager", json!({ "match": { "host": "events.pagerduty.com" }, "times": 1, "do": { "drop": "after" } })),
+    ] {
+        let stage = Stage::set().await;
+        stage.fault(&fault).await;
+        let run = format!("r-{name}");
+        let said = stage.stanch(&stage.containment(&run)).exit(0);
+        assert_eq!(said.json()["status"], "completed", "{name}");
+        assert_contained(&stage, &run).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dead_channel_stops_nothing() {
+    let stage = Stage::set().await;
+    stage.fault(&json!({ "match": { "host": "hooks.slack.com" }, "times": 1000, "do": { "status": 404 } })).await;
+    let status = stage.stanch(&stage.containment("r-dead-channel")).exit(0).json();
+    assert_eq!(status["status"], "completed");
+    assert_eq!(step(&status, "tell_incident_channel")["status"], "failed");
+    assert_eq!(step(&status, "prove")["status"], "done");
+}
+
+#[tokio::test]
+async fn a_gate_waits_for_a_person_and_takes_no_for_an_answer() {
+    let stage = Stage::set().await;
+    let mut arguments = stage.containment("r-gate");
+    arguments.extend(["-i", "severity=sev2"]);
+    let status = stage.stanch(&arguments).exit(4).json();
+    assert_eq!(status["status"], "waiting");
+    assert_eq!(step(&status, "approve")["status"], "waiting");
+    let still = stage.stanch(&["resume", "r-gate", "--json"]).exit(4).json();
+    assert_eq!(still["status"], "waiting", "--yes at the start answers no gate");
+    stage.stanch(&["approve", "r-gate", "revoke", "--by", "kim"]).exit(2).done();
+    stage.stanch(&["approve", "r-gate", "approve", "--by", "kim", "--comment", "go"]).exit(0).done();
+    let ended = stage.stanch(&["resume", "r-gate", "--json"]).exit(0).json();
+    assert_eq!(step(&ended, "approve")["outputs"]["by"], "kim");
+    assert_contained(&stage, "r-gate").await;
+
+    let stage = Stage::set().await;
+    let mut arguments = stage.containment("r-no");
+    arguments.extend(["-i", "severity=sev2"]);
+    stage.stanch(&arguments).exit(4).done();
+    stage.stanch(&["reject", "r-no", "approve", "--by", "kim"]).exit(0).done();
+    let ended = stage.stanch(&["resume", "r-no", "--json"]).exit(3).json();
+    assert_eq!(ended["status"], "failed");
+    let state = stage.state().await;
+    let versions = state["vaults"]["kv-drill"]["secrets"]["orders-db"].as_array().unwrap().clone();
+    assert!(versions.iter().all(|version| version["enabled"] == true), "a no disables nothing: {versions:#?}");
+}
+
+#[tokio::test]
+async fn the_journal_shows_every_changed_byte() {
+    let stage = Stage::set().await;
+    stage.stanch(&stage.containment("r-tampered")).exit(0).done();
+    let path = stage.journal("r-tampered");
+    let whole = std::fs::read(&path).unwrap();
+    for place in (0..whole.len()).step_by(whole.len() / 40) {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        let said = stage.stanch(&["verify", "r-tampered"]);
+        let line = whole[..place].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let last = whole.iter().filter(|byte| **byte == b'\n').count();
+        if place + 1 == whole.len() || line == last {
+            // The last line is bound by nothing after it: its head is, wherever it was sent.
+            continue;
+        }
+        let said = said.exit(5);
+        let named = [line, line + 1].iter().any(|line| said.stderr.contains(&format!("line {line}:")));
+        assert!(named, "byte {place} in line {line}: {}", said.stderr);
+    }
+    std::fs::write(&path, &whole).unwrap();
+    stage.stanch(&["verify", "r-tampered"]).exit(0).done();
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_cut_and_said_so() {
+    let stage = Stage::set().await;
+    stage.kill_at(&stage.containment("r-torn"), "r-torn", 12).await;
+    let path = stage.journal("r-torn");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend_from_slice(br#"{"v":1,"seq":99,"at":"2026-"#);
+    std::fs::write(&path, &bytes).unwrap();
+    stage.stanch(&["resume", "r-torn", "--json"]).exit(0).done();
+    assert!(std::fs::read_to_string(&path).unwrap().contains(r#""type":"tail_cut""#));
+    assert_contained(&stage, "r-torn").await;
+}

@@ -1,0 +1,3 @@
+//! What the audit trail tells.
+
+pub(super) mod blast_radius;

@@ -1,0 +1,3 @@
+//! What only people can do.
+
+pub(super) mod approve;

@@ -1,0 +1,198 @@
+//! `keyvault/await_readers`: waits, within the overlap, until those who read the old versions have read the new one.
+//!
+//! It decides from the audit trail, which lags behind. A reader that asks for an old version by its number never
+//! moves by itself; it is named and not waited for.
+
+use crate::actions::Action;
+use crate::actions::context::{Context, Stop};
+use crate::actions::parameter::Span;
+use crate::audit::{self, Query, Reader};
+use crate::azure::SecretUrl;
+use crate::clock::{self, Timestamp};
+use crate::failure::Failure;
+use crate::plan::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The new version.
+    version: String,
+    /// How long to wait at most.
+    #[serde(default = "fifteen_minutes")]
+    overlap: Span,
+    /// How far back a reader counts as one.
+    #[serde(default = "one_day")]
+    baseline: Span,
+    /// How often the trail is read.
+    #[serde(default = "two_seconds")]
+    every: Span,
+}
+
+fn fifteen_minutes() -> Span {
+    Span(Duration::from_secs(15 * 60))
+}
+
+fn one_day() -> Span {
+    Span(Duration::from_secs(24 * 3600))
+}
+
+fn two_seconds() -> Span {
+    Span(Duration::from_secs(2))
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// Readers that were seen on the new version.
+    moved: Vec<String>,
+    /// Readers that were not seen on it before the overlap ended.
+    left_behind: Vec<Laggard>,
+    /// Readers that ask for an old version by its number.
+    pinned: Vec<Laggard>,
+    /// `audit` where a trail could be read, else `none`.
+    evidence: String,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    waited_ms: u64,
+}
+
+/// A reader still on an old version.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Laggard {
+    name: String,
+    oid: String,
+    /// The old version it read last.
+    version: String,
+    /// When.
+    last: String,
+}
+
+/// Where the readers stand.
+#[derive(Default)]
+struct Adoption {
+    moved: Vec<String>,
+    waiting: Vec<Laggard>,
+    pinned: Vec<Laggard>,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "keyvault/await_readers",
+        Class::Read,
+        "waits until the known readers have read the new version, at most for the overlap",
+        "asks again",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let secret = &parameters.secret;
+    let Some(archive) = context.services.config.archive(&secret.vault.name) else {
+        return without_evidence(context, &parameters).await;
+    };
+    let began = context.observe("began", async || Ok(clock::now())).await?;
+    let deadline = context.deadline("overlap", parameters.overlap.0).await?;
+    let since = began - chrono::Duration::from_std(parameters.baseline.0).unwrap_or(chrono::Duration::days(1));
+    let mut seen = 0;
+    loop {
+        let adoption = adoption(context, &parameters, archive.clone(), since).await?;
+        let now = clock::now();
+        if adoption.moved.len() != seen {
+            seen = adoption.moved.len();
+            context.note("moved", &adoption.moved).await?;
+        }
+        if adoption.waiting.is_empty() || now >= deadline {
+            context.end_timer("overlap").await?;
+            return Ok(Outputs {
+                moved: adoption.moved,
+                left_behind: adoption.waiting,
+                pinned: adoption.pinned,
+                evidence: "audit".to_owned(),
+                because: None,
+                waited_ms: u64::try_from((now - began).num_milliseconds()).unwrap_or_default(),
+            });
+        }
+        context.progress(progress(&adoption, deadline - now));
+        let every = chrono::Duration::from_std(parameters.every.0).unwrap_or(chrono::Duration::seconds(2));
+        context.sleep_until(deadline.min(now + every)).await?;
+    }
+}
+
+/// With no trail to look at, the whole overlap is waited for: somebody may be reading.
+async fn without_evidence(context: &Context, parameters: &Parameters) -> Result<Outputs, Stop> {
+    let began = context.observe("began", async || Ok(clock::now())).await?;
+    let deadline = context.deadline("overlap", parameters.overlap.0).await?;
+    context.progress("no audit source: waiting for the whole overlap");
+    context.sleep_until(deadline).await?;
+    context.end_timer("overlap").await?;
+    Ok(Outputs {
+        moved: Vec::new(),
+        left_behind: Vec::new(),
+        pinned: Vec::new(),
+        evidence: "none".to_owned(),
+        because: Some(format!("no audit source is configured for `{}`", parameters.secret.vault.name)),
+        waited_ms: u64::try_from((clock::now() - began).num_milliseconds()).unwrap_or_default(),
+    })
+}
+
+async fn adoption(
+    context: &Context,
+    parameters: &Parameters,
+    archive: PathBuf,
+    since: Timestamp,
+) -> Result<Adoption, Failure> {
+    let secret = &parameters.secret;
+    let known = context.services.config.known_callers();
+    let query = Query {
+        vault: secret.vault.name.clone(),
+        vault_host: secret.vault.host.clone(),
+        secret: secret.name.clone(),
+        since,
+        until: clock::now() + chrono::Duration::seconds(1),
+        known: known.clone(),
+        own: context.own(),
+    };
+    let readers = tokio::task::spawn_blocking(move || audit::readers(&archive, &query))
+        .await
+        .map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))??;
+    let mut adoption = Adoption::default();
+    // Where the known callers are listed, nobody waits for a stranger.
+    let counts = |reader: &&Reader| !reader.own && (known.is_empty() || known.contains(&reader.oid.to_lowercase()));
+    for reader in readers.iter().filter(counts) {
+        place(reader, &parameters.version, &mut adoption);
+    }
+    Ok(adoption)
+}
+
+fn place(reader: &Reader, version: &str, adoption: &mut Adoption) {
+    if reader.versions.iter().any(|read| read.version == version) {
+        adoption.moved.push(reader.name.clone());
+        return;
+    }
+    let Some(last) = reader.versions.iter().max_by(|one, other| one.last.cmp(&other.last)) else { return };
+    let laggard = Laggard {
+        name: reader.name.clone(),
+        oid: reader.oid.clone(),
+        version: last.version.clone(),
+        last: last.last.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+    };
+    if last.by_number { adoption.pinned.push(laggard) } else { adoption.waiting.push(laggard) }
+}
+
+fn progress(adoption: &Adoption, left: chrono::Duration) -> String {
+    let names: Vec<&str> = adoption.waiting.iter().map(|laggard| laggard.name.as_str()).collect();
+    let all = adoption.moved.len() + adoption.waiting.len();
+    format!(
+        "{} of {all} readers moved; waiting {}s more for {}",
+        adoption.moved.len(),
+        left.num_seconds(),
+        names.join(", ")
+    )
+}

@@ -1,0 +1,140 @@
+//! `keyvault/check`: before anything is changed, who we are, what we may do as far as reads can tell, what there is.
+
+use super::{open, short};
+use crate::actions::Action;
+use crate::actions::context::{Context, Stop};
+use crate::audit::{self, Query};
+use crate::azure::{Current, SecretUrl, Version};
+use crate::clock::{self, Timestamp};
+use crate::failure::Failure;
+use crate::plan::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// How stanch signed in.
+    identity: String,
+    /// Who it is, as far as the token tells.
+    principal: String,
+    versions: usize,
+    enabled: usize,
+    /// The current version.
+    current: String,
+    /// Readers that ask for a version by its number: they fail once it is disabled.
+    pinned: Vec<String>,
+}
+
+/// What stands in the vault, as it is recorded.
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    id: String,
+    enabled: bool,
+    created: Timestamp,
+    updated: Timestamp,
+    expires: Option<Timestamp>,
+    content_type: Option<String>,
+}
+
+impl From<&Version> for Seen {
+    fn from(version: &Version) -> Self {
+        Self {
+            id: version.id.clone(),
+            enabled: version.enabled,
+            created: version.created,
+            updated: version.updated,
+            expires: version.expires,
+            content_type: version.content_type.clone(),
+        }
+    }
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "keyvault/check",
+        Class::Read,
+        "looks before anything is changed: identity, permissions, versions, pinned readers",
+        "asks again",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let secret = parameters.secret;
+    let vault = open(context, &secret)?;
+    context.progress("reading the versions");
+    let versions = vault.versions(&secret.name).await?;
+    if versions.is_empty() {
+        return Err(missing(&vault, &secret).await.into());
+    }
+    if versions.iter().any(|version| version.managed) {
+        return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
+            .help("rotate the certificate: Key Vault writes this secret by itself")
+            .into());
+    }
+    let current = match vault.current(&secret.name).await? {
+        Current::Enabled(version) => version,
+        // Everyone who reads "latest" fails already; a new version is what brings them back.
+        Current::Disabled => newest(&versions),
+        Current::Missing => return Err(missing(&vault, &secret).await.into()),
+    };
+    let seen: Vec<Seen> = versions.iter().map(Seen::from).collect();
+    context.note("versions", &seen).await?;
+    let pinned = pinned(context, &secret).await;
+    let identity = &context.services.azure.identity;
+    Ok(Outputs {
+        identity: identity.name().unwrap_or_else(|| "unknown".to_owned()),
+        principal: identity.principal().unwrap_or_else(|| "unknown".to_owned()),
+        versions: versions.len(),
+        enabled: versions.iter().filter(|version| version.enabled).count(),
+        current,
+        pinned,
+    })
+}
+
+fn newest(versions: &[Version]) -> String {
+    versions.iter().max_by_key(|version| version.created).map(|version| version.id.clone()).unwrap_or_default()
+}
+
+/// Says why there is no version: the secret does not exist, or it was deleted.
+async fn missing(vault: &crate::azure::Vault, secret: &SecretUrl) -> Failure {
+    let name = &secret.name;
+    let host = &secret.vault.host;
+    match vault.deleted(name).await {
+        Ok(true) => Failure::refused(format!("`{name}` is soft-deleted in `{}`", secret.vault.name)).help(format!(
+            "recover it with `az keyvault secret recover --id https://{host}/deletedsecrets/{name}`, then resume"
+        )),
+        Ok(false) | Err(_) => Failure::refused(format!("there is no secret `{name}` in `{}`", secret.vault.name))
+            .help("check the URL; names are shown by `az keyvault secret list`"),
+    }
+}
+
+/// Readers of the last day that asked for a version by its number. An unreadable trail is no reason to stop.
+async fn pinned(context: &Context, secret: &SecretUrl) -> Vec<String> {
+    let Some(archive) = context.services.config.archive(&secret.vault.name) else { return Vec::new() };
+    let now = clock::now();
+    let query = Query {
+        vault: secret.vault.name.clone(),
+        vault_host: secret.vault.host.clone(),
+        secret: secret.name.clone(),
+        since: now - chrono::Duration::days(1),
+        until: now,
+        known: context.services.config.known_callers(),
+        own: context.own(),
+    };
+    let readers = tokio::task::spawn_blocking(move || audit::readers(&archive, &query)).await;
+    let Ok(Ok(readers)) = readers else { return Vec::new() };
+    let by_number = |reader: &audit::Reader| {
+        let pinned = reader.versions.iter().find(|read| read.by_number)?;
+        (!reader.own).then(|| format!("{} reads version {} by its number", reader.name, short(&pinned.version)))
+    };
+    readers.iter().filter_map(by_number).collect()
+}

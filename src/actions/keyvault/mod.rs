@@ -1,0 +1,34 @@
+//! The response in a vault: look, put a new version in, wait for the readers, disable the old ones, prove it.
+
+pub(super) mod await_readers;
+pub(super) mod check;
+pub(super) mod prove_revoked;
+pub(super) mod revoke;
+pub(super) mod rotate;
+
+use super::context::Context;
+use crate::azure::{SecretUrl, Vault, Version};
+use crate::failure::Failure;
+
+/// Opens the vault of a secret as the run's identity.
+fn open(context: &Context, secret: &SecretUrl) -> Result<Vault, Failure> {
+    Vault::open(&secret.vault, &context.services.azure)
+}
+
+/// A version id as people read it.
+fn short(version: &str) -> String {
+    match version.get(..4) {
+        Some(start) if version.len() > 8 => format!("{start}…"),
+        _ => version.to_owned(),
+    }
+}
+
+/// The versions that came before `keep`, each with its state.
+///
+/// Version lists have no order and times have whole seconds. A version of the same second as `keep` came before it
+/// as long as `keep` is current; versions that somebody else put in afterwards are not ours to disable.
+fn older<'a>(versions: &'a [Version], keep: &'a Version, is_current: bool) -> impl Iterator<Item = &'a Version> {
+    versions.iter().filter(move |version| {
+        version.id != keep.id && (version.created < keep.created || (is_current && version.created == keep.created))
+    })
+}

@@ -1,0 +1,97 @@
+//! `keyvault/revoke`: disables every older enabled version, each an effect of its own.
+
+use super::{older, open, short};
+use crate::actions::Action;
+use crate::actions::context::{Context, Intent, Probed, Stop};
+use crate::azure::{Current, SecretUrl, Vault};
+use crate::failure::Failure;
+use crate::plan::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The version that stays: what the rotation put in.
+    keep: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// The versions that this step disabled.
+    disabled: Vec<String>,
+    /// Older versions that were disabled before.
+    already_disabled: Vec<String>,
+    /// The version that stayed.
+    kept: String,
+}
+
+/// Which versions are to be disabled, decided once.
+#[derive(Serialize, Deserialize)]
+struct Targets {
+    disable: Vec<String>,
+    already_disabled: Vec<String>,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "keyvault/revoke",
+        Class::Irreversible,
+        "disables every older version that is still enabled",
+        "asks the vault whether the version is disabled",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let Parameters { secret, keep } = parameters;
+    let vault = open(context, &secret)?;
+    let targets = context.observe("targets", async || targets(&vault, &secret, &keep).await).await?;
+    for version in &targets.disable {
+        context.progress(format!("disabling {}", short(version)));
+        let intent =
+            Intent::new(format!("disable {version}"), format!("disable version {} of {}", short(version), secret.name));
+        context
+            .effect(
+                intent,
+                async |_| vault.disable(&secret.name, version).await.map(drop),
+                async |_| is_disabled(&vault, &secret.name, version).await,
+            )
+            .await?;
+    }
+    Ok(Outputs { disabled: targets.disable, already_disabled: targets.already_disabled, kept: keep })
+}
+
+/// Older versions, once it is certain that a successor answers in their place.
+async fn targets(vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Targets, Failure> {
+    let versions = vault.versions(&secret.name).await?;
+    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
+        return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault"))
+            .help("revoke only after a rotation: `keep: ${{ steps.rotate.outputs.version }}`"));
+    };
+    if !kept.enabled {
+        return Err(Failure::refused(format!("the version to keep, `{keep}`, is disabled"))
+            .help("enable it or rotate again: without an enabled current version every reader gets 403"));
+    }
+    let is_current = match vault.current(&secret.name).await? {
+        Current::Enabled(current) => current == keep,
+        Current::Disabled | Current::Missing => {
+            return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
+                .help("somebody put a disabled version in after the rotation; enable it or rotate again"));
+        }
+    };
+    let (enabled, disabled): (Vec<_>, Vec<_>) = older(&versions, kept, is_current).partition(|version| version.enabled);
+    Ok(Targets {
+        disable: enabled.into_iter().map(|version| version.id.clone()).collect(),
+        already_disabled: disabled.into_iter().map(|version| version.id.clone()).collect(),
+    })
+}
+
+async fn is_disabled(vault: &Vault, name: &str, version: &str) -> Result<Probed<()>, Failure> {
+    let versions = vault.versions(name).await?;
+    let still_enabled = versions.iter().any(|listed| listed.id == version && listed.enabled);
+    Ok(if still_enabled { Probed::NotDone } else { Probed::Done(()) })
+}

@@ -1,0 +1,91 @@
+//! The run's memory, as the actions and the driver share it: the journal's writer and the state it folds into.
+
+use crate::engine::event::Event;
+use crate::engine::{State, StepState};
+use crate::journal::{AppendError, Listener, Record, Store, Writer};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+
+/// A handle to a run's journal and state.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    writer: Writer,
+    memory: Arc<Mutex<Memory>>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    state: State,
+    records: Vec<Record>,
+    head: String,
+}
+
+/// What is shown while a run is at work.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// A record became durable.
+    Recorded(Box<Record>),
+    /// What a step is doing right now. Shown, and forgotten.
+    Progress { step: String, text: String },
+}
+
+/// Where notices go.
+pub type Notices = mpsc::UnboundedSender<Notice>;
+
+struct Recorder {
+    memory: Arc<Mutex<Memory>>,
+    notices: Notices,
+}
+
+fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Listener for Recorder {
+    fn admit(&mut self, record: &Record) -> Result<(), String> {
+        lock(&self.memory).state.apply(record.at, &record.event).map_err(|illegal| illegal.to_string())
+    }
+
+    fn recorded(&mut self, record: &Record, head: &str) {
+        let mut memory = lock(&self.memory);
+        memory.records.push(record.clone());
+        memory.head = head.to_owned();
+        // Nobody may be looking.
+        drop(self.notices.send(Notice::Recorded(Box::new(record.clone()))));
+    }
+}
+
+impl Ledger {
+    /// Goes on after the records that a journal holds already.
+    pub fn start(store: impl Store, records: Vec<Record>, head: String, state: State, notices: Notices) -> Self {
+        let seq = records.len() as u64;
+        let memory = Arc::new(Mutex::new(Memory { state, records, head: head.clone() }));
+        let recorder = Recorder { memory: Arc::clone(&memory), notices };
+        Self { writer: Writer::start(store, seq, head, recorder), memory }
+    }
+
+    /// Records an event; returns when it is durable.
+    pub async fn record(&self, event: Event) -> Result<Record, AppendError> {
+        self.writer.append(event).await
+    }
+
+    /// The state as it is now.
+    pub fn state(&self) -> State {
+        lock(&self.memory).state.clone()
+    }
+
+    /// One step's state as it is now.
+    pub fn step(&self, step: &str) -> StepState {
+        lock(&self.memory).state.step(step).clone()
+    }
+
+    /// All records so far.
+    pub fn records(&self) -> Vec<Record> {
+        lock(&self.memory).records.clone()
+    }
+
+    /// The hash of the last durable line.
+    pub fn head(&self) -> String {
+        lock(&self.memory).head.clone()
+    }
+}

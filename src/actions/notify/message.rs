@@ -1,0 +1,41 @@
+//! A message, before it takes the shape of a channel.
+
+use serde::{Deserialize, Serialize};
+
+/// What is told.
+#[derive(Debug)]
+pub(super) struct Message<'a> {
+    pub(super) title: &'a str,
+    pub(super) summary: &'a str,
+    /// `sev1`, `sev2` or `sev3`.
+    pub(super) severity: &'a str,
+    pub(super) facts: &'a Vec<(String, String)>,
+    pub(super) run: &'a str,
+    pub(super) runbook: &'a str,
+    pub(super) drill: bool,
+    /// The same for every attempt to send it.
+    pub(super) key: &'a str,
+}
+
+/// That it was taken.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Receipt {
+    /// How the receiver knows it.
+    pub(super) id: String,
+}
+
+impl Message<'_> {
+    /// The first line, and one line only; a drill is called one.
+    pub(super) fn headline(&self) -> String {
+        let title = self.title.replace(char::is_control, " ");
+        if self.drill { format!("[DRILL] {title}") } else { title }
+    }
+
+    /// All facts, and where they come from.
+    pub(super) fn all_facts(&self) -> Vec<(String, String)> {
+        let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
+        facts.extend(self.facts.iter().cloned());
+        facts.push(("run".to_owned(), format!("{} ({})", self.run, self.runbook)));
+        facts
+    }
+}

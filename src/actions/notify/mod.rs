@@ -1,0 +1,177 @@
+//! Telling people. Containment never waits for a message, and no message carries a secret value.
+//!
+//! Every message has a key. Where the receiver knows keys (PagerDuty, webhooks, mail), a repeated message is the
+//! same message; a chat may show it twice, which harms less than losing it.
+
+mod email;
+mod message;
+mod pagerduty;
+mod slack;
+mod teams;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+use super::Action;
+use super::context::{Context, Intent, Stop, Unprobed};
+use crate::azure::{Azure, HttpAnswer};
+use crate::config::Channel;
+use crate::engine::event::Mode;
+use crate::failure::{Failure, Retry};
+use crate::plan::Class;
+use message::{Message, Receipt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The channel's name in the configuration; the only one of the kind unless given.
+    #[serde(default)]
+    channel: Option<String>,
+    /// The first line.
+    title: String,
+    /// What to know.
+    #[serde(default)]
+    summary: String,
+    /// `sev1`, `sev2` or `sev3`.
+    #[serde(default = "most_severe")]
+    severity: String,
+    /// Further facts, by name.
+    #[serde(default)]
+    facts: Map<String, Value>,
+}
+
+fn most_severe() -> String {
+    "sev1".to_owned()
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    sent: bool,
+    channel: String,
+    /// How the receiver knows the message.
+    id: String,
+    /// Why it was not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+}
+
+/// One action for each kind of channel.
+pub(super) fn actions() -> Vec<Action> {
+    let same_key = "sent again under the same key: no second message";
+    let twice = "sent again: the message may stand there twice";
+    vec![
+        Action::new("notify/pagerduty", Class::Notify, "opens a PagerDuty incident", same_key, pagerduty),
+        Action::new("notify/slack", Class::Notify, "writes to a Slack channel", twice, slack),
+        Action::new("notify/teams", Class::Notify, "writes to a Teams channel", twice, teams),
+        Action::new("notify/email", Class::Notify, "sends a mail", same_key, email),
+        Action::new("notify/webhook", Class::Notify, "calls another system", same_key, webhook),
+    ]
+}
+
+async fn pagerduty(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    tell(context, "pagerduty", parameters).await
+}
+
+async fn slack(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    tell(context, "slack", parameters).await
+}
+
+async fn teams(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    tell(context, "teams", parameters).await
+}
+
+async fn email(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    tell(context, "email", parameters).await
+}
+
+async fn webhook(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    tell(context, "webhook", parameters).await
+}
+
+async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<Outputs, Stop> {
+    let services = &context.services;
+    let (name, channel) = match choose(&services.config.channels, kind, parameters.channel.as_deref())? {
+        Some(chosen) => chosen,
+        None => {
+            let because = format!("no {kind} channel is configured");
+            return Ok(Outputs { sent: false, channel: String::new(), id: String::new(), because: Some(because) });
+        }
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let facts = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let receipt = context
+        .blind_effect(Intent::new("send", format!("message to `{name}`")), Unprobed::Repeat, async |key| {
+            let message = Message {
+                title: &parameters.title,
+                summary: &parameters.summary,
+                severity: &parameters.severity,
+                facts: &facts,
+                run: &services.run,
+                runbook: &services.runbook,
+                drill: services.mode == Mode::Drill,
+                key: &key,
+            };
+            send(channel, &message, &services.azure).await
+        })
+        .await?;
+    Ok(Outputs { sent: true, channel: name.to_owned(), id: receipt.id, because: None })
+}
+
+async fn send(channel: &Channel, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {
+    match channel {
+        Channel::PagerDuty(channel) => pagerduty::send(channel, message, azure).await,
+        Channel::Slack(channel) => slack::send(channel, message, azure).await,
+        Channel::Teams(channel) => teams::send(channel, message, azure).await,
+        Channel::Email(channel) => email::send(channel, message, azure).await,
+        Channel::Webhook(channel) => webhook::send(channel, message, azure).await,
+    }
+}
+
+/// The channel that is meant; none where none of the kind is configured and none is named.
+fn choose<'a>(
+    channels: &'a std::collections::BTreeMap<String, Channel>,
+    kind: &str,
+    named: Option<&str>,
+) -> Result<Option<(&'a str, &'a Channel)>, Failure> {
+    let of_kind: Vec<(&str, &Channel)> = channels
+        .iter()
+        .filter(|(_, channel)| channel.kind() == kind)
+        .map(|(name, channel)| (name.as_str(), channel))
+        .collect();
+    let names = || of_kind.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    match (named, of_kind.as_slice()) {
+        (Some(named), _) => match of_kind.iter().find(|(name, _)| *name == named) {
+            Some(chosen) => Ok(Some(*chosen)),
+            None => Err(Failure::refused(format!("there is no {kind} channel `{named}`"))
+                .help(format!("the {kind} channels in stanch.yaml are: {}", names()))),
+        },
+        (None, []) => Ok(None),
+        (None, [only]) => Ok(Some(*only)),
+        (None, _) => Err(Failure::refused(format!("there are several {kind} channels"))
+            .help(format!("name one of them with `channel`: {}", names()))),
+    }
+}
+
+/// What an answer of a receiver means. What the receiver said is repeated, on one line, unless it holds one of the
+/// secrets that were sent to it.
+fn received(who: &str, answer: &HttpAnswer, sent: &[&str]) -> Result<(), Failure> {
+    let whole = String::from_utf8_lossy(&answer.body);
+    let is_safe = !sent.iter().any(|secret| !secret.is_empty() && whole.contains(secret));
+    let said = whole.chars().filter(|character| is_safe && !character.is_control()).take(200).collect::<String>();
+    let failure = Failure::refused(format!("{who} answered {}", answer.status));
+    let failure = if said.is_empty() { failure } else { failure.because(said) };
+    match answer.status {
+        200..=299 => Ok(()),
+        408 | 429 | 500..=599 => Err(failure.retry(answer.retry_after.map_or(Retry::Later, Retry::After))),
+        _ => Err(failure),
+    }
+}
+
+/// The part of a webhook's address that makes it a secret, for answers that repeat what they were asked for.
+fn path(webhook: &str) -> &str {
+    webhook.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path)
+}

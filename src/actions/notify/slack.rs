@@ -1,0 +1,52 @@
+//! Slack, by an incoming webhook.
+
+use super::message::{Message, Receipt};
+use super::{path, received};
+use crate::azure::Azure;
+use crate::config::WebhookUrl;
+use crate::failure::Failure;
+use serde_json::{Value, json};
+
+/// Slack takes ten fields to a section, and refuses a message whose texts are longer than these, in characters.
+const MOST_FIELDS: usize = 10;
+const LONGEST_SECTION: usize = 3000;
+const LONGEST_FIELD: usize = 2000;
+
+pub(super) async fn send(channel: &WebhookUrl, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {
+    let webhook = channel.webhook.resolve(azure).await?;
+    let headline = escape(&message.headline());
+    let mut blocks = vec![json!({
+        "type": "section",
+        "text": text(format!("*{headline}*\n{}", escape(message.summary)), LONGEST_SECTION),
+    })];
+    let fields: Vec<Value> = message
+        .all_facts()
+        .iter()
+        .map(|(name, value)| text(format!("*{}*\n{}", escape(name), escape(value)), LONGEST_FIELD))
+        .collect();
+    blocks.extend(fields.chunks(MOST_FIELDS).map(|fields| json!({ "type": "section", "fields": fields })));
+    let body = json!({ "text": headline, "blocks": blocks });
+    let body = body.to_string().into_bytes();
+    let answer = azure.transport.send("POST", webhook.expose(), &[("content-type", "application/json")], body).await?;
+    received("Slack", &answer, &[webhook.expose(), path(webhook.expose())])?;
+    Ok(Receipt { id: message.key.to_owned() })
+}
+
+/// A text of Slack's, in which nothing becomes a link or a mention by itself.
+fn text(marked_up: String, longest: usize) -> Value {
+    let mut text = marked_up;
+    if text.chars().count() > longest {
+        text = text.chars().take(longest - 1).collect();
+        // An escape that was cut in two would be shown as it is.
+        if let Some(escape) = text.rfind('&').filter(|start| !text.get(*start..).unwrap_or_default().contains(';')) {
+            text.truncate(escape);
+        }
+        text.push('…');
+    }
+    json!({ "type": "mrkdwn", "verbatim": true, "text": text })
+}
+
+/// Slack's three control characters; without them nobody can be mentioned and nothing is linked.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

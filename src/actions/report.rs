@@ -1,0 +1,38 @@
+//! `report/write`: the report of the run so far, from the journal's records and nothing else.
+
+use super::Action;
+use super::context::{Context, Stop};
+use crate::plan::Class;
+use crate::projection::Report;
+use crate::render::{self, Format};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// The report for people.
+    path: String,
+    files: Vec<String>,
+    /// The journal's head that the report speaks of.
+    head: String,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new("report/write", Class::Write, "writes the report, from the journal alone", "writes it again", run)
+}
+
+async fn run(context: &Context, _: Parameters) -> Result<Outputs, Stop> {
+    let services = &context.services;
+    let head = context.ledger().head();
+    let report = Report::new(&context.ledger().records(), &head, &services.steps);
+    let templates = services.config.templates.as_deref();
+    let files =
+        render::write(&services.report_folder, &report, &[Format::Markdown, Format::Html, Format::Json], templates)?;
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let path = files.iter().find(|file| file.ends_with(".html")).cloned().unwrap_or_default();
+    Ok(Outputs { path, files, head: format!("sha256:{head}") })
+}

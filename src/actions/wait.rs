@@ -1,0 +1,33 @@
+//! `wait`: lets time pass, to a deadline that outlives the process.
+
+use super::Action;
+use super::context::{Context, Stop};
+use super::parameter::Span;
+use crate::plan::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// How long.
+    #[serde(rename = "for")]
+    duration: Span,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// The deadline that was waited for.
+    until: String,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new("wait", Class::Read, "lets time pass", "keeps the deadline it had", run)
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let until = context.deadline("wait", parameters.duration.0).await?;
+    context.sleep_until(until).await?;
+    context.end_timer("wait").await?;
+    Ok(Outputs { until: until.to_rfc3339_opts(chrono::SecondsFormat::Millis, true) })
+}

@@ -1,0 +1,362 @@
+//! Who stanch is: an explicit chain of ways to sign in, which always says which one answered.
+
+#![expect(clippy::disallowed_methods, reason = "the environment says how to sign in")]
+
+use super::failed::{carry, is_transient};
+use super::transport::{Transport, root_cause};
+use crate::clock;
+use crate::failure::{Failure, Retry};
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, Secret as AzureSecret, TokenCredential, TokenRequestOptions};
+use azure_core::error::ErrorKind;
+use azure_core::time::{Duration as TokenLife, OffsetDateTime};
+use azure_identity::{
+    AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions, Executor,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long the instance metadata service of a machine that may have none is waited for.
+const IMDS_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it is waited for where it was asked for by name.
+const MANAGED_PATIENCE: Duration = Duration::from_secs(30);
+/// A token that ends sooner is not used any more, so that no request outlives it.
+const SHORTEST_LIFE_SECONDS: i64 = 300;
+
+/// A way to sign in, or all of them in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IdentityChoice {
+    /// Workload identity, managed identity, client secret, Azure CLI, azd: the first that answers.
+    #[default]
+    Auto,
+    Workload,
+    Managed {
+        client_id: Option<String>,
+    },
+    ClientSecret,
+    AzureCli,
+    AzureDeveloperCli,
+}
+
+/// What surrounds the program: the environment variables that matter here, and what runs other programs.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    executor: Option<Arc<dyn Executor>>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values are left out: one of them is a client secret.
+        formatter.debug_list().entries(self.variables.keys()).finish()
+    }
+}
+
+impl Environment {
+    /// Those of the process.
+    pub fn of_process() -> Self {
+        let names = [
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "IDENTITY_ENDPOINT",
+            "IDENTITY_HEADER",
+        ];
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::new(names.iter().filter_map(|name| Some(((*name).to_owned(), set(name)?))))
+    }
+
+    /// These variables and no others.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { variables: variables.into_iter().collect(), executor: None }
+    }
+
+    /// Runs `az` and `azd` by this in place of the system.
+    #[must_use]
+    pub fn with_executor(mut self, executor: Arc<dyn Executor>) -> Self {
+        self.executor = Some(executor);
+        self
+    }
+
+    fn get(&self, name: &str) -> Result<&str, String> {
+        self.variables.get(name).map(String::as_str).ok_or_else(|| format!("{name} is not set"))
+    }
+}
+
+/// Who stanch is. Signs in when a token is asked for first, and stays with the way that answered.
+#[derive(Clone)]
+pub struct Identity {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    choice: IdentityChoice,
+    transport: Transport,
+    environment: Environment,
+    answered: Mutex<Option<Answered>>,
+    /// By scope. The Azure CLI would be run anew for every token.
+    tokens: Mutex<BTreeMap<String, AccessToken>>,
+    signing_in: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Answered {
+    name: String,
+    principal: Option<String>,
+    credential: Arc<dyn TokenCredential>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Identity").field("choice", &self.inner.choice).finish_non_exhaustive()
+    }
+}
+
+/// A way to sign in, by its name.
+type Candidate = (String, Result<Arc<dyn TokenCredential>, String>, Option<Duration>);
+
+impl Identity {
+    /// Nothing is asked yet.
+    pub fn new(choice: IdentityChoice, transport: Transport, environment: Environment) -> Self {
+        let (answered, tokens, signing_in) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
+        Self { inner: Arc::new(Inner { choice, transport, environment, answered, tokens, signing_in }) }
+    }
+
+    /// Which way to sign in answered; nothing before the first request.
+    pub fn name(&self) -> Option<String> {
+        self.answered().map(|answered| answered.name)
+    }
+
+    /// Who it is, as far as the token tells.
+    pub fn principal(&self) -> Option<String> {
+        self.answered().and_then(|answered| answered.principal)
+    }
+
+    fn answered(&self) -> Option<Answered> {
+        self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        if let Some(token) = self.inner.transport.cloud().and_then(|cloud| cloud.token.clone()) {
+            let credential: Arc<dyn TokenCredential> = Arc::new(FixedToken(token));
+            return vec![("the token of the cloud file".to_owned(), Ok(credential), None)];
+        }
+        match &self.inner.choice {
+            IdentityChoice::Auto => vec![
+                self.workload(),
+                self.managed(None, IMDS_PATIENCE),
+                self.client_secret(),
+                self.azure_cli(),
+                self.azure_developer_cli(),
+            ],
+            IdentityChoice::Workload => vec![self.workload()],
+            IdentityChoice::Managed { client_id } => vec![self.managed(client_id.as_deref(), MANAGED_PATIENCE)],
+            IdentityChoice::ClientSecret => vec![self.client_secret()],
+            IdentityChoice::AzureCli => vec![self.azure_cli()],
+            IdentityChoice::AzureDeveloperCli => vec![self.azure_developer_cli()],
+        }
+    }
+
+    fn workload(&self) -> Candidate {
+        let environment = &self.inner.environment;
+        let credential = || {
+            let options = WorkloadIdentityCredentialOptions {
+                credential_options: ClientAssertionCredentialOptions {
+                    client_options: self.inner.transport.client_options(),
+                },
+                client_id: Some(environment.get("AZURE_CLIENT_ID")?.to_owned()),
+                tenant_id: Some(environment.get("AZURE_TENANT_ID")?.to_owned()),
+                token_file_path: Some(environment.get("AZURE_FEDERATED_TOKEN_FILE")?.into()),
+            };
+            made(WorkloadIdentityCredential::new(Some(options)))
+        };
+        ("workload identity".to_owned(), credential(), None)
+    }
+
+    fn managed(&self, client_id: Option<&str>, patience: Duration) -> Candidate {
+        let is_set = |name| self.inner.environment.get(name).is_ok();
+        let (name, patience) = if is_set("IDENTITY_ENDPOINT") && is_set("IDENTITY_HEADER") {
+            ("managed identity (App Service)", MANAGED_PATIENCE)
+        } else {
+            ("managed identity (IMDS)", patience)
+        };
+        let client_id = client_id.or_else(|| self.inner.environment.get("AZURE_CLIENT_ID").ok());
+        let options = ManagedIdentityCredentialOptions {
+            user_assigned_id: client_id.map(|id| UserAssignedId::ClientId(id.to_owned())),
+            client_options: self.inner.transport.client_options(),
+        };
+        (name.to_owned(), made(ManagedIdentityCredential::new(Some(options))), Some(patience))
+    }
+
+    fn client_secret(&self) -> Candidate {
+        let environment = &self.inner.environment;
+        let credential = || {
+            let options = ClientSecretCredentialOptions { client_options: self.inner.transport.client_options() };
+            made(ClientSecretCredential::new(
+                environment.get("AZURE_TENANT_ID")?,
+                environment.get("AZURE_CLIENT_ID")?.to_owned(),
+                AzureSecret::from(environment.get("AZURE_CLIENT_SECRET")?.to_owned()),
+                Some(options),
+            ))
+        };
+        ("client secret from the environment".to_owned(), credential(), None)
+    }
+
+    fn azure_cli(&self) -> Candidate {
+        let executor = self.inner.environment.executor.clone();
+        let options = AzureCliCredentialOptions { executor, ..Default::default() };
+        ("Azure CLI".to_owned(), self.of_a_person(|| made(AzureCliCredential::new(Some(options)))), None)
+    }
+
+    fn azure_developer_cli(&self) -> Candidate {
+        let executor = self.inner.environment.executor.clone();
+        let options = AzureDeveloperCliCredentialOptions { executor, ..Default::default() };
+        let credential = self.of_a_person(|| made(AzureDeveloperCliCredential::new(Some(options))));
+        ("Azure Developer CLI".to_owned(), credential, None)
+    }
+
+    /// In a drill no real token may be fetched: it would be sent to the cloud on this machine.
+    fn of_a_person(
+        &self,
+        credential: impl FnOnce() -> Result<Arc<dyn TokenCredential>, String>,
+    ) -> Result<Arc<dyn TokenCredential>, String> {
+        if self.inner.transport.cloud().is_some() { Err("not used in a drill".to_owned()) } else { credential() }
+    }
+
+    async fn sign_in(&self, scopes: &[&str]) -> Result<(Answered, AccessToken), Failure> {
+        let mut tried = Vec::new();
+        let mut retry = Retry::Never;
+        for (name, credential, patience) in self.candidates() {
+            let credential = match credential {
+                Ok(credential) => credential,
+                Err(why) => {
+                    tried.push(format!("{name}: {why}"));
+                    continue;
+                }
+            };
+            let asked = credential.get_token(scopes, None);
+            let token = match patience {
+                Some(patience) => match tokio::time::timeout(patience, asked).await {
+                    Ok(token) => token,
+                    Err(_) => {
+                        tried.push(format!("{name}: no answer within {} s", patience.as_secs()));
+                        continue;
+                    }
+                },
+                None => asked.await,
+            };
+            match token {
+                Ok(token) => {
+                    let principal = principal(token.token.secret());
+                    return Ok((Answered { name, principal, credential }, token));
+                }
+                Err(error) => {
+                    if is_transient(&error) && self.inner.choice != IdentityChoice::Auto {
+                        retry = Retry::Later;
+                    }
+                    tried.push(format!("{name}: {}", first_line(&root_cause(&error))));
+                }
+            }
+        }
+        let mut failure = Failure::refused("no identity to sign in with")
+            .help("sign in with `az login`, or set `identity` in stanch.yaml to the one that should answer");
+        failure.reasons = tried;
+        Err(failure.retry(retry))
+    }
+}
+
+fn made<C: TokenCredential + 'static>(
+    credential: azure_core::Result<Arc<C>>,
+) -> Result<Arc<dyn TokenCredential>, String> {
+    match credential {
+        Ok(credential) => Ok(credential),
+        Err(error) => Err(first_line(&error.to_string())),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+impl Identity {
+    /// A token that was given before and will do for a while.
+    fn kept(&self, scope: &str) -> Option<AccessToken> {
+        let tokens = self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = tokens.get(scope)?;
+        let left = token.expires_on.unix_timestamp() - clock::now().timestamp();
+        (left > SHORTEST_LIFE_SECONDS).then(|| token.clone())
+    }
+
+    fn keep(&self, scope: String, token: &AccessToken) {
+        self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(scope, token.clone());
+    }
+
+    async fn token(&self, scopes: &[&str]) -> Result<AccessToken, Failure> {
+        let scope = scopes.join(" ");
+        if let Some(token) = self.kept(&scope) {
+            return Ok(token);
+        }
+        // Side by side, steps ask at the same time; one of them signs in.
+        let _signing_in = self.inner.signing_in.lock().await;
+        if let Some(token) = self.kept(&scope) {
+            return Ok(token);
+        }
+        let token = match self.answered() {
+            Some(Answered { name, credential, .. }) => credential.get_token(scopes, None).await.map_err(|error| {
+                let retry = if is_transient(&error) { Retry::Later } else { Retry::Never };
+                let why = first_line(&root_cause(&error));
+                Failure::refused(format!("{name} gives no further token")).because(why).retry(retry)
+            })?,
+            None => {
+                let (answered, token) = self.sign_in(scopes).await?;
+                tracing::info!(identity = answered.name, principal = answered.principal, "signed in");
+                *self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
+                token
+            }
+        };
+        self.keep(scope, &token);
+        Ok(token)
+    }
+}
+
+#[async_trait]
+impl TokenCredential for Identity {
+    async fn get_token(&self, scopes: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        self.token(scopes).await.map_err(|failure| carry(ErrorKind::Credential, failure))
+    }
+}
+
+/// Who a token speaks of. Read for people, never trusted.
+fn principal(token: &str) -> Option<String> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    let claim = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    // A managed identity is known by the last part of its resource's id.
+    let resource = claim("xms_mirid").and_then(|id| id.rsplit('/').next().map(str::to_owned));
+    claim("upn").or_else(|| claim("unique_name")).or(resource).or_else(|| claim("oid")).or_else(|| claim("appid"))
+}
+
+/// The token that a cloud file gives.
+struct FixedToken(String);
+
+impl fmt::Debug for FixedToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FixedToken")
+    }
+}
+
+#[async_trait]
+impl TokenCredential for FixedToken {
+    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        Ok(AccessToken::new(self.0.clone(), OffsetDateTime::now_utc() + TokenLife::hours(1)))
+    }
+}

@@ -1,0 +1,197 @@
+//! The one seam through which every request leaves the program: routed, numbered, and told apart when it fails.
+
+#![expect(clippy::disallowed_methods, reason = "the authority of a local cloud is a file")]
+
+use super::correlation::Correlation;
+use super::failed::carry;
+use super::retry;
+use super::route::{CloudFile, Route};
+use crate::failure::{Failure, Retry};
+use async_trait::async_trait;
+use azure_core::error::ErrorKind;
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use url::{Host, Url};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No single request takes longer, whatever the other side does.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
+/// More than this of an answer is not read.
+const LARGEST_ANSWER: usize = 4 << 20;
+
+/// The way out of the program.
+#[derive(Clone)]
+pub struct Transport {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    /// Past any proxy: for identity endpoints, which are on this machine and hand out tokens without encryption.
+    direct: Client,
+    route: Route,
+    correlation: Correlation,
+}
+
+/// An answer that was read to its end.
+#[derive(Debug)]
+pub struct HttpAnswer {
+    pub status: u16,
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Transport").finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    /// Opens the way; `request_prefix` begins the ids of all its requests.
+    pub fn new(route: Route, request_prefix: &str) -> Result<Self, Failure> {
+        let authority = match &route {
+            Route::Cloud(cloud) => cloud.ca_pem.as_deref().map(authority).transpose()?,
+            Route::Real => None,
+        };
+        let build = |proxied: bool| {
+            let mut builder = Client::builder()
+                .redirect(Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(REQUEST_TIMEOUT)
+                .user_agent(concat!("stanch/", env!("CARGO_PKG_VERSION")));
+            if !proxied {
+                builder = builder.no_proxy();
+            }
+            if let Some(authority) = &authority {
+                builder = builder.tls_certs_only(authority.clone());
+            }
+            builder.build().map_err(|error| Failure::refused("no HTTP client can be made").because(error.to_string()))
+        };
+        let direct = build(false)?;
+        let client = if matches!(route, Route::Real) { build(true)? } else { direct.clone() };
+        let correlation = Correlation::new(request_prefix);
+        Ok(Self { inner: Arc::new(Inner { client, direct, route, correlation }) })
+    }
+
+    /// The cloud on this machine, in a drill.
+    pub fn cloud(&self) -> Option<&CloudFile> {
+        match &self.inner.route {
+            Route::Real => None,
+            Route::Cloud(cloud) => Some(cloud),
+        }
+    }
+
+    /// Options for the Azure crates: this way out, and no retries of their own.
+    pub(super) fn client_options(&self) -> ClientOptions {
+        ClientOptions {
+            transport: Some(azure_core::http::Transport::new(Arc::new(self.clone()))),
+            retry: RetryOptions::none(),
+            ..ClientOptions::default()
+        }
+    }
+
+    fn client(&self, url: &Url) -> &Client {
+        let is_near = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(domain)) => domain == "localhost",
+            None => false,
+        };
+        if is_near { &self.inner.direct } else { &self.inner.client }
+    }
+
+    /// Sends one request that is not the Azure crates' own. Only the host stands in a failure: paths may hold
+    /// credentials.
+    pub async fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<HttpAnswer, Failure> {
+        let unusable = |why: String| Failure::refused("the address cannot be used").because(why);
+        let url = Url::parse(url).map_err(|error| unusable(error.to_string()))?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let way = self.inner.route.way(&url)?;
+        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+        let mut request = self.client(&way.url).request(method, way.url).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(asked) = way.host {
+            request = request.header("host", asked);
+        }
+        let mut response = request.send().await.map_err(|error| failed(&host, error))?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after").and_then(|value| retry::after(value.to_str().ok()?));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&host, error))? {
+            if body.len() + chunk.len() > LARGEST_ANSWER {
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        tracing::debug!(host, status, "answered");
+        Ok(HttpAnswer { status, retry_after, body })
+    }
+}
+
+fn authority(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    let unusable = |why: String| {
+        Failure::refused(format!("the authority `{}` of the cloud file cannot be used", path.display())).because(why)
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let authority = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;
+    if authority.is_empty() { Err(unusable("it holds no certificate".to_owned())) } else { Ok(authority) }
+}
+
+/// A request without an answer: whether it was sent at all is what matters.
+fn failed(host: &str, error: reqwest::Error) -> Failure {
+    // The path may hold a credential.
+    let error = error.without_url();
+    let why = root_cause(&error);
+    if error.is_builder() {
+        Failure::refused(format!("the request to `{host}` cannot be written")).because(why)
+    } else if error.is_connect() {
+        Failure::refused(format!("`{host}` cannot be reached")).because(why).retry(Retry::Later)
+    } else {
+        Failure::unknown(format!("`{host}` did not answer")).because(why)
+    }
+}
+
+/// The innermost reason: the outer ones repeat the URL.
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[async_trait]
+impl HttpClient for Transport {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let way = self.inner.route.way(request.url()).map_err(|failure| carry(ErrorKind::Other, failure))?;
+        let mut request = request.clone();
+        let asked = request.url().host_str().unwrap_or_default().to_owned();
+        *request.url_mut() = way.url;
+        if let Some(host) = way.host {
+            request.insert_header("host", host);
+        }
+        request.insert_header("x-ms-client-request-id", self.inner.correlation.next());
+        let response = self.client(request.url()).execute_request(&request).await;
+        match &response {
+            Ok(response) => {
+                tracing::debug!(host = asked, method = %request.method(), status = %response.status(), "answered");
+            }
+            Err(error) => tracing::debug!(host = asked, method = %request.method(), kind = ?error.kind(), "no answer"),
+        }
+        response
+    }
+}

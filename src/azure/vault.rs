@@ -1,0 +1,334 @@
+//! A Key Vault, through the official client.
+//!
+//! Reads are asked again for a while; writes are sent once, and what a lost answer means is the caller's to find
+//! out. The version is mandatory wherever leaving it out would mean "the current one". Values are held no longer than
+//! the request needs them.
+
+use super::failed::{Asked, Refusal, carry, failed};
+use super::identity::Identity;
+use super::secret_url::{SUFFIXES, VaultUrl};
+use super::transport::Transport;
+use super::{Azure, retry};
+use crate::clock::{self, Timestamp};
+use crate::failure::Failure;
+use crate::secret::Secret;
+use azure_core::credentials::TokenCredential;
+use azure_core::error::ErrorKind;
+use azure_core::http::pager::{PagerContinuation, PagerOptions};
+use azure_core::http::{AsyncRawResponse, HttpClient, Request, RequestContent};
+use azure_core::json::to_json;
+use azure_core::time::OffsetDateTime;
+use azure_security_keyvault_secrets::models::{
+    ListSecretPropertiesResult, SecretAttributes, SecretClientGetSecretOptions,
+    SecretClientListSecretPropertiesVersionsOptions, SecretClientUpdateSecretPropertiesOptions, SecretProperties,
+    SetSecretParameters, UpdateSecretPropertiesParameters,
+};
+use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
+use chrono::DateTime;
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use zeroize::Zeroize;
+
+/// One version of a secret, without its value.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Version {
+    /// 32 hex digits.
+    pub id: String,
+    pub enabled: bool,
+    /// In whole seconds: two versions may have the same.
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    pub expires: Option<Timestamp>,
+    pub not_before: Option<Timestamp>,
+    pub content_type: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    /// Whether it belongs to a certificate.
+    pub managed: bool,
+}
+
+/// The version that everyone gets who asks for none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Current {
+    Enabled(String),
+    /// Everyone who asks for the latest gets 403.
+    Disabled,
+    Missing,
+}
+
+/// Whether a version can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readable {
+    Yes,
+    Disabled { request_id: String, at: Timestamp },
+}
+
+/// What a new version carries beside its value. It inherits nothing.
+#[derive(Clone, Debug, Default)]
+pub struct NewVersion {
+    pub content_type: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    pub expires: Option<Timestamp>,
+}
+
+/// A vault that requests can be sent to.
+pub struct Vault {
+    client: SecretClient,
+    identity: Identity,
+    name: String,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Vault").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// Opens a vault; nothing is sent yet.
+    pub fn open(url: &VaultUrl, azure: &Azure) -> Result<Self, Failure> {
+        // A server on this machine that is no vault could ask for a token of any kind, and would get it.
+        let is_azure = SUFFIXES.iter().any(|suffix| url.host.ends_with(suffix));
+        if !is_azure && azure.transport.cloud().is_none() {
+            return Err(Failure::refused(format!("`{}` is not a vault of Azure", url.host))
+                .help("describe the server in a cloud file, with `base_url`, `ca_pem` and `hosts`, and name it with `--cloud`"));
+        }
+        let transport = OneHost { transport: azure.transport.clone(), host: url.host.clone() };
+        let mut client_options = azure.transport.client_options();
+        client_options.transport = Some(azure_core::http::Transport::new(Arc::new(transport)));
+        // The challenge must ask for a token of the vault's own domain; another server on this machine has none.
+        let options =
+            SecretClientOptions { client_options, verify_challenge_resource: Some(is_azure), ..Default::default() };
+        let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
+        let client = SecretClient::new(&url.url(), credential, Some(options)).map_err(|error| {
+            Failure::refused(format!("the vault `{}` cannot be opened", url.name)).because(error.to_string())
+        })?;
+        Ok(Self { client, identity: azure.identity.clone(), name: url.name.clone() })
+    }
+
+    fn asked<'a>(&'a self, secret: &'a str, doing: &'a str, operation: &'a str) -> Asked<'a> {
+        Asked { doing, operation, vault: &self.name, secret, identity: &self.identity, writes: false }
+    }
+
+    /// All versions, in no order. A page may be empty and still not be the last. A list of thousands takes minutes;
+    /// a page that fails for a moment is asked for again, not the whole list.
+    pub async fn versions(&self, name: &str) -> Result<Vec<Version>, Failure> {
+        let asked = self.asked(name, "list the versions of secrets", "Get Secret Versions");
+        let unreadable =
+            |why: &str| Failure::refused(format!("the list of `{}` cannot be read", self.name)).because(why);
+        let mut versions = Vec::new();
+        let mut from: Option<PagerContinuation> = None;
+        loop {
+            let (page, next) = retry::read(async || self.page(asked, from.clone()).await).await?;
+            for properties in &page.value {
+                // A version that is passed over would never be revoked.
+                versions.push(listed(properties).ok_or_else(|| unreadable("a version has no time of creation"))?);
+            }
+            match &next {
+                None => return Ok(versions),
+                Some(next) if from.as_ref().is_some_and(|from| from.as_ref() == next.as_ref()) => {
+                    return Err(unreadable("a page points to itself"));
+                }
+                Some(_) => tracing::info!(secret = name, versions = versions.len(), "listing goes on"),
+            }
+            from = next;
+        }
+    }
+
+    /// One page of a list, and where the next one is.
+    async fn page(
+        &self,
+        asked: Asked<'_>,
+        from: Option<PagerContinuation>,
+    ) -> Result<(ListSecretPropertiesResult, Option<PagerContinuation>), Failure> {
+        let options = SecretClientListSecretPropertiesVersionsOptions {
+            method_options: PagerOptions { continuation: from, ..Default::default() },
+            ..Default::default()
+        };
+        let pager = self.client.list_secret_properties_versions(asked.secret, Some(options));
+        let mut pages = pager.map_err(|error| failed(asked, &error))?.into_pages();
+        let Some(page) = pages.try_next().await.map_err(|error| failed(asked, &error))? else {
+            return Ok((ListSecretPropertiesResult::default(), None));
+        };
+        let page = page.into_model().map_err(|error| failed(asked, &error))?;
+        Ok((page, pages.continuation().cloned()))
+    }
+
+    /// The current version. Its value is received and wiped.
+    pub async fn current(&self, name: &str) -> Result<Current, Failure> {
+        let asked = self.asked(name, "get secrets", "Get Secret");
+        retry::read(async || match self.get(name, None).await {
+            Ok((id, _)) => Ok(Current::Enabled(id)),
+            Err(error) => match Refusal::of(&error) {
+                Some(refusal) if refusal.code == "SecretDisabled" => Ok(Current::Disabled),
+                Some(refusal) if refusal.status == 404 => Ok(Current::Missing),
+                _ => Err(failed(asked, &error)),
+            },
+        })
+        .await
+    }
+
+    /// Whether a version can still be read. A value that is received is wiped.
+    pub async fn readable(&self, name: &str, version: &str) -> Result<Readable, Failure> {
+        let asked = self.asked(name, "get secrets", "Get Secret");
+        retry::read(async || match self.get(name, Some(version)).await {
+            Ok(_) => Ok(Readable::Yes),
+            Err(error) => match Refusal::of(&error) {
+                Some(refusal) if refusal.code == "SecretDisabled" => {
+                    Ok(Readable::Disabled { request_id: request_id(&error), at: clock::now() })
+                }
+                _ => Err(failed(asked, &error)),
+            },
+        })
+        .await
+    }
+
+    /// A value, for a reference in the configuration.
+    pub async fn value(&self, name: &str, version: Option<&str>) -> Result<Secret, Failure> {
+        let asked = self.asked(name, "get secrets", "Get Secret");
+        retry::read(async || {
+            self.get(name, version).await.map(|(_, value)| value).map_err(|error| failed(asked, &error))
+        })
+        .await
+    }
+
+    async fn get(&self, name: &str, version: Option<&str>) -> azure_core::Result<(String, Secret)> {
+        let options = SecretClientGetSecretOptions { secret_version: version.map(str::to_owned), ..Default::default() };
+        let mut secret = self.client.get_secret(name, Some(options)).await?.into_model()?;
+        let value = Secret::new(secret.value.take().unwrap_or_default());
+        Ok((last_part(secret.id.as_deref()), value))
+    }
+
+    /// Whether the secret is soft-deleted.
+    pub async fn deleted(&self, name: &str) -> Result<bool, Failure> {
+        let asked = self.asked(name, "get deleted secrets", "Get Deleted Secret");
+        retry::read(async || match self.client.get_deleted_secret(name, None).await {
+            Ok(_) => Ok(true),
+            Err(error) => match Refusal::of(&error) {
+                Some(refusal) if refusal.status == 404 => Ok(false),
+                Some(refusal) if refusal.code == "SecretDisabled" => Ok(true),
+                _ => Err(failed(asked, &error)),
+            },
+        })
+        .await
+    }
+
+    /// Puts a new version in; it becomes the current one. Sent once: Set Secret is not idempotent.
+    pub async fn set(&self, name: &str, value: &Secret, new: NewVersion) -> Result<Version, Failure> {
+        let asked = Asked { writes: true, ..self.asked(name, "set secrets", "Set Secret") };
+        let attributes = new.expires.map(|expires| SecretAttributes { expires: offset(expires), ..Default::default() });
+        let mut parameters = SetSecretParameters {
+            value: Some(value.expose().to_owned()),
+            content_type: new.content_type,
+            tags: Some(HashMap::from_iter(new.tags)),
+            secret_attributes: attributes,
+        };
+        let body = to_json(&parameters);
+        parameters.value.zeroize();
+        let body: RequestContent<SetSecretParameters> = body.map_err(|error| failed(asked, &error))?.into();
+        let answer = self.client.set_secret(name, body, None).await.map_err(|error| failed(asked, &error))?;
+        let mut secret = answer.into_model().map_err(|error| unreadable(asked, &error))?;
+        secret.value.zeroize();
+        let (id, attributes) = (secret.id.as_deref(), secret.attributes.as_ref());
+        let set = version(id, attributes, secret.content_type.as_ref(), secret.tags.as_ref(), secret.managed);
+        set.ok_or_else(|| Failure::unknown(format!("the answer of `{}` to Set Secret cannot be read", self.name)))
+    }
+
+    /// Disables one version. Sent once.
+    pub async fn disable(&self, name: &str, version_id: &str) -> Result<Version, Failure> {
+        let asked = Asked { writes: true, ..self.asked(name, "disable versions of secrets", "Update Secret") };
+        let parameters = UpdateSecretPropertiesParameters {
+            secret_attributes: Some(SecretAttributes { enabled: Some(false), ..Default::default() }),
+            ..Default::default()
+        };
+        let body = parameters.try_into().map_err(|error| failed(asked, &error))?;
+        let options = SecretClientUpdateSecretPropertiesOptions {
+            secret_version: Some(version_id.to_owned()),
+            ..Default::default()
+        };
+        let answer = self.client.update_secret_properties(name, body, Some(options)).await;
+        let secret =
+            answer.map_err(|error| failed(asked, &error))?.into_model().map_err(|error| unreadable(asked, &error))?;
+        let (id, attributes) = (secret.id.as_deref(), secret.attributes.as_ref());
+        match version(id, attributes, secret.content_type.as_ref(), secret.tags.as_ref(), secret.managed) {
+            Some(version) if !version.enabled => Ok(version),
+            _ => Err(Failure::unknown(format!(
+                "`{}` answered to Update Secret, but not with a disabled version",
+                self.name
+            ))),
+        }
+    }
+}
+
+/// The request was answered with success, but the answer broke off: what it did is not known from here.
+fn unreadable(asked: Asked<'_>, error: &azure_core::Error) -> Failure {
+    Failure::unknown(format!("the answer of `{}` to {} cannot be read", asked.vault, asked.operation))
+        .because(error.to_string())
+}
+
+fn listed(properties: &SecretProperties) -> Option<Version> {
+    let (id, attributes) = (properties.id.as_deref(), properties.attributes.as_ref());
+    version(id, attributes, properties.content_type.as_ref(), properties.tags.as_ref(), properties.managed)
+}
+
+fn version(
+    id: Option<&str>,
+    attributes: Option<&SecretAttributes>,
+    content_type: Option<&String>,
+    tags: Option<&HashMap<String, String>>,
+    managed: Option<bool>,
+) -> Option<Version> {
+    let attributes = attributes?;
+    Some(Version {
+        id: last_part(id),
+        enabled: attributes.enabled.unwrap_or(true),
+        created: timestamp(attributes.created?)?,
+        updated: timestamp(attributes.updated.or(attributes.created)?)?,
+        expires: attributes.expires.and_then(timestamp),
+        not_before: attributes.not_before.and_then(timestamp),
+        content_type: content_type.cloned(),
+        tags: tags.cloned().unwrap_or_default().into_iter().collect(),
+        managed: managed.unwrap_or(false),
+    })
+}
+
+fn last_part(id: Option<&str>) -> String {
+    id.and_then(|id| id.rsplit('/').next()).unwrap_or_default().to_owned()
+}
+
+fn timestamp(time: OffsetDateTime) -> Option<Timestamp> {
+    DateTime::from_timestamp(time.unix_timestamp(), 0)
+}
+
+fn offset(time: Timestamp) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(time.timestamp()).ok()
+}
+
+fn request_id(error: &azure_core::Error) -> String {
+    let ErrorKind::HttpResponse { raw_response: Some(raw), .. } = error.kind() else { return String::new() };
+    raw.headers().get_optional_str(&"x-ms-request-id".into()).unwrap_or_default().to_owned()
+}
+
+/// A way out that leads to one host only: a list's next page on another host would take our token there.
+#[derive(Debug)]
+struct OneHost {
+    transport: Transport,
+    host: String,
+}
+
+#[async_trait::async_trait]
+impl HttpClient for OneHost {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let url = request.url();
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        if !host.eq_ignore_ascii_case(&self.host) {
+            let failure = Failure::refused(format!("the vault `{}` pointed to another host, `{host}`", self.host))
+                .because("the token is for the vault alone, so nothing was sent there");
+            return Err(carry(ErrorKind::Other, failure));
+        }
+        self.transport.execute_request(request).await
+    }
+}

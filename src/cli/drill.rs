@@ -1,0 +1,139 @@
+//! `stanch drill`: a game day. The incident is played on the embedded cloud, the same runbook answers it over the same
+//! ways as a real run, and what the cloud saw is the scorecard.
+
+use super::Common;
+use super::emulate::read_scenario;
+use super::exit::{CommandError, Exit, Outcome};
+use super::run::{self, Args as RunArgs};
+use super::scorecard::{Observed, Scorecard};
+use super::session;
+use super::ui::Ui;
+use crate::clock::{self, Timestamp};
+use crate::cloud::{self, Options, Running, scenario};
+use crate::failure::Failure;
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the attacker gets to come before the response begins.
+const ATTACK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the readers get to move to the new version.
+const OVERLAP: &str = "8s";
+/// How long is looked on after the response, so that what it broke shows.
+const AFTERMATH: Duration = Duration::from_millis(1500);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A scenario's file, or the name of a built-in one
+    #[arg(default_value = scenario::DEFAULT)]
+    scenario: String,
+}
+
+pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    let scenario = read_scenario(&args.scenario)?;
+    let vault_host = scenario.vault_host();
+    let secret = scenario.secret().to_owned();
+    let exposure = chrono::Duration::from_std(scenario.exposure()).unwrap_or_default();
+    let targets = *scenario.targets();
+    let pinned = pinned(&scenario);
+    ui.note(&format!("DRILL  {}: {}", scenario.name(), scenario.summary()));
+
+    let data = tempfile::tempdir().map_err(|error| broken("the drill has no place for its cloud", &error))?;
+    let ready_file = data.path().join("ready.json");
+    let options = Options {
+        scenario: Some(scenario),
+        ready_file: Some(ready_file.clone()),
+        ..Options::new(data.path().join("cloud"))
+    };
+    let cloud = cloud::serve(options).await.map_err(|error| broken("the embedded cloud cannot start", &error))?;
+    let control = Control::new(&cloud)?;
+    let before = control.attacked().await?;
+
+    let began = clock::now();
+    let exposed_at = (began - exposure).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let input = vec![
+        format!("secret=https://{vault_host}/secrets/{secret}"),
+        format!("exposed_at={exposed_at}"),
+        format!("overlap={OVERLAP}"),
+        format!("found_at=the scenario `{}`", args.scenario),
+    ];
+    let drill = Common { cloud: Some(ready_file), config: None, yes: true, json: false, ..common.clone() };
+    let shown = Ui { json: false, ..ui };
+    let prepared = run::prepare(&drill, &RunArgs::built_in("secret-exposure", input))?;
+    let (exit, folder) = run::begin(&drill, Ui { quiet: ui.quiet || ui.json, ..shown }, prepared).await?;
+    clock::sleep(AFTERMATH).await;
+    let after = control.state().await?;
+    cloud.shutdown().await;
+
+    let journal = session::journal(&folder)?;
+    let observed = Observed { began, before, after, vault: vault_name(&vault_host), secret, pinned, exit };
+    let scorecard = Scorecard::new(&observed, &targets, &journal.records);
+    let report = folder.report().join("report.html");
+    if ui.json {
+        ui.json(&json!({
+            "run": folder.run(), "scenario": args.scenario, "passed": scorecard.passed(),
+            "targets": scorecard.targets, "report": report, "journal": folder.journal(),
+        }));
+    } else {
+        ui.data(&scorecard.render(ui));
+        ui.data(&format!("report  {}\n", report.display()));
+    }
+    match exit {
+        Exit::Done if scorecard.passed() => Ok(Exit::Done),
+        Exit::Done => Ok(Exit::Missed),
+        other => Ok(other),
+    }
+}
+
+fn broken(what: &str, error: &dyn std::error::Error) -> CommandError {
+    let why = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>();
+    CommandError::program(Failure::refused(what).because(why.join(": ")))
+}
+
+fn vault_name(host: &str) -> String {
+    host.split('.').next().unwrap_or_default().to_owned()
+}
+
+/// The consumers that ask for a version by its number: they are meant to fail once it is disabled.
+fn pinned(scenario: &scenario::Scenario) -> Vec<String> {
+    let pinned = |consumer: &&scenario::Consumer| consumer.reads == scenario::Reads::Pinned;
+    scenario.consumers().iter().filter(pinned).map(|consumer| consumer.caller.name.clone()).collect()
+}
+
+/// The cloud, seen from outside.
+struct Control {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Control {
+    fn new(cloud: &Running) -> Result<Self, CommandError> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|error| broken("no HTTP client can be made", &error))?;
+        Ok(Self { http, url: cloud.ready().control.clone().unwrap_or_default() })
+    }
+
+    async fn state(&self) -> Result<Value, CommandError> {
+        let asked = async { self.http.get(format!("{}/state", self.url)).send().await?.json::<Value>().await };
+        asked.await.map_err(|error| broken("the embedded cloud does not answer", &error))
+    }
+
+    /// Waits until the secret is being abused and its users are at work; gives what was seen by then.
+    async fn attacked(&self) -> Result<Value, CommandError> {
+        let give_up: Timestamp =
+            clock::now() + chrono::Duration::from_std(ATTACK_PATIENCE).unwrap_or(chrono::Duration::seconds(10));
+        loop {
+            let state = self.state().await?;
+            let busy = |list: &str, count: &str| {
+                let mut callers = state.get(list).and_then(Value::as_array).into_iter().flatten();
+                callers.all(|caller| caller.get(count).and_then(Value::as_u64).unwrap_or_default() > 2)
+            };
+            if (busy("consumers", "reads") && busy("attackers", "successes")) || clock::now() >= give_up {
+                return Ok(state);
+            }
+            clock::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `stanch emulate`: the embedded cloud as a process of its own.
+
+#![expect(clippy::disallowed_methods, reason = "the scenario is a file that the user named")]
+
+use super::Common;
+use super::exit::{CommandError, Exit, Outcome};
+use super::ui::Ui;
+use crate::cloud::scenario::Scenario;
+use crate::cloud::{self, Limits, Options};
+use crate::failure::Failure;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Serve HTTPS, signed by an authority of its own
+    #[arg(long)]
+    tls: bool,
+    /// Seed secrets and play consumers and attackers: a file, or the name of a built-in scenario
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<String>,
+    /// Where the audit trail, certificates and credentials are kept [default: a folder that goes with the process]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Enforce the published limits: 300 creates and 4,000 other calls per vault in 10 s
+    #[arg(long)]
+    limits: bool,
+    /// Written, by a rename, once connections are accepted
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(_common: &Common, ui: Ui, args: Args) -> Outcome {
+    if !args.listen.ip().is_loopback() {
+        let failure = Failure::refused(format!("`{}` is not a loopback address", args.listen));
+        return Err(CommandError::usage(
+            failure.help("the embedded cloud gives tokens to everyone; it listens on 127.0.0.1 or [::1] only"),
+        ));
+    }
+    let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
+    let temporary = match &args.data {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(|error| unwritable(&std::env::temp_dir(), &error))?),
+    };
+    let data = args.data.clone().or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
+    let options = Options {
+        listen: args.listen,
+        tls: args.tls,
+        scenario,
+        limits: args.limits.then_some(Limits::PUBLISHED),
+        ready_file: args.ready_file.clone(),
+        ..Options::new(data.unwrap_or_default())
+    };
+    let running = cloud::serve(options).await.map_err(|error| {
+        CommandError::program(Failure::refused("the embedded cloud cannot start").because(error.to_string()))
+    })?;
+    ui.note(&format!("serving {}", running.ready().base_url));
+    if let Some(path) = &args.ready_file {
+        ui.note(&format!("use it with `--cloud {}`; stop it with Ctrl-C", path.display()));
+    }
+    let stopped = until_told_to_stop().await;
+    running.shutdown().await;
+    drop(temporary);
+    stopped
+}
+
+async fn until_told_to_stop() -> Outcome {
+    let failed = |error: std::io::Error| {
+        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
+    };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// A scenario by its file or its name.
+pub(crate) fn read_scenario(name: &str) -> Result<Scenario, CommandError> {
+    let text = match Scenario::builtin_text(name) {
+        Some(text) => text.to_owned(),
+        None => std::fs::read_to_string(Path::new(name)).map_err(|error| {
+            let names: Vec<&str> = Scenario::builtin_names().collect();
+            let failure = Failure::refused(format!("the scenario `{name}` cannot be read")).because(error.to_string());
+            CommandError::usage(failure.help(format!("give a path, or the name of a built-in: {}", names.join(", "))))
+        })?,
+    };
+    Scenario::parse(&text).map_err(|problem| {
+        CommandError::usage(Failure::refused(format!("the scenario `{name}` cannot be used")).because(problem))
+    })
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::program(
+        Failure::refused(format!("`{}` cannot be written", path.display())).because(error.to_string()),
+    )
+}

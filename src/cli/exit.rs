@@ -1,0 +1,101 @@
+//! The exit codes, documented once; scripts rely on them.
+
+use crate::failure::Failure;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Completed, or the question was answered.
+    Done,
+    /// An error of the program itself, or of the machine it runs on.
+    Program,
+    /// Wrong usage, or a runbook, configuration or input that does not pass the checks.
+    Usage,
+    /// The run stopped on a failed step; it can be resumed.
+    Failed,
+    /// The run waits for a person or a timer.
+    Waiting,
+    /// Preflight failed, another run holds the lock, the runbook changed, or the journal is damaged.
+    Refused,
+    /// The drill missed a target.
+    Missed,
+    /// Stopped by the keyboard; the journal is whole.
+    Interrupted,
+    /// Told to end; the journal is whole.
+    Terminated,
+}
+
+/// The table of `--help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  0    completed, or the question was answered
+  1    an error of the program itself
+  2    wrong usage, or a runbook, configuration or input that does not pass the checks
+  3    the run stopped on a failed step (it can be resumed)
+  4    the run waits for a person or a timer (approve, settle)
+  5    refused: preflight failed, another run holds the lock, the runbook changed, the journal is damaged
+  6    the drill missed a target
+  130  interrupted (143: terminated); the journal is whole and the run can be resumed";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Program => 1,
+            Exit::Usage => 2,
+            Exit::Failed => 3,
+            Exit::Waiting => 4,
+            Exit::Refused => 5,
+            Exit::Missed => 6,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+        })
+    }
+}
+
+/// Why a command could not do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    pub(crate) exit: Exit,
+    pub(crate) shown: Shown,
+}
+
+/// What is shown of it.
+#[derive(Debug)]
+pub(crate) enum Shown {
+    /// What, why, and what to do.
+    Failure(Failure),
+    /// Text that is laid out already.
+    Text(String),
+}
+
+/// What commands give back.
+pub(crate) type Outcome = Result<Exit, CommandError>;
+
+impl CommandError {
+    /// A failure with its exit code.
+    pub(crate) fn new(exit: Exit, failure: Failure) -> Self {
+        Self { exit, shown: Shown::Failure(failure) }
+    }
+
+    /// Laid out text with its exit code.
+    pub(crate) fn text(exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, shown: Shown::Text(text.into()) }
+    }
+
+    /// Wrong usage.
+    pub(crate) fn usage(failure: Failure) -> Self {
+        Self::new(Exit::Usage, failure)
+    }
+
+    /// Refused.
+    pub(crate) fn refused(failure: Failure) -> Self {
+        Self::new(Exit::Refused, failure)
+    }
+
+    /// An error of the machine or the program.
+    pub(crate) fn program(failure: Failure) -> Self {
+        Self::new(Exit::Program, failure)
+    }
+}

@@ -1,0 +1,288 @@
+//! What is seen while a run is at work: a tree that stays put on a terminal, plain lines elsewhere.
+
+use super::ui::Ui;
+use crate::actions::{Notice, Services};
+use crate::clock::{self, Timestamp};
+use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
+use crate::journal::Record;
+use crate::plan::{Class, Plan};
+use crate::projection::fact;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// The display at work.
+pub(crate) struct Display {
+    task: JoinHandle<()>,
+}
+
+impl Display {
+    /// Waits until everything that happened has been shown.
+    pub(crate) async fn finish(self) {
+        drop(self.task.await);
+    }
+}
+
+/// Shows a run's notices until the last of their senders is gone.
+pub(crate) fn show(ui: Ui, plan: &Plan, services: &Services, inbox: mpsc::UnboundedReceiver<Notice>) -> Display {
+    let mut view = View::new(ui, plan, services);
+    let mut inbox = inbox;
+    let task = tokio::spawn(async move {
+        while let Some(notice) = inbox.recv().await {
+            match notice {
+                Notice::Recorded(record) => view.record(&record),
+                Notice::Progress { step, text } => view.progress(&step, &text),
+            }
+        }
+        view.close();
+    });
+    Display { task }
+}
+
+/// A step as it is shown.
+struct Line {
+    uses: String,
+    bar: Option<ProgressBar>,
+    begun: Option<Timestamp>,
+}
+
+struct View {
+    ui: Ui,
+    lines: BTreeMap<String, Line>,
+    header: Option<ProgressBar>,
+    footer: Option<ProgressBar>,
+    width: usize,
+    /// Steps that take the leaked value away, which are not done yet.
+    until: Vec<String>,
+    began: Timestamp,
+    title: String,
+}
+
+impl View {
+    fn new(ui: Ui, plan: &Plan, services: &Services) -> Self {
+        let catalogue = crate::actions::catalogue();
+        let irreversible = |uses: &str| catalogue.get(uses).is_some_and(|spec| spec.class == Class::Irreversible);
+        let until =
+            plan.steps().filter(|step| irreversible(&step.uses.value)).map(|step| step.id.value.clone()).collect();
+        let width = plan.steps().map(|step| step.id.value.len()).max().unwrap_or_default();
+        let drill = if services.mode == Mode::Drill { "  DRILL" } else { "" };
+        let title = format!("{}  {}{drill}", services.runbook, services.run);
+        let mut view =
+            Self { ui, lines: BTreeMap::new(), header: None, footer: None, width, until, began: clock::now(), title };
+        let tree = (ui.is_terminal() && !ui.quiet && !ui.json).then(MultiProgress::new);
+        view.header = tree.as_ref().map(|tree| plain_bar(tree, &view.title));
+        for step in plan.steps() {
+            let bar = tree.as_ref().map(|tree| plain_bar(tree, &format!("  · {}", step.id.value)));
+            let line = Line { uses: step.uses.value.clone(), bar, begun: None };
+            view.lines.insert(step.id.value.clone(), line);
+        }
+        view.footer = tree.as_ref().map(|tree| plain_bar(tree, ""));
+        if view.header.is_none() {
+            ui.note(&view.title);
+        }
+        view.warn();
+        view
+    }
+
+    fn record(&mut self, record: &Record) {
+        let at = record.at;
+        match &record.event {
+            Event::StepStarted { step, .. } => self.begin(step, at),
+            Event::StepFinished { step, status, outputs, error, .. } => {
+                let uses = self.lines.get(step).map(|line| line.uses.clone()).unwrap_or_default();
+                match (status, error) {
+                    (StepOutcome::Done, _) => self.end(step, at, "✓", &fact::fact(&uses, outputs)),
+                    (StepOutcome::Failed, Some(error)) => self.end(step, at, "✗", &error.summary),
+                    (StepOutcome::Failed, None) => self.end(step, at, "✗", "failed"),
+                }
+                if *status == StepOutcome::Done {
+                    self.until.retain(|waiting| waiting != step);
+                    self.warn();
+                }
+            }
+            Event::StepSkipped { step, because } => self.end(step, at, "-", &format!("skipped: {because}")),
+            Event::AttemptFailed { step, error, retry_at: Some(retry_at), .. } => {
+                let wait = (*retry_at - at).num_milliseconds().max(0) / 100;
+                self.say(step, &format!("{}; again in {}.{}s", error.summary, wait / 10, wait % 10));
+            }
+            Event::EffectFinished { step, outcome, by: SettledBy::Probe, .. } => {
+                let found = match outcome {
+                    EffectOutcome::Done => "it happened. Counted as done",
+                    EffectOutcome::Refused | EffectOutcome::Unknown => "it did not happen",
+                };
+                self.say(step, &format!("? was sent, the answer never came; asked the other side: {found}"));
+            }
+            Event::GateOpened { step, prompt, .. } => {
+                self.end(step, at, "‼", prompt);
+                self.ask(prompt);
+            }
+            Event::DecisionAsked { step, .. } => {
+                self.end(step, at, "‼", "needs a decision that only a person can make")
+            }
+            Event::GateAnswered { by, answer, step, .. } => {
+                self.say(step, &format!("{} by {by}", format!("{answer:?}").to_lowercase()));
+                self.warn();
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, step: &str, at: Timestamp) {
+        let label = self.label(step, "");
+        let Some(line) = self.lines.get_mut(step) else { return };
+        line.begun.get_or_insert(at);
+        if let Some(bar) = &line.bar {
+            bar.set_style(running_style());
+            bar.set_message(label);
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+
+    fn progress(&mut self, step: &str, text: &str) {
+        let label = self.label(step, text);
+        if let Some(bar) = self.lines.get(step).and_then(|line| line.bar.as_ref()) {
+            bar.set_message(label);
+        }
+    }
+
+    /// Something to know about a step that goes on.
+    fn say(&mut self, step: &str, text: &str) {
+        if self.header.is_some() {
+            self.progress(step, text);
+        } else {
+            self.ui.note(&format!("  … {:<width$}  {text}", step, width = self.width));
+        }
+    }
+
+    fn end(&mut self, step: &str, at: Timestamp, mark: &str, text: &str) {
+        let Some(line) = self.lines.get(step) else { return };
+        let took = line.begun.map(|begun| elapsed(begun, at)).unwrap_or_else(|| "     ".to_owned());
+        let mark = match mark {
+            "✓" => self.ui.green(mark),
+            "✗" => self.ui.red(mark),
+            "‼" => self.ui.yellow(mark),
+            _ => self.ui.dim(mark),
+        };
+        let shown = format!("  {mark} {:<width$}  {took}  {text}", step, width = self.width);
+        match &line.bar {
+            Some(bar) => {
+                bar.disable_steady_tick();
+                bar.set_style(message_style());
+                bar.set_message(shown);
+                bar.tick();
+            }
+            None => self.ui.note(&shown),
+        }
+    }
+
+    fn label(&self, step: &str, text: &str) -> String {
+        format!("{:<width$}         {text}", step, width = self.width)
+    }
+
+    fn ask(&self, prompt: &str) {
+        if let Some(footer) = &self.footer {
+            footer.set_message(format!("{prompt} [y/n]"));
+        }
+    }
+
+    /// The line that says whether the leaked value still works.
+    fn warn(&self) {
+        let text = match self.until.as_slice() {
+            [] => "the old versions are disabled".to_owned(),
+            [step, ..] => format!("the leaked value still works until `{step}`"),
+        };
+        if let Some(footer) = &self.footer {
+            footer.set_message(format!("  {}", self.ui.yellow(&text)));
+        }
+    }
+
+    fn close(&self) {
+        if let Some(header) = &self.header {
+            header.finish_with_message(format!("{}  {}", self.title, elapsed(self.began, clock::now())));
+        }
+        for line in self.lines.values() {
+            if let Some(bar) = &line.bar {
+                bar.abandon();
+            }
+        }
+        if let Some(footer) = &self.footer {
+            footer.finish_and_clear();
+        }
+    }
+}
+
+fn plain_bar(tree: &MultiProgress, message: &str) -> ProgressBar {
+    let bar = tree.add(ProgressBar::new_spinner());
+    bar.set_style(message_style());
+    bar.set_message(message.to_owned());
+    bar.tick();
+    bar
+}
+
+fn message_style() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn running_style() -> ProgressStyle {
+    ProgressStyle::with_template("  {spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn elapsed(from: Timestamp, to: Timestamp) -> String {
+    let seconds = (to - from).num_seconds().max(0);
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// What told the program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Interrupt,
+    Terminate,
+}
+
+/// The first signal that came.
+pub(crate) struct Signals(Arc<AtomicU8>);
+
+impl Signals {
+    /// Which one came, if any did.
+    pub(crate) fn received(&self) -> Option<Signal> {
+        match self.0.load(Ordering::SeqCst) {
+            1 => Some(Signal::Interrupt),
+            2 => Some(Signal::Terminate),
+            _ => None,
+        }
+    }
+}
+
+/// Tells the run to stop at the first signal; a second one ends the program at once, which a journal survives.
+pub(crate) fn watch_signals(stop: watch::Sender<bool>) -> Signals {
+    let received = Arc::new(AtomicU8::new(0));
+    let seen = Arc::clone(&received);
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            std::future::pending::<()>().await;
+            return;
+        };
+        loop {
+            let code = tokio::select! {
+                _ = interrupt.recv() => 1,
+                _ = terminate.recv() => 2,
+            };
+            if seen.swap(code, Ordering::SeqCst) != 0 {
+                end_now(code);
+            }
+            stop.send(true).ok();
+        }
+    });
+    Signals(received)
+}
+
+#[expect(clippy::disallowed_methods, reason = "somebody insists on the end of the program")]
+fn end_now(code: u8) {
+    std::process::exit(if code == 1 { 130 } else { 143 });
+}

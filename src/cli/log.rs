@@ -1,0 +1,28 @@
+//! `stanch log`: what happened, from the journal.
+
+use super::Common;
+use super::exit::{Exit, Outcome};
+use super::session;
+use super::ui::Ui;
+use crate::projection::Timeline;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run's id
+    run: String,
+}
+
+pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
+    let folder = session::existing(common, &args.run)?;
+    let journal = session::journal(&folder)?;
+    let timeline = Timeline::new(&journal.records);
+    if ui.json {
+        ui.json(&timeline);
+        return Ok(Exit::Done);
+    }
+    for entry in &timeline.entries {
+        let at = entry.at.format("%H:%M:%S%.3f");
+        ui.data(&format!("{at}  {:<4} {:<16} {}\n", entry.seq, entry.step.as_deref().unwrap_or("-"), entry.what));
+    }
+    Ok(Exit::Done)
+}

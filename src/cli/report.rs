@@ -1,0 +1,71 @@
+//! `stanch report`: builds the report again, from the journal alone.
+
+use super::Common;
+use super::exit::{CommandError, Exit, Outcome};
+use super::resume::{opened, pinned_plan};
+use super::session;
+use super::ui::Ui;
+use crate::projection::Report;
+use crate::render::{self, Format};
+use clap::ValueEnum;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run's id
+    run: String,
+    /// What to write
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "md,html")]
+    format: Vec<FormatChoice>,
+    /// Where to [default: the run's own `report` folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// A folder with templates of your own
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+}
+
+/// A kind of report.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatChoice {
+    Md,
+    Html,
+    Json,
+    Csv,
+}
+
+pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
+    let folder = session::existing(common, &args.run)?;
+    let journal = session::journal(&folder)?;
+    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
+    let opened = opened(&folder, &state)?;
+    let plan = pinned_plan(&folder, &opened)?;
+    let steps: Vec<(String, String)> =
+        plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let report = Report::new(&journal.records, &journal.head, &steps);
+    let formats: Vec<Format> = args
+        .format
+        .iter()
+        .map(|format| match format {
+            FormatChoice::Md => Format::Markdown,
+            FormatChoice::Html => Format::Html,
+            FormatChoice::Json => Format::Json,
+            FormatChoice::Csv => Format::Csv,
+        })
+        .collect();
+    let out = args.out.clone().unwrap_or_else(|| folder.report());
+    let templates = match &args.templates {
+        Some(templates) => Some(templates.clone()),
+        None => session::Session::open(common, Some(&opened)).ok().and_then(|session| session.config.templates),
+    };
+    let files = render::write(&out, &report, &formats, templates.as_deref()).map_err(CommandError::program)?;
+    if ui.json {
+        ui.json(&json!({ "run": folder.run(), "files": files, "head": format!("sha256:{}", journal.head) }));
+    } else {
+        for file in &files {
+            ui.data(&format!("{}\n", file.display()));
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,291 @@
+//! `stanch run`: begins a run and drives it as far as it goes.
+
+use super::Common;
+use super::exit::{CommandError, Exit, Outcome};
+use super::live;
+use super::people::Terminal;
+use super::screen;
+use super::session::{self, Session};
+use super::ui::Ui;
+use crate::actions::{self, Ledger, Notice, Services};
+use crate::clock;
+use crate::driver::Driver;
+use crate::engine::State;
+use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
+use crate::failure::Failure;
+use crate::journal::{AppendError, GENESIS, Lock, LockError, Record, RunFolder, Runs, Store};
+use crate::plan::{Plan, PlanError};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Path of a runbook, or the name of a built-in (`secret-exposure`)
+    runbook: String,
+    /// An input
+    #[arg(short, long = "input", value_name = "NAME=VALUE")]
+    input: Vec<String>,
+    /// Inputs from a JSON or YAML file; `-i` wins
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
+    /// The run's id [default: made from the time]
+    #[arg(long, value_name = "ID")]
+    run_id: Option<String>,
+}
+
+impl Args {
+    /// Arguments for a built-in, as `stanch drill` gives them.
+    pub(crate) fn built_in(runbook: &str, input: Vec<String>) -> Self {
+        Self { runbook: runbook.to_owned(), input, inputs: None, run_id: None }
+    }
+}
+
+pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    let prepared = prepare(common, &args)?;
+    if !common.yes && ui.is_terminal() && !ui.json {
+        ui.note(&screen::question(&prepared.plan, &prepared.opened));
+        if !super::people::confirm().await {
+            return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
+        }
+    }
+    let (ended, _) = begin(common, ui, prepared).await?;
+    Ok(ended)
+}
+
+/// A run that could begin: everything is checked, nothing is written.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    pub(crate) opened: RunOpened,
+    session: Session,
+    runs: Runs,
+}
+
+/// Checks everything that can be checked without asking Azure.
+pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandError> {
+    let text = session::read_runbook(&args.runbook)?;
+    let given = inputs(args)?;
+    let plan = Plan::new(&args.runbook, &text, &given, &actions::catalogue()).map_err(|error| match error {
+        PlanError::Runbook(diagnostics) => CommandError::text(Exit::Usage, diagnostics.render()),
+        PlanError::Inputs(problems) => {
+            let problems: Vec<String> = problems.iter().map(|problem| format!("error: {problem}")).collect();
+            CommandError::text(Exit::Usage, problems.join("\n"))
+        }
+    })?;
+    let run = match &args.run_id {
+        Some(run) => valid_id(run)?,
+        None => new_id()?,
+    };
+    let session = Session::open(common, None)?;
+    let opened = RunOpened {
+        run,
+        runbook: plan.runbook.name.clone(),
+        runbook_sha256: plan.sha256.clone(),
+        inputs: plan.inputs.clone(),
+        mode: session.mode(),
+        operator: session::operator(),
+        host: session::host(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        lock: plan.lock.clone(),
+        request_prefix: request_prefix()?,
+        cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
+        config: session.config_path.as_ref().map(|path| path.display().to_string()),
+    };
+    Ok(Prepared { plan, opened, session, runs: session::runs(common)? })
+}
+
+/// Makes the run's folder, opens its journal and drives it.
+pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
+    let Prepared { plan, opened, session, runs } = prepared;
+    let folder = runs.folder(&opened.run);
+    let services = session.services(&plan, &opened, &opened.operator, &folder)?;
+    let target = take_target(&runs, &opened, &opened.operator, &opened.host)?;
+    if folder.path().exists() {
+        let summary = format!("the run `{}` exists already", opened.run);
+        let help = format!("`stanch resume {}` goes on with it", opened.run);
+        return Err(CommandError::refused(Failure::refused(summary).help(help)));
+    }
+    let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
+    folder.create(&plan.text).map_err(unwritable)?;
+    let lock = folder.lock(&opened.operator, &opened.host).map_err(|error| locked(&error, &opened.run))?;
+    let store = folder.create_journal().map_err(unwritable)?;
+    let beginning = Beginning {
+        records: Vec::new(),
+        head: GENESIS.to_owned(),
+        state: State::default(),
+        first: vec![Event::RunOpened(opened)],
+    };
+    let exit = at_work(common, ui, plan, services, &folder, store, beginning).await?;
+    drop((target, lock));
+    Ok((exit, folder))
+}
+
+/// What a life of a run begins with.
+pub(crate) struct Beginning {
+    pub(crate) records: Vec<Record>,
+    pub(crate) head: String,
+    pub(crate) state: State,
+    /// Recorded before anything else.
+    pub(crate) first: Vec<Event>,
+}
+
+/// Drives a run in this process until it ends, and shows it.
+pub(crate) async fn at_work(
+    common: &Common,
+    ui: Ui,
+    plan: Plan,
+    services: Services,
+    folder: &RunFolder,
+    store: impl Store,
+    beginning: Beginning,
+) -> Result<Exit, CommandError> {
+    let (notices, inbox) = mpsc::unbounded_channel::<Notice>();
+    let plan = Arc::new(plan);
+    let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
+    let display = live::show(ui, &plan, &services, inbox);
+    for event in beginning.first {
+        ledger.record(event).await.map_err(|error| cannot_append(folder, &error))?;
+    }
+    let (stop, stopping) = watch::channel(false);
+    let signal = live::watch_signals(stop);
+    let interactive = ui.is_terminal() && !ui.json && !common.quiet;
+    let mut people = Terminal::new(folder.clone(), interactive, services.operator.clone());
+    let services = Arc::new(services);
+    let driver = Driver { plan: Arc::clone(&plan), services, ledger: ledger.clone(), notices, stopping };
+    let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;
+    drop(people);
+    let signalled = signal.received();
+    let (records, head) = (ledger.records(), ledger.head());
+    // The display ends when nobody is left who could tell it anything.
+    drop(ledger);
+    display.finish().await;
+    let status = ended.map_err(|error| cannot_append(folder, &error))?;
+    let shown = screen::show(ui, &plan, folder, &records, &head)?;
+    Ok(match (status, signalled) {
+        (RunStatus::Completed, _) => Exit::Done,
+        (RunStatus::Waiting, _) => Exit::Waiting,
+        (RunStatus::Interrupted | RunStatus::Running, Some(live::Signal::Terminate)) => Exit::Terminated,
+        (RunStatus::Interrupted | RunStatus::Running, _) => Exit::Interrupted,
+        (RunStatus::Failed, _) if shown.preflight_failed => Exit::Refused,
+        (RunStatus::Failed, _) => Exit::Failed,
+    })
+}
+
+/// Takes the lock on what the run works on, if its runbook has one.
+pub(crate) fn take_target(
+    runs: &Runs,
+    opened: &RunOpened,
+    operator: &str,
+    host: &str,
+) -> Result<Option<Lock>, CommandError> {
+    let Some(target) = &opened.lock else { return Ok(None) };
+    // A drill and a real run on secrets of one name do not meet.
+    let target = match opened.mode {
+        Mode::Real => target.clone(),
+        Mode::Drill => format!("drill {target}"),
+    };
+    match runs.lock_target(&target, &opened.run, operator, host) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Io(error)) => Err(cannot_write(runs.state(), &error)),
+        Err(error @ LockError::Held(_)) => Err(locked(&error, &opened.run)),
+    }
+}
+
+/// Somebody else is at work.
+pub(crate) fn locked(error: &LockError, run: &str) -> CommandError {
+    match error {
+        LockError::Held(Some(holder)) => {
+            let what = if holder.run == run { "the run" } else { "the run's target" };
+            let summary = format!("{what} is being worked on by another process");
+            let who = format!(
+                "run `{}` by {} on {}, process {}, since {}",
+                holder.run,
+                holder.operator,
+                holder.host,
+                holder.process,
+                holder.since.format("%Y-%m-%d %H:%M:%SZ")
+            );
+            let help = format!("`stanch status {}` shows where it stands\nnothing was changed", holder.run);
+            CommandError::refused(Failure::refused(summary).because(who).help(help))
+        }
+        LockError::Held(None) => CommandError::refused(
+            Failure::refused("the run's target is being worked on by another process").help("nothing was changed"),
+        ),
+        LockError::Io(error) => {
+            CommandError::program(Failure::refused("the lock cannot be taken").because(error.to_string()))
+        }
+    }
+}
+
+/// The state directory does not take files.
+pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> CommandError {
+    CommandError::program(
+        Failure::refused(format!("the state directory `{}` cannot be written", path.display()))
+            .because(error.to_string())
+            .help("name a place that can be written with `--state-dir`\nnothing was changed"),
+    )
+}
+
+/// The journal takes no more lines; nothing more was done after the last durable one.
+pub(crate) fn cannot_append(folder: &RunFolder, error: &AppendError) -> CommandError {
+    CommandError::program(
+        Failure::refused(error.to_string())
+            .because(format!("nothing was sent after the last line of `{}`", folder.journal().display()))
+            .help(format!("mend the disk, then `stanch resume {}`", folder.run())),
+    )
+}
+
+fn inputs(args: &Args) -> Result<Map<String, Value>, CommandError> {
+    let mut given = Map::new();
+    if let Some(path) = &args.inputs {
+        let text = session::read_file(path, "the file of inputs")?;
+        given = serde_saphyr::from_str(&text).map_err(|error| {
+            let summary = format!("the file of inputs `{}` is no mapping of names to values", path.display());
+            CommandError::usage(Failure::refused(summary).because(error.to_string()))
+        })?;
+    }
+    for input in &args.input {
+        let Some((name, value)) = input.split_once('=') else {
+            let failure = Failure::refused(format!("`{input}` is not an input"));
+            return Err(CommandError::usage(failure.help("write `-i NAME=VALUE`")));
+        };
+        given.insert(name.to_owned(), Value::from(value));
+    }
+    Ok(given)
+}
+
+fn valid_id(run: &str) -> Result<String, CommandError> {
+    let valid = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if !run.is_empty() && run.len() <= 100 && run.chars().all(valid) && !run.starts_with('.') {
+        return Ok(run.to_owned());
+    }
+    let failure = Failure::refused(format!("`{run}` cannot be the id of a run"));
+    Err(CommandError::usage(failure.help("letters, digits, `-`, `_` and `.`, at most 100")))
+}
+
+/// An id that sorts by time and can be read out over the phone.
+fn new_id() -> Result<String, CommandError> {
+    const CLEAR: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let drawn = random_bytes(4)?;
+    let letters: String = drawn
+        .iter()
+        .filter_map(|byte| CLEAR.get(usize::from(*byte) % CLEAR.len()))
+        .map(|letter| char::from(*letter))
+        .collect();
+    Ok(format!("r-{}-{letters}", clock::now().format("%Y%m%d-%H%M%S")))
+}
+
+/// The first 12 digits of a GUID, as they stand in one.
+fn request_prefix() -> Result<String, CommandError> {
+    let digits = hex::encode(random_bytes(6)?);
+    Ok(format!("{}-{}", digits.get(..8).unwrap_or_default(), digits.get(8..).unwrap_or_default()))
+}
+
+fn random_bytes(count: usize) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = vec![0; count];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        CommandError::program(Failure::refused("the operating system gives no randomness").because(error.to_string()))
+    })?;
+    Ok(bytes)
+}

@@ -1,0 +1,253 @@
+//! The scorecard of a drill: what the cloud saw, held against the scenario's targets.
+
+use super::exit::Exit;
+use super::ui::Ui;
+use crate::clock::Timestamp;
+use crate::cloud::scenario::Targets;
+use crate::engine::event::Event;
+use crate::journal::Record;
+use chrono::DateTime;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What the cloud saw before and after the response.
+#[derive(Debug)]
+pub(super) struct Observed {
+    pub(super) began: Timestamp,
+    pub(super) before: Value,
+    pub(super) after: Value,
+    pub(super) vault: String,
+    pub(super) secret: String,
+    /// Consumers that are meant to fail.
+    pub(super) pinned: Vec<String>,
+    pub(super) exit: Exit,
+}
+
+/// One line of the scorecard.
+#[derive(Debug, Serialize)]
+pub(super) struct Target {
+    pub(super) name: &'static str,
+    pub(super) met: bool,
+    /// What was seen.
+    pub(super) seen: String,
+    /// What was wanted.
+    pub(super) wanted: String,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Scorecard {
+    pub(super) targets: Vec<Target>,
+}
+
+impl Scorecard {
+    /// Judges what was seen; the journal tells only what the run itself claims.
+    pub(super) fn new(observed: &Observed, targets: &Targets, records: &[Record]) -> Self {
+        let mut lines = vec![ended(observed), one_new_version(observed), old_versions(observed)];
+        lines.extend(times(observed, targets));
+        lines.push(attackers_shut_out(observed));
+        lines.push(attackers_found(observed, records));
+        lines.push(messages(observed));
+        lines.extend(consumers(observed, targets));
+        lines.extend(pinned_named(observed, records));
+        Self { targets: lines }
+    }
+
+    /// Whether every target was met.
+    pub(super) fn passed(&self) -> bool {
+        self.targets.iter().all(|target| target.met)
+    }
+
+    /// The scorecard as text.
+    pub(super) fn render(&self, ui: Ui) -> String {
+        let met = self.targets.iter().filter(|target| target.met).count();
+        let mut text = format!("\nDRILL scorecard: {met} of {} targets met\n", self.targets.len());
+        for target in &self.targets {
+            let mark = if target.met { ui.green("✓") } else { ui.red("✗") };
+            text.push_str(&format!("  {mark} {:<26} {}", target.name, target.seen));
+            if !target.met {
+                text.push_str(&format!("  (wanted: {})", target.wanted));
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn target(name: &'static str, met: bool, seen: impl Into<String>, wanted: impl Into<String>) -> Target {
+    Target { name, met, seen: seen.into(), wanted: wanted.into() }
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn time(value: &Value, name: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(text(value, name)).ok().map(Into::into)
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    let milliseconds = i32::try_from((to - from).num_milliseconds()).unwrap_or(i32::MAX);
+    f64::from(milliseconds) / 1000.0
+}
+
+fn ended(observed: &Observed) -> Target {
+    let met = observed.exit == Exit::Done;
+    target("the run", met, if met { "completed" } else { "did not complete" }, "completed")
+}
+
+fn versions<'a>(state: &'a Value, observed: &Observed) -> impl Iterator<Item = &'a Value> {
+    let pointer = format!("/vaults/{}/secrets/{}", observed.vault, observed.secret);
+    state.pointer(&pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn is_ours(version: &Value) -> bool {
+    version.pointer("/tags/stanch-run").is_some()
+}
+
+fn one_new_version(observed: &Observed) -> Target {
+    let before = versions(&observed.before, observed).count();
+    let added = versions(&observed.after, observed).count().saturating_sub(before);
+    target("new versions", added == 1, added.to_string(), "exactly 1, whatever was lost on the way")
+}
+
+fn old_versions(observed: &Observed) -> Target {
+    let enabled = |version: &Value| version.get("enabled") == Some(&Value::Bool(true));
+    let left = versions(&observed.after, observed).filter(|version| !is_ours(version) && enabled(version)).count();
+    target("old versions still enabled", left == 0, left.to_string(), "0")
+}
+
+/// Calls of others than the scenario's people, on the leaked secret, by method.
+fn first_call(observed: &Observed, method: &str, last: bool) -> Option<Timestamp> {
+    let path = format!("/secrets/{}", observed.secret);
+    let wanted = |call: &&Value| {
+        text(call, "method") == method && text(call, "path").starts_with(&path) && !text(call, "at").is_empty()
+    };
+    let mut times = list(&observed.after, "calls").filter(wanted).filter_map(|call| time(call, "at"));
+    if last { times.last() } else { times.next() }
+}
+
+fn times(observed: &Observed, targets: &Targets) -> Vec<Target> {
+    // The first request that arrived is the one that counted: the answer may have been lost.
+    let challenged = first_call(observed, "PUT", true);
+    let rotated = challenged.map(|at| seconds(observed.began, at));
+    let contained = first_call(observed, "PATCH", true).map(|at| seconds(observed.began, at));
+    let mut lines = Vec::new();
+    for (name, took, within) in
+        [("rotated", rotated, targets.rotated_within), ("leaked value dead", contained, targets.contained_within)]
+    {
+        let Some(within) = within else { continue };
+        let met = took.is_some_and(|took| took <= within.as_secs_f64());
+        let seen = took.map_or_else(|| "never".to_owned(), |took| format!("after {took:.1} s"));
+        lines.push(target(name, met, seen, format!("within {} s", within.as_secs())));
+    }
+    lines
+}
+
+fn attackers_shut_out(observed: &Observed) -> Target {
+    let open = |attacker: &&Value| {
+        let refused = time(attacker, "first_refused");
+        refused.is_none() || time(attacker, "last_success") > refused
+    };
+    let open: Vec<&str> =
+        list(&observed.after, "attackers").filter(open).map(|attacker| text(attacker, "name")).collect();
+    let met = open.is_empty();
+    let seen =
+        if met { "refused, and never let in again".to_owned() } else { format!("still let in: {}", open.join(", ")) };
+    target("the attacker", met, seen, "refused")
+}
+
+/// The last blast radius in the journal.
+fn blast_radius(records: &[Record]) -> Option<&Value> {
+    records.iter().rev().find_map(|record| match &record.event {
+        Event::Observed { name, value, .. } if name == "blast_radius" => Some(value),
+        _ => None,
+    })
+}
+
+fn attackers_found(observed: &Observed, records: &[Record]) -> Target {
+    let found = blast_radius(records);
+    let named = |oid: &str| {
+        found.is_some_and(|found| list(found, "unknown_callers").any(|caller| caller.as_str() == Some(oid)))
+    };
+    let reached = |oid: &str, secret: &str| {
+        found.is_some_and(|found| {
+            list(found, "second_order").any(|touched| text(touched, "oid") == oid && text(touched, "secret") == secret)
+        })
+    };
+    let mut missed = Vec::new();
+    for attacker in list(&observed.after, "attackers") {
+        if !named(text(attacker, "oid")) {
+            missed.push(text(attacker, "name").to_owned());
+        }
+        for other in list(attacker, "others").filter(|other| other.get("successes").and_then(Value::as_u64) > Some(0)) {
+            if !reached(text(attacker, "oid"), text(other, "secret")) {
+                missed.push(format!("{} at {}", text(attacker, "name"), text(other, "secret")));
+            }
+        }
+    }
+    let met = missed.is_empty();
+    let seen = if met {
+        "names the attacker, and what else it touched".to_owned()
+    } else {
+        format!("misses {}", missed.join(", "))
+    };
+    target("the blast radius", met, seen, "every unknown caller")
+}
+
+fn messages(observed: &Observed) -> Target {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for sent in list(&observed.after, "notifications") {
+        *counts.entry(text(sent, "channel")).or_default() += 1;
+    }
+    let channels = ["pagerduty", "slack", "teams", "email", "webhook"];
+    let wrong: Vec<&str> = channels.into_iter().filter(|channel| counts.get(channel) != Some(&1)).collect();
+    let met = wrong.is_empty();
+    let seen = if met { "every channel, once".to_owned() } else { format!("not once: {}", wrong.join(", ")) };
+    target("messages", met, seen, "every channel, once")
+}
+
+fn consumers(observed: &Observed, targets: &Targets) -> Option<Target> {
+    let most = targets.consumers_down?;
+    let down: Vec<String> = list(&observed.after, "consumers")
+        .filter(|consumer| consumer.get("down_ms").and_then(Value::as_u64) > Some(0))
+        .map(|consumer| text(consumer, "name").to_owned())
+        .collect();
+    let unexpected: Vec<&String> = down.iter().filter(|name| !observed.pinned.contains(name)).collect();
+    let met = unexpected.is_empty() && down.len() <= usize::try_from(most).unwrap_or(usize::MAX);
+    let seen = match down.as_slice() {
+        [] => "no consumer lost its secret".to_owned(),
+        down => format!("lost by {}", down.join(", ")),
+    };
+    Some(target("downtime", met, seen, format!("at most {most}, and only those pinned to a version")))
+}
+
+/// Those who will fail must be told of, by name, before the report.
+fn pinned_named(observed: &Observed, records: &[Record]) -> Option<Target> {
+    if observed.pinned.is_empty() {
+        return None;
+    }
+    let oids: Vec<&str> = list(&observed.after, "consumers")
+        .filter(|consumer| observed.pinned.iter().any(|name| name == text(consumer, "name")))
+        .map(|consumer| text(consumer, "oid"))
+        .collect();
+    let told = |oid: &&str| {
+        records.iter().any(|record| match &record.event {
+            Event::StepFinished { outputs, .. } => outputs
+                .get("pinned")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .any(|pinned| text(pinned, "oid") == *oid),
+            _ => false,
+        })
+    };
+    let met = oids.iter().all(told);
+    let seen = if met { format!("named: {}", observed.pinned.join(", ")) } else { "not named".to_owned() };
+    Some(target("pinned readers", met, seen, "named before their version is disabled"))
+}

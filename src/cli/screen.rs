@@ -1,0 +1,216 @@
+//! What stands on the screen before a run, when it is taken over, and at its end: what is contained, what is not,
+//! and what to do next.
+
+use super::exit::{CommandError, Exit};
+use super::ui::{Ui, describe};
+use crate::actions;
+use crate::engine::event::{Mode, RunOpened, RunStatus};
+use crate::engine::{EffectPhase, State, StepState, StepStatus};
+use crate::journal::{Record, RunFolder};
+use crate::plan::Plan;
+use crate::projection::{Status, fact};
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+
+/// What the end of a run looked like.
+pub(crate) struct Ended {
+    /// Whether it ended before anything was changed, because looking told not to.
+    pub(crate) preflight_failed: bool,
+}
+
+/// What is asked before a run begins.
+pub(crate) fn question(plan: &Plan, opened: &RunOpened) -> String {
+    let catalogue = actions::catalogue();
+    let mut text = format!("{}  sha256:{}…  {}\n", plan.runbook.name, start(&plan.sha256), mode(opened.mode));
+    for (name, value) in plan.inputs.iter().filter(|(_, value)| !value.is_null()) {
+        text.push_str(&format!("  {name} = {}\n", plain(value)));
+    }
+    for step in plan.steps() {
+        let Some(spec) = catalogue.get(step.uses.value.as_str()) else { continue };
+        let name = step.name.as_deref().unwrap_or(spec.summary);
+        text.push_str(&format!("  {:<24} {:<44} {}\n", step.id.value, name, spec.class.name()));
+    }
+    text.push_str("Nothing has been changed. Go? [y/N]");
+    text
+}
+
+/// What a resumed run looked like when it was left.
+pub(crate) fn taken_over(opened: &RunOpened, state: &State) -> String {
+    let when = |at: Option<crate::clock::Timestamp>| at.map(|at| at.format("%H:%M:%S").to_string()).unwrap_or_default();
+    let running: Vec<&str> =
+        state.steps().filter(|(_, step)| step.status == StepStatus::Running).map(|(id, _)| id).collect();
+    let during = if running.is_empty() { String::new() } else { format!(" during `{}`", running.join("`, `")) };
+    let left = match state.ended() {
+        Some(RunStatus::Failed) => "failed",
+        Some(RunStatus::Waiting) => "left waiting",
+        Some(_) => "interrupted",
+        None => "cut off",
+    };
+    let by = format!("{} on {}", opened.operator, opened.host);
+    format!("started {} by {by}, {left} {}{during}", when(state.opened_at()), when(state.last_at()))
+}
+
+/// One line of the list of runs.
+pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
+    let opened = state.opened();
+    let alive = folder.holder().is_some();
+    json!({
+        "run": folder.run(),
+        "runbook": opened.map(|opened| opened.runbook.as_str()),
+        "mode": opened.map(|opened| opened.mode),
+        "status": Status::of(state, alive),
+        "started_at": state.opened_at().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+    })
+}
+
+/// Shows where a run stands: the object for scripts, or the screen for people.
+pub(crate) fn show(
+    ui: Ui,
+    plan: &Plan,
+    folder: &RunFolder,
+    records: &[Record],
+    head: &str,
+) -> Result<Ended, CommandError> {
+    let mut state = State::default();
+    for record in records {
+        state
+            .apply(record.at, &record.event)
+            .map_err(|illegal| CommandError::text(Exit::Program, illegal.to_string()))?;
+    }
+    let steps: Vec<(String, String)> =
+        plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
+    let journal = folder.journal().display().to_string();
+    let status = Status::new(records, head, &journal, &steps, alive)
+        .map_err(|error| CommandError::text(Exit::Program, error.to_string()))?;
+    if ui.json {
+        ui.json(&status);
+    } else {
+        ui.data(&people(ui, plan, folder, &state, &status, head));
+    }
+    let failed_check = |step: &crate::runbook::model::Step| {
+        step.uses.value == "keyvault/check" && state.step(&step.id.value).status == StepStatus::Failed
+    };
+    Ok(Ended { preflight_failed: plan.steps().any(failed_check) })
+}
+
+fn own_process() -> u32 {
+    std::process::id()
+}
+
+fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Status, head: &str) -> String {
+    let mut text = String::new();
+    let drill = if state.opened().is_some_and(|opened| opened.mode == Mode::Drill) { "DRILL  " } else { "" };
+    text.push_str(&format!("\n{drill}{}\n", verdict(ui, plan, state)));
+    text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
+    for step in plan.steps() {
+        text.push_str(&line(ui, &step.id.value, &step.uses.value, state.step(&step.id.value)));
+    }
+    text.push_str(&next(folder.run(), plan, state));
+    let report = folder.report().join("report.html");
+    if report.is_file() {
+        text.push_str(&format!("report  {}\n", report.display()));
+    }
+    text.push_str(&format!("head    sha256:{head}\n"));
+    text
+}
+
+/// Contained means: a proof that every older version is refused stands in the journal.
+fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
+    let of = |uses: &str| {
+        plan.steps().filter(|step| step.uses.value == uses).map(|step| state.step(&step.id.value)).collect::<Vec<_>>()
+    };
+    let proofs = of("keyvault/prove_revoked");
+    let done = |steps: &[&StepState]| !steps.is_empty() && steps.iter().all(|step| step.status == StepStatus::Done);
+    if done(&proofs) {
+        let took = state
+            .opened_at()
+            .zip(proofs.iter().filter_map(|step| step.ended_at).max())
+            .map(|(from, to)| format!(" after {}s", (to - from).num_seconds()))
+            .unwrap_or_default();
+        return ui.green(&format!("contained: every old version is proven to be refused{took}"));
+    }
+    if proofs.is_empty() && of("keyvault/revoke").is_empty() {
+        return match state.ended() {
+            Some(RunStatus::Completed) => ui.green("completed"),
+            _ => ui.yellow("not completed"),
+        };
+    }
+    let revoked = of("keyvault/revoke");
+    if done(&revoked) {
+        return ui.yellow("not proven: the old versions were disabled, the proof is missing");
+    }
+    let rotated = done(&of("keyvault/rotate"));
+    ui.red(if rotated {
+        "NOT contained: a new version is in place, but the leaked value still works"
+    } else {
+        "NOT contained: the leaked value is still the current one"
+    })
+}
+
+fn line(ui: Ui, id: &str, uses: &str, step: &StepState) -> String {
+    let (mark, what) = match step.status {
+        StepStatus::Done => (ui.green("✓"), fact::fact(uses, &step.outputs)),
+        StepStatus::Failed => {
+            let why = step.error.as_ref().map(describe).unwrap_or_default();
+            (ui.red("✗"), why.replace('\n', "\n      "))
+        }
+        StepStatus::Skipped => (ui.dim("-"), format!("skipped: {}", step.because.as_deref().unwrap_or_default())),
+        StepStatus::Waiting => {
+            let prompt = step.gate.as_ref().map(|gate| gate.prompt.clone()).unwrap_or_default();
+            (ui.yellow("‼"), format!("waits for a yes or a no: {prompt}"))
+        }
+        StepStatus::Unknown => (ui.yellow("‼"), "needs a decision".to_owned()),
+        StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "begun, not ended".to_owned()),
+        StepStatus::Pending => (ui.dim("·"), String::new()),
+    };
+    format!("  {mark} {id:<22} {what}").trim_end().to_owned() + "\n"
+}
+
+/// The commands that go on from here.
+fn next(run: &str, plan: &Plan, state: &State) -> String {
+    let mut text = String::new();
+    for step in plan.steps() {
+        let id = &step.id.value;
+        let at = state.step(id);
+        match at.status {
+            StepStatus::Waiting => {
+                text.push_str(&format!("next    stanch approve {run} {id} --by NAME   then   stanch resume {run}\n"));
+                text.push_str(&format!("   or   stanch reject {run} {id} --by NAME --comment WHY\n"));
+            }
+            StepStatus::Unknown => text.push_str(&decision(run, id, at)),
+            _ => {}
+        }
+    }
+    let resumable = !matches!(state.ended(), Some(RunStatus::Completed | RunStatus::Waiting));
+    if text.is_empty() && resumable {
+        text = format!("next    stanch resume {run}\n");
+    }
+    text
+}
+
+/// What is known, what is not, and the two ways on.
+fn decision(run: &str, id: &str, step: &StepState) -> String {
+    let open = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
+    let what: Vec<&str> =
+        step.effects.values().filter(|effect| open(&effect.phase)).map(|effect| effect.summary.as_str()).collect();
+    format!(
+        "\n  `{id}` needs a decision\n    known       sent: {}\n    not known   whether it happened: no answer came, and nobody can be asked\n    if it did   stanch settle {run} {id} --as done --because \"…\"\n    if not      stanch settle {run} {id} --as not-done --because \"…\"   (it is sent again)\n    then        stanch resume {run}\n",
+        what.join(", ")
+    )
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Real => "REAL",
+        Mode::Drill => "DRILL",
+    }
+}
+
+fn start(hash: &str) -> &str {
+    hash.get(..8).unwrap_or(hash)
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

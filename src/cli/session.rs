@@ -1,0 +1,190 @@
+//! From options to the things a command works with: the state directory, the configuration, the cloud, the services.
+
+#![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
+
+use super::Common;
+use super::exit::{CommandError, Exit};
+use crate::actions::Services;
+use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
+use crate::config::Config;
+use crate::engine::event::{Mode, RunOpened};
+use crate::failure::Failure;
+use crate::journal::{Damage, Journal, ReadError, RunFolder, Runs};
+use crate::plan::Plan;
+use crate::runbook::diagnostic::nearest;
+use std::path::{Path, PathBuf};
+
+/// The runbooks that the program brings along.
+pub(crate) const BUILT_IN: &[(&str, &str)] =
+    &[("secret-exposure", include_str!("../../runbooks/secret-exposure.yaml"))];
+
+/// The text of a runbook: a file, or a built-in where no such file is meant.
+pub(crate) fn read_runbook(name: &str) -> Result<String, CommandError> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+        return Ok((*text).to_owned());
+    }
+    std::fs::read_to_string(name).map_err(|error| {
+        let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("give a path, or the name of a built-in: {}", names.join(", ")),
+        };
+        CommandError::usage(
+            Failure::refused(format!("the runbook `{name}` cannot be read")).because(error.to_string()).help(help),
+        )
+    })
+}
+
+/// The text of a file that the user named.
+pub(crate) fn read_file(path: &Path, what: &str) -> Result<String, CommandError> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let summary = format!("{what} `{}` cannot be read", path.display());
+        CommandError::usage(Failure::refused(summary).because(error.to_string()))
+    })
+}
+
+/// All runs of this user.
+pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
+    let state = match &common.state_dir {
+        Some(folder) => folder.clone(),
+        None => platform_state_dir().ok_or_else(|| {
+            let failure = Failure::refused("there is no home directory to keep runs in");
+            CommandError::usage(failure.help("name a place with `--state-dir` or STANCH_STATE_DIR"))
+        })?,
+    };
+    Ok(Runs::new(std::path::absolute(&state).unwrap_or(state)))
+}
+
+fn platform_state_dir() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_STATE_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .map(|state| state.join("stanch"))
+}
+
+/// A run that exists.
+pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandError> {
+    let runs = runs(common)?;
+    let folder = runs.folder(run);
+    if folder.exists() {
+        return Ok(folder);
+    }
+    let known = runs.list().unwrap_or_default();
+    let help = match nearest(run, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`? `stanch runs` lists them all"),
+        None => "`stanch runs` lists them all".to_owned(),
+    };
+    let summary = format!("there is no run `{run}` in `{}`", runs.state().display());
+    Err(CommandError::usage(Failure::refused(summary).help(help)))
+}
+
+/// A run's journal, whole and verified but for a torn last line.
+pub(crate) fn journal(folder: &RunFolder) -> Result<Journal, CommandError> {
+    folder.read().map_err(|error| unreadable(&folder.journal(), &error))
+}
+
+/// Why a journal cannot be used.
+pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
+    match error {
+        ReadError::Io(error) => {
+            let summary = format!("the journal `{}` cannot be read", path.display());
+            CommandError::usage(Failure::refused(summary).because(error.to_string()))
+        }
+        ReadError::Damaged(damage) => damaged(path, damage),
+    }
+}
+
+/// A journal that was changed.
+pub(crate) fn damaged(path: &Path, damage: &Damage) -> CommandError {
+    CommandError::refused(
+        Failure::refused(damage.to_string())
+            .because(format!("{}:{}", path.display(), damage.line))
+            .help("nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"),
+    )
+}
+
+/// Who is at work, and where.
+pub(crate) fn operator() -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    set("STANCH_OPERATOR")
+        .or_else(|| set("USER"))
+        .or_else(|| set("LOGNAME"))
+        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
+}
+
+/// The machine's name.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The surroundings of a run or a question: real or drill, with the configuration that goes with it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) cloud: Option<CloudFile>,
+    pub(crate) cloud_path: Option<PathBuf>,
+    pub(crate) config: Config,
+    pub(crate) config_path: Option<PathBuf>,
+}
+
+impl Session {
+    /// Reads the cloud file and the configuration. `pinned` are the paths of an earlier life of the run.
+    pub(crate) fn open(common: &Common, pinned: Option<&RunOpened>) -> Result<Self, CommandError> {
+        let pinned_path = |path: Option<&String>| path.map(PathBuf::from);
+        let cloud_path = common.cloud.clone().or_else(|| pinned_path(pinned?.cloud.as_ref()));
+        let cloud_path = cloud_path.map(|path| std::path::absolute(&path).unwrap_or(path));
+        let cloud = cloud_path.as_deref().map(CloudFile::read).transpose().map_err(CommandError::usage)?;
+        let config_path = common
+            .config
+            .clone()
+            .or_else(|| cloud.as_ref().and_then(|cloud| cloud.config.clone()))
+            .or_else(|| pinned_path(pinned?.config.as_ref()))
+            .or_else(|| Some(PathBuf::from("stanch.yaml")).filter(|path| cloud.is_none() && path.is_file()));
+        let config_path = config_path.map(|path| std::path::absolute(&path).unwrap_or(path));
+        let mut config = match &config_path {
+            Some(path) => Config::read(path).map_err(|error| CommandError::text(Exit::Usage, error.to_string()))?,
+            None => Config::default(),
+        };
+        if let Some(archive) = cloud.as_ref().and_then(|cloud| cloud.archive.clone()) {
+            config.set_archive(archive);
+        }
+        Ok(Self { cloud, cloud_path, config, config_path })
+    }
+
+    /// Real, or a drill.
+    pub(crate) fn mode(&self) -> Mode {
+        if self.cloud.is_some() { Mode::Drill } else { Mode::Real }
+    }
+
+    /// Opens the way to Azure.
+    pub(crate) fn azure(&self, request_prefix: &str) -> Result<Azure, CommandError> {
+        let route = match &self.cloud {
+            Some(cloud) => Route::Cloud(Box::new(cloud.clone())),
+            None => Route::Real,
+        };
+        let transport = Transport::new(route, request_prefix).map_err(CommandError::usage)?;
+        let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
+        Ok(Azure { transport, identity })
+    }
+
+    /// Everything that the actions of a run share.
+    pub(crate) fn services(
+        self,
+        plan: &Plan,
+        opened: &RunOpened,
+        operator: &str,
+        folder: &RunFolder,
+    ) -> Result<Services, CommandError> {
+        Ok(Services {
+            run: opened.run.clone(),
+            runbook: opened.runbook.clone(),
+            operator: operator.to_owned(),
+            mode: opened.mode,
+            request_prefix: opened.request_prefix.clone(),
+            inputs: opened.inputs.clone(),
+            steps: plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect(),
+            azure: self.azure(&opened.request_prefix)?,
+            config: self.config,
+            report_folder: folder.report(),
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! The only place that prints: data to standard output, all else to standard error.
+
+use super::exit::{CommandError, Shown};
+use crate::failure::Failure;
+use serde::Serialize;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+/// How to speak.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ui {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) color: bool,
+}
+
+impl Ui {
+    /// Data: what was asked for. A reader that went away is not an error.
+    pub(crate) fn data(self, text: &str) {
+        let mut out = stdout().lock();
+        drop(out.write_all(text.as_bytes()));
+        drop(out.flush());
+    }
+
+    /// Data as one JSON object.
+    pub(crate) fn json(self, value: &impl Serialize) {
+        if let Ok(text) = serde_json::to_string_pretty(value) {
+            self.data(&format!("{text}\n"));
+        }
+    }
+
+    /// A note on what is going on.
+    pub(crate) fn note(self, text: &str) {
+        if !self.quiet {
+            drop(writeln!(stderr().lock(), "{text}"));
+        }
+    }
+
+    /// An error; shown however quiet.
+    pub(crate) fn error(self, error: &CommandError) {
+        let text = match &error.shown {
+            Shown::Text(text) => text.trim_end().to_owned(),
+            Shown::Failure(failure) => format!("{} {}", self.red("error:"), describe(failure)),
+        };
+        drop(writeln!(stderr().lock(), "{text}"));
+    }
+
+    /// Whether a person may be looking, and typing.
+    pub(crate) fn is_terminal(self) -> bool {
+        stderr().is_terminal() && std::io::stdin().is_terminal()
+    }
+
+    pub(crate) fn red(self, text: &str) -> String {
+        self.paint("31;1", text)
+    }
+
+    pub(crate) fn green(self, text: &str) -> String {
+        self.paint("32;1", text)
+    }
+
+    pub(crate) fn yellow(self, text: &str) -> String {
+        self.paint("33;1", text)
+    }
+
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// A failure in the house's layout: what, then why, then what to do.
+pub(crate) fn describe(failure: &Failure) -> String {
+    let mut text = failure.summary.clone();
+    for reason in &failure.reasons {
+        text.push_str(&format!("\n  {}", reason.replace('\n', "\n  ")));
+    }
+    if let Some(help) = &failure.help {
+        text.push_str(&format!("\n  help: {}", help.replace('\n', "\n  ")));
+    }
+    text
+}

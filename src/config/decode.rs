@@ -1,0 +1,393 @@
+//! The configuration's text becomes a [`Config`], or a list of everything that is wrong with it.
+
+use super::Config;
+use super::channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
+use super::reference::SecretReference;
+use crate::azure::IdentityChoice;
+use crate::runbook::diagnostic::nearest;
+use crate::runbook::syntax::{self, Node, NodeValue};
+use crate::runbook::{Diagnostic, Diagnostics, Span};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+const SCHEMA: &str = "stanch-config/v1";
+const KINDS: &[&str] = &["pagerduty", "slack", "teams", "email", "webhook"];
+/// Keys of channels that hold no secret.
+const OPEN_KEYS: &[&str] = &["kind", "server", "from", "to", "tls", "username", "url"];
+const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
+
+/// Reads a configuration.
+pub(super) fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
+    let mut decoder = Decoder { folder, problems: Vec::new(), literals: Vec::new() };
+    let root = match syntax::parse(text) {
+        Ok(root) => root,
+        Err(problem) => return Err(not_yaml(name, text, problem)),
+    };
+    let config = decoder.config(&root);
+    if decoder.problems.is_empty() {
+        return Ok(config);
+    }
+    decoder.suspect(&root);
+    let shown = match decoder.literals.iter().map(|span| span.offset).min() {
+        Some(from) => hide(text, value_start(text, from)),
+        None => text.to_owned(),
+    };
+    Err(Diagnostics { name: name.to_owned(), text: shown, found: decoder.problems })
+}
+
+/// A text whose structure is not known: which of its values are secrets is not either, so none is shown.
+fn not_yaml(name: &str, text: &str, problem: Diagnostic) -> Diagnostics {
+    let shown: String = text.split_inclusive('\n').map(hide_value).collect();
+    let gives_away = problem
+        .message
+        .split(|character: char| !character.is_alphanumeric())
+        .any(|word| word.len() >= 4 && text.contains(word) && !shown.contains(word));
+    let message = if gives_away { "this is not YAML".to_owned() } else { problem.message };
+    let problem = Diagnostic::error(message, problem.span)
+        .help("the configuration must be YAML 1.2; its values are not shown, because some may be secrets");
+    Diagnostics { name: name.to_owned(), text: shown, found: vec![problem] }
+}
+
+/// Keeps a line's key, if it begins with one.
+fn hide_value(line: &str) -> String {
+    let key = line.trim_start_matches([' ', '-']);
+    let length = key.find(|character: char| !character.is_ascii_alphanumeric() && !"_-".contains(character));
+    let from = match length {
+        Some(length) if length > 0 && key.get(length..).is_some_and(|rest| rest.starts_with(':')) => {
+            line.len() - key.len() + length
+        }
+        _ => 0,
+    };
+    hide(line, from)
+}
+
+/// Where a value begins: before its tag, which may be a secret that begins with `!`.
+fn value_start(text: &str, from: usize) -> usize {
+    let before = text.get(..from).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.get(line_start..).unwrap_or_default();
+    line_start + line.rfind(": ").map_or(0, |colon| colon + 1)
+}
+
+/// Hides everything after a place, whose end nobody knows: the lines that are shown must not show what may be a
+/// secret.
+fn hide(text: &str, from: usize) -> String {
+    let (before, after) = text.split_at_checked(from).unwrap_or(("", text));
+    let hidden = after.chars().flat_map(|character| match character {
+        '\n' => vec!['\n'],
+        // Places are in bytes, and must stay where they are.
+        character => vec!['*'; character.len_utf8()],
+    });
+    before.chars().chain(hidden).collect()
+}
+
+struct Decoder<'a> {
+    folder: &'a Path,
+    problems: Vec<Diagnostic>,
+    /// Places of literals that may be secrets.
+    literals: Vec<Span>,
+}
+
+type Entries<'a> = Vec<(&'a str, Span, &'a Node)>;
+
+fn get<'a>(entries: &Entries<'a>, name: &str) -> Option<&'a Node> {
+    entries.iter().find(|(key, _, _)| *key == name).map(|(_, _, node)| *node)
+}
+
+impl Decoder<'_> {
+    fn wrong(&mut self, message: impl Into<String>, span: Span, help: impl Into<String>) {
+        self.problems.push(Diagnostic::error(message, span).help(help));
+    }
+
+    fn open<'n>(&mut self, node: &'n Node, what: &str) -> Entries<'n> {
+        match &node.value {
+            NodeValue::Map(map) => map.iter().map(|(key, value)| (key.name.as_str(), key.span, value)).collect(),
+            _ => {
+                self.literals.push(node.span);
+                self.wrong(
+                    format!("{what} must be a mapping, not {}", node.kind()),
+                    node.span,
+                    "write `key: value` lines",
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Entries<'n> {
+        let entries = self.open(node, what);
+        for (key, span, node) in &entries {
+            if !known.contains(key) {
+                // The key may be a misspelt `routing_key`.
+                self.literals.push(node.span);
+                let help = match nearest(key, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the keys are {}", known.join(", ")),
+                };
+                self.wrong(format!("unknown key `{key}` in {what}"), *span, help);
+            }
+        }
+        entries
+    }
+
+    fn text(&mut self, node: &Node, what: &str) -> Option<String> {
+        match &node.value {
+            NodeValue::String(text) => Some(text.clone()),
+            _ => {
+                self.wrong(format!("{what} must be text, not {}", node.kind()), node.span, "put it in quotes");
+                None
+            }
+        }
+    }
+
+    fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
+        match &node.value {
+            NodeValue::List(values) => values.iter().filter_map(|value| self.text(value, what)).collect(),
+            _ => self.text(node, what).into_iter().collect(),
+        }
+    }
+
+    fn required(&mut self, entries: &Entries<'_>, name: &str, what: &str, span: Span) -> Option<String> {
+        match get(entries, name) {
+            Some(node) => self.text(node, &format!("`{name}`")),
+            None => {
+                self.wrong(format!("{what} has no `{name}`"), span, format!("add `{name}:`"));
+                None
+            }
+        }
+    }
+
+    fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+        self.text(node, what).map(|path| self.folder.join(path))
+    }
+
+    fn config(&mut self, root: &Node) -> Config {
+        let known = ["schema", "identity", "audit", "vaults", "channels", "known_callers", "templates"];
+        let entries = self.entries(root, "the configuration", &known);
+        if let Some(node) = get(&entries, "schema")
+            && self.text(node, "`schema`").is_some_and(|schema| schema != SCHEMA)
+        {
+            self.wrong(
+                "this program does not know this kind of configuration",
+                node.span,
+                format!("write `schema: {SCHEMA}`"),
+            );
+        }
+        let mut config = Config::default();
+        if let Some(node) = get(&entries, "identity") {
+            config.identity = self.identity(node);
+        }
+        config.archive = get(&entries, "audit").and_then(|node| self.audit(node));
+        if let Some(node) = get(&entries, "vaults") {
+            for (name, _, node) in self.open(node, "`vaults`") {
+                let vault = self.entries(node, &format!("the vault `{name}`"), &["audit"]);
+                if let Some(archive) = get(&vault, "audit").and_then(|node| self.audit(node)) {
+                    config.vaults.insert(name.to_lowercase(), archive);
+                }
+            }
+        }
+        if let Some(node) = get(&entries, "channels") {
+            for (name, span, node) in self.open(node, "`channels`") {
+                if let Some(channel) = self.channel(name, span, node) {
+                    config.channels.insert(name.to_owned(), channel);
+                }
+            }
+        }
+        if let Some(node) = get(&entries, "known_callers") {
+            config.known_callers =
+                self.texts(node, "each of `known_callers`").iter().map(|oid| oid.to_lowercase()).collect();
+        }
+        config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
+        config
+    }
+
+    fn audit(&mut self, node: &Node) -> Option<PathBuf> {
+        let entries = self.entries(node, "`audit`", &["archive"]);
+        get(&entries, "archive").and_then(|node| self.path(node, "`archive`"))
+    }
+
+    fn identity(&mut self, node: &Node) -> IdentityChoice {
+        let (word, client_id) = match &node.value {
+            NodeValue::Map(_) => {
+                let entries = self.entries(node, "`identity`", &["use", "client_id"]);
+                let word = self.required(&entries, "use", "`identity`", node.span);
+                (word, get(&entries, "client_id").and_then(|node| self.text(node, "`client_id`")))
+            }
+            _ => (self.text(node, "`identity`"), None),
+        };
+        match word.as_deref() {
+            None | Some("auto") => IdentityChoice::Auto,
+            Some("workload") => IdentityChoice::Workload,
+            Some("managed") => IdentityChoice::Managed { client_id },
+            Some("client_secret") => IdentityChoice::ClientSecret,
+            Some("azure_cli") => IdentityChoice::AzureCli,
+            Some("azd") => IdentityChoice::AzureDeveloperCli,
+            Some(other) => {
+                let help = match nearest(other, IDENTITIES.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it is one of {}", IDENTITIES.join(", ")),
+                };
+                self.wrong(format!("there is no identity `{other}`"), node.span, help);
+                IdentityChoice::Auto
+            }
+        }
+    }
+
+    fn secret(&mut self, entries: &Entries<'_>, name: &str) -> Option<SecretReference> {
+        let node = get(entries, name)?;
+        let parsed = match &node.value {
+            NodeValue::String(text) => SecretReference::parse(text, self.folder),
+            _ => Err("a secret stands in the configuration itself".to_owned()),
+        };
+        match parsed {
+            Ok(reference) => Some(reference),
+            Err(why) => {
+                self.literals.push(node.span);
+                let help = "whoever reads the file would have it; put it into a vault and write `@Microsoft.KeyVault(SecretUri=…)`, or `env:NAME`, or `file:PATH`";
+                self.wrong(format!("`{name}`: {why}"), node.span, help);
+                None
+            }
+        }
+    }
+
+    fn required_secret(
+        &mut self,
+        entries: &Entries<'_>,
+        name: &str,
+        what: &str,
+        span: Span,
+    ) -> Option<SecretReference> {
+        if get(entries, name).is_none() {
+            self.wrong(format!("{what} has no `{name}`"), span, format!("add `{name}:` with a reference"));
+        }
+        self.secret(entries, name)
+    }
+
+    fn channel(&mut self, name: &str, span: Span, node: &Node) -> Option<Channel> {
+        let what = format!("the channel `{name}`");
+        let open = self.open(node, &what);
+        let kind = self.required(&open, "kind", &what, span)?;
+        match kind.as_str() {
+            "pagerduty" => {
+                let entries = self.entries(node, &what, &["kind", "routing_key"]);
+                let routing_key = self.required_secret(&entries, "routing_key", &what, span)?;
+                Some(Channel::PagerDuty(PagerDuty { routing_key }))
+            }
+            "slack" | "teams" => {
+                let entries = self.entries(node, &what, &["kind", "webhook"]);
+                let webhook = WebhookUrl { webhook: self.required_secret(&entries, "webhook", &what, span)? };
+                Some(if kind == "slack" { Channel::Slack(webhook) } else { Channel::Teams(webhook) })
+            }
+            "email" => self.email(node, &what, span).map(Channel::Email),
+            "webhook" => {
+                let entries = self.entries(node, &what, &["kind", "url", "signing_key", "token"]);
+                let url = self.address(&entries, &what, span)?;
+                let signing_key = self.secret(&entries, "signing_key");
+                let token = self.secret(&entries, "token");
+                Some(Channel::Webhook(Webhook { url, signing_key, token }))
+            }
+            other => {
+                let help = match nearest(other, KINDS.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("the kinds are {}", KINDS.join(", ")),
+                };
+                self.wrong(format!("there is no kind of channel `{other}`"), node.span, help);
+                None
+            }
+        }
+    }
+
+    fn email(&mut self, node: &Node, what: &str, span: Span) -> Option<Email> {
+        let known = ["kind", "server", "from", "to", "tls", "username", "password"];
+        let entries = self.entries(node, what, &known);
+        let server = self.required(&entries, "server", what, span)?;
+        let parsed = server.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+        let Some((host, port)) = parsed else {
+            self.wrong(format!("`{server}` is not a mail server"), span, "write `server: HOST:PORT`");
+            return None;
+        };
+        let from = self.required(&entries, "from", what, span)?;
+        let to = get(&entries, "to").map(|node| self.texts(node, "each of `to`")).unwrap_or_default();
+        if to.is_empty() {
+            self.wrong(format!("{what} has nobody to write to"), span, "add `to: [ADDRESS]`");
+        }
+        let tls = match get(&entries, "tls").map(|node| (self.text(node, "`tls`"), node.span)) {
+            None => true,
+            Some((Some(word), _)) if word == "required" => true,
+            Some((Some(word), _)) if word == "none" => false,
+            Some((_, span)) => {
+                self.wrong("`tls` is `required` or `none`", span, "leave it out for `required`");
+                true
+            }
+        };
+        let login = self.login(&entries, what, tls);
+        Some(Email { host, port, from, to, tls, login })
+    }
+
+    /// Takes every value of a channel for a secret that is neither a reference nor under a key that holds none: with
+    /// its `kind` missing or misspelt, a channel is not looked at any closer.
+    fn suspect(&mut self, root: &Node) {
+        let map = |node: &Node| match &node.value {
+            NodeValue::Map(map) => map.clone(),
+            _ => Vec::new(),
+        };
+        let channels = map(root).into_iter().filter(|(key, _)| key.name == "channels").flat_map(|(_, node)| map(&node));
+        for (key, node) in channels.flat_map(|(_, channel)| map(&channel)) {
+            let is_open = match &node.value {
+                NodeValue::String(text) if OPEN_KEYS.contains(&key.name.as_str()) => {
+                    !text.contains("://") || !text.contains('@')
+                }
+                NodeValue::String(text) => SecretReference::parse(text, self.folder).is_ok(),
+                _ => OPEN_KEYS.contains(&key.name.as_str()),
+            };
+            if !is_open {
+                self.literals.push(node.span);
+            }
+        }
+    }
+
+    fn login(&mut self, entries: &Entries<'_>, what: &str, tls: bool) -> Option<(String, SecretReference)> {
+        let username = get(entries, "username").and_then(|node| self.text(node, "`username`"));
+        let password = self.secret(entries, "password");
+        for (given, missing) in [("username", "password"), ("password", "username")] {
+            if let (Some(node), None) = (get(entries, given), get(entries, missing)) {
+                self.wrong(
+                    format!("{what} has a `{given}` and no `{missing}`"),
+                    node.span,
+                    format!("add `{missing}:`"),
+                );
+            }
+        }
+        if let (Some(node), false) = (get(entries, "password"), tls) {
+            self.wrong(format!("{what} would send its password without encryption"), node.span, "take `tls: none` out");
+        }
+        username.zip(password)
+    }
+
+    /// Where a webhook is: encrypted, or on this machine; without a password in it.
+    fn address(&mut self, entries: &Entries<'_>, what: &str, span: Span) -> Option<String> {
+        let text = self.required(entries, "url", what, span)?;
+        let place = get(entries, "url").map_or(span, |node| node.span);
+        let url = Url::parse(&text).ok().filter(Url::has_host);
+        let Some(url) = url else {
+            self.literals.push(place);
+            self.wrong(format!("the `url` of {what} is not an address"), place, "write `url: https://…`");
+            return None;
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            self.literals.push(place);
+            self.wrong(
+                format!("a secret stands in the `url` of {what}"),
+                place,
+                "put it in a vault and refer to it with `token:`",
+            );
+            return None;
+        }
+        let is_near = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if url.scheme() != "https" && !(is_near && url.scheme() == "http") {
+            self.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
+            return None;
+        }
+        Some(text)
+    }
+}

@@ -1,0 +1,71 @@
+//! `stanch.yaml`: who stanch is, where the audit trails lie, whom to tell.
+//!
+//! It holds references to secrets, never a secret: a literal where a secret belongs is refused, and not shown.
+
+#![expect(clippy::disallowed_methods, reason = "the configuration is a file that the user named")]
+
+mod channel;
+mod decode;
+mod reference;
+
+use crate::azure::IdentityChoice;
+use crate::runbook::{Diagnostic, Diagnostics, Span};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+pub use channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
+pub use reference::SecretReference;
+
+/// The configuration. Without a file it is empty: any identity, no audit source, nobody to tell.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub identity: IdentityChoice,
+    /// Channels by name.
+    pub channels: BTreeMap<String, Channel>,
+    /// A folder with templates of the user's own.
+    pub templates: Option<PathBuf>,
+    sha256: Option<String>,
+    archive: Option<PathBuf>,
+    /// Archives of single vaults, by the vault's name.
+    vaults: BTreeMap<String, PathBuf>,
+    known_callers: BTreeSet<String>,
+}
+
+impl Config {
+    /// Reads a configuration; paths in it are relative to its folder.
+    pub fn read(path: &Path) -> Result<Self, Diagnostics> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| Diagnostics {
+            name: name.clone(),
+            text: String::new(),
+            found: vec![Diagnostic::error(
+                format!("the configuration `{name}` cannot be read: {error}"),
+                Span::default(),
+            )],
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let config = decode::read(&name, &text, folder)?;
+        Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), ..config })
+    }
+
+    /// The SHA-256 of the file's bytes, in hex; nothing without a file.
+    pub fn sha256(&self) -> Option<&str> {
+        self.sha256.as_deref()
+    }
+
+    /// Where the audit trail of a vault lies, if anywhere.
+    pub fn archive(&self, vault: &str) -> Option<PathBuf> {
+        self.vaults.get(&vault.to_lowercase()).or(self.archive.as_ref()).cloned()
+    }
+
+    /// The audit trail of all vaults that no other is given for.
+    pub fn set_archive(&mut self, archive: PathBuf) {
+        self.archive = Some(archive);
+    }
+
+    /// Object ids of principals that are meant to read secrets, in lower case.
+    pub fn known_callers(&self) -> BTreeSet<String> {
+        self.known_callers.clone()
+    }
+}

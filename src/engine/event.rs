@@ -1,0 +1,202 @@
+//! Everything that can have happened to a run: the journal's vocabulary.
+//!
+//! There is one event type. It is written to the journal first and read by everyone afterwards: the engine's
+//! [`State`](super::State), the live display, `status`, `log` and the report are folds over the same events.
+//! An event never holds a secret value.
+
+use crate::clock::Timestamp;
+use crate::failure::Failure;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The run exists from here on; everything in it is pinned.
+    RunOpened(RunOpened),
+    /// A process takes an unfinished run over.
+    RunResumed { operator: String, host: String, program_version: String },
+    /// The last append of an earlier process was torn; so many bytes were cut off before this line.
+    TailCut { bytes: u64 },
+    /// The process stopped in good order before the end: it waits for a person, or was interrupted.
+    RunPaused { status: RunStatus, because: String },
+    /// The run is over.
+    RunFinished { status: RunStatus },
+
+    /// A step begins, or begins again.
+    StepStarted { step: String, attempt: u32 },
+    /// An attempt failed; `retry_at` says when the next one begins, if there is one.
+    AttemptFailed { step: String, attempt: u32, error: Failure, retry_at: Option<Timestamp> },
+    /// A step came to its end.
+    StepFinished {
+        step: String,
+        status: StepOutcome,
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        outputs: Map<String, Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+    },
+    /// A step does not run.
+    StepSkipped { step: String, because: String },
+
+    /// Something was read that later decisions or the report rest on: evidence.
+    Observed { step: String, name: String, value: Value },
+    /// An outside effect is about to be sent. Durable before anything is.
+    EffectStarted { step: String, effect: String, key: String, attempt: u32, summary: String },
+    /// What became of it.
+    EffectFinished {
+        step: String,
+        effect: String,
+        key: String,
+        attempt: u32,
+        outcome: EffectOutcome,
+        /// How the outcome is known: from the answer, or by asking the other side afterwards.
+        by: SettledBy,
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        result: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
+    },
+
+    /// A step waits for a person's yes or no.
+    GateOpened { step: String, prompt: String, expires_at: Option<Timestamp>, not_requester: bool },
+    /// A person answered, or the gate expired.
+    GateAnswered {
+        step: String,
+        answer: Answer,
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// A wait has a deadline, which outlives the process.
+    TimerSet { step: String, timer: String, until: Timestamp },
+    /// The deadline has come, or what was waited for happened before it.
+    TimerFired { step: String, timer: String },
+    /// Nobody but a person can say whether an effect happened.
+    DecisionAsked { step: String, effect: String, known: String, not_known: String },
+    /// A person answered for an effect that nobody else can settle.
+    Settled { step: String, effect: String, outcome: SettledAs, because: String, by: String },
+}
+
+/// What is pinned when a run begins.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct RunOpened {
+    pub run: String,
+    /// The runbook's name.
+    pub runbook: String,
+    /// SHA-256 of the pinned copy's bytes, lower-case hex.
+    pub runbook_sha256: String,
+    /// All inputs with their defaults applied.
+    pub inputs: Map<String, Value>,
+    pub mode: Mode,
+    pub operator: String,
+    pub host: String,
+    pub program_version: String,
+    /// The lock that the run holds while it lives.
+    pub lock: Option<String>,
+    /// What every request id of this run begins with, so that its own calls can be told apart in an audit trail.
+    pub request_prefix: String,
+    /// Path of the cloud file of a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<String>,
+    /// Path of the configuration in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+}
+
+/// Against what the run works.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Real,
+    /// Every request goes to a cloud on this machine.
+    Drill,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Running,
+    Completed,
+    Failed,
+    Waiting,
+    Interrupted,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    Done,
+    Failed,
+}
+
+/// What became of an effect.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectOutcome {
+    /// It happened.
+    Done,
+    /// It did not happen.
+    Refused,
+    /// It may or may not have happened.
+    Unknown,
+}
+
+/// How an effect's outcome is known.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum SettledBy {
+    /// The other side answered the request itself.
+    Answer,
+    /// The answer never came; the other side was asked afterwards.
+    Probe,
+    /// Nobody could say.
+    Nobody,
+}
+
+/// A person's answer to a gate.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Approved,
+    Rejected,
+    /// Nobody answered in time. Counts as a no.
+    Expired,
+}
+
+/// What a person knows of an effect.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettledAs {
+    Done,
+    NotDone,
+}
+
+impl Event {
+    /// The step it belongs to, if it belongs to one.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::RunOpened(_)
+            | Self::RunResumed { .. }
+            | Self::TailCut { .. }
+            | Self::RunPaused { .. }
+            | Self::RunFinished { .. } => None,
+            Self::StepStarted { step, .. }
+            | Self::AttemptFailed { step, .. }
+            | Self::StepFinished { step, .. }
+            | Self::StepSkipped { step, .. }
+            | Self::Observed { step, .. }
+            | Self::EffectStarted { step, .. }
+            | Self::EffectFinished { step, .. }
+            | Self::GateOpened { step, .. }
+            | Self::GateAnswered { step, .. }
+            | Self::TimerSet { step, .. }
+            | Self::TimerFired { step, .. }
+            | Self::DecisionAsked { step, .. }
+            | Self::Settled { step, .. } => Some(step),
+        }
+    }
+}

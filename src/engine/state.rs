@@ -1,0 +1,354 @@
+//! The state of a run: a fold over its events.
+//!
+//! [`State::apply`] is one exhaustive table; an event that cannot happen now is an error that names both, never a
+//! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
+
+use super::event::{Answer, EffectOutcome, Event, RunOpened, RunStatus, SettledAs, StepOutcome};
+use crate::clock::Timestamp;
+use crate::failure::Failure;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    opened: Option<(Timestamp, RunOpened)>,
+    steps: BTreeMap<String, StepState>,
+    ended: Option<RunStatus>,
+    /// How often the run was taken over. A `finally` step that ended in an earlier life of the run runs once more.
+    lives: u32,
+    last_at: Option<Timestamp>,
+}
+
+/// Where a step stands.
+#[derive(Clone, Debug, Default)]
+pub struct StepState {
+    pub status: StepStatus,
+    /// Number of the latest attempt, from 1; 0 before the first.
+    pub attempt: u32,
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// In which life of the run it came to its end.
+    ended_in_life: u32,
+    /// When the next attempt begins.
+    pub retry_at: Option<Timestamp>,
+    pub outputs: Map<String, Value>,
+    pub error: Option<Failure>,
+    /// Why it was skipped.
+    pub because: Option<String>,
+    pub effects: BTreeMap<String, EffectState>,
+    pub observations: BTreeMap<String, Value>,
+    pub timers: BTreeMap<String, TimerState>,
+    pub gate: Option<GateState>,
+}
+
+/// The life of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StepStatus {
+    #[default]
+    Pending,
+    Running,
+    /// An attempt failed and another one will begin.
+    Retrying,
+    /// It waits for a person.
+    Waiting,
+    /// A person must say whether an effect of it happened.
+    Unknown,
+    Done,
+    Failed,
+    Skipped,
+}
+
+impl StepStatus {
+    /// The word that scripts see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running | Self::Retrying => "running",
+            Self::Waiting => "waiting",
+            Self::Unknown => "unknown",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Whether nothing more will happen to the step by itself.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Skipped)
+    }
+}
+
+/// The life of one outside effect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EffectState {
+    pub key: String,
+    pub attempt: u32,
+    pub phase: EffectPhase,
+    pub summary: String,
+}
+
+/// Where an effect stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EffectPhase {
+    /// The intent is durable; nothing is known of the request.
+    Started,
+    Done(Value),
+    /// A person said that it happened; there is no answer to read.
+    AssumedDone,
+    Refused,
+    Unknown,
+}
+
+/// A durable deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerState {
+    pub until: Timestamp,
+    pub fired: bool,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateState {
+    pub prompt: String,
+    pub opened_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub not_requester: bool,
+    pub answer: Option<GateAnswer>,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateAnswer {
+    pub answer: Answer,
+    pub by: String,
+    pub comment: Option<String>,
+}
+
+/// An event that cannot happen in the present state.
+#[derive(Debug, thiserror::Error)]
+#[error("{event} cannot follow: {because}")]
+pub struct IllegalEvent {
+    event: String,
+    because: String,
+}
+
+impl State {
+    /// What was pinned at the beginning.
+    pub fn opened(&self) -> Option<&RunOpened> {
+        self.opened.as_ref().map(|(_, opened)| opened)
+    }
+
+    /// When the run began.
+    pub fn opened_at(&self) -> Option<Timestamp> {
+        self.opened.as_ref().map(|(at, _)| *at)
+    }
+
+    /// Time of the latest event.
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.last_at
+    }
+
+    /// How the run, or the process that ran it, came to its end; nothing while one is at work or after a crash.
+    pub fn ended(&self) -> Option<RunStatus> {
+        self.ended
+    }
+
+    /// A step's state; a step of which nothing is known yet is pending.
+    pub fn step(&self, step: &str) -> &StepState {
+        static PENDING: LazyLock<StepState> = LazyLock::new(StepState::default);
+        self.steps.get(step).unwrap_or(&PENDING)
+    }
+
+    /// All steps of which something is known.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, &StepState)> {
+        self.steps.iter().map(|(id, state)| (id.as_str(), state))
+    }
+
+    /// Takes one event in.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
+        if self.opened.is_none() != matches!(event, Event::RunOpened(_)) {
+            return Err(illegal(event, "a journal begins with run_opened, once"));
+        }
+        if self.ended.is_some() && !self.may_follow_the_end(event) {
+            return Err(illegal(event, "the run has ended and was not resumed"));
+        }
+        match event {
+            Event::RunOpened(opened) => self.opened = Some((at, opened.clone())),
+            Event::RunResumed { .. } => self.resume(),
+            Event::TailCut { .. } => {}
+            Event::RunPaused { status, .. } | Event::RunFinished { status } => self.ended = Some(*status),
+            _ => {
+                let step = event.step().unwrap_or_default().to_owned();
+                self.steps.entry(step).or_default().apply(at, event, self.lives)?;
+            }
+        }
+        self.last_at = Some(at);
+        Ok(())
+    }
+
+    /// After the end come a new process, and answers that were given while no process was at work.
+    fn may_follow_the_end(&self, event: &Event) -> bool {
+        let waits = !matches!(self.ended, Some(RunStatus::Completed));
+        match event {
+            Event::RunResumed { .. } | Event::TailCut { .. } => true,
+            Event::GateAnswered { .. } | Event::Settled { .. } => waits,
+            _ => false,
+        }
+    }
+
+    /// Whether a step came to its end since the run was taken over last.
+    pub(crate) fn ended_in_this_life(&self, step: &str) -> bool {
+        let step = self.step(step);
+        step.status.is_over() && step.ended_in_life == self.lives
+    }
+
+    /// What ran goes on, what failed gets another chance; what is done stays done, and what waits for a person waits.
+    fn resume(&mut self) {
+        self.ended = None;
+        self.lives += 1;
+        for step in self.steps.values_mut() {
+            if matches!(step.status, StepStatus::Running | StepStatus::Retrying | StepStatus::Failed) {
+                if step.status == StepStatus::Failed {
+                    step.attempt = 0;
+                }
+                step.status = StepStatus::Pending;
+                step.ended_at = None;
+                step.retry_at = None;
+            }
+        }
+    }
+}
+
+impl StepState {
+    fn apply(&mut self, at: Timestamp, event: &Event, life: u32) -> Result<(), IllegalEvent> {
+        use StepStatus::{Done, Failed, Pending, Retrying, Running, Skipped, Unknown, Waiting};
+        match (self.status, event) {
+            (Done | Failed | Skipped, Event::StepStarted { .. } | Event::StepSkipped { .. })
+                if self.ended_in_life < life =>
+            {
+                self.status = Pending;
+                self.ended_at = None;
+                return self.apply(at, event, life);
+            }
+            (Pending | Retrying, Event::StepStarted { attempt, .. }) => {
+                self.status = Running;
+                self.attempt = *attempt;
+                self.started_at.get_or_insert(at);
+                self.retry_at = None;
+                self.error = None;
+            }
+            (Pending, Event::StepSkipped { because, .. }) => {
+                self.status = Skipped;
+                self.because = Some(because.clone());
+                self.ended_at = Some(at);
+                self.ended_in_life = life;
+            }
+            (Running, Event::AttemptFailed { error, retry_at, .. }) => {
+                self.error = Some(error.clone());
+                self.retry_at = *retry_at;
+                if retry_at.is_some() {
+                    self.status = Retrying;
+                }
+            }
+            (Running, Event::StepFinished { status, outputs, error, .. }) => {
+                self.status = match status {
+                    StepOutcome::Done => Done,
+                    StepOutcome::Failed => Failed,
+                };
+                self.ended_at = Some(at);
+                self.ended_in_life = life;
+                self.outputs = outputs.clone();
+                self.error = error.clone();
+            }
+            (Running, Event::Observed { name, value, .. }) => {
+                self.observations.insert(name.clone(), value.clone());
+            }
+            (Running, Event::EffectStarted { .. }) => self.start_effect(event)?,
+            (Running, Event::EffectFinished { .. }) => self.finish_effect(event)?,
+            (Running, Event::GateOpened { prompt, expires_at, not_requester, .. }) => {
+                self.status = Waiting;
+                self.gate = Some(GateState {
+                    prompt: prompt.clone(),
+                    opened_at: at,
+                    expires_at: *expires_at,
+                    not_requester: *not_requester,
+                    answer: None,
+                });
+            }
+            (Waiting, Event::GateAnswered { answer, by, comment, .. }) => {
+                let Some(gate) = self.gate.as_mut().filter(|gate| gate.answer.is_none()) else {
+                    return Err(illegal(event, "the step has no open gate"));
+                };
+                gate.answer = Some(GateAnswer { answer: *answer, by: by.clone(), comment: comment.clone() });
+                self.status = Pending;
+            }
+            (Running, Event::TimerSet { timer, until, .. }) => {
+                self.timers.insert(timer.clone(), TimerState { until: *until, fired: false });
+            }
+            (Running, Event::TimerFired { timer, .. }) => match self.timers.get_mut(timer) {
+                Some(timer) => timer.fired = true,
+                None => return Err(illegal(event, "the timer was never set")),
+            },
+            (Running, Event::DecisionAsked { .. }) => self.status = Unknown,
+            (Unknown, Event::Settled { effect, outcome, .. }) => {
+                let open =
+                    |effect: &&mut EffectState| matches!(effect.phase, EffectPhase::Unknown | EffectPhase::Started);
+                let Some(effect) = self.effects.get_mut(effect).filter(open) else {
+                    return Err(illegal(event, "the effect's outcome is not in doubt"));
+                };
+                effect.phase = match outcome {
+                    SettledAs::Done => EffectPhase::AssumedDone,
+                    SettledAs::NotDone => EffectPhase::Refused,
+                };
+                self.status = Pending;
+            }
+            (status, event) => return Err(illegal(event, &format!("the step is {}", status.name()))),
+        }
+        Ok(())
+    }
+
+    fn start_effect(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        let Event::EffectStarted { effect, key, attempt, summary, .. } = event else { return Ok(()) };
+        match self.effects.get(effect).map(|effect| &effect.phase) {
+            Some(EffectPhase::Done(_) | EffectPhase::AssumedDone) => {
+                return Err(illegal(event, "the effect has already happened"));
+            }
+            // Sent again only where a repetition under the same key is harmless; the key makes it one effect.
+            Some(EffectPhase::Started | EffectPhase::Unknown | EffectPhase::Refused) | None => {}
+        }
+        let state =
+            EffectState { key: key.clone(), attempt: *attempt, phase: EffectPhase::Started, summary: summary.clone() };
+        self.effects.insert(effect.clone(), state);
+        Ok(())
+    }
+
+    fn finish_effect(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        let Event::EffectFinished { effect, outcome, result, .. } = event else { return Ok(()) };
+        let Some(effect) = self.effects.get_mut(effect) else {
+            return Err(illegal(event, "the effect was never started"));
+        };
+        effect.phase = match (&effect.phase, outcome) {
+            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Done) => EffectPhase::Done(result.clone()),
+            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Refused) => EffectPhase::Refused,
+            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Unknown) => EffectPhase::Unknown,
+            (EffectPhase::Done(_) | EffectPhase::AssumedDone | EffectPhase::Refused, _) => {
+                return Err(illegal(event, "the effect's outcome is already known"));
+            }
+        };
+        Ok(())
+    }
+}
+
+fn illegal(event: &Event, because: &str) -> IllegalEvent {
+    let name = serde_json::to_value(event)
+        .ok()
+        .and_then(|value| value.get("type").and_then(Value::as_str).map(str::to_owned))
+        .unwrap_or_default();
+    let event = match event.step() {
+        Some(step) => format!("{name} of step `{step}`"),
+        None => name,
+    };
+    IllegalEvent { event, because: because.to_owned() }
+}

@@ -1,0 +1,187 @@
+//! Where runs lie on the disk: `STATE/runs/RUN/`, for its owner's eyes only.
+
+#![expect(clippy::disallowed_methods, reason = "this is where runs become folders")]
+
+use super::lock::{Holder, Lock, LockError};
+use super::reader::{Damage, Journal};
+use super::store::LocalStore;
+use sha2::{Digest, Sha256};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// All runs of a state directory.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    state: PathBuf,
+}
+
+/// One run's folder.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    run: String,
+    path: PathBuf,
+}
+
+/// Why a journal could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+}
+
+impl Runs {
+    /// The runs below a state directory, which need not exist yet.
+    pub fn new(state: PathBuf) -> Self {
+        Self { state }
+    }
+
+    /// The state directory.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// A run's folder, which need not exist.
+    pub fn folder(&self, run: &str) -> RunFolder {
+        RunFolder { run: run.to_owned(), path: self.state.join("runs").join(run) }
+    }
+
+    /// The ids of all runs, in the order of their names, which is that of their beginning.
+    pub fn list(&self) -> io::Result<Vec<String>> {
+        let mut runs = Vec::new();
+        match fs::read_dir(self.state.join("runs")) {
+            Ok(entries) => {
+                for entry in entries {
+                    let entry = entry?;
+                    if entry.path().join("journal.jsonl").is_file() {
+                        runs.push(entry.file_name().to_string_lossy().into_owned());
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        runs.sort();
+        Ok(runs)
+    }
+
+    /// Takes the lock that keeps two runs from working on one target.
+    pub fn lock_target(&self, target: &str, run: &str, operator: &str, host: &str) -> Result<Lock, LockError> {
+        let folder = self.state.join("locks");
+        create_folder(&folder)?;
+        let name = hex::encode(Sha256::digest(target.to_lowercase()));
+        Lock::take(&folder.join(name), run, operator, host)
+    }
+}
+
+impl RunFolder {
+    /// The run's id.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The journal's path.
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
+    }
+
+    /// Where the last report lies.
+    pub fn report(&self) -> PathBuf {
+        self.path.join("report")
+    }
+
+    /// Where answers of people lie until the run takes them in.
+    pub fn inbox(&self) -> PathBuf {
+        self.path.join("answers")
+    }
+
+    /// Whether there is such a run.
+    pub fn exists(&self) -> bool {
+        self.journal().is_file()
+    }
+
+    /// Makes a new run's folder and pins the runbook in it. Refuses a folder that exists.
+    pub fn create(&self, runbook: &str) -> io::Result<()> {
+        if let Some(runs) = self.path.parent() {
+            create_folder(runs)?;
+        }
+        DirBuilder::new().mode(0o700).create(&self.path)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join("runbook.yaml"))?;
+        file.write_all(runbook.as_bytes())?;
+        file.sync_all()?;
+        self.path.parent().map(|runs| File::open(runs)?.sync_all()).transpose().map(drop)
+    }
+
+    /// The pinned runbook.
+    pub fn runbook(&self) -> io::Result<String> {
+        fs::read_to_string(self.path.join("runbook.yaml"))
+    }
+
+    /// Takes the run: one live process works on it.
+    pub fn lock(&self, operator: &str, host: &str) -> Result<Lock, LockError> {
+        Lock::take(&self.path.join("lock"), &self.run, operator, host)
+    }
+
+    /// The live process that works on the run, if there is one.
+    pub fn holder(&self) -> Option<Holder> {
+        Lock::holder(&self.path.join("lock"))
+    }
+
+    /// Reads and verifies the journal.
+    pub fn read(&self) -> Result<Journal, ReadError> {
+        read_journal(&self.journal())
+    }
+
+    /// Begins the journal.
+    pub fn create_journal(&self) -> io::Result<LocalStore> {
+        LocalStore::create(&self.journal())
+    }
+
+    /// Opens the journal to go on with it.
+    pub fn open_journal(&self) -> io::Result<LocalStore> {
+        LocalStore::open(&self.journal())
+    }
+
+    /// Leaves an answer for the process that works on the run.
+    pub fn leave_answer(&self, name: &str, answer: &[u8]) -> io::Result<()> {
+        let inbox = self.inbox();
+        create_folder(&inbox)?;
+        let mut file = tempfile::NamedTempFile::new_in(&inbox)?;
+        file.write_all(answer)?;
+        file.persist(inbox.join(format!("{name}.json"))).map(drop).map_err(|error| error.error)
+    }
+
+    /// Takes the oldest answer that was left.
+    pub fn take_answer(&self) -> Option<Vec<u8>> {
+        let mut left: Vec<PathBuf> =
+            fs::read_dir(self.inbox()).ok()?.flatten().map(|entry| entry.path()).filter(|path| is_json(path)).collect();
+        left.sort();
+        let path = left.first()?;
+        let answer = fs::read(path).ok();
+        // Taken or not, it must not be met again.
+        drop(fs::remove_file(path));
+        answer
+    }
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}
+
+/// Reads and verifies a journal by its path.
+pub fn read_journal(path: &Path) -> Result<Journal, ReadError> {
+    Ok(Journal::read(&fs::read(path)?)?)
+}
+
+fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,80 @@
+//! What a finished step is worth knowing for, in one line.
+
+use serde_json::{Map, Value};
+
+/// A version id as people read it.
+pub fn short_version(version: &str) -> String {
+    match version.get(..4) {
+        Some(start) if version.len() > 8 => format!("{start}…"),
+        _ => version.to_owned(),
+    }
+}
+
+/// One fact about a done step, from its action's name and its outputs. Empty where there is nothing to say.
+pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
+    let text = |name: &str| outputs.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name: &str| outputs.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let count = |name: &str| outputs.get(name).and_then(Value::as_array).map_or(0, Vec::len);
+    match uses {
+        "keyvault/check" => format!(
+            "{}, {} enabled; current {}; as {} ({})",
+            counted(number("versions"), "version"),
+            number("enabled"),
+            short_version(text("current")),
+            text("principal"),
+            text("identity")
+        ),
+        "keyvault/rotate" => format!("version {} is current", short_version(text("version"))),
+        "keyvault/await_readers" => readers(outputs, text("evidence"), text("because"), count("moved")),
+        "keyvault/revoke" => {
+            format!(
+                "{} disabled, {} were disabled before",
+                counted(count("disabled") as u64, "version"),
+                count("already_disabled")
+            )
+        }
+        "keyvault/prove_revoked" => {
+            format!("{} refused with 403 SecretDisabled", counted(count("proven") as u64, "old version"))
+        }
+        "audit/blast_radius" if text("source").is_empty() => format!("not known: {}", text("because")),
+        "audit/blast_radius" => format!(
+            "{} by {} known and {} unknown {}",
+            counted(number("reads"), "read"),
+            number("known"),
+            number("unknown"),
+            if number("unknown") == 1 { "principal" } else { "principals" }
+        ),
+        "human/approve" => format!("approved by {}", text("by")),
+        "http/check" => format!("answered {}", number("status")),
+        "report/write" => text("path").to_owned(),
+        notify if notify.starts_with("notify/") => match outputs.get("sent") {
+            Some(Value::Bool(true)) => format!("sent through {}", text("channel")),
+            _ => format!("not sent: {}", text("because")),
+        },
+        _ => String::new(),
+    }
+}
+
+fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: usize) -> String {
+    if evidence == "none" {
+        return format!("waited without looking: {because}");
+    }
+    let mut told = vec![format!("{} moved", counted(moved as u64, "reader"))];
+    for (list, what) in [("left_behind", "not seen on it"), ("pinned", "pinned to an old version")] {
+        let names = names(outputs, list);
+        if !names.is_empty() {
+            told.push(format!("{what}: {}", names.join(", ")));
+        }
+    }
+    told.join("; ")
+}
+
+fn names<'a>(outputs: &'a Map<String, Value>, list: &str) -> Vec<&'a str> {
+    let listed = outputs.get(list).and_then(Value::as_array);
+    listed.into_iter().flatten().filter_map(|entry| entry.get("name")?.as_str()).collect()
+}
+
+/// `1 version`, `2 versions`.
+pub fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

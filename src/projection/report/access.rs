@@ -1,0 +1,166 @@
+//! The blast radius as the report shows it.
+
+use super::Source;
+use crate::audit;
+use crate::engine::event::Event;
+use crate::projection::fact::short_version;
+use serde::Serialize;
+
+/// Who read the secret, and what else the unknown ones touched.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BlastRadius {
+    /// Whether there is an answer at all.
+    pub known: bool,
+    /// Why there is none.
+    pub because: String,
+    pub since: String,
+    pub until: String,
+    pub accesses: Vec<AccessLine>,
+    /// How many of the run's own requests were left out of the table.
+    pub own: u64,
+    pub unknown_callers: usize,
+    pub second_order: Vec<SecondOrderLine>,
+    pub findings: Vec<FindingLine>,
+    pub coverage: CoverageLine,
+    /// The record it stands in.
+    pub seq: u64,
+}
+
+/// One group of accesses.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccessLine {
+    pub who: String,
+    pub oid: String,
+    /// `known`, `unknown`, or `no token`.
+    pub kind: &'static str,
+    pub unknown: bool,
+    pub ip: String,
+    pub operation: String,
+    pub version: String,
+    pub status: u16,
+    pub count: u64,
+    pub first: String,
+    pub last: String,
+}
+
+/// What an unknown caller did to another secret.
+#[derive(Clone, Debug, Serialize)]
+pub struct SecondOrderLine {
+    pub who: String,
+    pub oid: String,
+    pub secret: String,
+    pub operation: String,
+    pub count: u64,
+    pub first: String,
+    pub last: String,
+}
+
+/// Something that deserves attention.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingLine {
+    pub severity: String,
+    pub summary: String,
+}
+
+/// What was looked through.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CoverageLine {
+    pub sources: Vec<String>,
+    pub files: u64,
+    pub events: u64,
+    pub horizon: String,
+}
+
+/// The last blast radius that was recorded, and the number of its record.
+pub(super) fn recorded(source: &Source<'_>) -> Option<(audit::BlastRadius, u64)> {
+    source.records.iter().rev().find_map(|record| match &record.event {
+        Event::Observed { name, value, .. } if name == "blast_radius" => {
+            serde_json::from_value(value.clone()).ok().map(|found| (found, record.seq))
+        }
+        _ => None,
+    })
+}
+
+impl BlastRadius {
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        let Some((found, seq)) = recorded(source) else {
+            return Self { because: unknown_because(source), ..Self::default() };
+        };
+        let own = found.accesses.iter().filter(|access| access.own).map(|access| access.count).sum();
+        Self {
+            known: true,
+            because: String::new(),
+            since: super::second(found.window.since),
+            until: super::second(found.window.until),
+            accesses: found.accesses.iter().filter(|access| !access.own).map(line).collect(),
+            own,
+            unknown_callers: found.unknown_callers.len(),
+            second_order: found.second_order.iter().map(|touched| second_order(touched, &found.accesses)).collect(),
+            findings: found
+                .findings
+                .iter()
+                .map(|finding| FindingLine {
+                    severity: format!("{:?}", finding.severity).to_lowercase(),
+                    summary: finding.summary.clone(),
+                })
+                .collect(),
+            coverage: CoverageLine {
+                sources: found.coverage.sources.clone(),
+                files: found.coverage.files,
+                events: found.coverage.events,
+                horizon: found.coverage.horizon.map(super::second).unwrap_or_default(),
+            },
+            seq,
+        }
+    }
+}
+
+fn unknown_because(source: &Source<'_>) -> String {
+    let told = source.of("audit/blast_radius").find_map(|(_, step)| {
+        let output = step.outputs.get("because").map(super::plain);
+        output.or_else(|| step.error.as_ref().map(|error| error.summary.clone()))
+    });
+    told.unwrap_or_else(|| "the audit trail was not read in this run".to_owned())
+}
+
+fn line(access: &audit::Access) -> AccessLine {
+    let kind = match (access.oid.is_empty(), access.known) {
+        (true, _) => "no token",
+        (false, true) => "known",
+        (false, false) => "unknown",
+    };
+    AccessLine {
+        who: if access.oid.is_empty() { "nobody (no token)".to_owned() } else { access.caller().to_owned() },
+        oid: access.oid.clone(),
+        kind,
+        unknown: kind == "unknown",
+        ip: access.ip.clone(),
+        operation: access.operation.clone(),
+        version: short_version(&access.version),
+        status: access.status,
+        count: access.count,
+        first: to_the_second(&access.first),
+        last: to_the_second(&access.last),
+    }
+}
+
+fn second_order(touched: &audit::SecondOrder, accesses: &[audit::Access]) -> SecondOrderLine {
+    let named = accesses.iter().find(|access| access.oid == touched.oid).map(audit::Access::caller);
+    SecondOrderLine {
+        who: named.unwrap_or(&touched.oid).to_owned(),
+        oid: touched.oid.clone(),
+        secret: touched.secret.clone(),
+        operation: touched.operation.clone(),
+        count: touched.count,
+        first: to_the_second(&touched.first),
+        last: to_the_second(&touched.last),
+    }
+}
+
+/// A time as it stands in the log, without its fraction.
+fn to_the_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((whole, _)) => format!("{}Z", whole.replace('T', " ")),
+        None => time.to_owned(),
+    }
+}

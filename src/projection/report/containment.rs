@@ -1,0 +1,205 @@
+//! Whether the leak is contained: judged from recorded proofs alone.
+
+use super::{Source, length, second};
+use crate::clock::Timestamp;
+use crate::engine::StepStatus;
+use crate::engine::event::{EffectOutcome, Event, SettledBy};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+/// What was done against the leak, and how we know.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Containment {
+    pub rotated: Option<Done>,
+    pub revoked: Vec<Done>,
+    pub proven: Vec<Proof>,
+    /// Old versions without a proof.
+    pub not_proven: Vec<String>,
+    pub readers: Option<Readers>,
+}
+
+/// Something that was done to a version.
+#[derive(Clone, Debug, Serialize)]
+pub struct Done {
+    pub version: String,
+    pub at: String,
+    /// From the answer itself, or by asking afterwards.
+    pub known: String,
+    pub seq: u64,
+    #[serde(skip)]
+    time: Timestamp,
+}
+
+/// A refusal of the vault to give an old version.
+#[derive(Clone, Debug, Serialize)]
+pub struct Proof {
+    pub version: String,
+    pub answer: String,
+    pub at: String,
+    pub request_id: String,
+    pub seq: u64,
+    #[serde(skip)]
+    time: Timestamp,
+}
+
+/// Who moved to the new version before the old ones were taken away.
+#[derive(Clone, Debug, Serialize)]
+pub struct Readers {
+    pub moved: Vec<String>,
+    pub left_behind: Vec<String>,
+    pub pinned: Vec<String>,
+    pub because: String,
+}
+
+/// The exposure window.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exposure {
+    pub from: String,
+    pub to: String,
+    pub length: String,
+    /// Whether the end is proven; else it is still open.
+    pub ended: bool,
+    /// What happened in it, in order.
+    pub marks: Vec<Mark>,
+}
+
+/// A moment of the exposure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mark {
+    pub name: String,
+    pub at: String,
+    /// Since the response began.
+    pub after: String,
+}
+
+/// The first sentence of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    pub contained: bool,
+    pub headline: String,
+    pub detail: String,
+}
+
+impl Containment {
+    pub(super) fn new(source: &Source<'_>) -> Self {
+        let mut containment = Self::default();
+        for record in source.records {
+            match &record.event {
+                Event::EffectFinished { effect, outcome: EffectOutcome::Done, by, result, .. } => {
+                    let done = |version: &str| Done {
+                        version: version.to_owned(),
+                        at: second(record.at),
+                        known: match by {
+                            SettledBy::Probe => "asking the vault, as the answer was lost".to_owned(),
+                            SettledBy::Answer | SettledBy::Nobody => "the vault's answer".to_owned(),
+                        },
+                        seq: record.seq,
+                        time: record.at,
+                    };
+                    if effect == "publish" {
+                        containment.rotated = result.get("version").and_then(Value::as_str).map(done);
+                    } else if let Some(version) = effect.strip_prefix("disable ") {
+                        containment.revoked.push(done(version));
+                    }
+                }
+                Event::Observed { name, value, .. } => {
+                    if let Some(version) = name.strip_prefix("refused ") {
+                        containment.proven.retain(|proof| proof.version != version);
+                        containment.proven.push(proof(version, value, record.seq, record.at));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let proven = |version: &String| containment.proven.iter().any(|proof| proof.version == *version);
+        let disabled = containment.revoked.iter().map(|done| done.version.clone());
+        containment.not_proven = disabled.filter(|version| !proven(version)).collect();
+        containment.readers = readers(source);
+        containment
+    }
+}
+
+fn proof(version: &str, value: &Value, seq: u64, time: Timestamp) -> Proof {
+    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or("not recorded").to_owned();
+    Proof {
+        version: version.to_owned(),
+        answer: text("answer"),
+        at: second(time),
+        request_id: text("request_id"),
+        seq,
+        time,
+    }
+}
+
+fn readers(source: &Source<'_>) -> Option<Readers> {
+    let (_, step) = source.of("keyvault/await_readers").find(|(_, step)| step.status == StepStatus::Done)?;
+    let list = |name: &str| step.outputs.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let names = |name: &str| -> Vec<String> {
+        let name_of = |reader: &Value| {
+            let named = reader.as_str().or_else(|| reader.get("name").and_then(Value::as_str));
+            named.unwrap_or_default().to_owned()
+        };
+        list(name).iter().map(name_of).collect()
+    };
+    let because = step.outputs.get("because").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Readers { moved: names("moved"), left_behind: names("left_behind"), pinned: names("pinned"), because })
+}
+
+impl Exposure {
+    pub(super) fn new(source: &Source<'_>, containment: &Containment) -> Self {
+        let from = DateTime::parse_from_rfc3339(&source.input("exposed_at")).ok().map(|time| time.with_timezone(&Utc));
+        let began = source.state.opened_at();
+        let proven = is_proven(source).then(|| containment.proven.iter().map(|proof| proof.time).max()).flatten();
+        let revoked = containment.revoked.iter().map(|done| done.time).max();
+        let moments = [
+            ("exposed", from),
+            ("response begun", began),
+            ("rotated", containment.rotated.as_ref().map(|done| done.time)),
+            ("revoked", revoked),
+            ("proven dead", proven),
+        ];
+        let marks = moments.into_iter().filter_map(|(name, at)| {
+            let at = at?;
+            let after = match began {
+                Some(began) if at > began => length(at - began),
+                _ => String::new(),
+            };
+            Some(Mark { name: name.to_owned(), at: second(at), after })
+        });
+        let end = proven.or(source.state.last_at());
+        Self {
+            from: from.map_or_else(|| "not stated".to_owned(), second),
+            to: proven.map_or_else(|| "still open".to_owned(), second),
+            length: from.zip(end).map(|(from, to)| length(to - from)).unwrap_or_default(),
+            ended: proven.is_some(),
+            marks: marks.collect(),
+        }
+    }
+}
+
+/// Every proving step is done, and there is one.
+fn is_proven(source: &Source<'_>) -> bool {
+    let mut proofs = source.of("keyvault/prove_revoked").peekable();
+    proofs.peek().is_some() && proofs.all(|(_, step)| step.status == StepStatus::Done)
+}
+
+impl Verdict {
+    pub(super) fn new(source: &Source<'_>, containment: &Containment, exposure: &Exposure) -> Self {
+        let contained = is_proven(source) && containment.not_proven.is_empty();
+        let (headline, detail) = if contained {
+            let versions = containment.proven.len();
+            let detail = format!("every old version ({versions}) was asked for, and the vault refused it");
+            (format!("Contained. Exposed for {}.", exposure.length), detail)
+        } else if !containment.revoked.is_empty() {
+            let detail = "old versions were disabled, but not every refusal is proven".to_owned();
+            ("Not proven to be contained.".to_owned(), detail)
+        } else if containment.rotated.is_some() {
+            let detail = "a new version is in place; the leaked one still works".to_owned();
+            ("NOT contained.".to_owned(), detail)
+        } else {
+            ("NOT contained.".to_owned(), "no new version was put in by this run".to_owned())
+        };
+        Self { contained, headline, detail }
+    }
+}

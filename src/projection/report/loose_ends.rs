@@ -1,0 +1,135 @@
+//! What could not be seen, and what is left to do.
+
+use super::access::recorded;
+use super::containment::Containment;
+use super::{FollowUp, Source, plain, second};
+use crate::engine::{EffectPhase, StepStatus};
+use crate::projection::fact::short_version;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What could not be seen or was not proven. Never empty: a log has an end.
+pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<String> {
+    let mut unseen = Vec::new();
+    match recorded(source) {
+        Some((found, _)) => {
+            let horizon = found.coverage.horizon.map_or_else(
+                || {
+                    "the audit trail holds nothing for this window: this is no evidence, not a sign that nobody read it"
+                        .to_owned()
+                },
+                |horizon| {
+                    format!("what happened after {} had not reached the audit trail when it was read", second(horizon))
+                },
+            );
+            unseen.push(horizon);
+            for gap in &found.coverage.gaps {
+                unseen.push(format!(
+                    "no entry in the audit trail from {} to {}: a quiet vault, or a log that was not kept",
+                    second(gap.from),
+                    second(gap.to)
+                ));
+            }
+            if found.coverage.unreadable_lines > 0 {
+                unseen.push(format!("{} lines of the audit trail could not be read", found.coverage.unreadable_lines));
+            }
+        }
+        None => unseen.push("who read the secret is not known: no audit trail was read".to_owned()),
+    }
+    unseen.push("a copy of the value outside the vault leaves no trace in the vault's audit trail".to_owned());
+    for version in &containment.not_proven {
+        unseen.push(format!(
+            "whether version {} is refused: it was disabled, the proof is missing",
+            short_version(version)
+        ));
+    }
+    if let Some(readers) = containment.readers.as_ref().filter(|readers| !readers.because.is_empty()) {
+        unseen.push(format!("who still used the old version: {}", readers.because));
+    }
+    for (id, _) in source.steps {
+        let step = source.state.step(id);
+        for effect in step.effects.values() {
+            if matches!(effect.phase, EffectPhase::Started | EffectPhase::Unknown) {
+                unseen.push(format!("whether this happened: {} (step `{id}`)", effect.summary));
+            }
+        }
+    }
+    unseen
+}
+
+/// What is left to do.
+pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
+    let mut left = Vec::new();
+    readers(source, &mut left);
+    second_order(source, &mut left);
+    for (id, _) in source.steps {
+        let step = source.state.step(id);
+        let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
+        match step.status {
+            StepStatus::Failed => {
+                let why = step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
+                left.push(FollowUp { what: format!("the step `{id}` failed: {why}"), command: String::new() });
+            }
+            StepStatus::Waiting => left.push(FollowUp {
+                what: format!("the step `{id}` waits for an answer"),
+                command: format!("stanch approve {run} {id} --by NAME"),
+            }),
+            StepStatus::Unknown => left.push(FollowUp {
+                what: format!("the step `{id}` needs a decision: nobody knows whether its effect happened"),
+                command: format!("stanch settle {run} {id} --as done|not-done --because TEXT"),
+            }),
+            _ => {}
+        }
+    }
+    left
+}
+
+fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+    for (_, step) in source.of("keyvault/await_readers") {
+        for (list, what) in
+            [("pinned", "asks for an old version by its number"), ("left_behind", "was not seen on the new version")]
+        {
+            for reader in step.outputs.get(list).and_then(Value::as_array).into_iter().flatten() {
+                let text = |name: &str| reader.get(name).map(plain).unwrap_or_default();
+                let remedy = if list == "pinned" {
+                    "; take the version out of its reference"
+                } else {
+                    "; make it read the secret again"
+                };
+                left.push(FollowUp {
+                    what: format!(
+                        "{} {what} ({}, last {}){remedy}",
+                        text("name"),
+                        short_version(&text("version")),
+                        text("last")
+                    ),
+                    command: String::new(),
+                });
+            }
+        }
+    }
+}
+
+/// What the unknown callers read elsewhere has leaked as well.
+fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+    let Some((found, _)) = recorded(source) else { return };
+    let url = source.input("secret");
+    let Some((vault, _)) = url.split_once("/secrets/") else { return };
+    let read = found.second_order.iter().filter(|touched| touched.operation == "SecretGet");
+    let secrets: BTreeSet<&str> = read.map(|touched| touched.secret.as_str()).collect();
+    for secret in secrets {
+        let since = found
+            .second_order
+            .iter()
+            .filter(|touched| touched.secret == secret)
+            .map(|touched| touched.first.as_str())
+            .min();
+        left.push(FollowUp {
+            what: format!("an unknown caller also read `{secret}`: treat it as leaked"),
+            command: format!(
+                "stanch run secret-exposure -i secret={vault}/secrets/{secret} -i exposed_at={}",
+                since.unwrap_or("…")
+            ),
+        });
+    }
+}

@@ -1,0 +1,112 @@
+//! Where a run stands: the object that scripts rely on.
+
+use crate::clock::Timestamp;
+use crate::engine::event::{Mode, RunStatus};
+use crate::engine::{IllegalEvent, State, StepState, StepStatus};
+use crate::journal::Record;
+use chrono::SecondsFormat;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Where a run stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    pub run: String,
+    pub runbook: String,
+    pub mode: Option<Mode>,
+    pub status: RunStatus,
+    pub steps: Vec<StepReport>,
+    /// The journal's path.
+    pub journal: String,
+    /// `sha256:` and the hash of the journal's last line.
+    pub head: String,
+}
+
+/// Where a step stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    pub id: String,
+    /// The action.
+    pub uses: String,
+    pub status: &'static str,
+    /// RFC 3339, in microseconds.
+    pub started_at: Option<String>,
+    pub ended_at: Option<String>,
+    pub outputs: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+}
+
+impl Status {
+    /// Folds the records. `steps` are the ids and actions of the runbook in its order; `alive` says whether a live
+    /// process works on the run.
+    pub fn new(
+        records: &[Record],
+        head: &str,
+        journal: &str,
+        steps: &[(String, String)],
+        alive: bool,
+    ) -> Result<Self, IllegalEvent> {
+        let mut state = State::default();
+        for record in records {
+            state.apply(record.at, &record.event)?;
+        }
+        let opened = state.opened();
+        Ok(Self {
+            run: opened.map(|opened| opened.run.clone()).unwrap_or_default(),
+            runbook: opened.map(|opened| opened.runbook.clone()).unwrap_or_default(),
+            mode: opened.map(|opened| opened.mode),
+            status: Self::of(&state, alive),
+            steps: steps.iter().map(|(id, uses)| StepReport::new(id, uses, state.step(id))).collect(),
+            journal: journal.to_owned(),
+            head: format!("sha256:{head}"),
+        })
+    }
+
+    /// A run whose process is dead is interrupted, never running; one that only waits for an answer waits.
+    pub fn of(state: &State, alive: bool) -> RunStatus {
+        if let Some(ended) = state.ended() {
+            return ended;
+        }
+        if alive {
+            return RunStatus::Running;
+        }
+        let of = |wanted: &[StepStatus]| state.steps().any(|(_, step)| wanted.contains(&step.status));
+        let waits = of(&[StepStatus::Waiting, StepStatus::Unknown]);
+        let at_work = of(&[StepStatus::Running, StepStatus::Retrying, StepStatus::Pending]);
+        if waits && !at_work { RunStatus::Waiting } else { RunStatus::Interrupted }
+    }
+
+    /// The word for where the run stands.
+    pub fn name(&self) -> &'static str {
+        match self.status {
+            RunStatus::Running => "running",
+            RunStatus::Completed => "completed",
+            RunStatus::Failed => "failed",
+            RunStatus::Waiting => "waiting",
+            RunStatus::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl StepReport {
+    fn new(id: &str, uses: &str, step: &StepState) -> Self {
+        let error = step
+            .error
+            .as_ref()
+            .map(|error| json!({ "summary": error.summary, "reasons": error.reasons, "help": error.help }));
+        Self {
+            id: id.to_owned(),
+            uses: uses.to_owned(),
+            status: step.status.name(),
+            started_at: step.started_at.map(exact),
+            ended_at: step.ended_at.map(exact),
+            outputs: step.outputs.clone(),
+            error,
+        }
+    }
+}
+
+fn exact(at: Timestamp) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

@@ -1,0 +1,130 @@
+//! What happened, in one plain sentence for each record.
+
+use super::fact::{counted, short_version};
+use crate::clock::Timestamp;
+use crate::engine::event::{Answer, EffectOutcome, Event, RunStatus, SettledAs, SettledBy, StepOutcome};
+use crate::journal::Record;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What happened in a run, in order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Timeline {
+    pub entries: Vec<Entry>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    pub at: Timestamp,
+    /// The record's number in the journal.
+    pub seq: u64,
+    pub step: Option<String>,
+    /// One sentence.
+    pub what: String,
+    /// Whether it belongs into a short account: beginnings, effects and endings, not every look.
+    pub notable: bool,
+}
+
+impl Timeline {
+    /// One entry for each record.
+    pub fn new(records: &[Record]) -> Self {
+        Self { entries: records.iter().map(entry).collect() }
+    }
+}
+
+fn entry(record: &Record) -> Entry {
+    let event = &record.event;
+    let notable = !matches!(
+        event,
+        Event::Observed { .. } | Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. }
+    );
+    Entry { at: record.at, seq: record.seq, step: event.step().map(str::to_owned), what: sentence(event), notable }
+}
+
+fn sentence(event: &Event) -> String {
+    match event {
+        Event::RunOpened(opened) => {
+            format!("run `{}` of `{}` begun by {} on {}", opened.run, opened.runbook, opened.operator, opened.host)
+        }
+        Event::RunResumed { operator, host, .. } => format!("taken over by {operator} on {host}"),
+        Event::TailCut { bytes } => format!("a torn write of {} was cut off the journal", counted(*bytes, "byte")),
+        Event::RunPaused { status: RunStatus::Waiting, because } => format!("left waiting: {because}"),
+        Event::RunPaused { because, .. } => format!("interrupted: {because}"),
+        Event::RunFinished { status } => format!("the run {}", run_ended(*status)),
+        Event::StepStarted { attempt: 1, .. } => "begun".to_owned(),
+        Event::StepStarted { attempt, .. } => format!("begun again, attempt {attempt}"),
+        Event::AttemptFailed { error, retry_at: Some(at), .. } => {
+            format!("{}; tried again at {}", error.summary, at.format("%H:%M:%S"))
+        }
+        Event::AttemptFailed { error, retry_at: None, .. } => error.summary.clone(),
+        Event::StepFinished { status: StepOutcome::Done, .. } => "done".to_owned(),
+        Event::StepFinished { error: Some(error), .. } => format!("failed: {}", error.summary),
+        Event::StepFinished { error: None, .. } => "failed".to_owned(),
+        Event::StepSkipped { because, .. } => format!("skipped: {because}"),
+        Event::Observed { name, value, .. } => observed(name, value),
+        Event::EffectStarted { summary, attempt: 1, .. } => format!("about to: {summary}"),
+        Event::EffectStarted { summary, attempt, .. } => format!("about to, attempt {attempt}: {summary}"),
+        Event::EffectFinished { effect, outcome, by, error, .. } => effect_ended(effect, *outcome, *by, error.as_ref()),
+        Event::GateOpened { prompt, .. } => format!("a person is asked: {prompt}"),
+        Event::GateAnswered { answer, by, comment, .. } => answered(*answer, by, comment.as_deref()),
+        Event::TimerSet { until, .. } => format!("waits until {} at most", until.format("%H:%M:%S")),
+        Event::TimerFired { .. } => "the wait is over".to_owned(),
+        Event::DecisionAsked { known, not_known, .. } => {
+            format!("a person must decide: {known}; not known: {not_known}")
+        }
+        Event::Settled { effect, outcome, because, by, .. } => {
+            let what = if *outcome == SettledAs::Done { "it happened" } else { "it did not happen" };
+            format!("{by} says of `{effect}`: {what}, because {because}")
+        }
+    }
+}
+
+fn run_ended(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Completed => "is completed",
+        RunStatus::Failed => "stopped on a failed step",
+        RunStatus::Running | RunStatus::Waiting | RunStatus::Interrupted => "was left",
+    }
+}
+
+fn observed(name: &str, value: &Value) -> String {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    match name.split_once(' ') {
+        Some(("refused", version)) => format!("version {} answered {}", short_version(version), text("answer")),
+        _ => format!("looked at {}", name.replace('_', " ")),
+    }
+}
+
+fn effect_ended(
+    effect: &str,
+    outcome: EffectOutcome,
+    by: SettledBy,
+    error: Option<&crate::failure::Failure>,
+) -> String {
+    let why = error.map(|error| format!(": {}", error.summary)).unwrap_or_default();
+    let name = match effect.split_once(' ') {
+        Some((verb, version)) => format!("{verb} {}", short_version(version)),
+        None => effect.to_owned(),
+    };
+    match (outcome, by) {
+        (EffectOutcome::Done, SettledBy::Probe) => {
+            format!("{name}: done (the answer was lost; the other side says so)")
+        }
+        (EffectOutcome::Done, _) => format!("{name}: done"),
+        (EffectOutcome::Refused, SettledBy::Probe) => {
+            format!("{name}: did not happen (the answer was lost; the other side says so)")
+        }
+        (EffectOutcome::Refused, _) => format!("{name}: refused{why}"),
+        (EffectOutcome::Unknown, _) => format!("{name}: not known whether it happened{why}"),
+    }
+}
+
+fn answered(answer: Answer, by: &str, comment: Option<&str>) -> String {
+    let comment = comment.map(|comment| format!(": {comment}")).unwrap_or_default();
+    match answer {
+        Answer::Approved => format!("approved by {by}{comment}"),
+        Answer::Rejected => format!("rejected by {by}{comment}"),
+        Answer::Expired => "nobody answered in time, which counts as a no".to_owned(),
+    }
+}

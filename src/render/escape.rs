@@ -1,0 +1,63 @@
+//! Text that stays text, whatever it is put into.
+
+/// For HTML, inside elements and quoted attributes.
+pub(super) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            character if is_hidden(character) => out.push('\u{fffd}'),
+            character => out.push(character),
+        }
+    }
+    out
+}
+
+/// For Markdown, inside paragraphs and table cells: one line without marks.
+pub(super) fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' | '\t' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '>' | '!' => {
+                out.push('\\');
+                out.push(character);
+            }
+            character if is_hidden(character) => out.push('\u{fffd}'),
+            character => out.push(character),
+        }
+    }
+    // A link that is recognised by itself.
+    out.replace("://", ":\u{200b}//")
+}
+
+/// For the inside of a Markdown code span, which knows no escapes: without back-ticks and line ends.
+pub(super) fn code(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '`' => '\'',
+            '\n' | '\r' => ' ',
+            character if is_hidden(character) => '\u{fffd}',
+            character => character,
+        })
+        .collect()
+}
+
+/// For one field of a CSV line. A leading `=`, `+`, `-` or `@` would be a formula to a spreadsheet.
+pub(super) fn csv(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// Control characters and those that change the direction of writing can hide what stands there.
+fn is_hidden(character: char) -> bool {
+    (character.is_control() && character != '\n')
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

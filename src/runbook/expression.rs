@@ -1,0 +1,293 @@
+//! `${{ … }}`: CEL expressions in the values of a runbook.
+//!
+//! A [`Template`] is a value with expressions in it. A text that is one expression and nothing else keeps the
+//! expression's type; mixed with other text it becomes text. Nothing is ever pasted into a command.
+
+use super::diagnostic::{Diagnostic, Span};
+use super::syntax::{Node, NodeValue};
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+use cel::objects::{Key, Map as CelMap};
+use cel::{Context, Env, Program};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// The names that an expression may begin with.
+pub const ROOTS: [&str; 5] = ["inputs", "steps", "run", "item", "policy"];
+
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
+/// A value that may hold expressions.
+#[derive(Clone, Debug)]
+pub enum Template {
+    Literal(Value),
+    Expression(Expression),
+    Text(Vec<Part>),
+    List(Vec<Template>),
+    Map(Vec<(String, Template)>),
+}
+
+/// A piece of a text.
+#[derive(Clone, Debug)]
+pub enum Part {
+    Text(String),
+    Expression(Expression),
+}
+
+/// A compiled expression with its source.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    source: String,
+    program: Arc<Program>,
+    pub span: Span,
+}
+
+/// What expressions can see: one JSON value per root name.
+pub type Scope = Map<String, Value>;
+
+impl Template {
+    /// Compiles a node; problems of its expressions are collected.
+    pub fn compile(node: &Node, problems: &mut Vec<Diagnostic>) -> Self {
+        match &node.value {
+            NodeValue::Null => Self::Literal(Value::Null),
+            NodeValue::Bool(value) => Self::Literal(Value::Bool(*value)),
+            NodeValue::Int(value) => Self::Literal(Value::from(*value)),
+            NodeValue::Float(value) => Self::Literal(Value::from(*value)),
+            NodeValue::String(text) => compile_text(text, node.span, problems),
+            NodeValue::List(values) => Self::List(values.iter().map(|value| Self::compile(value, problems)).collect()),
+            NodeValue::Map(entries) => Self::Map(
+                entries.iter().map(|(key, value)| (key.name.clone(), Self::compile(value, problems))).collect(),
+            ),
+        }
+    }
+
+    /// The value, if there is no expression in it.
+    pub fn literal(&self) -> Option<Value> {
+        match self {
+            Self::Literal(value) => Some(value.clone()),
+            Self::Expression(_) | Self::Text(_) => None,
+            Self::List(values) => values.iter().map(Self::literal).collect::<Option<Vec<_>>>().map(Value::Array),
+            Self::Map(entries) => {
+                let entry = |(key, value): &(String, Self)| value.literal().map(|value| (key.clone(), value));
+                entries.iter().map(entry).collect::<Option<Map<_, _>>>().map(Value::Object)
+            }
+        }
+    }
+
+    /// All expressions in it.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        match self {
+            Self::Literal(_) => Vec::new(),
+            Self::Expression(expression) => vec![expression],
+            Self::Text(parts) => parts
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Expression(expression) => Some(expression),
+                    Part::Text(_) => None,
+                })
+                .collect(),
+            Self::List(values) => values.iter().flat_map(Self::expressions).collect(),
+            Self::Map(entries) => entries.iter().flat_map(|(_, value)| value.expressions()).collect(),
+        }
+    }
+
+    /// The value in a scope.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, String> {
+        match self {
+            Self::Literal(value) => Ok(value.clone()),
+            Self::Expression(expression) => expression.evaluate(scope),
+            Self::Text(parts) => {
+                let mut text = String::new();
+                for part in parts {
+                    match part {
+                        Part::Text(piece) => text.push_str(piece),
+                        Part::Expression(expression) => match expression.evaluate(scope)? {
+                            Value::String(piece) => text.push_str(&piece),
+                            other => text.push_str(&other.to_string()),
+                        },
+                    }
+                }
+                Ok(Value::String(text))
+            }
+            Self::List(values) => {
+                values.iter().map(|value| value.evaluate(scope)).collect::<Result<_, _>>().map(Value::Array)
+            }
+            Self::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| value.evaluate(scope).map(|value| (key.clone(), value)))
+                .collect::<Result<Map<_, _>, _>>()
+                .map(Value::Object),
+        }
+    }
+}
+
+fn compile_text(text: &str, span: Span, problems: &mut Vec<Diagnostic>) -> Template {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, opened)) = rest.split_once("${{") {
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        let Some((source, after)) = split_expression(opened) else {
+            let problem =
+                Diagnostic::error("the expression has no end", span).help("an expression is written `${{ … }}`");
+            problems.push(problem);
+            return Template::Literal(Value::String(text.to_owned()));
+        };
+        match Expression::compile(source.trim(), span) {
+            Ok(expression) => parts.push(Part::Expression(expression)),
+            Err(problem) => {
+                problems.push(problem);
+                return Template::Literal(Value::Null);
+            }
+        }
+        rest = after;
+    }
+    if parts.is_empty() {
+        return Template::Literal(Value::String(text.to_owned()));
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    match parts.as_slice() {
+        [Part::Expression(expression)] => Template::Expression(expression.clone()),
+        _ => Template::Text(parts),
+    }
+}
+
+/// Splits at the `}}` that ends an expression, which is not one inside a quoted text.
+fn split_expression(text: &str) -> Option<(&str, &str)> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (index, character) in text.char_indices() {
+        match (quote, character) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if character == open => quote = None,
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '}') if text.get(index..)?.starts_with("}}") && !text.get(index..)?.starts_with("}}}") => {
+                return Some((text.get(..index)?, text.get(index + 2..)?));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+impl Expression {
+    /// Compiles a CEL expression.
+    pub fn compile(source: &str, span: Span) -> Result<Self, Diagnostic> {
+        if source.is_empty() {
+            return Err(Diagnostic::error("the expression is empty", span));
+        }
+        let program = ENVIRONMENT.compile(source).map_err(|errors| {
+            let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
+            Diagnostic::error(format!("`{source}` is not a CEL expression: {first}"), span)
+                .help("see the CEL language definition; names begin with `inputs`, `steps`, `run`, `item` or `policy`")
+        })?;
+        Ok(Self { source: source.to_owned(), program: Arc::new(program), span })
+    }
+
+    /// The text between the braces.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Every dotted name in it, as its parts: `steps.rotate.outputs.version`. Variables of macros are left out.
+    pub fn names(&self) -> Vec<Vec<String>> {
+        let mut names = Vec::new();
+        collect_names(self.program.expression(), &mut Vec::new(), &mut names);
+        names
+    }
+
+    /// The value in a scope.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, String> {
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        for (name, value) in scope {
+            context.add_variable_from_value(name.clone(), to_cel(value));
+        }
+        let told = |why: String| format!("`{}` cannot be evaluated: {why}", self.source);
+        let value = self.program.execute(&context).map_err(|error| told(error.to_string()))?;
+        value.json().map_err(|error| told(error.to_string()))
+    }
+}
+
+/// JSON as CEL sees it: whole numbers are ints, so that they compare with the numbers that authors write.
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => cel::Value::Bool(*value),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => cel::Value::Int(whole),
+            (None, Some(float)) => cel::Value::Float(float),
+            (None, None) => cel::Value::Null,
+        },
+        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
+        Value::Array(values) => cel::Value::List(Arc::new(values.iter().map(to_cel).collect())),
+        Value::Object(entries) => {
+            let entries: HashMap<Key, cel::Value> =
+                entries.iter().map(|(key, value)| (Key::String(Arc::new(key.clone())), to_cel(value))).collect();
+            cel::Value::Map(CelMap { map: Arc::new(entries) })
+        }
+    }
+}
+
+fn collect_names(expression: &IdedExpr, bound: &mut Vec<String>, names: &mut Vec<Vec<String>>) {
+    match &expression.expr {
+        Expr::Ident(_) | Expr::Select(_) => match dotted(expression) {
+            Some(name) => {
+                if name.first().is_some_and(|root| !bound.contains(root) && !root.starts_with('@')) {
+                    names.push(name);
+                }
+            }
+            None => {
+                if let Expr::Select(select) = &expression.expr {
+                    collect_names(&select.operand, bound, names);
+                }
+            }
+        },
+        Expr::Call(call) => {
+            for part in call.target.iter().map(AsRef::as_ref).chain(&call.args) {
+                collect_names(part, bound, names);
+            }
+        }
+        Expr::List(list) => list.elements.iter().for_each(|element| collect_names(element, bound, names)),
+        Expr::Map(map) => map.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, names)),
+        Expr::Struct(fields) => fields.entries.iter().for_each(|entry| collect_entry(&entry.expr, bound, names)),
+        Expr::Comprehension(comprehension) => {
+            collect_names(&comprehension.iter_range, bound, names);
+            let own = [Some(&comprehension.iter_var), comprehension.iter_var2.as_ref(), Some(&comprehension.accu_var)];
+            let before = bound.len();
+            bound.extend(own.into_iter().flatten().cloned());
+            let parts =
+                [&comprehension.accu_init, &comprehension.loop_cond, &comprehension.loop_step, &comprehension.result];
+            for part in parts {
+                collect_names(part, bound, names);
+            }
+            bound.truncate(before);
+        }
+        Expr::Literal(_) | Expr::Unspecified => {}
+    }
+}
+
+fn collect_entry(entry: &EntryExpr, bound: &mut Vec<String>, names: &mut Vec<Vec<String>>) {
+    match entry {
+        EntryExpr::StructField(field) => collect_names(&field.value, bound, names),
+        EntryExpr::MapEntry(entry) => {
+            collect_names(&entry.key, bound, names);
+            collect_names(&entry.value, bound, names);
+        }
+    }
+}
+
+fn dotted(expression: &IdedExpr) -> Option<Vec<String>> {
+    match &expression.expr {
+        Expr::Ident(name) => Some(vec![name.clone()]),
+        Expr::Select(select) => {
+            let mut name = dotted(&select.operand)?;
+            name.push(select.field.clone());
+            Some(name)
+        }
+        _ => None,
+    }
+}

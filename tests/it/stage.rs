@@ -1,0 +1,247 @@
+//! One helper for all transcripts: an embedded cloud in a process of its own, and `stanch` called as its users do.
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The program under test.
+pub(crate) const STANCH: &str = env!("CARGO_BIN_EXE_stanch");
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A cloud, a state directory, and a secret with three versions.
+pub(crate) struct Stage {
+    folder: TempDir,
+    cloud: Child,
+    ready: Value,
+    http: reqwest::Client,
+    values: Vec<String>,
+}
+
+/// What a call of the program left behind.
+#[must_use = "look at what it said"]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Said {
+    /// Its standard output as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.stdout, self.stderr))
+    }
+
+    /// What it said does not matter, its exit code did.
+    pub(crate) fn done(self) {
+        drop(self);
+    }
+
+    /// Asserts the exit code.
+    pub(crate) fn exit(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Stage {
+    /// Sets everything up; the secret is `orders-db` in `kv-drill`.
+    pub(crate) async fn set() -> Self {
+        let stage = Self::empty(&[]).await;
+        stage.seed_versions().await
+    }
+
+    /// A cloud without secrets, with these options.
+    pub(crate) async fn empty(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready.json");
+        let cloud = Command::new(STANCH)
+            .args(["emulate", "--quiet", "--ready-file"])
+            .arg(&ready)
+            .arg("--data")
+            .arg(folder.path().join("cloud"))
+            .args(options)
+            .env_remove("STANCH_CLOUD")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        let text = loop {
+            match std::fs::read_to_string(&ready) {
+                Ok(text) => break text,
+                Err(_) => assert!(begun.elapsed() < PATIENCE, "the cloud does not come up"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let ready = serde_json::from_str(&text).unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { folder, cloud, ready, http, values: Vec::new() }
+    }
+
+    async fn seed_versions(mut self) -> Self {
+        for number in 0..3 {
+            let value = format!("planted+value/{number}=ü{}", "x".repeat(20));
+            let tags = json!({ "owner": "orders-team", "number": number.to_string() });
+            self.seed("orders-db", &json!({ "value": value, "content_type": "text/plain", "tags": tags })).await;
+            self.values.push(value);
+        }
+        self
+    }
+
+    /// Puts a version into `kv-drill` past the data plane.
+    pub(crate) async fn seed(&self, name: &str, body: &Value) {
+        let url = format!("{}/secrets/kv-drill/{name}", self.control());
+        let answer = self.http.put(url).json(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// Plans trouble.
+    pub(crate) async fn fault(&self, fault: &Value) {
+        let answer = self.http.post(format!("{}/faults", self.control())).json(fault).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// Denies operations on `kv-drill`.
+    pub(crate) async fn deny(&self, rule: &Value) {
+        let answer = self.http.put(format!("{}/access/kv-drill", self.control())).json(rule).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// What the cloud holds.
+    pub(crate) async fn state(&self) -> Value {
+        self.http.get(format!("{}/state", self.control())).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// A version's value, read through the data plane as a consumer would.
+    pub(crate) async fn read_value(&self, name: &str, version: &str) -> String {
+        let caller =
+            json!({ "oid": "00000000-0000-4000-8000-000000000001", "appid": "00000000-0000-4000-8000-000000000002" });
+        let tokens = format!("{}/tokens", self.control());
+        let token: Value = self.http.post(tokens).json(&caller).send().await.unwrap().json().await.unwrap();
+        let base = self.ready["base_url"].as_str().unwrap();
+        let answer = self
+            .http
+            .get(format!("{base}/secrets/{name}/{version}?api-version=2025-07-01"))
+            .header("host", "kv-drill.vault.azure.net")
+            .bearer_auth(token["access_token"].as_str().unwrap())
+            .send()
+            .await
+            .unwrap();
+        let secret: Value = answer.json().await.unwrap();
+        secret["value"].as_str().unwrap().to_owned()
+    }
+
+    fn control(&self) -> &str {
+        self.ready["control"].as_str().unwrap()
+    }
+
+    /// The values that must never be found anywhere but in the vault.
+    pub(crate) fn values(&self) -> &[String] {
+        &self.values
+    }
+
+    /// Path of the ready file.
+    pub(crate) fn ready_file(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
+    }
+
+    /// A folder for what the test writes by itself.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The state directory.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Path of a run's journal.
+    pub(crate) fn journal(&self, run: &str) -> PathBuf {
+        self.state_dir().join("runs").join(run).join("journal.jsonl")
+    }
+
+    /// The program with these arguments, against this cloud.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(STANCH);
+        command
+            .args(arguments)
+            .arg("--cloud")
+            .arg(self.ready_file())
+            .arg("--state-dir")
+            .arg(self.state_dir())
+            .env_remove("STANCH_CLOUD")
+            .env_remove("STANCH_STATE_DIR")
+            .env_remove("RUST_LOG")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Calls the program.
+    pub(crate) fn stanch(&self, arguments: &[&str]) -> Said {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// The arguments that contain the secret, as run `id`.
+    pub(crate) fn containment<'a>(&self, id: &'a str) -> Vec<&'a str> {
+        vec![
+            "run",
+            "secret-exposure",
+            "--run-id",
+            id,
+            "-i",
+            "secret=https://kv-drill.vault.azure.net/secrets/orders-db",
+            "-i",
+            "exposed_at=2026-01-01T00:00:00Z",
+            "-i",
+            "overlap=2s",
+            "--yes",
+            "--json",
+        ]
+    }
+
+    /// Lets a command run until its journal has so many lines, then kills it. Gives whether it was killed.
+    pub(crate) async fn kill_at(&self, arguments: &[&str], run: &str, lines: usize) -> bool {
+        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        loop {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            if count_lines(&self.journal(run)) >= lines {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return true;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it neither ends nor gets on");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        drop(self.cloud.kill());
+        drop(self.cloud.wait());
+    }
+}
+
+/// Whole lines of a file that may not exist yet.
+pub(crate) fn count_lines(path: &Path) -> usize {
+    std::fs::read(path).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+}
