@@ -8,7 +8,7 @@ use crate::engine::event::{Mode, RunOpened, RunStatus};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
 use crate::plan::Plan;
-use crate::projection::{Status, fact};
+use crate::projection::{Report, Status, fact};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -86,7 +86,8 @@ pub(crate) fn show(
     if ui.json {
         ui.json(&status);
     } else {
-        ui.data(&people(ui, plan, folder, &state, &status, head));
+        let report = Report::new(records, head, &steps);
+        ui.data(&people(ui, plan, folder, &state, &status, &report));
     }
     let failed_check = |step: &crate::runbook::model::Step| {
         step.uses.value == "keyvault/check" && state.step(&step.id.value).status == StepStatus::Failed
@@ -98,20 +99,58 @@ fn own_process() -> u32 {
     std::process::id()
 }
 
-fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Status, head: &str) -> String {
+fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Status, report: &Report) -> String {
     let mut text = String::new();
-    let drill = if state.opened().is_some_and(|opened| opened.mode == Mode::Drill) { "DRILL  " } else { "" };
+    let drill = if report.run.drill { "DRILL  " } else { "" };
     text.push_str(&format!("\n{drill}{}\n", verdict(ui, plan, state)));
     text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
+    // Where the tree stands above, what went well is there to see.
+    let tree = ui.is_terminal() && !ui.quiet;
     for step in plan.steps() {
-        text.push_str(&line(ui, &step.id.value, &step.uses.value, state.step(&step.id.value)));
+        let at = state.step(&step.id.value);
+        if !(tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped)) {
+            text.push_str(&line(ui, &step.id.value, &step.uses.value, at));
+        }
     }
+    text.push_str(&found(report));
     text.push_str(&next(folder.run(), plan, state));
-    let report = folder.report().join("report.html");
-    if report.is_file() {
-        text.push_str(&format!("report  {}\n", report.display()));
+    let written = folder.report().join("report.html");
+    if written.is_file() {
+        text.push_str(&format!("report  {}\n", written.display()));
     }
-    text.push_str(&format!("head    sha256:{head}\n"));
+    text.push_str(&format!("head    {}\n", report.evidence.head));
+    text
+}
+
+/// What a responder must know before going to bed.
+fn found(report: &Report) -> String {
+    let mut text = String::new();
+    let radius = &report.blast_radius;
+    let unknown = radius.accesses.iter().filter(|access| access.unknown);
+    let strangers: Vec<String> = unknown
+        .map(|access| {
+            let (from, to) = (access.first.as_str(), access.last.as_str());
+            format!("{} from {}, {} {}, {from} to {to}", access.who, access.ip, access.count, access.operation)
+        })
+        .collect();
+    for (index, stranger) in strangers.iter().take(5).enumerate() {
+        let label = if index == 0 { "unknown to you" } else { "" };
+        text.push_str(&format!("  {label:<16}{stranger}\n"));
+    }
+    if strangers.len() > 5 {
+        text.push_str(&format!("  {:<16}and {} more, see the report\n", "", strangers.len() - 5));
+    }
+    for (index, left) in report.follow_ups.iter().enumerate() {
+        let label = if index == 0 { "left to you" } else { "" };
+        text.push_str(&format!("  {label:<16}{}\n", left.what));
+        if !left.command.is_empty() {
+            text.push_str(&format!("  {:<16}  {}\n", "", left.command));
+        }
+    }
+    for (index, unseen) in report.unseen.iter().enumerate() {
+        let label = if index == 0 { "not seen" } else { "" };
+        text.push_str(&format!("  {label:<16}{unseen}\n"));
+    }
     text
 }
 

@@ -46,27 +46,34 @@ pub fn next(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
         return Vec::new();
     }
     let halted = order.steps.iter().any(|step| !step.continues && state.step(&step.id).status == StepStatus::Failed);
-    let mut commands = ready(&order.steps, state, now, halted, |step| state.step(step).status.is_over());
+    let stops = |step: &OrderedStep| !step.continues;
+    let mut commands = ready(&order.steps, state, now, halted, stops, |step| state.step(step).status.is_over());
     if !commands.is_empty() || order.steps.iter().any(|step| state.step(&step.id).status == StepStatus::Running) {
         return commands;
     }
-    let waiting: Vec<String> = order
-        .steps
-        .iter()
-        .filter(|step| matches!(state.step(&step.id).status, StepStatus::Waiting | StepStatus::Unknown))
-        .map(|step| step.id.clone())
-        .collect();
-    if !waiting.is_empty() && !halted {
-        return vec![Command::Pause { waits_for: waiting }];
+    let waits_for = waiting(&order.steps, state);
+    if !waits_for.is_empty() && !halted {
+        return vec![Command::Pause { waits_for }];
     }
-    commands = ready(&order.finally, state, now, false, |step| state.ended_in_this_life(step));
+    // What runs whatever happened runs after a failure of its own kind as well.
+    commands = ready(&order.finally, state, now, false, |_| false, |step| state.ended_in_this_life(step));
     let at_work = |step: &OrderedStep| state.step(&step.id).status == StepStatus::Running;
     if !commands.is_empty() || order.finally.iter().any(at_work) {
         return commands;
     }
+    let waits_for = waiting(&order.finally, state);
+    if !waits_for.is_empty() {
+        return vec![Command::Pause { waits_for }];
+    }
     let failed = |step: &OrderedStep| !step.continues && state.step(&step.id).status == StepStatus::Failed;
     let failed = halted || order.finally.iter().any(failed);
     vec![Command::Finish { status: if failed { RunStatus::Failed } else { RunStatus::Completed } }]
+}
+
+/// The steps of one list that a person must answer.
+fn waiting(steps: &[OrderedStep], state: &State) -> Vec<String> {
+    let waits = |step: &&OrderedStep| matches!(state.step(&step.id).status, StepStatus::Waiting | StepStatus::Unknown);
+    steps.iter().filter(waits).map(|step| step.id.clone()).collect()
 }
 
 /// Orders for those steps of one list that can go on.
@@ -75,8 +82,15 @@ fn ready(
     state: &State,
     now: Timestamp,
     halted: bool,
+    stops: impl Fn(&OrderedStep) -> bool,
     is_over: impl Fn(&str) -> bool,
 ) -> Vec<Command> {
+    // A need is satisfied by a step that is over, unless it failed and its failure stops the run.
+    let blocked = |need: &str| {
+        let stopped = |step: &&OrderedStep| stops(step) && state.step(&step.id).status == StepStatus::Failed;
+        steps.iter().filter(stopped).any(|step| step.id == need)
+    };
+    let satisfied = |need: &String| is_over(need) && !blocked(need);
     let mut commands = Vec::new();
     for step in steps {
         let at = state.step(&step.id);
@@ -89,9 +103,7 @@ fn ready(
             },
             StepStatus::Running | StepStatus::Waiting | StepStatus::Unknown => {}
             StepStatus::Pending | StepStatus::Done | StepStatus::Failed | StepStatus::Skipped => {
-                let begins = !is_over(&step.id)
-                    && !halted
-                    && step.needs.iter().all(|need| satisfied(need, steps, state, &is_over));
+                let begins = !is_over(&step.id) && !halted && step.needs.iter().all(satisfied);
                 if begins {
                     commands.push(Command::Start { step: step.id.clone(), attempt: at.attempt.max(1) });
                 }
@@ -99,10 +111,4 @@ fn ready(
         }
     }
     commands
-}
-
-/// A need is satisfied by a step that is over, unless it failed and its failure stops the run.
-fn satisfied(need: &str, steps: &[OrderedStep], state: &State, is_over: &impl Fn(&str) -> bool) -> bool {
-    let stops = steps.iter().any(|step| step.id == need && !step.continues);
-    is_over(need) && !(stops && state.step(need).status == StepStatus::Failed)
 }

@@ -8,10 +8,16 @@
     reason = "a test ends at the first surprise, and sets its own stage"
 )]
 
+/// As in the program itself: memory that is given back is wiped.
+#[global_allocator]
+static WIPED: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 mod architecture;
 mod audit;
 mod cloud;
 mod config;
+mod documents;
+mod engine;
 mod identity;
 mod replay;
 mod run;

@@ -107,6 +107,67 @@ async fn the_program_leaves_no_core_dump_and_files_for_its_owner_only() {
     }
 }
 
+/// A mask under which the planted value lies in this process, so that looking for it does not find the looking.
+const MASK: u8 = 0x5a;
+
+/// How often the masked bytes stand unmasked in memory of this process that can be written to.
+fn times_in_memory(masked: &[u8]) -> usize {
+    use std::os::unix::fs::FileExt;
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let memory = std::fs::File::open("/proc/self/mem").unwrap();
+    let mut found = 0;
+    let mut looked = 0;
+    let mut chunk = vec![0; 1 << 20];
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_whitespace().next().unwrap().split_once('-').unwrap();
+        let address = |text: &str| u64::from_str_radix(text, 16).unwrap();
+        let (mut at, end) = (address(from), address(to));
+        while at < end {
+            let length = usize::try_from(end - at).unwrap().min(chunk.len());
+            // Some regions cannot be read; a value would not stand there either.
+            if memory.read_exact_at(&mut chunk[..length], at).is_ok() {
+                looked += length;
+                let first = masked[0] ^ MASK;
+                let places = memchr::memchr_iter(first, &chunk[..length]);
+                let whole = |place: &usize| {
+                    let rest = &chunk[*place..length];
+                    rest.len() >= masked.len() && rest.iter().zip(masked).all(|(one, other)| one ^ MASK == *other)
+                };
+                found += places.filter(whole).count();
+            }
+            // The chunk itself lies in memory: what was copied there must not be met as if it were found.
+            chunk.fill(0);
+            at += length as u64;
+        }
+    }
+    assert!(looked > 1 << 20, "memory was looked at");
+    found
+}
+
+#[tokio::test]
+async fn a_value_is_wiped_from_memory_once_it_is_in_the_vault() {
+    use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Route, Transport};
+    use stanch::azure::{SecretUrl, Vault};
+    let stage = Stage::set().await;
+    let masked: Vec<u8> = (0..40_u8).map(|index| (b'A' + (index % 26 * 7 + 3) % 26) ^ MASK).collect();
+    let value = || -> stanch::secret::Secret {
+        let mut text = zeroize::Zeroizing::new(String::with_capacity(masked.len()));
+        masked.iter().for_each(|byte| text.push(char::from(byte ^ MASK)));
+        text.into()
+    };
+    let transport =
+        Transport::new(Route::Cloud(Box::new(CloudFile::read(&stage.ready_file()).unwrap())), "01234567-89ab").unwrap();
+    let identity = Identity::new(IdentityChoice::Auto, transport.clone(), Environment::default());
+    let url = SecretUrl::parse("https://kv-drill.vault.azure.net/secrets/orders-db").unwrap();
+    let vault = Vault::open(&url.vault, &Azure { transport, identity }).unwrap();
+    let secret = value();
+    assert!(times_in_memory(&masked) >= 1, "a value that is held is found");
+    let version = vault.set(&url.name, &secret, NewVersion::default()).await.unwrap();
+    drop(secret);
+    assert_eq!(vault.value(&url.name, Some(&version.id)).await.unwrap().expose().len(), masked.len());
+    assert_eq!(times_in_memory(&masked), 0, "after it was set and read back");
+}
+
 #[test]
 fn the_clients_debug_output_holds_no_value() {
     // The feature `azure_core/debug` would print it, and any crate of the graph could switch it on.

@@ -1,0 +1,81 @@
+//! Documents that can rot are tests: the README's commands, the runbooks, the drill.
+
+use crate::stage::{STANCH, Said};
+use std::path::Path;
+use std::process::Command;
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The lines of the README's shell blocks, continued lines joined.
+fn commands() -> Vec<String> {
+    let readme = readme();
+    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.flat_map(|block| block.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn the_drill_of_the_readme_meets_every_target() {
+    assert!(commands().contains(&"cargo run --release -- drill".to_owned()));
+    let state = tempfile::tempdir().unwrap();
+    let mut command = Command::new(STANCH);
+    command.arg("drill").env("STANCH_STATE_DIR", state.path()).env_remove("STANCH_CLOUD");
+    let said = Said::from(command.output().unwrap()).exit(0);
+    assert!(said.stdout.contains("10 of 10 targets met"), "{}", said.stdout);
+    assert!(said.stdout.contains("DRILL  contained"), "{}", said.stdout);
+    let report = said.stdout.lines().rev().find_map(|line| line.strip_prefix("report  ")).unwrap();
+    let html = std::fs::read_to_string(report).unwrap();
+    assert!(html.contains("Contained.") && html.contains("DRILL"));
+    assert!(
+        !html.contains("src=\"http") && !html.contains("href=\"http") && !html.contains("<script"),
+        "it needs nothing else"
+    );
+}
+
+#[test]
+fn the_readmes_other_commands_are_understood() {
+    let stanch: Vec<String> = commands()
+        .into_iter()
+        .filter(|line| line.starts_with("stanch "))
+        .map(|line| line.trim_end_matches('&').to_owned())
+        .collect();
+    assert!(stanch.len() >= 3, "{stanch:?}");
+    for line in stanch {
+        let mut words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        // Asking for help checks the command and its options without running it.
+        words.push("--help");
+        let output = Command::new(STANCH).args(&words).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    for command in ["resume", "status", "log", "approve", "reject", "settle", "report", "verify", "audit", "lint"] {
+        assert!(
+            readme().contains(&format!("stanch {command}")) || readme().contains(&format!("or `{command}`")),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn every_runbook_passes_the_checks() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let output = Command::new(STANCH).arg("lint").arg(&path).output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+            checked += 1;
+        }
+    }
+    assert!(checked >= 1);
+}
+
+#[test]
+fn the_exit_codes_stand_in_the_help() {
+    let said = Said::from(Command::new(STANCH).arg("--help").output().unwrap()).exit(0);
+    for code in ["0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "6 ", "130 "] {
+        assert!(said.stdout.lines().any(|line| line.trim_start().starts_with(code)), "{code} in {}", said.stdout);
+    }
+    Said::from(Command::new(STANCH).arg("nonsense").output().unwrap()).exit(2).done();
+}

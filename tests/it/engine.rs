@@ -1,0 +1,250 @@
+//! The engine's laws, over plans and histories that nobody thought of.
+
+use chrono::{DateTime, Duration, Utc};
+use proptest::prelude::{ProptestConfig, Strategy, prop, prop_assert, prop_assert_eq, proptest};
+use serde_json::Map;
+use stanch::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, StepOutcome};
+use stanch::engine::{Command, Order, OrderedStep, RetryPolicy, State, StepStatus, next};
+use stanch::failure::{Failure, Retry};
+use std::time::Duration as Wait;
+
+/// How an attempt of a step ends, as fate has it.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Done,
+    Fails,
+    FailsForNow,
+    /// Asks a person, who says yes.
+    Asks,
+    /// The process dies.
+    Crash,
+}
+
+fn fates() -> impl Strategy<Value = Vec<Fate>> {
+    let fate = prop::sample::select(vec![
+        Fate::Done,
+        Fate::Done,
+        Fate::Done,
+        Fate::Fails,
+        Fate::FailsForNow,
+        Fate::Asks,
+        Fate::Crash,
+    ]);
+    prop::collection::vec(fate, 1..60)
+}
+
+/// Steps that need some of those before them.
+fn orders() -> impl Strategy<Value = Order> {
+    let step = (prop::collection::vec(prop::bool::ANY, 6), prop::bool::ANY);
+    let steps = |prefix: &'static str| {
+        prop::collection::vec(step.clone(), 1..6).prop_map(move |shapes| {
+            let one = |(index, (needs, continues)): (usize, &(Vec<bool>, bool))| OrderedStep {
+                id: format!("{prefix}{index}"),
+                needs: (0..index).filter(|before| needs[*before]).map(|before| format!("{prefix}{before}")).collect(),
+                continues: *continues,
+                retry: RetryPolicy { max: 2, first: Wait::from_secs(1), longest: Wait::from_secs(4) },
+                timeout: None,
+            };
+            shapes.iter().enumerate().map(one).collect::<Vec<_>>()
+        })
+    };
+    (steps("s"), steps("f")).prop_map(|(steps, finally)| Order { steps, finally })
+}
+
+struct World {
+    order: Order,
+    state: State,
+    now: DateTime<Utc>,
+    history: Vec<(DateTime<Utc>, Event)>,
+    fates: Vec<Fate>,
+    turn: usize,
+}
+
+impl World {
+    fn new(order: Order, fates: Vec<Fate>) -> Self {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let mut world = Self { order, state: State::default(), now, history: Vec::new(), fates, turn: 0 };
+        world.record(Event::RunOpened(RunOpened {
+            run: "r".to_owned(),
+            runbook: "b".to_owned(),
+            runbook_sha256: String::new(),
+            inputs: Map::new(),
+            mode: Mode::Drill,
+            operator: "o".to_owned(),
+            host: "h".to_owned(),
+            program_version: "0".to_owned(),
+            lock: None,
+            request_prefix: String::new(),
+            cloud: None,
+            config: None,
+        }));
+        world
+    }
+
+    fn record(&mut self, event: Event) {
+        self.now += Duration::milliseconds(10);
+        self.state.apply(self.now, &event).unwrap();
+        self.history.push((self.now, event));
+    }
+
+    /// Fate goes on for a while; then all is well, so that every history ends.
+    fn fate(&mut self) -> Fate {
+        let fate = self.fates.get(self.turn).copied().unwrap_or(Fate::Done);
+        self.turn += 1;
+        fate
+    }
+
+    fn resume(&mut self) {
+        let (operator, host, program_version) = ("o".to_owned(), "h".to_owned(), "0".to_owned());
+        self.record(Event::RunResumed { operator, host, program_version });
+    }
+
+    fn attempt(&mut self, step: &str, attempt: u32) {
+        self.record(Event::StepStarted { step: step.to_owned(), attempt });
+        let error = Failure::refused("no");
+        let asked = self.state.step(step).gate.is_some();
+        match self.fate() {
+            Fate::Asks if !asked => self.record(Event::GateOpened {
+                step: step.to_owned(),
+                prompt: "?".to_owned(),
+                expires_at: None,
+                not_requester: false,
+            }),
+            Fate::Done | Fate::Asks => self.finish(step, StepOutcome::Done, None),
+            Fate::Crash => self.resume(),
+            Fate::Fails => self.finish(step, StepOutcome::Failed, Some(error)),
+            Fate::FailsForNow => {
+                let policy = self.order.steps.iter().chain(&self.order.finally).find(|ordered| ordered.id == step);
+                let wait = policy.unwrap().retry.wait(attempt, Retry::Later, step);
+                let retry_at = wait.map(|wait| self.now + Duration::from_std(wait).unwrap());
+                self.record(Event::AttemptFailed { step: step.to_owned(), attempt, error: error.clone(), retry_at });
+                if retry_at.is_none() {
+                    self.finish(step, StepOutcome::Failed, Some(error));
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, step: &str, status: StepOutcome, error: Option<Failure>) {
+        self.record(Event::StepFinished { step: step.to_owned(), status, outputs: Map::new(), error });
+    }
+
+    /// Obeys every order until the run is over. Gives nothing if it does not end.
+    fn play(&mut self) -> Option<RunStatus> {
+        for _ in 0..2_000 {
+            let commands = next(&self.order, &self.state, self.now);
+            if commands.is_empty() {
+                return self.state.ended();
+            }
+            // A crash in between makes the orders after it void.
+            match commands.into_iter().next()? {
+                Command::Start { step, attempt } => self.attempt(&step, attempt),
+                Command::Wake { at } => self.now = at,
+                Command::Expire { step } => self.answer(step, Answer::Expired),
+                Command::Pause { waits_for } => {
+                    for step in waits_for {
+                        self.answer(step, Answer::Approved);
+                    }
+                }
+                Command::Finish { status } => self.record(Event::RunFinished { status }),
+            }
+        }
+        None
+    }
+
+    fn answer(&mut self, step: String, answer: Answer) {
+        self.record(Event::GateAnswered { step, answer, by: "p".to_owned(), comment: None });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// The engine gives nothing only if the run is over, and every run comes to its end.
+    #[test]
+    fn every_history_ends(order in orders(), fates in fates()) {
+        let mut world = World::new(order, fates);
+        let ended = world.play();
+        prop_assert!(matches!(ended, Some(RunStatus::Completed | RunStatus::Failed)), "{:?}", ended);
+        for step in &world.order.finally {
+            prop_assert!(world.state.step(&step.id).status.is_over(), "finally runs whatever happened");
+        }
+        let stopped = world.order.steps.iter().any(|step| !step.continues && world.state.step(&step.id).status == StepStatus::Failed);
+        prop_assert_eq!(ended == Some(RunStatus::Failed), stopped || failed_at_last(&world));
+    }
+
+    /// A step begins only after everything that it needs is over.
+    #[test]
+    fn needs_come_first(order in orders(), fates in fates()) {
+        let mut world = World::new(order, fates);
+        world.play();
+        let mut state = State::default();
+        for (at, event) in &world.history {
+            if let Event::StepStarted { step, .. } = event
+                && let Some(ordered) = world.order.steps.iter().find(|ordered| ordered.id == *step)
+            {
+                for need in &ordered.needs {
+                    prop_assert!(state.step(need).status.is_over(), "{} began before {}", step, need);
+                }
+            }
+            state.apply(*at, event).unwrap();
+        }
+    }
+
+    /// Any prefix of a history, taken over by another process, goes on to an end; what was done stays done.
+    #[test]
+    fn any_prefix_can_be_gone_on_with(order in orders(), fates in fates(), cut in 0.0..1.0_f64) {
+        let mut world = World::new(order.clone(), fates);
+        world.play();
+        let kept = 1 + ((world.history.len() - 1) as f64 * cut) as usize;
+        let mut again = World::new(order, Vec::new());
+        again.state = State::default();
+        again.history.clear();
+        for (at, event) in &world.history[..kept] {
+            again.state.apply(*at, event).unwrap();
+            again.now = *at;
+        }
+        if again.state.ended() == Some(RunStatus::Completed) {
+            return Ok(());
+        }
+        let done: Vec<String> =
+            again.state.steps().filter(|(_, step)| step.status == StepStatus::Done).map(|(id, _)| id.to_owned()).collect();
+        again.resume();
+        prop_assert_eq!(again.play(), Some(RunStatus::Completed));
+        let begun_again = |id: &String| again.history.iter().any(|(_, event)| matches!(event, Event::StepStarted { step, .. } if step == id));
+        for id in done.iter().filter(|id| id.starts_with('s')) {
+            prop_assert!(!begun_again(id), "{} was done already", id);
+        }
+    }
+
+    /// Whatever order events come in, the state takes them or names why not; it never panics.
+    #[test]
+    fn no_order_of_events_breaks_the_state(order in orders(), fates in fates(), shuffle in prop::collection::vec(0_usize..1000, 0..80)) {
+        let mut world = World::new(order, fates);
+        world.play();
+        let mut state = State::default();
+        for pick in shuffle {
+            let (at, event) = &world.history[pick % world.history.len()];
+            if let Err(illegal) = state.apply(*at, event) {
+                prop_assert!(!illegal.to_string().is_empty());
+            }
+        }
+    }
+}
+
+/// Whether a `finally` step that may not fail failed.
+fn failed_at_last(world: &World) -> bool {
+    world.order.finally.iter().any(|step| !step.continues && world.state.step(&step.id).status == StepStatus::Failed)
+}
+
+#[test]
+fn waits_grow_and_are_capped_whatever_the_other_side_asks_for() {
+    let policy = RetryPolicy { max: 5, first: Wait::from_secs(1), longest: Wait::from_secs(10) };
+    assert_eq!(policy.wait(1, Retry::Never, "s"), None);
+    assert_eq!(policy.wait(6, Retry::Later, "s"), None);
+    let waits: Vec<Wait> = (1..=5).filter_map(|attempt| policy.wait(attempt, Retry::Later, "s")).collect();
+    assert_eq!(waits.len(), 5);
+    assert!(waits.iter().all(|wait| *wait >= Wait::from_millis(500) && *wait <= Wait::from_secs(10)), "{waits:?}");
+    assert_eq!(policy.wait(1, Retry::After(Wait::from_secs(3600)), "s"), Some(Wait::from_secs(10)));
+    assert_eq!(policy.wait(1, Retry::After(Wait::from_secs(7)), "s"), Some(Wait::from_secs(7)));
+}
