@@ -186,7 +186,7 @@ impl View {
 
     fn ask(&self, prompt: &str) {
         if let Some(footer) = &self.footer {
-            footer.set_message(format!("{prompt} [y/n]"));
+            footer.set_message(format!("  {}  {prompt}", self.ui.yellow("[y/n]")));
         }
     }
 

@@ -20,6 +20,7 @@ mod documents;
 mod engine;
 mod identity;
 mod replay;
+mod report;
 mod run;
 mod secrecy;
 mod stage;

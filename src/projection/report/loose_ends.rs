@@ -5,6 +5,7 @@ use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
 use crate::engine::{EffectPhase, StepStatus};
 use crate::projection::fact::short_version;
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -118,18 +119,21 @@ fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     let read = found.second_order.iter().filter(|touched| touched.operation == "SecretGet");
     let secrets: BTreeSet<&str> = read.map(|touched| touched.secret.as_str()).collect();
     for secret in secrets {
-        let since = found
-            .second_order
-            .iter()
-            .filter(|touched| touched.secret == secret)
-            .map(|touched| touched.first.as_str())
-            .min();
+        let times = found.second_order.iter().filter(|touched| touched.secret == secret);
+        let since = times.filter_map(|touched| DateTime::parse_from_rfc3339(&touched.first).ok()).min();
         left.push(FollowUp {
             what: format!("an unknown caller also read `{secret}`: treat it as leaked"),
-            command: format!(
-                "stanch run secret-exposure -i secret={vault}/secrets/{secret} -i exposed_at={}",
-                since.unwrap_or("…")
-            ),
+            command: command(vault, secret, since).unwrap_or_default(),
         });
     }
+}
+
+/// A command that somebody will paste into a shell: nothing goes into it as it stands in the log.
+fn command(vault: &str, secret: &str, since: Option<DateTime<FixedOffset>>) -> Option<String> {
+    let valid = |character: char| character.is_ascii_alphanumeric() || character == '-';
+    if secret.is_empty() || secret.len() > 127 || !secret.chars().all(valid) {
+        return None;
+    }
+    let since = since?.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Secs, true);
+    Some(format!("stanch run secret-exposure -i secret={vault}/secrets/{secret} -i exposed_at={since}"))
 }
