@@ -24,6 +24,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// What a managed identity is called that the instance metadata service gives.
+const IMDS: &str = "managed identity (IMDS)";
+
 /// How long the instance metadata service of a machine that may have none is waited for.
 const IMDS_PATIENCE: Duration = Duration::from_secs(2);
 /// How long it is waited for where it was asked for by name.
@@ -153,7 +156,7 @@ impl Identity {
         match &self.inner.choice {
             IdentityChoice::Auto => vec![
                 self.workload(),
-                self.managed(None, IMDS_PATIENCE),
+                self.managed(None, if self.in_drill() { MANAGED_PATIENCE } else { IMDS_PATIENCE }),
                 self.client_secret(),
                 self.azure_cli(),
                 self.azure_developer_cli(),
@@ -187,7 +190,7 @@ impl Identity {
         let (name, patience) = if is_set("IDENTITY_ENDPOINT") && is_set("IDENTITY_HEADER") {
             ("managed identity (App Service)", MANAGED_PATIENCE)
         } else {
-            ("managed identity (IMDS)", patience)
+            (IMDS, patience)
         };
         let client_id = client_id.or_else(|| self.inner.environment.get("AZURE_CLIENT_ID").ok());
         let options = ManagedIdentityCredentialOptions {
@@ -232,6 +235,11 @@ impl Identity {
         if self.inner.transport.cloud().is_some() { Err("not used in a drill".to_owned()) } else { credential() }
     }
 
+    /// The cloud on this machine stands for the metadata service: it is there.
+    fn in_drill(&self) -> bool {
+        self.inner.transport.cloud().is_some()
+    }
+
     async fn sign_in(&self, scopes: &[&str]) -> Result<(Answered, AccessToken), Failure> {
         let mut tried = Vec::new();
         let mut retry = Retry::Never;
@@ -260,7 +268,9 @@ impl Identity {
                     return Ok((Answered { name, principal, credential }, token));
                 }
                 Err(error) => {
-                    if is_transient(&error) && self.inner.choice != IdentityChoice::Auto {
+                    // A metadata service that is only guessed at is no trouble where it does not answer.
+                    let guessed = self.inner.choice == IdentityChoice::Auto && name == IMDS && !self.in_drill();
+                    if is_transient(&error) && !guessed {
                         retry = Retry::Later;
                     }
                     tried.push(format!("{name}: {}", first_line(&root_cause(&error))));

@@ -65,7 +65,7 @@ fn beginning(
         host: host.to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
     });
-    Ok(Beginning { records: journal.records, head: journal.head, state, first })
+    Ok(Beginning { records: journal.records, head: journal.head, state, first, staged: None })
 }
 
 /// What was pinned when the run began.

@@ -107,14 +107,16 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
     let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
-    folder.create(&plan.text).map_err(unwritable)?;
-    let lock = folder.lock(&opened.operator, &opened.host).map_err(|error| locked(&error, &opened.run))?;
-    let store = folder.create_journal().map_err(unwritable)?;
+    let staged = folder.staged();
+    staged.create(&plan.text).map_err(unwritable)?;
+    let lock = staged.lock(&opened.operator, &opened.host).map_err(|error| locked(&error, &opened.run))?;
+    let store = staged.create_journal().map_err(unwritable)?;
     let beginning = Beginning {
         records: Vec::new(),
         head: GENESIS.to_owned(),
         state: State::default(),
         first: vec![Event::RunOpened(opened)],
+        staged: Some(staged),
     };
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await?;
     drop((target, lock));
@@ -128,6 +130,8 @@ pub(crate) struct Beginning {
     pub(crate) state: State,
     /// Recorded before anything else.
     pub(crate) first: Vec<Event>,
+    /// Where a new run lies until its first record is durable.
+    pub(crate) staged: Option<RunFolder>,
 }
 
 /// Drives a run in this process until it ends, and shows it.
@@ -146,6 +150,9 @@ pub(crate) async fn at_work(
     let display = live::show(ui, &plan, &services, inbox);
     for event in beginning.first {
         ledger.record(event).await.map_err(|error| cannot_append(folder, &error))?;
+    }
+    if let Some(staged) = beginning.staged {
+        staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
     }
     let (stop, stopping) = watch::channel(false);
     let signal = live::watch_signals(stop);

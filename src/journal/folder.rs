@@ -56,8 +56,9 @@ impl Runs {
             Ok(entries) => {
                 for entry in entries {
                     let entry = entry?;
-                    if entry.path().join("journal.jsonl").is_file() {
-                        runs.push(entry.file_name().to_string_lossy().into_owned());
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    if !name.starts_with('.') && entry.path().join("journal.jsonl").is_file() {
+                        runs.push(name);
                     }
                 }
             }
@@ -108,17 +109,32 @@ impl RunFolder {
         self.journal().is_file()
     }
 
-    /// Makes a new run's folder and pins the runbook in it. Refuses a folder that exists.
+    /// The place where a new run is made ready. It gets its name by [`publish`](Self::publish), when its first record
+    /// is durable: a run is there with all that is pinned, or not at all.
+    pub fn staged(&self) -> Self {
+        Self { run: self.run.clone(), path: self.path.with_file_name(format!(".{}.new", self.run)) }
+    }
+
+    /// Makes a staged run's folder and pins the runbook in it. What a dead process left there is taken away.
     pub fn create(&self, runbook: &str) -> io::Result<()> {
         if let Some(runs) = self.path.parent() {
             create_folder(runs)?;
+        }
+        if self.path.exists() && self.holder().is_none() {
+            fs::remove_dir_all(&self.path)?;
         }
         DirBuilder::new().mode(0o700).create(&self.path)?;
         let mut file =
             fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join("runbook.yaml"))?;
         file.write_all(runbook.as_bytes())?;
         file.sync_all()?;
-        self.path.parent().map(|runs| File::open(runs)?.sync_all()).transpose().map(drop)
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// Gives a staged run its name.
+    pub fn publish(&self, folder: &Self) -> io::Result<()> {
+        fs::rename(&self.path, &folder.path)?;
+        folder.path.parent().map(|runs| File::open(runs)?.sync_all()).transpose().map(drop)
     }
 
     /// The pinned runbook.

@@ -118,21 +118,34 @@ async fn a_lost_answer_to_the_rotation_is_settled_by_asking_the_vault() {
 
 #[tokio::test]
 async fn trouble_on_any_request_is_outlasted() {
-    for (name, fault) in [
+    let kinds = [
         ("before", json!({ "match": { "method": "PUT" }, "times": 1, "do": { "drop": "before" } })),
         ("503", json!({ "match": { "host": "kv-drill.*" }, "times": 3, "do": { "status": 503 } })),
         ("429", json!({ "match": { "host": "kv-drill.*" }, "skip": 2, "times": 4, "do": { "status": 429 } })),
         ("patch", json!({ "match": { "method": "PATCH" }, "times": 2, "do": { "drop": "after" } })),
         ("sinks", json!({ "match": { "host": "events.pagerduty.com|hooks.*" }, "times": 2, "do": { "status": 503 } })),
+        ("any-503", json!({ "match": {}, "times": 6, "do": { "status": 503 } })),
+        ("any-429", json!({ "match": {}, "skip": 4, "times": 8, "do": { "status": 429 } })),
+        ("any-before", json!({ "match": {}, "skip": 1, "times": 5, "do": { "drop": "before" } })),
+        ("any-after", json!({ "match": {}, "skip": 3, "times": 5, "do": { "drop": "after" } })),
         ("pager", json!({ "match": { "host": "events.pagerduty.com" }, "times": 1, "do": { "drop": "after" } })),
-    ] {
-        let stage = Stage::set().await;
-        stage.fault(&fault).await;
-        let run = format!("r-{name}");
-        let said = stage.stanch(&stage.containment(&run)).exit(0);
-        assert_eq!(said.json()["status"], "completed", "{name}");
-        assert_contained(&stage, &run).await;
+    ];
+    // Side by side: what takes long here is waiting.
+    let plays = kinds.into_iter().map(|(name, fault)| {
+        tokio::task::spawn_blocking(move || tokio::runtime::Handle::current().block_on(outlasted(name, fault)))
+    });
+    for played in plays.collect::<Vec<_>>() {
+        played.await.unwrap();
     }
+}
+
+async fn outlasted(name: &str, fault: Value) {
+    let stage = Stage::set().await;
+    stage.fault(&fault).await;
+    let run = format!("r-{name}");
+    let said = stage.stanch(&stage.containment(&run)).exit(0);
+    assert_eq!(said.json()["status"], "completed", "{name}");
+    assert_contained(&stage, &run).await;
 }
 
 #[tokio::test]
@@ -209,4 +222,39 @@ async fn a_torn_last_line_is_cut_and_said_so() {
     stage.stanch(&["resume", "r-torn", "--json"]).exit(0).done();
     assert!(std::fs::read_to_string(&path).unwrap().contains(r#""type":"tail_cut""#));
     assert_contained(&stage, "r-torn").await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_ends_in_good_order() {
+    for (signal, code) in [(rustix::process::Signal::INT, 130), (rustix::process::Signal::TERM, 143)] {
+        let stage = Stage::set().await;
+        stage.fault(&json!({ "match": { "method": "PUT" }, "times": 1, "do": { "delay_ms": 1500 } })).await;
+        let run = format!("r-stopped-{code}");
+        let child = stage.command(&stage.containment(&run)).spawn().unwrap();
+        while !std::fs::read_to_string(stage.journal(&run))
+            .is_ok_and(|journal| journal.contains("\"effect\":\"publish\""))
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let process = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(process, signal).unwrap();
+        let said = Said::from(child.wait_with_output().unwrap()).exit(code);
+        assert_eq!(said.json()["status"], "interrupted");
+        let journal = std::fs::read_to_string(stage.journal(&run)).unwrap();
+        let started = journal.matches("\"type\":\"effect_started\"").count();
+        assert_eq!(journal.matches("\"type\":\"effect_finished\"").count(), started, "every effect has its outcome");
+        assert_eq!(stage.stanch(&["status", &run, "--json"]).exit(0).json()["status"], "interrupted");
+        stage.stanch(&["resume", &run, "--json"]).exit(0).done();
+        assert_contained(&stage, &run).await;
+    }
+}
+
+#[tokio::test]
+async fn a_killed_run_is_interrupted_and_never_running() {
+    let stage = Stage::set().await;
+    assert!(stage.kill_at(&stage.containment("r-dead"), "r-dead", 10).await);
+    assert_eq!(stage.stanch(&["status", "r-dead", "--json"]).exit(0).json()["status"], "interrupted");
+    let listed = stage.stanch(&["runs", "--json"]).exit(0).json();
+    assert_eq!(listed["runs"][0]["status"], "interrupted");
+    assert_eq!(stage.stanch(&["log", "r-dead"]).exit(0).stdout.lines().count(), count_lines(&stage.journal("r-dead")));
 }
