@@ -5,8 +5,8 @@
 //! give back what the journal holds when they are met again.
 
 use super::ledger::{Ledger, Notice, Notices};
-use crate::audit::Own;
-use crate::azure::{Azure, correlation};
+use crate::audit::{Own, Query};
+use crate::azure::{Azure, SecretUrl, correlation};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy};
@@ -149,9 +149,20 @@ impl Context {
         drop(self.notices.send(Notice::Progress { step: self.step.clone(), text: text.into() }));
     }
 
-    /// How this run's own calls are told apart in an audit trail.
-    pub fn own(&self) -> Own {
-        Own { prefixes: vec![self.services.request_prefix.clone()] }
+    /// A question to a vault's audit trail about a secret, in which this run's own calls are told apart; and where the
+    /// trail lies. Nothing if no trail is configured.
+    pub fn audit_query(&self, secret: &SecretUrl, since: Timestamp, until: Timestamp) -> Option<(PathBuf, Query)> {
+        let archive = self.services.config.archive(&secret.vault.name)?;
+        let query = Query {
+            vault: secret.vault.name.clone(),
+            vault_host: secret.vault.host.clone(),
+            secret: secret.name.clone(),
+            since,
+            until,
+            known: self.services.config.known_callers(),
+            own: Own { prefixes: vec![self.services.request_prefix.clone()] },
+        };
+        Some((archive, query))
     }
 
     /// The idempotency key of an effect: the same for every attempt, in every life of the run.
@@ -196,24 +207,13 @@ impl Context {
             }
             Some(EffectPhase::Refused) | None => {}
         }
-        let attempt = self.start(&intent, &key).await?;
-        match correlation::scope(label, perform(key.clone())).await {
-            Ok(result) => {
-                self.finish(&intent, &key, attempt, Outcome::done(&result, SettledBy::Answer)).await?;
-                Ok(result)
-            }
-            Err(failure) if failure.outcome == FailedOutcome::Refused => {
-                self.finish(&intent, &key, attempt, Outcome::refused(Some(&failure), SettledBy::Answer)).await?;
-                Err(failure.into())
-            }
-            Err(failure) => {
-                self.finish(&intent, &key, attempt, Outcome::unknown(&failure)).await?;
-                match self.settle(&intent, &key, &probe).await? {
-                    Some(result) => Ok(result),
-                    // The other side does not know of it: it may be tried again, after the back-off.
-                    None => Err(Failure { outcome: FailedOutcome::Refused, retry: Retry::Later, ..failure }.into()),
-                }
-            }
+        match self.send(&intent, &key, perform).await? {
+            Ok(result) => Ok(result),
+            Err(failure) => match self.settle(&intent, &key, &probe).await? {
+                Some(result) => Ok(result),
+                // The other side does not know of it: it may be tried again, after the back-off.
+                None => Err(Failure { outcome: FailedOutcome::Refused, retry: Retry::Later, ..failure }.into()),
+            },
         }
     }
 
@@ -238,23 +238,35 @@ impl Context {
             }
             Some(EffectPhase::Started | EffectPhase::Unknown | EffectPhase::Refused) | None => {}
         }
-        let attempt = self.start(&intent, &key).await?;
+        match self.send(&intent, &key, perform).await? {
+            Ok(result) => Ok(result),
+            Err(failure) if unprobed == Unprobed::Repeat => Err(failure.into()),
+            Err(_) => Err(self.ask(&intent).await),
+        }
+    }
+
+    /// Sends a request once, between its durable intent and its durable outcome. The inner failure is one that leaves
+    /// open what happened.
+    async fn send<T: Serialize>(
+        &self,
+        intent: &Intent,
+        key: &str,
+        perform: impl AsyncFn(String) -> Result<T, Failure>,
+    ) -> Result<Result<T, Failure>, Stop> {
+        let attempt = self.start(intent, key).await?;
         let label = format!("{}/{}", self.step, intent.name);
-        match correlation::scope(label, perform(key.clone())).await {
+        match correlation::scope(label, perform(key.to_owned())).await {
             Ok(result) => {
-                self.finish(&intent, &key, attempt, Outcome::done(&result, SettledBy::Answer)).await?;
-                Ok(result)
+                self.finish(intent, key, attempt, Outcome::done(&result, SettledBy::Answer)).await?;
+                Ok(Ok(result))
             }
             Err(failure) if failure.outcome == FailedOutcome::Refused => {
-                self.finish(&intent, &key, attempt, Outcome::refused(Some(&failure), SettledBy::Answer)).await?;
+                self.finish(intent, key, attempt, Outcome::refused(Some(&failure), SettledBy::Answer)).await?;
                 Err(failure.into())
             }
             Err(failure) => {
-                self.finish(&intent, &key, attempt, Outcome::unknown(&failure)).await?;
-                match unprobed {
-                    Unprobed::Repeat => Err(failure.into()),
-                    Unprobed::Ask => Err(self.ask(&intent).await),
-                }
+                self.finish(intent, key, attempt, Outcome::unknown(&failure)).await?;
+                Ok(Err(failure))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
-use crate::audit::{self, Query};
+use crate::audit;
 use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
@@ -58,7 +58,8 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let secret = &parameters.secret;
-    let Some(archive) = context.services.config.archive(&secret.vault.name) else {
+    let until = parameters.until.unwrap_or_else(clock::now);
+    let Some((archive, query)) = context.audit_query(secret, parameters.since, until) else {
         return Ok(Outputs {
             reads: 0,
             known: 0,
@@ -71,15 +72,6 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         });
     };
     context.progress("reading the audit trail");
-    let query = Query {
-        vault: secret.vault.name.clone(),
-        vault_host: secret.vault.host.clone(),
-        secret: secret.name.clone(),
-        since: parameters.since,
-        until: parameters.until.unwrap_or_else(clock::now),
-        known: context.services.config.known_callers(),
-        own: context.own(),
-    };
     let source = archive.display().to_string();
     let found = tokio::task::spawn_blocking(move || audit::blast_radius(&archive, &query))
         .await

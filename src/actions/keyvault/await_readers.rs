@@ -6,14 +6,13 @@
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
 use crate::actions::parameter::Span;
-use crate::audit::{self, Query, Reader};
+use crate::audit::{self, Reader};
 use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::plan::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Deserialize, JsonSchema)]
@@ -94,15 +93,15 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let secret = &parameters.secret;
-    let Some(archive) = context.services.config.archive(&secret.vault.name) else {
+    if context.services.config.archive(&secret.vault.name).is_none() {
         return without_evidence(context, &parameters).await;
-    };
+    }
     let began = context.observe("began", async || Ok(clock::now())).await?;
     let deadline = context.deadline("overlap", parameters.overlap.0).await?;
     let since = began - chrono::Duration::from_std(parameters.baseline.0).unwrap_or(chrono::Duration::days(1));
     let mut seen = 0;
     loop {
-        let adoption = adoption(context, &parameters, archive.clone(), since).await?;
+        let adoption = adoption(context, &parameters, since).await?;
         let now = clock::now();
         if adoption.moved.len() != seen {
             seen = adoption.moved.len();
@@ -142,23 +141,12 @@ async fn without_evidence(context: &Context, parameters: &Parameters) -> Result<
     })
 }
 
-async fn adoption(
-    context: &Context,
-    parameters: &Parameters,
-    archive: PathBuf,
-    since: Timestamp,
-) -> Result<Adoption, Failure> {
-    let secret = &parameters.secret;
-    let known = context.services.config.known_callers();
-    let query = Query {
-        vault: secret.vault.name.clone(),
-        vault_host: secret.vault.host.clone(),
-        secret: secret.name.clone(),
-        since,
-        until: clock::now() + chrono::Duration::seconds(1),
-        known: known.clone(),
-        own: context.own(),
+async fn adoption(context: &Context, parameters: &Parameters, since: Timestamp) -> Result<Adoption, Failure> {
+    let until = clock::now() + chrono::Duration::seconds(1);
+    let Some((archive, query)) = context.audit_query(&parameters.secret, since, until) else {
+        return Ok(Adoption::default());
     };
+    let known = query.known.clone();
     let readers = tokio::task::spawn_blocking(move || audit::readers(&archive, &query))
         .await
         .map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))??;

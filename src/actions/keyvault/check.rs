@@ -3,7 +3,7 @@
 use super::{open, short};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
-use crate::audit::{self, Query};
+use crate::audit;
 use crate::azure::{Current, SecretUrl, Version};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
@@ -119,16 +119,9 @@ async fn missing(vault: &crate::azure::Vault, secret: &SecretUrl) -> Failure {
 
 /// Readers of the last day that asked for a version by its number. An unreadable trail is no reason to stop.
 async fn pinned(context: &Context, secret: &SecretUrl) -> Vec<String> {
-    let Some(archive) = context.services.config.archive(&secret.vault.name) else { return Vec::new() };
     let now = clock::now();
-    let query = Query {
-        vault: secret.vault.name.clone(),
-        vault_host: secret.vault.host.clone(),
-        secret: secret.name.clone(),
-        since: now - chrono::Duration::days(1),
-        until: now,
-        known: context.services.config.known_callers(),
-        own: context.own(),
+    let Some((archive, query)) = context.audit_query(secret, now - chrono::Duration::days(1), now) else {
+        return Vec::new();
     };
     let readers = tokio::task::spawn_blocking(move || audit::readers(&archive, &query)).await;
     let Ok(Ok(readers)) = readers else { return Vec::new() };
