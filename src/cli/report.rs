@@ -33,6 +33,7 @@ enum FormatChoice {
     Html,
     Json,
     Csv,
+    Ocsf,
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
@@ -52,6 +53,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
             FormatChoice::Html => Format::Html,
             FormatChoice::Json => Format::Json,
             FormatChoice::Csv => Format::Csv,
+            FormatChoice::Ocsf => Format::Ocsf,
         })
         .collect();
     let out = args.out.clone().unwrap_or_else(|| folder.report());

@@ -6,10 +6,12 @@
 #![expect(clippy::disallowed_methods, reason = "reports and templates are files")]
 
 mod escape;
+mod ocsf;
 
 use crate::failure::Failure;
 use crate::projection::Report;
 use handlebars::{Handlebars, handlebars_helper};
+use serde::Serialize;
 use serde_json::Value;
 use std::fs;
 use std::io::{self, Write};
@@ -29,6 +31,8 @@ pub enum Format {
     Json,
     /// The accesses of the blast radius.
     Csv,
+    /// One Incident Finding of the Open Cybersecurity Schema Framework.
+    Ocsf,
 }
 
 impl Format {
@@ -38,6 +42,7 @@ impl Format {
             Self::Html => "report.html",
             Self::Json => "report.json",
             Self::Csv => "report.csv",
+            Self::Ocsf => "report.ocsf.json",
         }
     }
 }
@@ -47,11 +52,16 @@ pub fn render(report: &Report, format: Format, templates: Option<&Path>) -> Resu
     match format {
         Format::Markdown => fill(MARKDOWN, report, templates, escape::markdown),
         Format::Html => fill(HTML, report, templates, escape::html),
-        Format::Json => serde_json::to_string_pretty(report)
-            .map(|text| text + "\n")
-            .map_err(|error| Failure::refused("the report cannot be written as JSON").because(error.to_string())),
+        Format::Json => json(report),
+        Format::Ocsf => json(&ocsf::incident_finding(report)),
         Format::Csv => Ok(csv(report)),
     }
+}
+
+fn json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::refused("the report cannot be written as JSON").because(error.to_string()))
 }
 
 handlebars_helper!(code: |text: str| escape::code(text));

@@ -50,7 +50,10 @@ async fn every_prefix_of_a_journal_is_reported_and_none_claims_too_much() {
         text(prefix, Format::Json);
         text(prefix, Format::Csv);
     }
-    for format in [Format::Markdown, Format::Html, Format::Json, Format::Csv] {
+    let ocsf: Value = serde_json::from_str(&text(&journal.records, Format::Ocsf)).unwrap();
+    assert_eq!((&ocsf["class_uid"], &ocsf["type_uid"], &ocsf["status_id"]), (&json!(2005), &json!(200_503), &json!(4)));
+    assert!(ocsf["time"].as_i64() > ocsf["start_time"].as_i64().map(|time| time - 1));
+    for format in [Format::Markdown, Format::Html, Format::Json, Format::Csv, Format::Ocsf] {
         assert_eq!(text(&journal.records, format), text(&journal.records, format), "the same journal, the same bytes");
     }
 }
