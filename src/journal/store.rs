@@ -5,7 +5,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A place that lines can be appended to, durably.
 pub trait Store: Send + 'static {
@@ -21,7 +21,6 @@ pub trait Store: Send + 'static {
 #[derive(Debug)]
 pub struct LocalStore {
     file: File,
-    path: PathBuf,
 }
 
 impl LocalStore {
@@ -31,18 +30,13 @@ impl LocalStore {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file })
     }
 
     /// Opens a journal to append to it.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Self { file, path: path.to_owned() })
-    }
-
-    /// The file's path.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file })
     }
 }
 

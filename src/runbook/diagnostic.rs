@@ -90,11 +90,6 @@ impl Diagnostics {
         Position { line: before.matches('\n').count() + 1, column }
     }
 
-    /// Whether any of them keeps the text from being used.
-    pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|diagnostic| !diagnostic.warning)
-    }
-
     /// All of them as text, each with its line shown and its place underlined.
     pub fn render(&self) -> String {
         let handler =
