@@ -9,7 +9,7 @@ use crate::audit::{Own, Query};
 use crate::azure::{Azure, SecretUrl, correlation};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
-use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy};
+use crate::engine::event::{EffectOutcome, Event, Mode, Question, SettledBy};
 use crate::engine::{EffectPhase, GateAnswer};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::journal::AppendError;
@@ -57,6 +57,8 @@ pub struct Services {
     pub mode: Mode,
     pub request_prefix: String,
     pub inputs: Map<String, Value>,
+    /// Digest of the runbook and its inputs, lower-case hex.
+    pub plan_digest: String,
     /// Ids and actions of all steps, in the order in which they are written.
     pub steps: Vec<(String, String)>,
     pub azure: Azure,
@@ -363,22 +365,27 @@ impl Context {
         Ok(())
     }
 
-    /// Asks a person; the action goes on when it is run again after the answer.
-    pub async fn gate(
-        &self,
-        prompt: String,
-        expires_in: Option<Duration>,
-        not_requester: bool,
-    ) -> Result<GateAnswer, Stop> {
-        let asked = self.ledger.step(&self.step).gate;
+    /// Asks people; the action goes on when it is run again after the answer. An answer is bound to what was asked:
+    /// where that has changed since, it is asked again.
+    pub async fn gate(&self, question: Question, expires_in: Option<Duration>) -> Result<GateAnswer, Stop> {
+        let plan = self.plan_digest(&question);
+        let asked = self.ledger.step(&self.step).gate.filter(|gate| gate.question.plan == plan);
         if let Some(answer) = asked.and_then(|gate| gate.answer) {
             return Ok(answer);
         }
         let expires_at =
             expires_in.and_then(|after| chrono::Duration::from_std(after).ok()).map(|after| clock::now() + after);
-        let event = Event::GateOpened { step: self.step.clone(), prompt, expires_at, not_requester };
-        self.ledger.record(event).await?;
+        let question = Question { expires_at, plan, ..question };
+        self.ledger.record(Event::GateOpened { step: self.step.clone(), question }).await?;
         Err(Stop::Waiting)
+    }
+
+    /// Digest of what people agree to: the plan of the run, the step, and what they are told. Lower-case hex.
+    fn plan_digest(&self, question: &Question) -> String {
+        let told = Question { expires_at: None, plan: String::new(), ..question.clone() };
+        let told = serde_json::to_vec(&told).unwrap_or_default();
+        let digest = Sha256::new().chain_update(&self.services.plan_digest).chain_update(&self.step).chain_update(told);
+        hex::encode(digest.finalize())
     }
 
     /// A deadline that outlives the process. Set once; met again, it is the same.

@@ -27,6 +27,8 @@ pub enum Notice {
     Recorded(Box<Record>),
     /// What a step is doing right now. Shown, and forgotten.
     Progress { step: String, text: String },
+    /// What is asked at the terminal right now; nothing more if the text is empty.
+    Asked { text: String },
 }
 
 /// Where notices go.

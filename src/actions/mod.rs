@@ -81,6 +81,7 @@ pub fn all() -> Vec<Action> {
         keyvault::prove_revoked::action(),
         audit::blast_radius::action(),
         human::approve::action(),
+        human::by_hand::action(),
         wait::action(),
         http::action(),
         report::action(),

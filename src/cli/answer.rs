@@ -2,17 +2,22 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::run::{cannot_append, cannot_write};
+use super::question::{self, Given, Open, Word};
+use super::run::cannot_write;
 use super::session;
 use super::ui::Ui;
 use crate::actions::Ledger;
 use crate::clock;
-use crate::engine::event::{Answer, Event, SettledAs};
-use crate::engine::{EffectPhase, State, StepStatus};
+use crate::engine::State;
+use crate::engine::event::Event;
 use crate::failure::Failure;
-use crate::journal::{LockError, RunFolder};
-use clap::ValueEnum;
+use crate::journal::{AppendError, LockError, RunFolder};
+use serde_json::{Map, Value};
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long the process that works on the run gets to take an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct GateArgs {
@@ -26,6 +31,12 @@ pub(crate) struct GateArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    /// What the step asks for by name
+    #[arg(long, value_name = "NAME=VALUE")]
+    answer: Vec<String>,
+    /// The digest of the plan that you agree to, as `status` shows it; refused if it has changed since
+    #[arg(long, value_name = "SHA256")]
+    plan: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,64 +45,56 @@ pub(crate) struct SettleArgs {
     run: String,
     /// The step that waits
     step: String,
-    /// What happened
+    /// What happened, or how to go on
     #[arg(long = "as", value_name = "WHAT")]
-    outcome: Happened,
+    outcome: Word,
     /// How you know
     #[arg(long, value_name = "TEXT")]
     because: String,
 }
 
-/// What a person knows of an effect.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Happened {
-    Done,
-    NotDone,
-}
-
 pub(crate) async fn approve(common: &Common, ui: Ui, args: GateArgs) -> Outcome {
-    gate(common, ui, args, Answer::Approved).await
+    gate(common, ui, args, Word::Approve).await
 }
 
 pub(crate) async fn reject(common: &Common, ui: Ui, args: GateArgs) -> Outcome {
-    gate(common, ui, args, Answer::Rejected).await
+    gate(common, ui, args, Word::Reject).await
 }
 
-async fn gate(common: &Common, ui: Ui, args: GateArgs, answer: Answer) -> Outcome {
-    let folder = session::existing(common, &args.run)?;
-    let state = state(&folder)?;
-    let at = state.step(&args.step);
-    let Some(gate) = at.gate.as_ref().filter(|gate| gate.answer.is_none() && at.status == StepStatus::Waiting) else {
-        return Err(nothing_to_answer(&state, &args.run, &args.step, "an answer"));
-    };
-    if gate.expires_at.is_some_and(|expires| expires <= clock::now()) {
-        let failure = Failure::refused(format!("the gate of `{}` has expired, which counts as a no", args.step));
-        return Err(CommandError::refused(failure.help(format!("`stanch resume {}` records it", args.run))));
+async fn gate(common: &Common, ui: Ui, args: GateArgs, word: Word) -> Outcome {
+    let mut answers = Map::new();
+    for answer in &args.answer {
+        let Some((name, value)) = answer.split_once('=') else {
+            let failure = Failure::refused(format!("`{answer}` is not an answer"));
+            return Err(CommandError::usage(failure.help("write `--answer NAME=VALUE`")));
+        };
+        answers.insert(name.to_owned(), Value::from(value));
     }
-    let requester = state.opened().map(|opened| opened.operator.as_str());
-    if gate.not_requester && answer == Answer::Approved && requester == Some(args.by.as_str()) {
-        let failure = Failure::refused(format!("{} started this run and may not approve it", args.by));
-        return Err(CommandError::refused(failure.help("somebody else must answer")));
-    }
-    let event = Event::GateAnswered { step: args.step, answer, by: args.by, comment: args.comment };
-    give(ui, &folder, event).await
+    let given = Given { word, by: args.by, because: args.comment, answers };
+    give(common, ui, &args.run, &args.step, given, args.plan).await
 }
 
 pub(crate) async fn settle(common: &Common, ui: Ui, args: SettleArgs) -> Outcome {
-    let folder = session::existing(common, &args.run)?;
+    let given = Given { word: args.outcome, by: session::operator(), because: Some(args.because), answers: Map::new() };
+    give(common, ui, &args.run, &args.step, given, None).await
+}
+
+async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan: Option<String>) -> Outcome {
+    let folder = session::existing(common, run)?;
     let state = state(&folder)?;
-    let at = state.step(&args.step);
-    let doubtful = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
-    let effect = at.effects.iter().find(|(_, effect)| doubtful(&effect.phase)).map(|(name, _)| name.clone());
-    let Some(effect) = effect.filter(|_| at.status == StepStatus::Unknown) else {
-        return Err(nothing_to_answer(&state, &args.run, &args.step, "a decision"));
-    };
-    let outcome = match args.outcome {
-        Happened::Done => SettledAs::Done,
-        Happened::NotDone => SettledAs::NotDone,
-    };
-    let event = Event::Settled { step: args.step, effect, outcome, because: args.because, by: session::operator() };
-    give(ui, &folder, event).await
+    let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
+    let mut event = open.answer(given).map_err(CommandError::usage)?;
+    if let (Event::GateAnswered { plan: bound, .. }, Some(plan)) = (&mut event, plan) {
+        *bound = Some(plan.trim_start_matches("sha256:").to_lowercase());
+    }
+    // Whatever makes an answer none is told before it is left for somebody else.
+    state.clone().apply(clock::now(), &event).map_err(|illegal| refused(&open, run, &illegal.because))?;
+    record(ui, &folder, &open, event).await
+}
+
+fn refused(open: &Open, run: &str, because: &str) -> CommandError {
+    let failure = Failure::refused(format!("the answer to `{}` was not taken", open.step)).because(because.to_owned());
+    CommandError::refused(failure.help(format!("`stanch status {run}` shows what is asked now")))
 }
 
 fn state(folder: &RunFolder) -> Result<State, CommandError> {
@@ -99,25 +102,28 @@ fn state(folder: &RunFolder) -> Result<State, CommandError> {
     journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))
 }
 
-fn nothing_to_answer(state: &State, run: &str, step: &str, what: &str) -> CommandError {
-    let waiting: Vec<&str> = state
-        .steps()
-        .filter(|(_, step)| matches!(step.status, StepStatus::Waiting | StepStatus::Unknown))
-        .map(|(id, _)| id)
-        .collect();
+fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
+    let waiting: Vec<String> = question::open(state).into_iter().map(|open| open.step).collect();
     let help = match waiting.as_slice() {
         [] => format!("nothing waits; `stanch status {run}` shows where the run stands"),
         waiting => format!("these steps wait: {}", waiting.join(", ")),
     };
-    CommandError::usage(Failure::refused(format!("`{step}` of `{run}` does not wait for {what}")).help(help))
+    let at = state.step(step);
+    let answered = at.gate.as_ref().and_then(|gate| gate.answer.as_ref());
+    let mut failure = Failure::refused(format!("`{step}` of `{run}` does not wait for an answer"));
+    if let Some(answer) = answered {
+        let word = format!("{:?}", answer.answer).to_lowercase();
+        failure = failure.because(format!("it was {word} by {}", answer.by.join(", ")));
+    }
+    CommandError::usage(failure.help(help))
 }
 
-/// Records the answer, or leaves it for the process that works on the run.
-async fn give(ui: Ui, folder: &RunFolder, event: Event) -> Outcome {
+/// Records the answer, or leaves it for the process that works on the run and waits until that has taken it.
+async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcome {
     let (operator, host) = (session::operator(), session::host());
     let lock = match folder.lock(&operator, &host) {
         Ok(lock) => lock,
-        Err(LockError::Held(_)) => return leave(ui, folder, &event),
+        Err(LockError::Held(_)) => return leave(ui, folder, open, &event).await,
         Err(LockError::Io(error)) => return Err(cannot_write(folder.path(), &error)),
     };
     let journal = session::journal(folder)?;
@@ -129,18 +135,33 @@ async fn give(ui: Ui, folder: &RunFolder, event: Event) -> Outcome {
     let store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;
     let (notices, _) = mpsc::unbounded_channel();
     let ledger = Ledger::start(store, journal.records, journal.head, state, notices);
-    ledger.record(event).await.map_err(|error| cannot_append(folder, &error))?;
+    match ledger.record(event).await {
+        Ok(_) => {}
+        Err(AppendError::Refused(why)) => return Err(refused(open, folder.run(), &why)),
+        Err(error) => return Err(super::run::cannot_append(folder, &error)),
+    }
     drop(lock);
     ui.note(&format!("recorded\nnext: stanch resume {}", folder.run()));
     Ok(Exit::Done)
 }
 
-fn leave(ui: Ui, folder: &RunFolder, event: &Event) -> Outcome {
-    let name = clock::now().format("%Y%m%dT%H%M%S%6f").to_string();
+async fn leave(ui: Ui, folder: &RunFolder, open: &Open, event: &Event) -> Outcome {
+    let name = format!("{}-{}", clock::now().format("%Y%m%dT%H%M%S%6f"), std::process::id());
     let answer = serde_json::to_vec(event).map_err(|error| {
         CommandError::program(Failure::refused("the answer cannot be written").because(error.to_string()))
     })?;
     folder.leave_answer(&name, &answer).map_err(|error| cannot_write(folder.path(), &error))?;
-    ui.note("left for the process that works on the run");
+    let waited = clock::now() + PATIENCE;
+    while clock::now() < waited {
+        match folder.take_reply(&name) {
+            Some(reply) if reply.is_empty() => {
+                ui.note("taken by the process that works on the run");
+                return Ok(Exit::Done);
+            }
+            Some(why) => return Err(refused(open, folder.run(), &why)),
+            None => clock::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    ui.note("left for the process that works on the run, which has not taken it yet");
     Ok(Exit::Done)
 }

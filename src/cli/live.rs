@@ -4,6 +4,7 @@ use super::ui::Ui;
 use crate::actions::{Notice, Services};
 use crate::clock::{self, Timestamp};
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
+use crate::engine::split_item;
 use crate::journal::Record;
 use crate::plan::{Class, Plan};
 use crate::projection::fact;
@@ -37,6 +38,8 @@ pub(crate) fn show(ui: Ui, plan: &Plan, services: &Services, inbox: mpsc::Unboun
             match notice {
                 Notice::Recorded(record) => view.record(&record),
                 Notice::Progress { step, text } => view.progress(&step, &text),
+                Notice::Asked { text } if text.is_empty() => view.warn(),
+                Notice::Asked { text } => view.ask(&text),
             }
         }
         view.close();
@@ -49,6 +52,15 @@ struct Line {
     uses: String,
     bar: Option<ProgressBar>,
     begun: Option<Timestamp>,
+    /// What became of its items, if it is done for each item of a list.
+    items: Tally,
+}
+
+#[derive(Default)]
+struct Tally {
+    all: usize,
+    over: usize,
+    failed: usize,
 }
 
 struct View {
@@ -78,7 +90,7 @@ impl View {
         view.header = tree.as_ref().map(|tree| plain_bar(tree, &view.title));
         for step in plan.steps() {
             let bar = tree.as_ref().map(|tree| plain_bar(tree, &format!("  · {}", step.id.value)));
-            let line = Line { uses: step.uses.value.clone(), bar, begun: None };
+            let line = Line { uses: step.uses.value.clone(), bar, begun: None, items: Tally::default() };
             view.lines.insert(step.id.value.clone(), line);
         }
         view.footer = tree.as_ref().map(|tree| plain_bar(tree, ""));
@@ -93,6 +105,15 @@ impl View {
         let at = record.at;
         match &record.event {
             Event::StepStarted { step, .. } => self.begin(step, at),
+            Event::LoopOpened { step, items } => {
+                if let Some(line) = self.lines.get_mut(step) {
+                    line.items.all = items.len();
+                }
+            }
+            Event::StepFinished { step, status, .. } if split_item(step).1.is_some() => {
+                self.count(step, *status == StepOutcome::Failed);
+            }
+            Event::StepSkipped { step, .. } if split_item(step).1.is_some() => self.count(step, false),
             Event::StepFinished { step, status, outputs, error, .. } => {
                 let uses = self.lines.get(step).map(|line| line.uses.clone()).unwrap_or_default();
                 match (status, error) {
@@ -117,10 +138,13 @@ impl View {
                 };
                 self.say(step, &format!("? was sent, the answer never came; asked the other side: {found}"));
             }
-            Event::GateOpened { step, prompt, .. } => {
-                self.end(step, at, "‼", prompt);
-                self.ask(prompt);
+            Event::GateOpened { step, question } => {
+                self.end(step, at, "‼", &question.prompt);
+                for (index, task) in question.checklist.iter().enumerate() {
+                    self.write(&format!("      {}. {task}", index + 1));
+                }
             }
+            Event::FailureAsked { step } => self.end(step, at, "‼", "failed; a person says how to go on"),
             Event::DecisionAsked { step, .. } => {
                 self.end(step, at, "‼", "needs a decision that only a person can make")
             }
@@ -143,8 +167,29 @@ impl View {
         }
     }
 
+    /// An item of a step is over.
+    fn count(&mut self, item: &str, failed: bool) {
+        let (step, _) = split_item(item);
+        let Some(line) = self.lines.get_mut(step) else { return };
+        line.items.over += 1;
+        line.items.failed += usize::from(failed);
+        let Tally { all, over, failed } = line.items;
+        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+        self.say(step, &format!("{over} of {all} done{failed}"));
+    }
+
+    /// A line of its own, above the tree.
+    fn write(&self, text: &str) {
+        match &self.header {
+            Some(header) => header.suspend(|| self.ui.note(text)),
+            None => self.ui.note(text),
+        }
+    }
+
     fn progress(&mut self, step: &str, text: &str) {
-        let label = self.label(step, text);
+        let (step, item) = split_item(step);
+        let text = item.map(|index| format!("[{index}] {text}")).unwrap_or_else(|| text.to_owned());
+        let label = self.label(step, &text);
         if let Some(bar) = self.lines.get(step).and_then(|line| line.bar.as_ref()) {
             bar.set_message(label);
         }
@@ -186,7 +231,7 @@ impl View {
 
     fn ask(&self, prompt: &str) {
         if let Some(footer) = &self.footer {
-            footer.set_message(format!("  {}  {prompt}", self.ui.yellow("[y/n]")));
+            footer.set_message(format!("  {} {prompt}", self.ui.yellow("‼")));
         }
     }
 

@@ -9,6 +9,7 @@ mod lint;
 mod live;
 mod log;
 mod people;
+mod question;
 mod report;
 mod resume;
 mod run;

@@ -2,7 +2,8 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::run::{Beginning, at_work, cannot_write, locked, take_target};
+use super::people::Answers;
+use super::run::{Answering, Beginning, at_work, cannot_write, locked, take_target};
 use super::screen;
 use super::session::{self, Session};
 use super::ui::Ui;
@@ -18,6 +19,8 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Args {
     /// The run's id
     run: String,
+    #[command(flatten)]
+    answering: Answering,
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
@@ -39,8 +42,9 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let target = take_target(&runs, &opened, &operator, &host)?;
     let services = session.services(&plan, &opened, &operator, &folder)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
-    let beginning =
-        beginning(&mut store, journal, state, &operator, &host).map_err(|error| cannot_write(runs.state(), &error))?;
+    let answers = args.answering.read()?;
+    let beginning = beginning(&mut store, journal, state, &operator, &host, answers)
+        .map_err(|error| cannot_write(runs.state(), &error))?;
     ui.note(&screen::taken_over(&opened, &beginning.state));
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await;
     drop((lock, target));
@@ -54,6 +58,7 @@ fn beginning(
     state: State,
     operator: &str,
     host: &str,
+    answers: Answers,
 ) -> std::io::Result<Beginning> {
     let mut first = Vec::new();
     if journal.torn > 0 {
@@ -65,7 +70,7 @@ fn beginning(
         host: host.to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
     });
-    Ok(Beginning { records: journal.records, head: journal.head, state, first, staged: None })
+    Ok(Beginning { records: journal.records, head: journal.head, state, first, staged: None, answers })
 }
 
 /// What was pinned when the run began.

@@ -3,7 +3,7 @@
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::live;
-use super::people::Terminal;
+use super::people::{Answers, Terminal};
 use super::screen;
 use super::session::{self, Session};
 use super::ui::Ui;
@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::journal::{AppendError, GENESIS, Lock, LockError, Record, RunFolder, Runs, Store};
 use crate::plan::{Plan, PlanError};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -33,12 +34,29 @@ pub(crate) struct Args {
     /// The run's id [default: made from the time]
     #[arg(long, value_name = "ID")]
     run_id: Option<String>,
+    #[command(flatten)]
+    answering: Answering,
+}
+
+/// Who answers what the run asks.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Answering {
+    /// Answers to the questions of the run, by step, from a YAML file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+}
+
+impl Answering {
+    /// The answers, if a file of them was given.
+    pub(crate) fn read(&self) -> Result<Answers, CommandError> {
+        self.answers.as_deref().map(Answers::read).transpose().map(Option::unwrap_or_default)
+    }
 }
 
 impl Args {
     /// Arguments for a built-in, as `stanch drill` gives them.
     pub(crate) fn built_in(runbook: &str, input: Vec<String>) -> Self {
-        Self { runbook: runbook.to_owned(), input, inputs: None, run_id: None }
+        Self { runbook: runbook.to_owned(), input, inputs: None, run_id: None, answering: Answering::default() }
     }
 }
 
@@ -60,6 +78,7 @@ pub(crate) struct Prepared {
     pub(crate) opened: RunOpened,
     session: Session,
     runs: Runs,
+    answers: Answers,
 }
 
 /// Checks everything that can be checked without asking Azure.
@@ -88,16 +107,17 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         host: session::host(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         lock: plan.lock.clone(),
+        fragments: BTreeMap::new(),
         request_prefix: request_prefix()?,
         cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
         config: session.config_path.as_ref().map(|path| path.display().to_string()),
     };
-    Ok(Prepared { plan, opened, session, runs: session::runs(common)? })
+    Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
 }
 
 /// Makes the run's folder, opens its journal and drives it.
 pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
-    let Prepared { plan, opened, session, runs } = prepared;
+    let Prepared { plan, opened, session, runs, answers } = prepared;
     let folder = runs.folder(&opened.run);
     let services = session.services(&plan, &opened, &opened.operator, &folder)?;
     let target = take_target(&runs, &opened, &opened.operator, &opened.host)?;
@@ -117,6 +137,7 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
         state: State::default(),
         first: vec![Event::RunOpened(opened)],
         staged: Some(staged),
+        answers,
     };
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await?;
     drop((target, lock));
@@ -132,6 +153,8 @@ pub(crate) struct Beginning {
     pub(crate) first: Vec<Event>,
     /// Where a new run lies until its first record is durable.
     pub(crate) staged: Option<RunFolder>,
+    /// Answers that were given beforehand.
+    pub(crate) answers: Answers,
 }
 
 /// Drives a run in this process until it ends, and shows it.
@@ -157,7 +180,8 @@ pub(crate) async fn at_work(
     let (stop, stopping) = watch::channel(false);
     let signal = live::watch_signals(stop);
     let interactive = ui.is_terminal() && !ui.json && !common.quiet;
-    let mut people = Terminal::new(folder.clone(), interactive, services.operator.clone());
+    let operator = services.operator.clone();
+    let mut people = Terminal::new(folder.clone(), interactive, operator, notices.clone(), beginning.answers);
     let services = Arc::new(services);
     let driver = Driver { plan: Arc::clone(&plan), services, ledger: ledger.clone(), notices, stopping };
     let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;

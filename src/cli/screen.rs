@@ -2,6 +2,7 @@
 //! and what to do next.
 
 use super::exit::{CommandError, Exit};
+use super::question::{self, Asked, Open};
 use super::ui::{Ui, describe};
 use crate::actions;
 use crate::engine::event::{Mode, RunOpened, RunStatus};
@@ -113,7 +114,7 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
         }
     }
     text.push_str(&found(report));
-    text.push_str(&next(folder.run(), plan, state));
+    text.push_str(&next(folder.run(), state));
     let written = folder.report().join("report.html");
     if written.is_file() {
         text.push_str(&format!("report  {}\n", written.display()));
@@ -195,10 +196,7 @@ fn line(ui: Ui, id: &str, uses: &str, step: &StepState) -> String {
             (ui.red("✗"), why.replace('\n', "\n      "))
         }
         StepStatus::Skipped => (ui.dim("-"), format!("skipped: {}", step.because.as_deref().unwrap_or_default())),
-        StepStatus::Waiting => {
-            let prompt = step.gate.as_ref().map(|gate| gate.prompt.clone()).unwrap_or_default();
-            (ui.yellow("‼"), format!("waits for a yes or a no: {prompt}"))
-        }
+        StepStatus::Waiting => (ui.yellow("‼"), waits_for(step)),
         StepStatus::Unknown => (ui.yellow("‼"), "needs a decision".to_owned()),
         StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "begun, not ended".to_owned()),
         StepStatus::Pending => (ui.dim("·"), String::new()),
@@ -206,19 +204,44 @@ fn line(ui: Ui, id: &str, uses: &str, step: &StepState) -> String {
     format!("  {mark} {id:<22} {what}").trim_end().to_owned() + "\n"
 }
 
+/// What a step waits for, in one line.
+fn waits_for(step: &StepState) -> String {
+    if step.asks_after_failure {
+        let why = step.error.as_ref().map(|error| error.summary.as_str()).unwrap_or_default();
+        return format!("failed: {why}; a person says how to go on");
+    }
+    let Some(gate) = &step.gate else { return String::new() };
+    let question = &gate.question;
+    let who = if question.from.is_empty() { String::new() } else { format!(" of {}", question.from.join(", ")) };
+    let missing = question.min.saturating_sub(u32::try_from(gate.agreed.len()).unwrap_or(u32::MAX));
+    let what = match (question.checklist.is_empty() && question.fields.is_empty(), question.min) {
+        (false, _) => "is to be done by hand".to_owned(),
+        (true, 1) => format!("waits for a yes or a no{who}"),
+        (true, _) => format!("waits for {missing} more yes{who}"),
+    };
+    let until = question.expires_at.map(|at| format!(" until {}", at.format("%H:%M:%SZ"))).unwrap_or_default();
+    let mut text = format!("{what}{until}: {}", question.prompt);
+    for (index, task) in question.checklist.iter().enumerate() {
+        text.push_str(&format!("\n        {}. {task}", index + 1));
+    }
+    if let Some(plan) = question.plan.get(..12) {
+        text.push_str(&format!("\n      about the plan {plan}…"));
+    }
+    text
+}
+
 /// The commands that go on from here.
-fn next(run: &str, plan: &Plan, state: &State) -> String {
+fn next(run: &str, state: &State) -> String {
     let mut text = String::new();
-    for step in plan.steps() {
-        let id = &step.id.value;
-        let at = state.step(id);
-        match at.status {
-            StepStatus::Waiting => {
-                text.push_str(&format!("next    stanch approve {run} {id} --by NAME   then   stanch resume {run}\n"));
-                text.push_str(&format!("   or   stanch reject {run} {id} --by NAME --comment WHY\n"));
+    for open in question::open(state) {
+        match &open.what {
+            Asked::Decision { .. } => text.push_str(&decision(run, &open, state.step(&open.step))),
+            Asked::Gate(_) | Asked::Failure(_) => {
+                for (index, command) in open.commands(run).into_iter().enumerate() {
+                    text.push_str(&format!("{}{command}\n", if index == 0 { "next    " } else { "   or   " }));
+                }
+                text.push_str(&format!("  then  stanch resume {run}\n"));
             }
-            StepStatus::Unknown => text.push_str(&decision(run, id, at)),
-            _ => {}
         }
     }
     let resumable = !matches!(state.ended(), Some(RunStatus::Completed | RunStatus::Waiting));
@@ -229,10 +252,11 @@ fn next(run: &str, plan: &Plan, state: &State) -> String {
 }
 
 /// What is known, what is not, and the two ways on.
-fn decision(run: &str, id: &str, step: &StepState) -> String {
-    let open = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
+fn decision(run: &str, open: &Open, step: &StepState) -> String {
+    let id = &open.step;
+    let doubtful = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
     let what: Vec<&str> =
-        step.effects.values().filter(|effect| open(&effect.phase)).map(|effect| effect.summary.as_str()).collect();
+        step.effects.values().filter(|effect| doubtful(&effect.phase)).map(|effect| effect.summary.as_str()).collect();
     format!(
         "\n  `{id}` needs a decision\n    known       sent: {}\n    not known   whether it happened: no answer came, and nobody can be asked\n    if it did   stanch settle {run} {id} --as done --because \"…\"\n    if not      stanch settle {run} {id} --as not-done --because \"…\"   (it is sent again)\n    then        stanch resume {run}\n",
         what.join(", ")

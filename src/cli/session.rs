@@ -181,6 +181,7 @@ impl Session {
             mode: opened.mode,
             request_prefix: opened.request_prefix.clone(),
             inputs: opened.inputs.clone(),
+            plan_digest: plan.digest(),
             steps: plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect(),
             azure: self.azure(&opened.request_prefix)?,
             config: self.config,

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
@@ -19,6 +20,8 @@ pub enum Event {
     RunResumed { operator: String, host: String, program_version: String },
     /// The last append of an earlier process was torn; so many bytes were cut off before this line.
     TailCut { bytes: u64 },
+    /// No step that has not begun begins any more; what must run whatever happened still does.
+    RunHalted { because: Halt },
     /// The process stopped in good order before the end: it waits for a person, or was interrupted.
     RunPaused { status: RunStatus, because: String },
     /// The run is over.
@@ -39,6 +42,13 @@ pub enum Event {
     },
     /// A step does not run.
     StepSkipped { step: String, because: String },
+    /// A step with `for_each` has its list, which is pinned from here on. Each item is a step of its own, named
+    /// `STEP[INDEX]`.
+    LoopOpened { step: String, items: Vec<Value> },
+    /// The last attempt failed, and the runbook wants a person to say how to go on.
+    FailureAsked { step: String },
+    /// A person said so.
+    FailureAnswered { step: String, answer: AfterFailure, by: String, because: String },
 
     /// Something was read that later decisions or the report rest on: evidence.
     Observed { step: String, name: String, value: Value },
@@ -59,8 +69,12 @@ pub enum Event {
         error: Option<Failure>,
     },
 
-    /// A step waits for a person's yes or no.
-    GateOpened { step: String, prompt: String, expires_at: Option<Timestamp>, not_requester: bool },
+    /// A step waits for people.
+    GateOpened {
+        step: String,
+        #[serde(flatten)]
+        question: Question,
+    },
     /// A person answered, or the gate expired.
     GateAnswered {
         step: String,
@@ -68,6 +82,12 @@ pub enum Event {
         by: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
+        /// What was asked for by name.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        answers: Map<String, Value>,
+        /// The digest of the plan that the answer is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<String>,
     },
     /// A wait has a deadline, which outlives the process.
     TimerSet { step: String, timer: String, until: Timestamp },
@@ -95,6 +115,9 @@ pub struct RunOpened {
     pub program_version: String,
     /// The lock that the run holds while it lives.
     pub lock: Option<String>,
+    /// SHA-256 of every file that the runbook includes, by the path that it names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fragments: BTreeMap<String, String>,
     /// What every request id of this run begins with, so that its own calls can be told apart in an audit trail.
     pub request_prefix: String,
     /// Path of the cloud file of a drill.
@@ -103,6 +126,78 @@ pub struct RunOpened {
     /// Path of the configuration in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+}
+
+/// What people are asked.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+pub struct Question {
+    pub prompt: String,
+    /// From here on, no answer is a no.
+    pub expires_at: Option<Timestamp>,
+    /// Whether the one who started the run may not say yes.
+    pub not_requester: bool,
+    /// How many different people must say yes.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub min: u32,
+    /// Who may answer; everybody if nobody is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// Digest of what is agreed to: the runbook, its inputs, and the step's own parameters. Lower-case hex.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub plan: String,
+    /// What a person is asked to do by hand, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checklist: Vec<String>,
+    /// What a person is asked to tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+}
+
+/// One thing that a person is asked to tell. Never a secret: an answer is public.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    /// The type's name, as an input of a runbook has it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The words of an enum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default)]
+    pub required: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
+/// Why a run begins nothing more.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Halt {
+    /// The process was told to stop.
+    Interrupted,
+    /// The run took longer than its policy allows.
+    TimedOut,
+}
+
+/// How to go on after a failure.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterFailure {
+    /// The step begins again.
+    Retry,
+    /// The run goes on without it.
+    Continue,
+    /// The run stops.
+    Stop,
 }
 
 /// Against what the run works.
@@ -182,12 +277,16 @@ impl Event {
             Self::RunOpened(_)
             | Self::RunResumed { .. }
             | Self::TailCut { .. }
+            | Self::RunHalted { .. }
             | Self::RunPaused { .. }
             | Self::RunFinished { .. } => None,
             Self::StepStarted { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::StepFinished { step, .. }
             | Self::StepSkipped { step, .. }
+            | Self::LoopOpened { step, .. }
+            | Self::FailureAsked { step }
+            | Self::FailureAnswered { step, .. }
             | Self::Observed { step, .. }
             | Self::EffectStarted { step, .. }
             | Self::EffectFinished { step, .. }

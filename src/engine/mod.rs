@@ -8,7 +8,7 @@ mod next;
 mod retry;
 mod state;
 
-pub use next::{Command, Order, OrderedStep, next};
+pub use next::{Command, OnFailure, Order, OrderedStep, item_id, next, split_item};
 pub use retry::RetryPolicy;
 pub use state::{
     EffectPhase, EffectState, GateAnswer, GateState, IllegalEvent, State, StepState, StepStatus, TimerState,

@@ -1,20 +1,24 @@
 //! What should happen now: the one decision of the program, as a function.
 
-use super::event::RunStatus;
+use super::event::{Halt, RunStatus};
 use super::retry::RetryPolicy;
-use super::state::{State, StepStatus};
+use super::state::{State, StepState, StepStatus};
 use crate::clock::Timestamp;
 use std::time::Duration;
 
 /// An order to the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Begin this attempt of the step.
+    /// Begin this attempt of the step, or of one item of a step.
     Start { step: String, attempt: u32 },
+    /// All items of the step are over, or no more of them will begin.
+    Close { step: String },
     /// Ask again at this time, if nothing happens before.
     Wake { at: Timestamp },
     /// The gate's time is over: it counts as a no.
     Expire { step: String },
+    /// The run's time is over: nothing more begins.
+    TimeOut,
     /// Nothing can go on before a person answers.
     Pause { waits_for: Vec<String> },
     /// The run is over.
@@ -22,11 +26,13 @@ pub enum Command {
 }
 
 /// As much of a plan as the decision needs. Expressions are not decided here: whether a started step's condition
-/// holds is found out when it starts.
+/// holds, and which items it has, is found out when it starts.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
     pub steps: Vec<OrderedStep>,
     pub finally: Vec<OrderedStep>,
+    /// How long the run may take, `finally` not counted.
+    pub timeout: Option<Duration>,
 }
 
 /// A step and what it waits for.
@@ -34,10 +40,44 @@ pub struct Order {
 pub struct OrderedStep {
     pub id: String,
     pub needs: Vec<String>,
-    /// Whether a failure of it leaves the run going.
-    pub continues: bool,
+    pub on_failure: OnFailure,
     pub retry: RetryPolicy,
     pub timeout: Option<Duration>,
+    /// How many items are worked on at a time, if the step is done for each item of a list.
+    pub concurrency: Option<usize>,
+}
+
+/// What a failed step means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// No step that has not begun begins any more; `finally` runs.
+    Stop,
+    /// The failure is recorded and shown, and the run goes on.
+    Continue,
+    /// A person decides.
+    Ask,
+}
+
+impl Order {
+    /// A step by its id, or by that of one of its items.
+    pub fn step(&self, id: &str) -> Option<&OrderedStep> {
+        let (id, _) = split_item(id);
+        self.steps.iter().chain(&self.finally).find(|step| step.id == id)
+    }
+}
+
+/// The id of one item of a step.
+pub fn item_id(step: &str, index: usize) -> String {
+    format!("{step}[{index}]")
+}
+
+/// A step's id and, if one of its items is meant, the item's index.
+pub fn split_item(id: &str) -> (&str, Option<usize>) {
+    let item = id.strip_suffix(']').and_then(|rest| rest.split_once('['));
+    match item.and_then(|(step, index)| Some((step, index.parse().ok()?))) {
+        Some((step, index)) => (step, Some(index)),
+        None => (id, None),
+    }
 }
 
 /// Gives all orders that hold now. No order at all means that the run is over, or that steps are at work.
@@ -45,70 +85,172 @@ pub fn next(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
     if state.opened().is_none() || state.ended().is_some() {
         return Vec::new();
     }
-    let halted = order.steps.iter().any(|step| !step.continues && state.step(&step.id).status == StepStatus::Failed);
-    let stops = |step: &OrderedStep| !step.continues;
-    let mut commands = ready(&order.steps, state, now, halted, stops, |step| state.step(step).status.is_over());
-    if !commands.is_empty() || order.steps.iter().any(|step| state.step(&step.id).status == StepStatus::Running) {
+    if let Some(halt) = state.halted() {
+        let status = match halt {
+            Halt::Interrupted => RunStatus::Interrupted,
+            Halt::TimedOut => RunStatus::Failed,
+        };
+        return at_last(order, state, now, status);
+    }
+    let limit = order.timeout.zip(state.limit_from()).map(|(timeout, from)| from + timeout);
+    if limit.is_some_and(|limit| limit <= now) {
+        return vec![Command::TimeOut];
+    }
+    let mut commands = in_time(order, state, now);
+    let goes_on = !matches!(commands.as_slice(), [Command::Finish { .. } | Command::Pause { .. }]);
+    if let Some(at) = limit.filter(|_| goes_on) {
+        commands.push(Command::Wake { at });
+    }
+    commands
+}
+
+/// What happens before the run's time is over.
+fn in_time(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
+    let halted = order.steps.iter().any(|step| stops_run(step, state));
+    let list = List { steps: &order.steps, state, now, halted, finally: false };
+    let commands = list.ready();
+    if !commands.is_empty() || list.is_at_work() {
         return commands;
     }
-    let waits_for = waiting(&order.steps, state);
+    let waits_for = list.waiting();
     if !waits_for.is_empty() && !halted {
         return vec![Command::Pause { waits_for }];
     }
-    // What runs whatever happened runs after a failure of its own kind as well.
-    commands = ready(&order.finally, state, now, false, |_| false, |step| state.ended_in_this_life(step));
-    let at_work = |step: &OrderedStep| state.step(&step.id).status == StepStatus::Running;
-    if !commands.is_empty() || order.finally.iter().any(at_work) {
+    at_last(order, state, now, if halted { RunStatus::Failed } else { RunStatus::Completed })
+}
+
+/// What runs whatever happened, and then the end.
+fn at_last(order: &Order, state: &State, now: Timestamp, status: RunStatus) -> Vec<Command> {
+    let list = List { steps: &order.finally, state, now, halted: false, finally: true };
+    let commands = list.ready();
+    if !commands.is_empty() || list.is_at_work() {
         return commands;
     }
-    let waits_for = waiting(&order.finally, state);
-    if !waits_for.is_empty() {
+    let waits_for = list.waiting();
+    // Somebody who wants the program to end is not asked anything.
+    if !waits_for.is_empty() && status != RunStatus::Interrupted {
         return vec![Command::Pause { waits_for }];
     }
-    let failed = |step: &OrderedStep| !step.continues && state.step(&step.id).status == StepStatus::Failed;
-    let failed = halted || order.finally.iter().any(failed);
-    vec![Command::Finish { status: if failed { RunStatus::Failed } else { RunStatus::Completed } }]
+    let failed = order.finally.iter().any(|step| stops_run(step, state));
+    let status = if failed && status == RunStatus::Completed { RunStatus::Failed } else { status };
+    vec![Command::Finish { status }]
 }
 
-/// The steps of one list that a person must answer.
-fn waiting(steps: &[OrderedStep], state: &State) -> Vec<String> {
-    let waits = |step: &&OrderedStep| matches!(state.step(&step.id).status, StepStatus::Waiting | StepStatus::Unknown);
-    steps.iter().filter(waits).map(|step| step.id.clone()).collect()
+/// Whether a step's failure is one that the run does not go on after.
+fn stops_run(step: &OrderedStep, state: &State) -> bool {
+    let at = state.step(&step.id);
+    at.status == StepStatus::Failed && step.on_failure != OnFailure::Continue && !at.tolerated
 }
 
-/// Orders for those steps of one list that can go on.
-fn ready(
-    steps: &[OrderedStep],
-    state: &State,
+/// Steps that are ordered among each other.
+struct List<'a> {
+    steps: &'a [OrderedStep],
+    state: &'a State,
     now: Timestamp,
+    /// Whether nothing new begins.
     halted: bool,
-    stops: impl Fn(&OrderedStep) -> bool,
-    is_over: impl Fn(&str) -> bool,
-) -> Vec<Command> {
-    // A need is satisfied by a step that is over, unless it failed and its failure stops the run.
-    let blocked = |need: &str| {
-        let stopped = |step: &&OrderedStep| stops(step) && state.step(&step.id).status == StepStatus::Failed;
-        steps.iter().filter(stopped).any(|step| step.id == need)
-    };
-    let satisfied = |need: &String| is_over(need) && !blocked(need);
-    let mut commands = Vec::new();
-    for step in steps {
-        let at = state.step(&step.id);
-        let expired = at.gate.as_ref().is_some_and(|gate| gate.expires_at.is_some_and(|expires| expires <= now));
-        match at.status {
-            StepStatus::Waiting if expired => commands.push(Command::Expire { step: step.id.clone() }),
-            StepStatus::Retrying => match at.retry_at {
-                Some(later) if later > now => commands.push(Command::Wake { at: later }),
-                _ => commands.push(Command::Start { step: step.id.clone(), attempt: at.attempt + 1 }),
-            },
-            StepStatus::Running | StepStatus::Waiting | StepStatus::Unknown => {}
-            StepStatus::Pending | StepStatus::Done | StepStatus::Failed | StepStatus::Skipped => {
-                let begins = !is_over(&step.id) && !halted && step.needs.iter().all(satisfied);
-                if begins {
-                    commands.push(Command::Start { step: step.id.clone(), attempt: at.attempt.max(1) });
-                }
+    /// Whether they run whatever happened: once in each life of the run, after a failure of their own kind as well.
+    finally: bool,
+}
+
+impl List<'_> {
+    /// Orders for those steps that can go on.
+    fn ready(&self) -> Vec<Command> {
+        self.steps.iter().flat_map(|step| self.step(step)).collect()
+    }
+
+    fn step(&self, step: &OrderedStep) -> Vec<Command> {
+        let at = self.state.step(&step.id);
+        match (at.status, step.concurrency.zip(at.items.as_ref())) {
+            (StepStatus::Running, Some((concurrency, items))) => self.items(step, concurrency, items.len()),
+            (StepStatus::Pending | StepStatus::Done | StepStatus::Failed | StepStatus::Skipped, _) => {
+                let begins = !self.is_over(&step.id) && !self.halted && self.has_its_needs(step);
+                begins.then(|| start(&step.id, at)).into_iter().collect()
             }
+            _ => self.goes_on(&step.id, at).into_iter().collect(),
         }
     }
-    commands
+
+    fn has_its_needs(&self, step: &OrderedStep) -> bool {
+        // A need is satisfied by a step that is over, unless its failure stops the run.
+        let stopped = |need: &String| self.steps.iter().any(|step| step.id == *need && stops_run(step, self.state));
+        step.needs.iter().all(|need| self.is_over(need) && (self.finally || !stopped(need)))
+    }
+
+    fn is_over(&self, step: &str) -> bool {
+        if self.finally { self.state.ended_in_this_life(step) } else { self.state.step(step).status.is_over() }
+    }
+
+    /// The order for something that has begun and is not at work now.
+    fn goes_on(&self, id: &str, at: &StepState) -> Option<Command> {
+        let expires = at.gate.as_ref().filter(|gate| gate.answer.is_none()).and_then(|gate| gate.question.expires_at);
+        match (at.status, at.retry_at, expires) {
+            (StepStatus::Waiting, _, Some(expires)) if expires <= self.now => {
+                Some(Command::Expire { step: id.to_owned() })
+            }
+            (StepStatus::Retrying, Some(later), _) if later > self.now => Some(Command::Wake { at: later }),
+            (StepStatus::Retrying, _, _) => Some(Command::Start { step: id.to_owned(), attempt: at.attempt + 1 }),
+            _ => None,
+        }
+    }
+
+    /// Orders for the items of a step: as many at a time as it allows, in their order. An item that waits for a
+    /// person holds up nobody else.
+    fn items(&self, step: &OrderedStep, concurrency: usize, count: usize) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let (mut at_work, mut waiting, mut failed) = (0, false, false);
+        let mut pending = Vec::new();
+        for index in 0..count {
+            let id = item_id(&step.id, index);
+            let at = self.state.step(&id);
+            match at.status {
+                StepStatus::Running | StepStatus::Retrying => at_work += 1,
+                StepStatus::Waiting | StepStatus::Unknown => waiting = true,
+                StepStatus::Failed => failed |= !at.tolerated,
+                StepStatus::Pending => pending.push(id.clone()),
+                StepStatus::Done | StepStatus::Skipped => {}
+            }
+            commands.extend(self.goes_on(&id, at));
+        }
+        let begins = !self.halted && (!failed || step.on_failure == OnFailure::Continue);
+        if begins {
+            let free = concurrency.saturating_sub(at_work);
+            commands.extend(pending.iter().take(free).map(|id| start(id, self.state.step(id))));
+        }
+        let idle = at_work == 0 && commands.is_empty();
+        if idle && (!begins || !waiting) {
+            commands.push(Command::Close { step: step.id.clone() });
+        }
+        commands
+    }
+
+    /// Whether the driver has something of it in its hands.
+    fn is_at_work(&self) -> bool {
+        let running = |id: &str| self.state.step(id).status == StepStatus::Running;
+        self.steps.iter().any(|step| {
+            let items = self.state.step(&step.id).items.as_ref().filter(|_| step.concurrency.is_some());
+            match items {
+                Some(items) => (0..items.len()).any(|index| running(&item_id(&step.id, index))),
+                None => running(&step.id),
+            }
+        })
+    }
+
+    /// The steps and items that a person must answer.
+    fn waiting(&self) -> Vec<String> {
+        let waits = |id: &String| {
+            let status = self.state.step(id).status;
+            matches!(status, StepStatus::Waiting | StepStatus::Unknown)
+        };
+        let ids = |step: &OrderedStep| {
+            let items = self.state.step(&step.id).items.as_ref().map_or(0, Vec::len);
+            let own = std::iter::once(step.id.clone());
+            own.chain((0..items).map(|index| item_id(&step.id, index))).collect::<Vec<_>>()
+        };
+        self.steps.iter().flat_map(ids).filter(waits).collect()
+    }
+}
+
+fn start(id: &str, at: &StepState) -> Command {
+    Command::Start { step: id.to_owned(), attempt: at.attempt.max(1) }
 }

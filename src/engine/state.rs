@@ -3,7 +3,9 @@
 //! [`State::apply`] is one exhaustive table; an event that cannot happen now is an error that names both, never a
 //! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
 
-use super::event::{Answer, EffectOutcome, Event, RunOpened, RunStatus, SettledAs, StepOutcome};
+use super::event::{
+    AfterFailure, Answer, EffectOutcome, Event, Halt, Question, RunOpened, RunStatus, SettledAs, StepOutcome,
+};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde_json::{Map, Value};
@@ -16,6 +18,9 @@ pub struct State {
     opened: Option<(Timestamp, RunOpened)>,
     steps: BTreeMap<String, StepState>,
     ended: Option<RunStatus>,
+    halted: Option<Halt>,
+    /// Since when the run's time limit counts: its beginning, or when it was last taken over.
+    limit_from: Option<Timestamp>,
     /// How often the run was taken over. A `finally` step that ended in an earlier life of the run runs once more.
     lives: u32,
     last_at: Option<Timestamp>,
@@ -41,6 +46,12 @@ pub struct StepState {
     pub observations: BTreeMap<String, Value>,
     pub timers: BTreeMap<String, TimerState>,
     pub gate: Option<GateState>,
+    /// The list of a step with `for_each`, once it is known.
+    pub items: Option<Vec<Value>>,
+    /// Whether a person must say how to go on after a failure.
+    pub asks_after_failure: bool,
+    /// Whether a person let the run go on in spite of the failure.
+    pub tolerated: bool,
 }
 
 /// The life of a step.
@@ -108,22 +119,25 @@ pub struct TimerState {
     pub fired: bool,
 }
 
-/// A question to a person.
+/// A question to people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GateState {
-    pub prompt: String,
+    pub question: Question,
     pub opened_at: Timestamp,
-    pub expires_at: Option<Timestamp>,
-    pub not_requester: bool,
+    /// Those who said yes so far, while more must.
+    pub agreed: Vec<String>,
+    /// The answer that decided.
     pub answer: Option<GateAnswer>,
 }
 
 /// The answer to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GateAnswer {
     pub answer: Answer,
-    pub by: String,
+    /// Everybody who said yes, or the one who said no.
+    pub by: Vec<String>,
     pub comment: Option<String>,
+    pub answers: Map<String, Value>,
 }
 
 /// An event that cannot happen in the present state.
@@ -131,7 +145,8 @@ pub struct GateAnswer {
 #[error("{event} cannot follow: {because}")]
 pub struct IllegalEvent {
     event: String,
-    because: String,
+    /// Why it cannot.
+    pub because: String,
 }
 
 impl State {
@@ -155,6 +170,16 @@ impl State {
         self.ended
     }
 
+    /// Why nothing more begins, in this life of the run.
+    pub fn halted(&self) -> Option<Halt> {
+        self.halted
+    }
+
+    /// Since when the run's time limit counts.
+    pub fn limit_from(&self) -> Option<Timestamp> {
+        self.limit_from
+    }
+
     /// A step's state; a step of which nothing is known yet is pending.
     pub fn step(&self, step: &str) -> &StepState {
         static PENDING: LazyLock<StepState> = LazyLock::new(StepState::default);
@@ -175,11 +200,16 @@ impl State {
             return Err(illegal(event, "the run has ended and was not resumed"));
         }
         match event {
-            Event::RunOpened(opened) => self.opened = Some((at, opened.clone())),
-            Event::RunResumed { .. } => self.resume(),
+            Event::RunOpened(opened) => {
+                self.opened = Some((at, opened.clone()));
+                self.limit_from = Some(at);
+            }
+            Event::RunResumed { .. } => self.resume(at),
             Event::TailCut { .. } => {}
+            Event::RunHalted { because } => self.halted = Some(*because),
             Event::RunPaused { status, .. } | Event::RunFinished { status } => self.ended = Some(*status),
             _ => {
+                self.may_answer(at, event)?;
                 let step = event.step().unwrap_or_default().to_owned();
                 self.steps.entry(step).or_default().apply(at, event, self.lives)?;
             }
@@ -193,9 +223,41 @@ impl State {
         let waits = !matches!(self.ended, Some(RunStatus::Completed));
         match event {
             Event::RunResumed { .. } | Event::TailCut { .. } => true,
-            Event::GateAnswered { .. } | Event::Settled { .. } => waits,
+            Event::GateAnswered { .. } | Event::FailureAnswered { .. } | Event::Settled { .. } => waits,
             _ => false,
         }
+    }
+
+    /// Approvals fail closed: whatever a yes lacks makes it none. A no needs nothing but the right to answer.
+    fn may_answer(&self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
+        let Event::GateAnswered { step, answer, by, plan, .. } = event else { return Ok(()) };
+        let Some(gate) = self.step(step).gate.as_ref().filter(|gate| gate.answer.is_none()) else {
+            return Err(illegal(event, "no question of it is open"));
+        };
+        let question = &gate.question;
+        if *answer == Answer::Expired {
+            return Ok(());
+        }
+        if !question.from.is_empty() && !question.from.contains(by) {
+            return Err(illegal(event, &format!("{by} may not answer; {} may", question.from.join(", "))));
+        }
+        if *answer == Answer::Rejected {
+            return Ok(());
+        }
+        if question.expires_at.is_some_and(|expires| expires <= at) {
+            return Err(illegal(event, "the gate has expired, which counts as a no"));
+        }
+        let requester = self.opened().map(|opened| opened.operator.as_str());
+        if question.not_requester && requester == Some(by.as_str()) {
+            return Err(illegal(event, &format!("{by} started this run and may not approve it")));
+        }
+        if plan.as_deref().unwrap_or_default() != question.plan {
+            return Err(illegal(event, "the answer is about another plan than the one that is asked about"));
+        }
+        if gate.agreed.contains(by) {
+            return Err(illegal(event, &format!("{by} has agreed already; somebody else must")));
+        }
+        Ok(())
     }
 
     /// Whether a step came to its end since the run was taken over last.
@@ -205,11 +267,15 @@ impl State {
     }
 
     /// What ran goes on, what failed gets another chance; what is done stays done, and what waits for a person waits.
-    fn resume(&mut self) {
+    fn resume(&mut self, at: Timestamp) {
         self.ended = None;
         self.lives += 1;
+        self.halted = None;
+        // Whoever takes a run over late must not meet a limit that passed while nobody worked on it.
+        self.limit_from = Some(at);
         for step in self.steps.values_mut() {
-            if matches!(step.status, StepStatus::Running | StepStatus::Retrying | StepStatus::Failed) {
+            let given_up = step.status == StepStatus::Failed && !step.tolerated;
+            if matches!(step.status, StepStatus::Running | StepStatus::Retrying) || given_up {
                 if step.status == StepStatus::Failed {
                     step.attempt = 0;
                 }
@@ -267,23 +333,33 @@ impl StepState {
             }
             (Running, Event::EffectStarted { .. }) => self.start_effect(event)?,
             (Running, Event::EffectFinished { .. }) => self.finish_effect(event)?,
-            (Running, Event::GateOpened { prompt, expires_at, not_requester, .. }) => {
+            (Running, Event::LoopOpened { items, .. }) => match &self.items {
+                None => self.items = Some(items.clone()),
+                Some(_) => return Err(illegal(event, "its list is known already")),
+            },
+            (Running, Event::FailureAsked { .. }) => {
                 self.status = Waiting;
-                self.gate = Some(GateState {
-                    prompt: prompt.clone(),
-                    opened_at: at,
-                    expires_at: *expires_at,
-                    not_requester: *not_requester,
-                    answer: None,
-                });
+                self.asks_after_failure = true;
             }
-            (Waiting, Event::GateAnswered { answer, by, comment, .. }) => {
-                let Some(gate) = self.gate.as_mut().filter(|gate| gate.answer.is_none()) else {
-                    return Err(illegal(event, "the step has no open gate"));
-                };
-                gate.answer = Some(GateAnswer { answer: *answer, by: by.clone(), comment: comment.clone() });
-                self.status = Pending;
+            (Waiting, Event::FailureAnswered { answer, .. }) if self.asks_after_failure => {
+                self.asks_after_failure = false;
+                self.attempt = 0;
+                match answer {
+                    AfterFailure::Retry => self.status = Pending,
+                    AfterFailure::Continue | AfterFailure::Stop => {
+                        self.status = Failed;
+                        self.tolerated = *answer == AfterFailure::Continue;
+                        self.ended_at = Some(at);
+                        self.ended_in_life = life;
+                    }
+                }
             }
+            (Running, Event::GateOpened { question, .. }) => {
+                self.status = Waiting;
+                self.gate =
+                    Some(GateState { question: question.clone(), opened_at: at, agreed: Vec::new(), answer: None });
+            }
+            (Waiting, Event::GateAnswered { .. }) if !self.asks_after_failure => self.answer(event),
             (Running, Event::TimerSet { timer, until, .. }) => {
                 self.timers.insert(timer.clone(), TimerState { until: *until, fired: false });
             }
@@ -307,6 +383,22 @@ impl StepState {
             (status, event) => return Err(illegal(event, &format!("the step is {}", status.name()))),
         }
         Ok(())
+    }
+
+    /// Takes in an answer that may be given. A yes counts once as many agree as must.
+    fn answer(&mut self, event: &Event) {
+        let Event::GateAnswered { answer, by, comment, answers, .. } = event else { return };
+        let Some(gate) = self.gate.as_mut() else { return };
+        let mut who = vec![by.clone()];
+        if *answer == Answer::Approved {
+            gate.agreed.push(by.clone());
+            if gate.agreed.len() < usize::try_from(gate.question.min).unwrap_or(usize::MAX) {
+                return;
+            }
+            who.clone_from(&gate.agreed);
+        }
+        gate.answer = Some(GateAnswer { answer: *answer, by: who, comment: comment.clone(), answers: answers.clone() });
+        self.status = StepStatus::Pending;
     }
 
     fn start_effect(&mut self, event: &Event) -> Result<(), IllegalEvent> {

@@ -176,8 +176,8 @@ impl RunFolder {
         file.persist(inbox.join(format!("{name}.json"))).map(drop).map_err(|error| error.error)
     }
 
-    /// Takes the oldest answer that was left.
-    pub fn take_answer(&self) -> Option<Vec<u8>> {
+    /// Takes the oldest answer that was left, with its name.
+    pub fn take_answer(&self) -> Option<(String, Vec<u8>)> {
         let mut left: Vec<PathBuf> =
             fs::read_dir(self.inbox()).ok()?.flatten().map(|entry| entry.path()).filter(|path| is_json(path)).collect();
         left.sort();
@@ -185,7 +185,23 @@ impl RunFolder {
         let answer = fs::read(path).ok();
         // Taken or not, it must not be met again.
         drop(fs::remove_file(path));
-        answer
+        Some((path.file_stem()?.to_string_lossy().into_owned(), answer?))
+    }
+
+    /// Tells whoever left an answer why it was not taken; nothing if it was.
+    pub fn reply(&self, name: &str, refused: Option<&str>) -> io::Result<()> {
+        let inbox = self.inbox();
+        let mut file = tempfile::NamedTempFile::new_in(&inbox)?;
+        file.write_all(refused.unwrap_or_default().as_bytes())?;
+        file.persist(inbox.join(format!("{name}.reply"))).map(drop).map_err(|error| error.error)
+    }
+
+    /// The reply to an answer that was left, once there is one. Empty if it was taken.
+    pub fn take_reply(&self, name: &str) -> Option<String> {
+        let path = self.inbox().join(format!("{name}.reply"));
+        let reply = fs::read_to_string(&path).ok()?;
+        drop(fs::remove_file(path));
+        Some(reply)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::azure::SecretUrl;
 use crate::clock::Timestamp;
+use crate::engine::event::Field;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
-use crate::runbook::model::{Input, InputKind, Runbook};
+use crate::runbook::model::{InputKind, Runbook};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
@@ -23,7 +24,7 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
         match value {
-            Some(value) => match typed(input, value) {
+            Some(value) => match typed(&input.kind, value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
                 Err(problem) => problems.push(format!("the input `{}` cannot be used: {problem}", input.name)),
             },
@@ -37,12 +38,28 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
-fn typed(input: &Input, value: &Value) -> Result<Value, String> {
+/// A person's answer as the type that was asked for.
+pub fn answer(field: &Field, value: &Value) -> Result<Value, String> {
+    let kind = match field.kind.as_str() {
+        "int" => InputKind::Int,
+        "number" => InputKind::Number,
+        "bool" => InputKind::Bool,
+        "enum" => InputKind::Enum(field.values.clone()),
+        "timestamp" => InputKind::Timestamp,
+        "duration" => InputKind::Duration,
+        "url" => InputKind::Url,
+        "keyvault_secret" => InputKind::KeyvaultSecret,
+        _ => InputKind::String,
+    };
+    typed(&kind, value)
+}
+
+fn typed(kind: &InputKind, value: &Value) -> Result<Value, String> {
     let text = match value {
         Value::String(text) => Some(text.as_str()),
         _ => None,
     };
-    match (&input.kind, value, text) {
+    match (kind, value, text) {
         (InputKind::String, _, Some(text)) => Ok(Value::from(text)),
         (InputKind::String, Value::Number(_) | Value::Bool(_), _) => Ok(Value::from(value.to_string())),
         (InputKind::Int, Value::Number(number), _) if number.is_i64() => Ok(value.clone()),

@@ -9,9 +9,10 @@ mod spec;
 use crate::engine::Order;
 use crate::runbook::model::Step;
 use crate::runbook::{Diagnostics, Runbook, read};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+pub use inputs::answer;
 pub use spec::{Catalogue, Class, Spec};
 
 /// A checked runbook with its inputs.
@@ -46,10 +47,23 @@ pub fn lint(name: &str, text: &str, catalogue: &Catalogue) -> Result<Runbook, Di
     if found.is_empty() { Ok(runbook) } else { Err(told(found)) }
 }
 
+/// Gates that do not say otherwise follow the runbook's policy.
+fn apply_gates(runbook: &mut Runbook) {
+    let Runbook { policy, steps, finally, .. } = runbook;
+    for step in steps.iter_mut().chain(finally).filter(|step| step.uses.value == "human/approve") {
+        for default in &policy.gates.defaults {
+            if step.with.iter().all(|parameter| parameter.name != default.name) {
+                step.with.push(default.clone());
+            }
+        }
+    }
+}
+
 impl Plan {
     /// Makes a plan. `name` is how the text is called in messages; `given` are the inputs as the user gave them.
     pub fn new(name: &str, text: &str, given: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, PlanError> {
-        let runbook = lint(name, text, catalogue).map_err(PlanError::Runbook)?;
+        let mut runbook = lint(name, text, catalogue).map_err(PlanError::Runbook)?;
+        apply_gates(&mut runbook);
         let inputs = inputs::resolve(&runbook, given).map_err(PlanError::Inputs)?;
         let lock = match &runbook.policy.lock {
             Some(lock) => {
@@ -67,6 +81,23 @@ impl Plan {
     /// A step by its id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.runbook.steps.iter().chain(&self.runbook.finally).find(|step| step.id.value == id)
+    }
+
+    /// Whether a step is one of those that run whatever happened.
+    pub fn is_finally(&self, id: &str) -> bool {
+        self.runbook.finally.iter().any(|step| step.id.value == id)
+    }
+
+    /// What expressions see of the runbook's policy.
+    pub fn policy(&self) -> Value {
+        let overlap = self.runbook.policy.overlap.as_ref().map(|overlap| &overlap.value);
+        json!({ "lock": self.lock, "overlap": overlap })
+    }
+
+    /// Digest of what people agree to: the runbook's bytes and its inputs. Lower-case hex.
+    pub fn digest(&self) -> String {
+        let inputs = Value::Object(self.inputs.clone()).to_string();
+        hex::encode(Sha256::new().chain_update(&self.sha256).chain_update(inputs).finalize())
     }
 
     /// All steps in the order in which they are written.

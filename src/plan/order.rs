@@ -1,9 +1,9 @@
 //! What waits for what.
 
 use super::spec::{Catalogue, Class};
-use crate::engine::{Order, OrderedStep};
+use crate::engine::{OnFailure, Order, OrderedStep};
 use crate::runbook::Span;
-use crate::runbook::model::{OnFailure, Runbook, Step};
+use crate::runbook::model::{Runbook, Step};
 use std::collections::BTreeSet;
 
 /// The order in which the engine may begin the steps.
@@ -15,6 +15,7 @@ pub(super) fn order(runbook: &Runbook, catalogue: &Catalogue) -> Order {
             _ => OnFailure::Stop,
         }),
         finally: ordered(&runbook.finally, |_| OnFailure::Continue),
+        timeout: runbook.policy.timeout,
     }
 }
 
@@ -22,9 +23,10 @@ fn ordered(steps: &[Step], by_default: impl Fn(&Step) -> OnFailure) -> Vec<Order
     let step = |(index, step): (usize, &Step)| OrderedStep {
         id: step.id.value.clone(),
         needs: needs(steps, index),
-        continues: step.on_failure.unwrap_or_else(|| by_default(step)) == OnFailure::Continue,
+        on_failure: step.on_failure.unwrap_or_else(|| by_default(step)),
         retry: step.retry.unwrap_or_default(),
         timeout: step.timeout,
+        concurrency: step.for_each.as_ref().map(|_| step.concurrency.as_ref().map_or(1, |number| number.value)),
     };
     steps.iter().enumerate().map(step).collect()
 }

@@ -2,7 +2,9 @@
 
 use super::fact::{counted, short_version};
 use crate::clock::Timestamp;
-use crate::engine::event::{Answer, EffectOutcome, Event, RunStatus, SettledAs, SettledBy, StepOutcome};
+use crate::engine::event::{
+    AfterFailure, Answer, EffectOutcome, Event, Halt, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
+};
 use crate::journal::Record;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,6 +51,12 @@ fn sentence(event: &Event) -> String {
         }
         Event::RunResumed { operator, host, .. } => format!("taken over by {operator} on {host}"),
         Event::TailCut { bytes } => format!("a torn write of {} was cut off the journal", counted(*bytes, "byte")),
+        Event::RunHalted { because: Halt::Interrupted } => {
+            "told to stop: nothing but the last steps begins any more".to_owned()
+        }
+        Event::RunHalted { because: Halt::TimedOut } => {
+            "the run's time is over: nothing but the last steps begins any more".to_owned()
+        }
         Event::RunPaused { status: RunStatus::Waiting, because } => format!("left waiting: {because}"),
         Event::RunPaused { because, .. } => format!("interrupted: {because}"),
         Event::RunFinished { status } => format!("the run {}", run_ended(*status)),
@@ -62,11 +70,21 @@ fn sentence(event: &Event) -> String {
         Event::StepFinished { error: Some(error), .. } => format!("failed: {}", error.summary),
         Event::StepFinished { error: None, .. } => "failed".to_owned(),
         Event::StepSkipped { because, .. } => format!("skipped: {because}"),
+        Event::LoopOpened { items, .. } => format!("to be done for {}", counted(items.len() as u64, "item")),
+        Event::FailureAsked { .. } => "a person is asked how to go on".to_owned(),
+        Event::FailureAnswered { answer, by, because, .. } => {
+            let what = match answer {
+                AfterFailure::Retry => "it is tried again",
+                AfterFailure::Continue => "the run goes on without it",
+                AfterFailure::Stop => "the run stops",
+            };
+            format!("{by} says: {what}, because {because}")
+        }
         Event::Observed { name, value, .. } => observed(name, value),
         Event::EffectStarted { summary, attempt: 1, .. } => format!("about to: {summary}"),
         Event::EffectStarted { summary, attempt, .. } => format!("about to, attempt {attempt}: {summary}"),
         Event::EffectFinished { effect, outcome, by, error, .. } => effect_ended(effect, *outcome, *by, error.as_ref()),
-        Event::GateOpened { prompt, .. } => format!("a person is asked: {prompt}"),
+        Event::GateOpened { question, .. } => asked(question),
         Event::GateAnswered { answer, by, comment, .. } => answered(*answer, by, comment.as_deref()),
         Event::TimerSet { until, .. } => format!("waits until {} at most", until.format("%H:%M:%S")),
         Event::TimerFired { .. } => "the wait is over".to_owned(),
@@ -80,11 +98,21 @@ fn sentence(event: &Event) -> String {
     }
 }
 
+fn asked(question: &Question) -> String {
+    let who = match question.from.as_slice() {
+        [] => "a person is asked".to_owned(),
+        from => format!("{} are asked", from.join(", ")),
+    };
+    let until = question.expires_at.map(|at| format!(" (until {})", at.format("%H:%M:%S"))).unwrap_or_default();
+    format!("{who}{until}: {}", question.prompt)
+}
+
 fn run_ended(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Completed => "is completed",
         RunStatus::Failed => "stopped on a failed step",
-        RunStatus::Running | RunStatus::Waiting | RunStatus::Interrupted => "was left",
+        RunStatus::Interrupted => "was interrupted",
+        RunStatus::Running | RunStatus::Waiting => "was left",
     }
 }
 

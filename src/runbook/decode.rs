@@ -3,9 +3,9 @@
 use super::diagnostic::{Diagnostic, Span};
 use super::duration;
 use super::expression::Template;
-use super::model::{Input, InputKind, OnFailure, OnUnknown, Parameter, Placed, Policy, Runbook, Step};
+use super::model::{Gates, Input, InputKind, OnUnknown, Parameter, Placed, Policy, Runbook, Step};
 use super::syntax::{self, Key, Node, NodeValue};
-use crate::engine::RetryPolicy;
+use crate::engine::{OnFailure, RetryPolicy};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -14,8 +14,24 @@ pub(super) const SCHEMA: &str = "stanch/v1";
 
 const RUNBOOK_KEYS: &[&str] = &["schema", "name", "summary", "inputs", "policy", "steps", "finally"];
 const INPUT_KEYS: &[&str] = &["type", "required", "default", "values", "description"];
-const STEP_KEYS: &[&str] =
-    &["id", "name", "uses", "with", "needs", "if", "retry", "timeout", "on_failure", "on_unknown"];
+const STEP_KEYS: &[&str] = &[
+    "id",
+    "name",
+    "uses",
+    "with",
+    "needs",
+    "if",
+    "for_each",
+    "concurrency",
+    "retry",
+    "timeout",
+    "on_failure",
+    "on_unknown",
+];
+const POLICY_KEYS: &[&str] = &["lock", "timeout", "overlap", "gates"];
+const GATE_KEYS: &[&str] = &["skip_if", "min", "from", "not_requester", "expires"];
+/// Beyond this, more at a time only meets the vault's limits sooner.
+const MOST_AT_A_TIME: usize = 256;
 const TYPES: &[&str] =
     &["string", "int", "number", "bool", "enum", "timestamp", "duration", "url", "keyvault_secret", "list"];
 
@@ -163,11 +179,29 @@ impl Decoder {
     }
 
     fn policy(&mut self, node: &Node) -> Policy {
-        let entries = self.entries(node, "`policy`", &["lock"]);
-        let lock = entries
-            .get("lock")
-            .map(|node| Placed { value: Template::compile(node, &mut self.problems), span: node.span });
-        Policy { lock }
+        let entries = self.entries(node, "`policy`", POLICY_KEYS);
+        Policy {
+            lock: entries.get("lock").map(|node| self.template(node)),
+            timeout: entries.get("timeout").and_then(|node| self.duration(node, "`timeout`")),
+            overlap: entries
+                .get("overlap")
+                .and_then(|node| self.duration(node, "`overlap`").and_then(|_| self.default(node))),
+            gates: entries.get("gates").map(|node| self.gates(node)).unwrap_or_default(),
+        }
+    }
+
+    fn gates(&mut self, node: &Node) -> Gates {
+        let entries = self.entries(node, "`gates`", GATE_KEYS);
+        let skip_if = entries.get("skip_if").map(|node| self.condition(node, "`skip_if`"));
+        let mut defaults = Vec::new();
+        for (key, node) in entries.entries.iter().filter(|(key, _)| key.name != "skip_if") {
+            defaults.push(Parameter { name: key.name.clone(), span: key.span, value: self.template(node) });
+        }
+        Gates { skip_if, defaults }
+    }
+
+    fn template(&mut self, node: &Node) -> Placed<Template> {
+        Placed { value: Template::compile(node, &mut self.problems), span: node.span }
     }
 
     fn inputs(&mut self, node: &Node) -> Vec<Input> {
@@ -269,11 +303,14 @@ impl Decoder {
         Step {
             name: self.optional_text(&entries, "name"),
             needs: entries.get("needs").map(|node| self.words(node, "`needs`")),
-            condition: entries.get("if").map(|node| self.condition(node)),
+            condition: entries.get("if").map(|node| self.condition(node, "`if`")),
+            for_each: entries.get("for_each").map(|node| self.template(node)),
+            concurrency: entries.get("concurrency").and_then(|node| self.concurrency(node)),
             retry: entries.get("retry").map(|node| self.retry(node)),
             timeout: entries.get("timeout").and_then(|node| self.duration(node, "`timeout`")),
             on_failure: entries.get("on_failure").and_then(|node| {
-                self.word(node, "`on_failure`", &[("stop", OnFailure::Stop), ("continue", OnFailure::Continue)])
+                let words = [("stop", OnFailure::Stop), ("continue", OnFailure::Continue), ("ask", OnFailure::Ask)];
+                self.word(node, "`on_failure`", &words)
             }),
             on_unknown: entries
                 .get("on_unknown")
@@ -292,18 +329,31 @@ impl Decoder {
         let entries = self.open_entries(node, &format!("`with` of {what}"));
         let mut parameters = Vec::new();
         for (key, node) in entries.entries {
-            let value = Placed { value: Template::compile(node, &mut self.problems), span: node.span };
-            parameters.push(Parameter { name: key.name.clone(), span: key.span, value });
+            parameters.push(Parameter { name: key.name.clone(), span: key.span, value: self.template(node) });
         }
         parameters
     }
 
-    fn condition(&mut self, node: &Node) -> Placed<Template> {
+    fn concurrency(&mut self, node: &Node) -> Option<Placed<usize>> {
+        match &node.value {
+            NodeValue::Int(number) => match usize::try_from(*number) {
+                Ok(value @ 1..=MOST_AT_A_TIME) => return Some(Placed { value, span: node.span }),
+                _ => {
+                    let message = format!("`concurrency` must be between 1 and {MOST_AT_A_TIME}");
+                    self.report(Diagnostic::error(message, node.span));
+                }
+            },
+            _ => self.wrong(node, "`concurrency`", "a whole number"),
+        }
+        None
+    }
+
+    fn condition(&mut self, node: &Node, what: &str) -> Placed<Template> {
         let template = Template::compile(node, &mut self.problems);
         let decides = matches!(template, Template::Expression(_) | Template::Literal(Value::Bool(_)));
         if !decides && self.problems.is_empty() {
-            let problem = Diagnostic::error("`if` must be one expression", node.span)
-                .help("for example `if: ${{ inputs.severity == \"sev1\" }}`");
+            let problem = Diagnostic::error(format!("{what} must be one expression"), node.span)
+                .help("for example `${{ inputs.severity == \"sev1\" }}`");
             self.report(problem);
         }
         Placed { value: template, span: node.span }

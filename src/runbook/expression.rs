@@ -74,6 +74,12 @@ impl Template {
         }
     }
 
+    /// Whether an expression in it begins a name with this word.
+    pub fn mentions(&self, root: &str) -> bool {
+        let names = self.expressions().into_iter().flat_map(Expression::names);
+        names.into_iter().any(|name| name.first().is_some_and(|first| first == root))
+    }
+
     /// All expressions in it.
     pub fn expressions(&self) -> Vec<&Expression> {
         match self {

@@ -2,7 +2,7 @@
 
 use super::diagnostic::Span;
 use super::expression::Template;
-use crate::engine::RetryPolicy;
+use crate::engine::{OnFailure, RetryPolicy};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -30,6 +30,20 @@ pub struct Runbook {
 pub struct Policy {
     /// One live run per value.
     pub lock: Option<Placed<Template>>,
+    /// How long the run may take, `finally` not counted.
+    pub timeout: Option<Duration>,
+    /// How long the users of a secret get to move, for expressions that ask: `${{ policy.overlap }}`.
+    pub overlap: Option<Placed<Value>>,
+    pub gates: Gates,
+}
+
+/// Rules for every `human/approve` of the runbook.
+#[derive(Clone, Debug, Default)]
+pub struct Gates {
+    /// Where this holds, no gate is asked.
+    pub skip_if: Option<Placed<Template>>,
+    /// Parameters for gates that do not say otherwise: `min`, `from`, `not_requester`, `expires`.
+    pub defaults: Vec<Parameter>,
 }
 
 /// Something the runbook asks for.
@@ -71,6 +85,10 @@ pub struct Step {
     /// The steps it waits for; without it, the step written above.
     pub needs: Option<Vec<Placed<String>>>,
     pub condition: Option<Placed<Template>>,
+    /// The list of which the step is done for each item.
+    pub for_each: Option<Placed<Template>>,
+    /// How many items are worked on at a time.
+    pub concurrency: Option<Placed<usize>>,
     pub retry: Option<RetryPolicy>,
     pub timeout: Option<Duration>,
     pub on_failure: Option<OnFailure>,
@@ -83,15 +101,6 @@ pub struct Parameter {
     pub name: String,
     pub span: Span,
     pub value: Placed<Template>,
-}
-
-/// What a failed step means for the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// No step that has not begun begins any more; `finally` runs.
-    Stop,
-    /// The failure is recorded and shown, and the run goes on.
-    Continue,
 }
 
 /// What is done about an effect whose outcome is unknown and that cannot be probed.

@@ -3,9 +3,13 @@
 use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::{ProptestConfig, Strategy, prop, prop_assert, prop_assert_eq, proptest};
 use serde_json::Map;
-use stanch::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, StepOutcome};
-use stanch::engine::{Command, Order, OrderedStep, RetryPolicy, State, StepStatus, next};
+use serde_json::Value;
+use stanch::engine::event::{AfterFailure, Answer, Event, Halt, Mode, Question, RunOpened, RunStatus, StepOutcome};
+use stanch::engine::{
+    Command, OnFailure, Order, OrderedStep, RetryPolicy, State, StepStatus, item_id, next, split_item,
+};
 use stanch::failure::{Failure, Retry};
+use std::collections::BTreeMap;
 use std::time::Duration as Wait;
 
 /// How an attempt of a step ends, as fate has it.
@@ -18,6 +22,8 @@ enum Fate {
     Asks,
     /// The process dies.
     Crash,
+    /// The program is told to stop, and is started again.
+    Interrupt,
 }
 
 fn fates() -> impl Strategy<Value = Vec<Fate>> {
@@ -29,27 +35,38 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
         Fate::FailsForNow,
         Fate::Asks,
         Fate::Crash,
+        Fate::Interrupt,
     ]);
     prop::collection::vec(fate, 1..60)
 }
 
 /// Steps that need some of those before them.
 fn orders() -> impl Strategy<Value = Order> {
-    let step = (prop::collection::vec(prop::bool::ANY, 6), prop::bool::ANY);
+    let on_failure = prop::sample::select(vec![OnFailure::Stop, OnFailure::Continue, OnFailure::Ask]);
+    let concurrency = prop::option::weighted(0.3, 1_usize..4);
+    let step = (prop::collection::vec(prop::bool::ANY, 6), on_failure, concurrency);
     let steps = |prefix: &'static str| {
         prop::collection::vec(step.clone(), 1..6).prop_map(move |shapes| {
-            let one = |(index, (needs, continues)): (usize, &(Vec<bool>, bool))| OrderedStep {
+            let one = |(index, (needs, on_failure, concurrency)): (usize, &Shape)| OrderedStep {
                 id: format!("{prefix}{index}"),
                 needs: (0..index).filter(|before| needs[*before]).map(|before| format!("{prefix}{before}")).collect(),
-                continues: *continues,
+                on_failure: *on_failure,
+                concurrency: *concurrency,
                 retry: RetryPolicy { max: 2, first: Wait::from_secs(1), longest: Wait::from_secs(4) },
                 timeout: None,
             };
             shapes.iter().enumerate().map(one).collect::<Vec<_>>()
         })
     };
-    (steps("s"), steps("f")).prop_map(|(steps, finally)| Order { steps, finally })
+    let timeout = prop::option::weighted(0.2, (1_u64..20).prop_map(Wait::from_secs));
+    (steps("s"), steps("f"), timeout).prop_map(|(steps, finally, timeout)| Order { steps, finally, timeout })
 }
+
+/// Which of the steps before it a step needs, and the rest of what an order says of it.
+type Shape = (Vec<bool>, OnFailure, Option<usize>);
+
+/// How many items a step has that is done for each of a list.
+const ITEMS: usize = 4;
 
 struct World {
     order: Order,
@@ -74,6 +91,7 @@ impl World {
             host: "h".to_owned(),
             program_version: "0".to_owned(),
             lock: None,
+            fragments: BTreeMap::new(),
             request_prefix: String::new(),
             cloud: None,
             config: None,
@@ -101,27 +119,58 @@ impl World {
 
     fn attempt(&mut self, step: &str, attempt: u32) {
         self.record(Event::StepStarted { step: step.to_owned(), attempt });
+        let is_loop = self.order.step(step).is_some_and(|ordered| ordered.concurrency.is_some());
+        if is_loop && split_item(step).1.is_none() {
+            if self.state.step(step).items.is_none() {
+                let items = (0..ITEMS).map(Value::from).collect();
+                self.record(Event::LoopOpened { step: step.to_owned(), items });
+            }
+            return;
+        }
         let error = Failure::refused("no");
         let asked = self.state.step(step).gate.is_some();
         match self.fate() {
             Fate::Asks if !asked => self.record(Event::GateOpened {
                 step: step.to_owned(),
-                prompt: "?".to_owned(),
-                expires_at: None,
-                not_requester: false,
+                question: Question { prompt: "?".to_owned(), min: 1, ..Question::default() },
             }),
+            Fate::Interrupt => {
+                self.record(Event::RunHalted { because: Halt::Interrupted });
+                self.resume();
+            }
             Fate::Done | Fate::Asks => self.finish(step, StepOutcome::Done, None),
             Fate::Crash => self.resume(),
-            Fate::Fails => self.finish(step, StepOutcome::Failed, Some(error)),
+            Fate::Fails => self.fail(step, error),
             Fate::FailsForNow => {
-                let policy = self.order.steps.iter().chain(&self.order.finally).find(|ordered| ordered.id == step);
+                let policy = self.order.step(step);
                 let wait = policy.unwrap().retry.wait(attempt, Retry::Later, step);
                 let retry_at = wait.map(|wait| self.now + Duration::from_std(wait).unwrap());
                 self.record(Event::AttemptFailed { step: step.to_owned(), attempt, error: error.clone(), retry_at });
                 if retry_at.is_none() {
-                    self.finish(step, StepOutcome::Failed, Some(error));
+                    self.fail(step, error);
                 }
             }
+        }
+    }
+
+    fn fail(&mut self, step: &str, error: Failure) {
+        if self.order.step(step).unwrap().on_failure == OnFailure::Ask {
+            self.record(Event::FailureAsked { step: step.to_owned() });
+        } else {
+            self.finish(step, StepOutcome::Failed, Some(error));
+        }
+    }
+
+    /// Ends a step whose items are over, as the driver does.
+    fn close(&mut self, step: &str) {
+        let over = |index| {
+            let at = self.state.step(&item_id(step, index));
+            matches!(at.status, StepStatus::Done | StepStatus::Skipped) || at.tolerated
+        };
+        if (0..ITEMS).all(over) {
+            self.finish(step, StepOutcome::Done, None);
+        } else {
+            self.finish(step, StepOutcome::Failed, Some(Failure::refused("not all")));
         }
     }
 
@@ -139,11 +188,17 @@ impl World {
             // A crash in between makes the orders after it void.
             match commands.into_iter().next()? {
                 Command::Start { step, attempt } => self.attempt(&step, attempt),
+                Command::Close { step } => self.close(&step),
                 Command::Wake { at } => self.now = at,
+                Command::TimeOut => self.record(Event::RunHalted { because: Halt::TimedOut }),
                 Command::Expire { step } => self.answer(step, Answer::Expired),
                 Command::Pause { waits_for } => {
                     for step in waits_for {
-                        self.answer(step, Answer::Approved);
+                        if self.state.step(&step).asks_after_failure {
+                            self.answer_failure(step);
+                        } else {
+                            self.answer(step, Answer::Approved);
+                        }
                     }
                 }
                 Command::Finish { status } => self.record(Event::RunFinished { status }),
@@ -153,7 +208,17 @@ impl World {
     }
 
     fn answer(&mut self, step: String, answer: Answer) {
-        self.record(Event::GateAnswered { step, answer, by: "p".to_owned(), comment: None });
+        let (by, answers) = ("p".to_owned(), Map::new());
+        self.record(Event::GateAnswered { step, answer, by, comment: None, answers, plan: None });
+    }
+
+    fn answer_failure(&mut self, step: String) {
+        let answer = match self.fate() {
+            Fate::Done | Fate::Asks => AfterFailure::Retry,
+            Fate::Crash | Fate::Interrupt => AfterFailure::Continue,
+            Fate::Fails | Fate::FailsForNow => AfterFailure::Stop,
+        };
+        self.record(Event::FailureAnswered { step, answer, by: "p".to_owned(), because: "so".to_owned() });
     }
 }
 
@@ -169,8 +234,9 @@ proptest! {
         for step in &world.order.finally {
             prop_assert!(world.state.step(&step.id).status.is_over(), "finally runs whatever happened");
         }
-        let stopped = world.order.steps.iter().any(|step| !step.continues && world.state.step(&step.id).status == StepStatus::Failed);
-        prop_assert_eq!(ended == Some(RunStatus::Failed), stopped || failed_at_last(&world));
+        let stopped = world.order.steps.iter().any(|step| stops(&world, step));
+        let timed_out = world.state.halted() == Some(Halt::TimedOut);
+        prop_assert_eq!(ended == Some(RunStatus::Failed), stopped || timed_out || failed_at_last(&world));
     }
 
     /// A step begins only after everything that it needs is over.
@@ -234,7 +300,13 @@ proptest! {
 
 /// Whether a `finally` step that may not fail failed.
 fn failed_at_last(world: &World) -> bool {
-    world.order.finally.iter().any(|step| !step.continues && world.state.step(&step.id).status == StepStatus::Failed)
+    world.order.finally.iter().any(|step| stops(world, step))
+}
+
+/// Whether a step's failure is one that the run does not go on after.
+fn stops(world: &World, step: &OrderedStep) -> bool {
+    let at = world.state.step(&step.id);
+    at.status == StepStatus::Failed && step.on_failure != OnFailure::Continue && !at.tolerated
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! `human/approve`: a yes or a no of a person. Everything but a yes in time is a no.
+//! `human/approve`: a yes or a no of people. Everything but enough yeses in time is a no.
 
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
 use crate::actions::parameter::Span;
-use crate::engine::event::Answer;
+use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::plan::Class;
 use schemars::JsonSchema;
@@ -14,34 +14,51 @@ use serde::{Deserialize, Serialize};
 struct Parameters {
     /// What is asked.
     prompt: String,
+    /// How many different people must say yes.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 20))]
+    min: u32,
+    /// Who may answer, by name; everybody if nobody is named.
+    #[serde(default)]
+    from: Vec<String>,
     /// After this long without an answer it counts as a no.
     #[serde(default)]
     expires: Option<Span>,
-    /// Whether the one who started the run may not answer.
+    /// Whether the one who started the run may not say yes.
     #[serde(default)]
     not_requester: bool,
+}
+
+fn one() -> u32 {
+    1
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Outputs {
     answer: String,
-    /// Who answered.
+    /// Who said yes.
     by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
 }
 
 pub(crate) fn action() -> Action {
-    Action::new("human/approve", Class::Human, "asks a person to go on", "the question stays open", run)
+    Action::new("human/approve", Class::Human, "asks people to go on", "the question stays open", run)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let expires = parameters.expires.map(|span| span.0);
-    let answer = context.gate(parameters.prompt, expires, parameters.not_requester).await?;
+    let Parameters { prompt, min, from, expires, not_requester } = parameters;
+    if min == 0 || (!from.is_empty() && usize::try_from(min).is_ok_and(|min| min > from.len())) {
+        let summary = format!("{min} people must agree, and {} may answer", from.len());
+        return Err(Failure::refused(summary).help("name as many in `from` as `min` asks for").into());
+    }
+    let question = Question { prompt, min, from, not_requester, ..Question::default() };
+    let answer = context.gate(question, expires.map(|span| span.0)).await?;
+    let by = answer.by.join(", ");
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
     match answer.answer {
-        Answer::Approved => Ok(Outputs { answer: "approved".to_owned(), by: answer.by, comment: answer.comment }),
-        Answer::Rejected => Err(Failure::refused(format!("rejected by {}{comment}", answer.by)).into()),
+        Answer::Approved => Ok(Outputs { answer: "approved".to_owned(), by, comment: answer.comment }),
+        Answer::Rejected => Err(Failure::refused(format!("rejected by {by}{comment}")).into()),
         Answer::Expired => Err(Failure::refused("nobody approved in time, which counts as a no").into()),
     }
 }

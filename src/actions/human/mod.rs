@@ -1,3 +1,4 @@
 //! What only people can do.
 
 pub(super) mod approve;
+pub(super) mod by_hand;

@@ -1,0 +1,113 @@
+//! `human/do`: something that only a person can do, with instructions, a checklist, and answers of known types.
+//!
+//! Answers are public: they stand in the journal and in the report. A secret is never asked for here; an action that
+//! needs one asks for it itself.
+
+use crate::actions::Action;
+use crate::actions::context::{Context, Stop};
+use crate::actions::parameter::Span;
+use crate::engine::event::{Answer, Field, Question};
+use crate::failure::Failure;
+use crate::plan::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// What is to be done.
+    instructions: String,
+    /// The single things to do, in this order.
+    #[serde(default)]
+    checklist: Vec<String>,
+    /// What is to be told afterwards, by name.
+    #[serde(default)]
+    answers: BTreeMap<String, Asked>,
+    /// Who may answer, by name; everybody if nobody is named.
+    #[serde(default)]
+    from: Vec<String>,
+    /// After this long without an answer the step fails.
+    #[serde(default)]
+    expires: Option<Span>,
+}
+
+/// One thing that is to be told.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(rename = "type")]
+    kind: Kind,
+    /// The words of an `enum`.
+    #[serde(default)]
+    values: Vec<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default = "yes")]
+    required: bool,
+}
+
+/// The type of an answer. There is no type for a secret.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    String,
+    Int,
+    Number,
+    Bool,
+    Enum,
+    Timestamp,
+    Duration,
+    Url,
+    KeyvaultSecret,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// Who did it.
+    by: String,
+    /// What they told, by name.
+    answers: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new("human/do", Class::Human, "asks a person to do something by hand", "the question stays open", run)
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let fields = parameters.answers.into_iter().map(|(name, asked)| field(name, asked)).collect();
+    let question = Question {
+        prompt: parameters.instructions,
+        min: 1,
+        from: parameters.from,
+        checklist: parameters.checklist,
+        fields,
+        ..Question::default()
+    };
+    let answer = context.gate(question, parameters.expires.map(|span| span.0)).await?;
+    let by = answer.by.join(", ");
+    let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
+    match answer.answer {
+        Answer::Approved => Ok(Outputs { by, answers: answer.answers, comment: answer.comment }),
+        Answer::Rejected => Err(Failure::refused(format!("{by} could not do it{comment}")).into()),
+        Answer::Expired => Err(Failure::refused("nobody did it in time").into()),
+    }
+}
+
+fn field(name: String, asked: Asked) -> Field {
+    let kind = serde_json::to_value(asked.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned));
+    Field {
+        name,
+        kind: kind.unwrap_or_default(),
+        values: asked.values,
+        description: asked.description,
+        required: asked.required,
+    }
+}

@@ -1,0 +1,194 @@
+//! What a step begins with: whether it runs at all, for which items, and with which parameters.
+
+use super::{Driver, Hands};
+use crate::actions::{Context, Stop};
+use crate::engine::event::{Event, StepOutcome};
+use crate::engine::split_item;
+use crate::failure::{Failure, Retry};
+use crate::journal::AppendError;
+use crate::runbook::expression::{Scope, Template};
+use crate::runbook::model::{Placed, Step};
+use serde_json::{Map, Value, json};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// More items than this are no list that anybody meant.
+const MOST_ITEMS: usize = 10_000;
+
+/// How a step begins.
+enum Beginning {
+    Skip(String),
+    /// With these parameters.
+    Act(Value),
+    /// For each of these items; nothing where they are known already.
+    Loop(Option<Vec<Value>>),
+}
+
+impl Driver {
+    /// Begins a step or one of its items, or finds that it does not run.
+    pub(super) async fn begin(&self, id: &str, attempt: u32, hands: &mut Hands) -> Result<(), AppendError> {
+        let (step_id, item) = split_item(id);
+        let Some((step, action)) = self
+            .plan
+            .step(step_id)
+            .and_then(|step| Some((step, Rc::clone(hands.actions.get(step.uses.value.as_str())?))))
+        else {
+            return self.cannot_begin(id, format!("the step `{id}` is not in the plan")).await;
+        };
+        let beginning = match self.beginning(step, id, item) {
+            Ok(beginning) => beginning,
+            Err(problem) => return self.cannot_begin(id, problem).await,
+        };
+        let with = match beginning {
+            Beginning::Skip(because) => {
+                return self.ledger.record(Event::StepSkipped { step: id.to_owned(), because }).await.map(drop);
+            }
+            Beginning::Loop(items) => return self.open_loop(id, attempt, items).await,
+            Beginning::Act(with) => with,
+        };
+        self.ledger.record(Event::StepStarted { step: id.to_owned(), attempt }).await?;
+        let finally = self.plan.is_finally(step_id);
+        let (tasks, stopping) =
+            if finally { (&mut hands.finally, &hands.never) } else { (&mut hands.steps, &hands.halt) };
+        let context = Context::new(
+            id.to_owned(),
+            Arc::clone(&self.services),
+            step.on_unknown,
+            self.ledger.clone(),
+            self.notices.clone(),
+            stopping.subscribe(),
+        );
+        let id = id.to_owned();
+        let timeout = step.timeout;
+        tasks.spawn_local(async move {
+            let run = action.run(context, with);
+            let ended = match timeout {
+                None => run.await,
+                Some(timeout) => match tokio::time::timeout(timeout, run).await {
+                    Ok(ended) => ended,
+                    Err(_) => Err(Stop::Failed(overdue(timeout))),
+                },
+            };
+            (id, ended)
+        });
+        Ok(())
+    }
+
+    fn beginning(&self, step: &Step, id: &str, item: Option<usize>) -> Result<Beginning, String> {
+        let at = self.ledger.step(&step.id.value);
+        let item = item.map(|index| at.items.as_ref().and_then(|items| items.get(index)).cloned().unwrap_or_default());
+        let scope = self.scope(item.clone());
+        // What has begun is carried to its end, whatever its conditions say by now.
+        if self.ledger.step(id).started_at.is_none()
+            && let Some(because) = self.skipped(step, item.is_some(), &scope)?
+        {
+            return Ok(Beginning::Skip(because));
+        }
+        match &step.for_each {
+            Some(_) if item.is_none() && at.items.is_some() => Ok(Beginning::Loop(None)),
+            Some(list) if item.is_none() => items(list, &scope).map(Some).map(Beginning::Loop),
+            _ => parameters(step, &scope).map(Beginning::Act),
+        }
+    }
+
+    /// Why a step does not run, if it does not. A condition that names the item is asked for each item.
+    fn skipped(&self, step: &Step, for_item: bool, scope: &Scope) -> Result<Option<String>, String> {
+        let gates = &self.plan.runbook.policy.gates;
+        if step.uses.value == "human/approve"
+            && let Some(skip_if) = &gates.skip_if
+            && holds(skip_if, scope)?
+        {
+            return Ok(Some(format!("the policy skips gates: {}", sources(skip_if))));
+        }
+        let Some(condition) = &step.condition else { return Ok(None) };
+        let names_item = condition.value.mentions("item") && step.for_each.is_some();
+        if names_item != for_item || holds(condition, scope)? {
+            return Ok(None);
+        }
+        Ok(Some(format!("its condition does not hold: {}", sources(condition))))
+    }
+
+    /// Pins the list of a step; its items are begun by the engine's next orders.
+    async fn open_loop(&self, id: &str, attempt: u32, items: Option<Vec<Value>>) -> Result<(), AppendError> {
+        self.ledger.record(Event::StepStarted { step: id.to_owned(), attempt }).await?;
+        let Some(items) = items else { return Ok(()) };
+        self.ledger.record(Event::LoopOpened { step: id.to_owned(), items }).await.map(drop)
+    }
+
+    /// A step that cannot even begin.
+    async fn cannot_begin(&self, step: &str, problem: String) -> Result<(), AppendError> {
+        let attempt = self.ledger.step(step).attempt.max(1);
+        self.ledger.record(Event::StepStarted { step: step.to_owned(), attempt }).await?;
+        self.finish(step.to_owned(), StepOutcome::Failed, Map::new(), Some(Failure::refused(problem))).await
+    }
+
+    /// What expressions can see now.
+    fn scope(&self, item: Option<Value>) -> Scope {
+        let state = self.ledger.state();
+        let mut steps = Map::new();
+        for step in self.plan.steps() {
+            let at = state.step(&step.id.value);
+            let seen = json!({ "outputs": at.outputs, "status": at.status.name() });
+            steps.insert(step.id.value.clone(), seen);
+        }
+        let started_at = state.opened_at().map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
+        let run = json!({
+            "id": self.services.run,
+            "runbook": self.services.runbook,
+            "mode": self.services.mode,
+            "operator": self.services.operator,
+            "started_at": started_at,
+        });
+        let mut scope = Scope::from_iter([
+            ("inputs".to_owned(), Value::Object(self.plan.inputs.clone())),
+            ("steps".to_owned(), Value::Object(steps)),
+            ("run".to_owned(), run),
+            ("policy".to_owned(), self.plan.policy()),
+        ]);
+        if let Some(item) = item {
+            scope.insert("item".to_owned(), item);
+        }
+        scope
+    }
+}
+
+fn overdue(timeout: Duration) -> Failure {
+    let mut failure =
+        Failure::unknown(format!("the step took longer than its {}", crate::runbook::duration::format(timeout)));
+    failure.retry = Retry::Later;
+    failure.help("raise `timeout` in the runbook if the other side is only slow")
+}
+
+fn holds(condition: &Placed<Template>, scope: &Scope) -> Result<bool, String> {
+    match condition.value.evaluate(scope)? {
+        Value::Bool(holds) => Ok(holds),
+        other => Err(format!("the condition {} gives `{other}`, not true or false", sources(condition))),
+    }
+}
+
+fn sources(condition: &Placed<Template>) -> String {
+    let expressions = condition.value.expressions();
+    let sources: Vec<String> = expressions.iter().map(|expression| format!("`{}`", expression.source())).collect();
+    if sources.is_empty() { "`false`".to_owned() } else { sources.join(" ") }
+}
+
+fn items(list: &Placed<Template>, scope: &Scope) -> Result<Vec<Value>, String> {
+    match list.value.evaluate(scope)? {
+        Value::Array(items) if items.len() <= MOST_ITEMS => Ok(items),
+        Value::Array(items) => Err(format!("the list has {} items; a step takes {MOST_ITEMS} at most", items.len())),
+        other => Err(format!("`for_each` needs a list, and {} gives `{other}`", sources(list))),
+    }
+}
+
+fn parameters(step: &Step, scope: &Scope) -> Result<Value, String> {
+    let mut with = Map::new();
+    for parameter in &step.with {
+        let value = parameter.value.value.evaluate(scope)?;
+        // An input that was not given leaves the parameter to its default.
+        if !value.is_null() {
+            with.insert(parameter.name.clone(), value);
+        }
+    }
+    Ok(Value::Object(with))
+}
