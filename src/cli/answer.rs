@@ -11,7 +11,7 @@ use crate::clock;
 use crate::engine::State;
 use crate::engine::event::Event;
 use crate::failure::Failure;
-use crate::journal::{AppendError, LockError, RunFolder};
+use crate::journal::{AppendError, Lock, LockError, RunFolder};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -120,12 +120,38 @@ fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
 
 /// Records the answer, or leaves it for the process that works on the run and waits until that has taken it.
 async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcome {
-    let (operator, host) = (session::operator(), session::host());
-    let lock = match folder.lock(&operator, &host) {
-        Ok(lock) => lock,
-        Err(LockError::Held(_)) => return leave(ui, folder, open, &event).await,
-        Err(LockError::Io(error)) => return Err(cannot_write(folder.path(), &error)),
+    let held = |error| match error {
+        LockError::Held(_) => Ok(()),
+        LockError::Io(error) => Err(cannot_write(folder.path(), &error)),
     };
+    let (operator, host) = (session::operator(), session::host());
+    match folder.lock(&operator, &host) {
+        Ok(lock) => return append(ui, folder, open, event, lock).await,
+        Err(error) => held(error)?,
+    }
+    let name = leave(folder, &event)?;
+    let give_up = clock::now() + PATIENCE;
+    while clock::now() < give_up {
+        match folder.take_reply(&name) {
+            Some(reply) if reply.is_empty() => {
+                ui.note("taken by the process that works on the run");
+                return Ok(Exit::Done);
+            }
+            Some(why) => return Err(refused(open, folder.run(), &why)),
+            None => clock::sleep(Duration::from_millis(50)).await,
+        }
+        // That process may have ended without having seen the answer.
+        match folder.lock(&operator, &host) {
+            Ok(lock) if folder.withdraw_answer(&name) => return append(ui, folder, open, event, lock).await,
+            Ok(_) => {}
+            Err(error) => held(error)?,
+        }
+    }
+    ui.note("left for the process that works on the run, which has not taken it yet");
+    Ok(Exit::Done)
+}
+
+async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Lock) -> Outcome {
     let journal = session::journal(folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     if journal.torn > 0 {
@@ -145,23 +171,12 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
     Ok(Exit::Done)
 }
 
-async fn leave(ui: Ui, folder: &RunFolder, open: &Open, event: &Event) -> Outcome {
+/// Puts the answer where the process that works on the run looks; gives its name.
+fn leave(folder: &RunFolder, event: &Event) -> Result<String, CommandError> {
     let name = format!("{}-{}", clock::now().format("%Y%m%dT%H%M%S%6f"), std::process::id());
     let answer = serde_json::to_vec(event).map_err(|error| {
         CommandError::program(Failure::refused("the answer cannot be written").because(error.to_string()))
     })?;
     folder.leave_answer(&name, &answer).map_err(|error| cannot_write(folder.path(), &error))?;
-    let waited = clock::now() + PATIENCE;
-    while clock::now() < waited {
-        match folder.take_reply(&name) {
-            Some(reply) if reply.is_empty() => {
-                ui.note("taken by the process that works on the run");
-                return Ok(Exit::Done);
-            }
-            Some(why) => return Err(refused(open, folder.run(), &why)),
-            None => clock::sleep(Duration::from_millis(50)).await,
-        }
-    }
-    ui.note("left for the process that works on the run, which has not taken it yet");
-    Ok(Exit::Done)
+    Ok(name)
 }

@@ -29,8 +29,8 @@ const GRACE: Duration = Duration::from_secs(20);
 pub trait People {
     /// Whether it is worth waiting for an answer of theirs when nothing else can go on.
     fn are_there(&self, state: &State) -> bool;
-    /// Waits for the next answer to one of the open questions. The event is a gate's answer, a settlement, or what is
-    /// to follow a failure.
+    /// Waits for the next answer. The event is a gate's answer, a settlement, or what is to follow a failure; it may be
+    /// about a question that is not open any more, or never was.
     fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Event>;
     /// Says whether the last answer was taken, and why not.
     fn heard(&mut self, refused: Option<String>);
@@ -108,7 +108,7 @@ impl Driver {
                 Some(ended) = hands.steps.join_next() => self.end(ended).await?,
                 Some(ended) = hands.finally.join_next() => self.end(ended).await?,
                 () = sleep_until(wake) => {}
-                event = people.answer(&state), if waits(&state) => people.heard(self.answer(event).await?),
+                event = people.answer(&state) => people.heard(self.answer(event).await?),
                 _ = stopping.wait_for(|stopping| *stopping), if !halted => {
                     self.halt(Halt::Interrupted, &mut hands).await?;
                 }
@@ -240,11 +240,6 @@ async fn sleep_until(wake: Option<Timestamp>) {
         Some(at) => clock::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether a question is open that a person can answer.
-fn waits(state: &State) -> bool {
-    state.steps().any(|(_, step)| matches!(step.status, StepStatus::Waiting | StepStatus::Unknown))
 }
 
 fn plain(value: &Value) -> String {

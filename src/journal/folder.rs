@@ -176,6 +176,11 @@ impl RunFolder {
         file.persist(inbox.join(format!("{name}.json"))).map(drop).map_err(|error| error.error)
     }
 
+    /// Takes back an answer that was left. Gives whether it was still there.
+    pub fn withdraw_answer(&self, name: &str) -> bool {
+        fs::remove_file(self.inbox().join(format!("{name}.json"))).is_ok()
+    }
+
     /// Takes the oldest answer that was left, with its name.
     pub fn take_answer(&self) -> Option<(String, Vec<u8>)> {
         let mut left: Vec<PathBuf> =
