@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  runbooks/*.yaml ─► runbook (text → typed, every value with its place) ─► plan (checked, ordered, inputs typed)
-//!                                                                             │
+//!                                                                             │     └─► preflight (reads only)
 //!   ┌──────────────────────────────── driver: the only loop ──────────────────┴───────────┐
 //!   │ engine::next(order, state, now) ─► commands ─► actions ── effect("publish", …) ──►   │
 //!   │        ▲ pure, no clock                         │  intent durable BEFORE sending     │
@@ -36,6 +36,9 @@ pub mod runbook;
 
 /// A runbook plus inputs becomes a plan that can no longer be wrong about itself.
 pub mod plan;
+
+/// What a plan would do, seen before anything is changed: reads only.
+pub mod preflight;
 
 /// The decisions: pure.
 pub mod engine;

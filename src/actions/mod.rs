@@ -6,7 +6,7 @@ mod http;
 mod human;
 mod keyvault;
 mod ledger;
-mod notify;
+pub(crate) mod notify;
 mod parameter;
 mod report;
 mod wait;

@@ -9,6 +9,7 @@ mod lint;
 mod live;
 mod log;
 mod people;
+mod plan;
 mod question;
 mod report;
 mod resume;
@@ -79,6 +80,8 @@ enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what a runbook would do, and whether it could; reads only
+    Plan(run::Args),
     /// Run a runbook: a path, or the name of a built-in
     Run(run::Args),
     /// Go on with a run from its journal
@@ -149,6 +152,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
 async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
     let common = arguments.common;
     match arguments.command {
+        Command::Plan(args) => plan::run(&common, ui, args).await,
         Command::Run(args) => run::run(&common, ui, args).await,
         Command::Resume(args) => resume::run(&common, ui, args).await,
         Command::Status(args) => status::run(&common, ui, &args),

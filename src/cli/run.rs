@@ -63,7 +63,8 @@ impl Args {
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let prepared = prepare(common, &args)?;
     if !common.yes && ui.is_terminal() && !ui.json {
-        ui.note(&screen::question(&prepared.plan, &prepared.opened));
+        let preflight = super::plan::look(&prepared).await?;
+        ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
         if !super::people::confirm().await {
             return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
         }
@@ -76,7 +77,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) opened: RunOpened,
-    session: Session,
+    pub(crate) session: Session,
     runs: Runs,
     answers: Answers,
 }

@@ -4,8 +4,7 @@
 use super::exit::{CommandError, Exit};
 use super::question::{self, Asked, Open};
 use super::ui::{Ui, describe};
-use crate::actions;
-use crate::engine::event::{Mode, RunOpened, RunStatus};
+use crate::engine::event::{RunOpened, RunStatus};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
 use crate::plan::Plan;
@@ -17,22 +16,6 @@ use serde_json::{Value, json};
 pub(crate) struct Ended {
     /// Whether it ended before anything was changed, because looking told not to.
     pub(crate) preflight_failed: bool,
-}
-
-/// What is asked before a run begins.
-pub(crate) fn question(plan: &Plan, opened: &RunOpened) -> String {
-    let catalogue = actions::catalogue();
-    let mut text = format!("{}  sha256:{}…  {}\n", plan.runbook.name, start(&plan.sha256), mode(opened.mode));
-    for (name, value) in plan.inputs.iter().filter(|(_, value)| !value.is_null()) {
-        text.push_str(&format!("  {name} = {}\n", plain(value)));
-    }
-    for step in plan.steps() {
-        let Some(spec) = catalogue.get(step.uses.value.as_str()) else { continue };
-        let name = step.name.as_deref().unwrap_or(spec.summary);
-        text.push_str(&format!("  {:<24} {:<44} {}\n", step.id.value, name, spec.class.name()));
-    }
-    text.push_str("Nothing has been changed. Go? [y/N]");
-    text
 }
 
 /// What a resumed run looked like when it was left.
@@ -261,19 +244,4 @@ fn decision(run: &str, open: &Open, step: &StepState) -> String {
         "\n  `{id}` needs a decision\n    known       sent: {}\n    not known   whether it happened: no answer came, and nobody can be asked\n    if it did   stanch settle {run} {id} --as done --because \"…\"\n    if not      stanch settle {run} {id} --as not-done --because \"…\"   (it is sent again)\n    then        stanch resume {run}\n",
         what.join(", ")
     )
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Real => "REAL",
-        Mode::Drill => "DRILL",
-    }
-}
-
-fn start(hash: &str) -> &str {
-    hash.get(..8).unwrap_or(hash)
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

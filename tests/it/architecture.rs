@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("runbook", &["engine"]),
     ("plan", &["azure", "engine", "runbook"]),
+    ("preflight", &["actions", "audit", "azure", "config", "engine", "plan", "projection", "runbook"]),
     ("engine", &[]),
     ("journal", &["engine"]),
     ("azure", &["engine"]),
@@ -33,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "engine",
             "journal",
             "plan",
+            "preflight",
             "projection",
             "render",
             "runbook",

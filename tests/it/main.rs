@@ -20,6 +20,7 @@ mod documents;
 mod engine;
 mod identity;
 mod people;
+mod plan;
 mod replay;
 mod report;
 mod run;

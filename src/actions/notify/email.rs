@@ -32,6 +32,16 @@ pub(super) async fn send(channel: &Email, message: &Message<'_>, azure: &Azure) 
     }
 }
 
+/// Whether the server answers and takes our login: a greeting, and a goodbye.
+pub(super) async fn reach(channel: &Email, azure: &Azure) -> Result<(), Failure> {
+    let summary = format!("the mail server `{}` does not answer", channel.host);
+    match server(channel, azure).await?.test_connection().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::refused(summary)),
+        Err(error) => Err(Failure::refused(summary).because(error.to_string())),
+    }
+}
+
 pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Result<lettre::Message, Failure> {
     let address = |text: &str| {
         text.parse::<Mailbox>()

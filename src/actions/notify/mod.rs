@@ -16,7 +16,7 @@ mod tests;
 use super::Action;
 use super::context::{Context, Intent, Stop, Unprobed};
 use crate::azure::{Azure, HttpAnswer};
-use crate::config::Channel;
+use crate::config::{Channel, Config};
 use crate::engine::event::Mode;
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;
@@ -94,7 +94,7 @@ async fn webhook(context: &Context, parameters: Parameters) -> Result<Outputs, S
 
 async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<Outputs, Stop> {
     let services = &context.services;
-    let (name, channel) = match choose(&services.config.channels, kind, parameters.channel.as_deref())? {
+    let (name, channel) = match channel(&services.config, kind, parameters.channel.as_deref())? {
         Some(chosen) => chosen,
         None => {
             let because = format!("no {kind} channel is configured");
@@ -131,13 +131,32 @@ async fn send(channel: &Channel, message: &Message<'_>, azure: &Azure) -> Result
     }
 }
 
+/// Looks whether a channel can be used, without telling anybody anything; says how far that could be seen.
+pub(crate) async fn reach(channel: &Channel, azure: &Azure) -> Result<&'static str, Failure> {
+    match channel {
+        Channel::PagerDuty(channel) => channel.routing_key.resolve(azure).await.map(|_| KEY_READ),
+        Channel::Slack(channel) | Channel::Teams(channel) => channel.webhook.resolve(azure).await.map(|_| KEY_READ),
+        Channel::Email(channel) => email::reach(channel, azure).await.map(|()| "the mail server answers"),
+        Channel::Webhook(channel) => {
+            for secret in [&channel.signing_key, &channel.token].into_iter().flatten() {
+                secret.resolve(azure).await?;
+            }
+            Ok(KEY_READ)
+        }
+    }
+}
+
+/// There is no way to ask a chat or a pager whether it would take a message without sending one.
+const KEY_READ: &str = "its secret can be read; nothing was sent";
+
 /// The channel that is meant; none where none of the kind is configured and none is named.
-fn choose<'a>(
-    channels: &'a std::collections::BTreeMap<String, Channel>,
+pub(crate) fn channel<'a>(
+    config: &'a Config,
     kind: &str,
     named: Option<&str>,
 ) -> Result<Option<(&'a str, &'a Channel)>, Failure> {
-    let of_kind: Vec<(&str, &Channel)> = channels
+    let of_kind: Vec<(&str, &Channel)> = config
+        .channels
         .iter()
         .filter(|(_, channel)| channel.kind() == kind)
         .map(|(name, channel)| (name.as_str(), channel))

@@ -1,0 +1,135 @@
+//! `stanch plan`: what would happen, and whether it could; reads only.
+
+use super::Common;
+use super::exit::{CommandError, Exit, Outcome};
+use super::run::{self, Prepared};
+use super::ui::Ui;
+use crate::actions;
+use crate::engine::event::Mode;
+use crate::preflight::{self, Check, Effect, Preflight, Verdict};
+use serde_json::{Value, json};
+
+pub(crate) async fn run(common: &Common, ui: Ui, args: run::Args) -> Outcome {
+    let prepared = run::prepare(common, &args)?;
+    let preflight = look(&prepared).await?;
+    if ui.json {
+        ui.json(&object(&prepared, &preflight));
+    } else {
+        ui.data(&render(ui, &prepared, &preflight));
+    }
+    Ok(if preflight.failed() { Exit::Refused } else { Exit::Done })
+}
+
+/// Looks at everything that a prepared run would touch.
+pub(crate) async fn look(prepared: &Prepared) -> Result<Preflight, CommandError> {
+    let azure = prepared.session.azure(&prepared.opened.request_prefix)?;
+    let (plan, config) = (&prepared.plan, &prepared.session.config);
+    Ok(preflight::look(plan, &actions::catalogue(), &azure, config, prepared.opened.mode).await)
+}
+
+fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
+    let mut object = json!({
+        "runbook": prepared.opened.runbook,
+        "runbook_sha256": prepared.plan.sha256,
+        "plan": prepared.plan.digest(),
+        "mode": prepared.opened.mode,
+        "inputs": prepared.plan.inputs,
+        "failed": preflight.failed(),
+    });
+    if let (Some(object), Ok(Value::Object(seen))) = (object.as_object_mut(), serde_json::to_value(preflight)) {
+        object.extend(seen);
+    }
+    object
+}
+
+/// The screen: who, what is there, what would happen, how long it takes.
+pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> String {
+    let opened = &prepared.opened;
+    let mode = match opened.mode {
+        Mode::Real => ui.red("REAL"),
+        Mode::Drill => ui.yellow("DRILL"),
+    };
+    let hash = prepared.plan.sha256.get(..4).unwrap_or_default();
+    let who = match (&preflight.principal, &preflight.identity) {
+        (Some(principal), Some(identity)) => format!("  as {principal} ({identity})"),
+        _ => String::new(),
+    };
+    let mut text = format!("{}  sha256:{hash}…  {mode}{who}\n", opened.runbook);
+    for (name, value) in prepared.plan.inputs.iter().filter(|(_, value)| !value.is_null()) {
+        text.push_str(&format!("  {name} = {}\n", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    }
+    text.push_str("\nbefore anything is changed\n");
+    for check in &preflight.checks {
+        text.push_str(&line(ui, check));
+    }
+    for broken in &preflight.breaks {
+        let version = crate::projection::fact::short_version(&broken.version);
+        let mark = ui.yellow("!");
+        text.push_str(&format!(
+            "  {mark} {} reads version {version} by its number: it will fail once that is disabled\n      {}; {}\n",
+            broken.consumer, broken.because, broken.help
+        ));
+    }
+    text.push_str(&table(ui, &preflight.steps));
+    text.push_str(&format!("{}. Nothing has been changed.\n", duration(preflight)));
+    text
+}
+
+fn line(ui: Ui, check: &Check) -> String {
+    let mark = match check.verdict {
+        Verdict::Fine => ui.green("✓"),
+        Verdict::Warning => ui.yellow("!"),
+        Verdict::Failed => ui.red("✗"),
+        Verdict::Unseen => ui.dim("?"),
+    };
+    let help = check.help.as_ref().map(|help| format!("      {}\n", help.replace('\n', "\n      ")));
+    format!("  {mark} {}\n{}", check.what, help.unwrap_or_default())
+}
+
+fn table(ui: Ui, steps: &[Effect]) -> String {
+    let width = |texts: Vec<usize>, least: usize| texts.into_iter().max().unwrap_or_default().clamp(least, 56);
+    let ids = width(steps.iter().map(|step| step.id.chars().count()).collect(), 4);
+    let does = width(steps.iter().map(|step| what(step).chars().count()).collect(), 12);
+    let mut text =
+        format!("\n  {:<ids$}  {:<does$}  {:<12}  {}\n", "step", "what it does", "kind", "if the answer is lost");
+    for step in steps {
+        let row = format!("  {:<ids$}  {:<does$}  {:<12}  {}", step.id, what(step), step.class, lost(step));
+        let row = row.trim_end();
+        text.push_str(&if step.skipped.is_some() { ui.dim(row) } else { row.to_owned() });
+        text.push('\n');
+    }
+    text.push('\n');
+    text
+}
+
+fn what(step: &Effect) -> String {
+    if step.skipped.is_some() {
+        return "skipped".to_owned();
+    }
+    let gate = step.gate.as_ref().filter(|_| step.class == "irreversible");
+    let gate = gate.map(|gate| format!(", after `{gate}`")).unwrap_or_default();
+    format!("{}{gate}", step.does)
+}
+
+fn lost(step: &Effect) -> &str {
+    match &step.skipped {
+        Some(why) => why,
+        None if step.class == "human" => "",
+        None => step.if_lost,
+    }
+}
+
+fn duration(preflight: &Preflight) -> String {
+    let spoken = |seconds: u64| match seconds {
+        0..=90 => format!("{seconds} seconds"),
+        91..=5400 => format!("{} minutes", seconds.div_ceil(60)),
+        _ => format!("{} hours", seconds.div_ceil(3600)),
+    };
+    let waiting = match preflight.waiting_seconds {
+        0 => String::new(),
+        seconds => format!(", {} of them waiting", spoken(seconds)),
+    };
+    let people = preflight.steps.iter().any(|step| step.class == "human" && step.skipped.is_none());
+    let people = if people { ", and the time that people take" } else { "" };
+    format!("at most about {}{waiting}{people}", spoken(preflight.expected_seconds))
+}

@@ -1,0 +1,33 @@
+//! Whether those who are to be told can be told, as far as can be seen without telling them anything.
+
+use super::effects::Known;
+use super::{Check, Verdict};
+use crate::actions::notify;
+use crate::azure::Azure;
+use crate::config::Config;
+use std::collections::BTreeSet;
+
+pub(super) async fn look(known: &[Known<'_>], azure: &Azure, config: &Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (kind, named) in known.iter().filter_map(Known::tells) {
+        if !seen.insert((kind, named)) {
+            continue;
+        }
+        checks.push(match notify::channel(config, kind, named) {
+            Err(failure) => Check::of(Verdict::Warning, &failure),
+            Ok(None) => {
+                let what = format!("nobody is told by {kind}: no such channel is configured");
+                Check::new(Verdict::Warning, what).help("name one under `channels:` in stanch.yaml")
+            }
+            Ok(Some((name, channel))) => match notify::reach(channel, azure).await {
+                Ok(how) => Check::fine(format!("channel `{name}` ({kind}): {how}")),
+                Err(failure) => {
+                    let check = Check::of(Verdict::Warning, &failure);
+                    Check { what: format!("channel `{name}` ({kind}): {}", check.what), ..check }
+                }
+            },
+        });
+    }
+    checks
+}

@@ -1,0 +1,239 @@
+//! What a step would do to what, as far as it can be told before the steps before it have run.
+
+use super::Effect;
+use super::secrets::Seen;
+use crate::azure::SecretUrl;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::plan::{Class, Plan, Spec};
+use crate::runbook::duration;
+use crate::runbook::expression::{Scope, Template};
+use crate::runbook::model::Step;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a step takes that only talks to other systems.
+const TALK_SECONDS: u64 = 2;
+
+/// A step, with those of its parameters that are known before the run.
+pub(super) struct Known<'a> {
+    pub(super) step: &'a Step,
+    pub(super) spec: &'a Spec,
+    pub(super) with: Map<String, Value>,
+    needs: Vec<String>,
+    skipped: Option<String>,
+    gate: Option<String>,
+    /// The number of its items, if it is done for each item of a list and the list is known.
+    items: Option<Option<usize>>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(plan: &'a Plan, step: &'a Step, spec: &'a Spec, scope: &Scope) -> Self {
+        let mut with = Map::new();
+        for parameter in &step.with {
+            if let Some(value) = early(&parameter.value.value, scope).filter(|value| !value.is_null()) {
+                with.insert(parameter.name.clone(), value);
+            }
+        }
+        let items = step.for_each.as_ref().map(|list| match early(&list.value, scope) {
+            Some(Value::Array(items)) => Some(items.len()),
+            _ => None,
+        });
+        let needs = plan.order.step(&step.id.value).map(|ordered| ordered.needs.clone()).unwrap_or_default();
+        let gate = gate(plan, step, scope);
+        Self { step, spec, with, needs, skipped: skipped(plan, step, scope), gate, items }
+    }
+
+    /// The secret that it works on.
+    pub(super) fn secret(&self) -> Option<SecretUrl> {
+        let secret = self.with.get("secret").and_then(Value::as_str)?;
+        SecretUrl::parse(secret).ok().filter(|_| self.skipped.is_none())
+    }
+
+    /// Since when it looks into the audit trail.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        let since =
+            self.with.get("since").and_then(Value::as_str).filter(|_| self.step.uses.value.starts_with("audit/"));
+        chrono::DateTime::parse_from_rfc3339(since?).ok().map(|since| since.with_timezone(&chrono::Utc))
+    }
+
+    /// Whether it takes versions away.
+    pub(super) fn revokes(&self) -> bool {
+        self.spec.class == Class::Irreversible && self.skipped.is_none()
+    }
+
+    /// Whom it tells, if it tells somebody: the kind of channel, and the channel's name where one is named.
+    pub(super) fn tells(&self) -> Option<(&str, Option<&str>)> {
+        let kind = self.step.uses.value.strip_prefix("notify/").filter(|_| self.skipped.is_none())?;
+        Some((kind, self.with.get("channel").and_then(Value::as_str)))
+    }
+
+    pub(super) fn effect(&self, seen: &BTreeMap<String, Seen>, config: &Config) -> Effect {
+        let seen = self.secret().and_then(|secret| seen.get(&secret.to_string()));
+        let does = self.does(seen, config);
+        let does = match self.items {
+            None => does,
+            Some(Some(count)) => format!("{does}, for each of {count} items"),
+            Some(None) => format!("{does}, for each item of a list that is not known yet"),
+        };
+        Effect {
+            id: self.step.id.value.clone(),
+            uses: self.step.uses.value.clone(),
+            class: self.spec.class.name(),
+            does,
+            if_lost: self.spec.if_lost,
+            gate: self.gate.clone(),
+            skipped: self.skipped.clone(),
+            seconds: self.seconds(),
+        }
+    }
+
+    fn does(&self, seen: Option<&Seen>, config: &Config) -> String {
+        let text = |name: &str| self.with.get(name).and_then(Value::as_str);
+        let name = self.secret().map(|secret| secret.name).unwrap_or_else(|| "the secret".to_owned());
+        match self.step.uses.value.as_str() {
+            "keyvault/check" => format!("looks at {name}: who we are, what is there"),
+            "keyvault/rotate" => {
+                let provider = text("provider").map(|provider| format!(", issued by `{provider}`")).unwrap_or_default();
+                format!("1 new version of {name}{provider}")
+            }
+            "keyvault/await_readers" => {
+                let readers = seen.map_or_else(String::new, |seen| format!(" for {}", people(seen.readers, "reader")));
+                format!("waits up to {}{readers}", duration::format(self.waits()))
+            }
+            "keyvault/revoke" => match seen {
+                Some(seen) => format!("disables {} of {name}", people(seen.enabled, "version")),
+                None => format!("disables the older versions of {name}"),
+            },
+            "keyvault/prove_revoked" => format!("every older version of {name} must answer 403"),
+            "audit/blast_radius" => {
+                let since =
+                    self.since().map(|since| since.format(" since %m-%d %H:%M").to_string()).unwrap_or_default();
+                format!("who read {name}{since}, and what else")
+            }
+            "human/approve" => self.asks(),
+            "human/do" => {
+                let tasks = self.with.get("checklist").and_then(Value::as_array).map_or(0, Vec::len);
+                let tasks = if tasks == 0 { String::new() } else { format!(" ({})", people(tasks, "task")) };
+                format!("by hand: {}{tasks}", text("instructions").unwrap_or(self.spec.summary))
+            }
+            "wait" => format!("waits {}", duration::format(self.waits())),
+            "http/check" => format!("asks {}", text("url").unwrap_or("a URL")),
+            notify if notify.starts_with("notify/") => {
+                let kind = notify.trim_start_matches("notify/");
+                let channel = config.channels.iter().find(|(channel, configured)| {
+                    configured.kind() == kind && text("channel").is_none_or(|named| named == channel.as_str())
+                });
+                channel.map_or_else(|| "nobody is told".to_owned(), |(channel, _)| format!("message to `{channel}`"))
+            }
+            _ => match (self.secret(), &self.step.name) {
+                (Some(secret), _) => format!("{} ({})", self.spec.summary, secret.name),
+                (None, _) => self.spec.summary.to_owned(),
+            },
+        }
+    }
+
+    fn asks(&self) -> String {
+        let min = self.with.get("min").and_then(Value::as_u64).unwrap_or(1);
+        let from = self.with.get("from").and_then(Value::as_array);
+        let from: Vec<&str> = from.into_iter().flatten().filter_map(Value::as_str).collect();
+        let from = if from.is_empty() { String::new() } else { format!(" of {}", from.join(", ")) };
+        let requester = self.with.get("not_requester").and_then(Value::as_bool).unwrap_or_default();
+        let not_you = if requester { ", not you" } else { "" };
+        let expires = self.with.get("expires").and_then(Value::as_str);
+        let within = expires.map(|expires| format!(", within {expires}")).unwrap_or_default();
+        format!("{min} yes{from}{not_you}{within}")
+    }
+
+    /// How long it waits at most.
+    fn waits(&self) -> Duration {
+        let of = |name: &str| self.with.get(name).and_then(Value::as_str).and_then(|text| duration::parse(text).ok());
+        match self.step.uses.value.as_str() {
+            "keyvault/await_readers" => of("overlap").unwrap_or(Duration::from_secs(15 * 60)),
+            "wait" => of("for").unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn seconds(&self) -> u64 {
+        match (&self.skipped, self.spec.class) {
+            (Some(_), _) | (None, Class::Human) => 0,
+            _ => {
+                let at_a_time = self.step.concurrency.as_ref().map_or(1, |concurrency| concurrency.value);
+                let rounds = self.items.flatten().map_or(1, |count| count.div_ceil(at_a_time));
+                let once = self.waits().as_secs().max(TALK_SECONDS);
+                once.saturating_mul(u64::try_from(rounds).unwrap_or(u64::MAX))
+            }
+        }
+    }
+}
+
+/// The longest way through the steps, and how much of it is waiting, in seconds.
+pub(super) fn duration(plan: &Plan, known: &[Known<'_>]) -> (u64, u64) {
+    let mut ends: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut at_last = (0, 0);
+    // What a step needs stands before it, or comes to its turn in a later round.
+    for _ in 0..known.len() {
+        for step in known.iter().filter(|known| !plan.is_finally(&known.step.id.value)) {
+            let before =
+                step.needs.iter().filter_map(|need| ends.get(need.as_str())).max().copied().unwrap_or_default();
+            let end = (before.0 + step.seconds(), before.1 + step.waits().as_secs().min(step.seconds()));
+            if ends.get(step.step.id.value.as_str()) == Some(&end) {
+                continue;
+            }
+            ends.insert(&step.step.id.value, end);
+        }
+    }
+    for step in known.iter().filter(|known| plan.is_finally(&known.step.id.value)) {
+        at_last = (at_last.0 + step.seconds(), at_last.1 + step.waits().as_secs().min(step.seconds()));
+    }
+    let longest = ends.values().max().copied().unwrap_or_default();
+    (longest.0 + at_last.0, longest.1 + at_last.1)
+}
+
+/// The value of a template that rests on nothing that a step has yet to tell.
+fn early(template: &Template, scope: &Scope) -> Option<Value> {
+    let late = template.mentions("steps") || template.mentions("item");
+    if late { None } else { template.evaluate(scope).ok() }
+}
+
+/// Why a step is sure not to run.
+fn skipped(plan: &Plan, step: &Step, scope: &Scope) -> Option<String> {
+    let sources = |template: &Template| {
+        template.expressions().iter().map(|expression| format!("`{}`", expression.source())).collect::<String>()
+    };
+    let skip_if = plan.runbook.policy.gates.skip_if.as_ref().filter(|_| step.uses.value == "human/approve");
+    if let Some(skip_if) = skip_if
+        && early(&skip_if.value, scope) == Some(Value::Bool(true))
+    {
+        return Some(format!("the policy skips gates: {}", sources(&skip_if.value)));
+    }
+    let condition = step.condition.as_ref()?;
+    let never = early(&condition.value, scope) == Some(Value::Bool(false));
+    never.then(|| format!("its condition does not hold: {}", sources(&condition.value)))
+}
+
+/// The nearest gate before a step that may have to be passed.
+fn gate(plan: &Plan, step: &Step, scope: &Scope) -> Option<String> {
+    let mut open = vec![step.id.value.clone()];
+    let mut met = Vec::new();
+    while let Some(id) = open.pop() {
+        for need in plan.order.step(&id)?.needs.clone() {
+            if met.contains(&need) {
+                continue;
+            }
+            met.push(need.clone());
+            let needed = plan.step(&need)?;
+            if needed.uses.value.starts_with("human/") && skipped(plan, needed, scope).is_none() {
+                return Some(need);
+            }
+            open.push(need);
+        }
+    }
+    None
+}
+
+fn people(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

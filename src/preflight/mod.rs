@@ -1,0 +1,170 @@
+//! A plan becomes what it would do: a look at the world before anything is changed.
+//!
+//! The main type is [`Preflight`]. Nothing here writes: requests are reads of the vault, of the audit trail and of the
+//! secrets that the configuration refers to, and greetings to mail servers.
+
+mod channels;
+mod effects;
+mod secrets;
+
+use crate::azure::Azure;
+use crate::clock::{self, Timestamp};
+use crate::config::Config;
+use crate::engine::event::Mode;
+use crate::plan::{Catalogue, Plan};
+use crate::runbook::expression::Scope;
+use effects::Known;
+use secrets::Seen;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was seen before anything is changed, and what every step would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Preflight {
+    /// How stanch signed in; nothing where nobody had to.
+    pub identity: Option<String>,
+    /// Who it is, as far as the token tells.
+    pub principal: Option<String>,
+    pub checks: Vec<Check>,
+    /// Consumers that fail once the old versions are disabled.
+    pub breaks: Vec<Broken>,
+    pub steps: Vec<Effect>,
+    /// How long it takes at most, without the time that people take, in seconds.
+    pub expected_seconds: u64,
+    /// How much of it is waiting, in seconds.
+    pub waiting_seconds: u64,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    pub verdict: Verdict,
+    pub what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// What became of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Fine,
+    /// The run goes on, with less than could be had.
+    Warning,
+    /// The run would stop there.
+    Failed,
+    /// It cannot be seen by reading.
+    Unseen,
+}
+
+/// A consumer that fails once the old versions are disabled.
+#[derive(Clone, Debug, Serialize)]
+pub struct Broken {
+    pub consumer: String,
+    /// The version it asks for.
+    pub version: String,
+    /// Why we think so.
+    pub because: String,
+    pub help: String,
+}
+
+/// What one step would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Effect {
+    pub id: String,
+    pub uses: String,
+    pub class: &'static str,
+    pub does: String,
+    /// What happens if an answer is lost.
+    pub if_lost: &'static str,
+    /// The gate that it waits behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// Why it does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// How long it takes at most, in seconds.
+    pub seconds: u64,
+}
+
+impl Check {
+    fn new(verdict: Verdict, what: impl Into<String>) -> Self {
+        Self { verdict, what: what.into(), help: None }
+    }
+
+    fn fine(what: impl Into<String>) -> Self {
+        Self::new(Verdict::Fine, what)
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn of(verdict: Verdict, failure: &crate::failure::Failure) -> Self {
+        let why = failure.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
+        Self { verdict, what: format!("{}{why}", failure.summary), help: failure.help.clone() }
+    }
+}
+
+/// Looks at everything that a plan would touch.
+pub async fn look(plan: &Plan, catalogue: &Catalogue, azure: &Azure, config: &Config, mode: Mode) -> Preflight {
+    let now = clock::now();
+    let scope = scope(plan, mode, now);
+    let mut known: Vec<Known<'_>> = Vec::new();
+    for step in plan.steps() {
+        if let Some(spec) = catalogue.get(step.uses.value.as_str()) {
+            known.push(Known::new(plan, step, spec, &scope));
+        }
+    }
+    let since = known.iter().find_map(Known::since).unwrap_or(now - chrono::Duration::days(1));
+    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    let mut checks = Vec::new();
+    for secret in known.iter().filter_map(Known::secret) {
+        if let Entry::Vacant(place) = seen.entry(secret.to_string()) {
+            let found = secrets::look(&secret, azure, config, since, now).await;
+            checks.extend(found.checks.clone());
+            place.insert(found);
+        }
+    }
+    let revoked: BTreeSet<String> =
+        known.iter().filter(|known| known.revokes()).filter_map(Known::secret).map(|url| url.to_string()).collect();
+    let revoked = seen.iter().filter(|(url, _)| revoked.contains(*url));
+    let breaks = revoked.flat_map(|(_, seen)| seen.pinned.clone()).collect();
+    checks.extend(channels::look(&known, azure, config).await);
+    let (expected_seconds, waiting_seconds) = effects::duration(plan, &known);
+    Preflight {
+        identity: azure.identity.name(),
+        principal: azure.identity.principal(),
+        checks,
+        breaks,
+        steps: known.iter().map(|known| known.effect(&seen, config)).collect(),
+        expected_seconds,
+        waiting_seconds,
+    }
+}
+
+impl Preflight {
+    /// Whether the run would stop before it has changed anything.
+    pub fn failed(&self) -> bool {
+        self.checks.iter().any(|check| check.verdict == Verdict::Failed)
+    }
+}
+
+/// What expressions can see before a run: no step has an output yet.
+fn scope(plan: &Plan, mode: Mode, now: Timestamp) -> Scope {
+    let run = json!({
+        "id": "",
+        "runbook": plan.runbook.name,
+        "mode": mode,
+        "operator": "",
+        "started_at": now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+    });
+    Map::from_iter([
+        ("inputs".to_owned(), Value::Object(plan.inputs.clone())),
+        ("run".to_owned(), run),
+        ("policy".to_owned(), plan.policy()),
+    ])
+}
