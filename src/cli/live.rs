@@ -329,5 +329,6 @@ pub(crate) fn watch_signals(stop: watch::Sender<bool>) -> Signals {
 
 #[expect(clippy::disallowed_methods, reason = "somebody insists on the end of the program")]
 fn end_now(code: u8) {
+    super::keyboard::give_back();
     std::process::exit(if code == 1 { 130 } else { 143 });
 }

@@ -5,6 +5,7 @@ mod audit;
 mod drill;
 mod emulate;
 mod exit;
+mod keyboard;
 mod lint;
 mod live;
 mod log;

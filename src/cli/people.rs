@@ -1,6 +1,7 @@
 //! Those at the terminal, those who answer from another one, and a file that somebody filled in before.
 
 use super::exit::CommandError;
+use super::keyboard::{Keyboard, Typed};
 use super::question::{self, Asked, Given, Open, Word};
 use super::session;
 use crate::actions::{Notice, Notices};
@@ -17,10 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::path::Path;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// How often the answers from other terminals are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the keyboard is looked at.
+const TYPE_EVERY: Duration = Duration::from_millis(30);
 
 /// Answers by step, each used once: `STEP: { answer: approve, by: NAME, comment: TEXT, answers: { NAME: VALUE } }`, or
 /// a list of them where several people must agree.
@@ -100,7 +102,7 @@ pub(crate) struct Terminal {
     operator: String,
     notices: Notices,
     answers: Answers,
-    typed: Option<mpsc::UnboundedReceiver<String>>,
+    keyboard: Option<Keyboard>,
     /// The question that stands on the screen, and what was typed to it so far.
     asking: Option<Asking>,
     /// Who is told whether the last answer was taken.
@@ -128,7 +130,7 @@ impl Terminal {
         notices: Notices,
         answers: Answers,
     ) -> Self {
-        Self { folder, interactive, operator, notices, answers, typed: None, asking: None, answered: None }
+        Self { folder, interactive, operator, notices, answers, keyboard: None, asking: None, answered: None }
     }
 
     /// The next answer that lies in the inbox. A file that is no answer is nobody's answer.
@@ -160,12 +162,17 @@ impl Terminal {
 
     /// Puts the first open question on the screen, and takes in what was typed to it.
     fn ask(&mut self, state: &State) -> Option<Event> {
-        let open = question::open(state).into_iter().next()?;
+        let Some(open) = question::open(state).into_iter().next() else {
+            if self.asking.take().is_some() {
+                drop(self.notices.send(Notice::Asked { text: String::new() }));
+            }
+            return None;
+        };
         if self.asking.as_ref().is_none_or(|asking| asking.step != open.step) {
             let prompt = String::new();
             self.asking = Some(Asking { step: open.step.clone(), prompt, given: Map::new(), word: None });
             // What was typed before the question stood there is no answer to it.
-            while self.typed.get_or_insert_with(read_lines).try_recv().is_ok() {}
+            while self.keyboard.get_or_insert_with(Keyboard::open).next().is_some() {}
         }
         let asking = self.asking.as_mut()?;
         let prompt = prompt(&open, asking);
@@ -173,7 +180,15 @@ impl Terminal {
             asking.prompt.clone_from(&prompt);
             drop(self.notices.send(Notice::Asked { text: prompt }));
         }
-        let line = self.typed.get_or_insert_with(read_lines).try_recv().ok()?;
+        let line = match self.keyboard.get_or_insert_with(Keyboard::open).next()? {
+            Typed::SoFar(typed) => {
+                let text = format!("{} {typed}", asking.prompt);
+                drop(self.notices.send(Notice::Asked { text }));
+                return None;
+            }
+            Typed::Line(line) => line,
+        };
+        asking.prompt.clear();
         match read(&open, asking, line.trim(), &self.operator) {
             Ok(event) => {
                 let event = event?;
@@ -212,7 +227,7 @@ impl People for Terminal {
                 {
                     return event;
                 }
-                clock::sleep(LOOK_EVERY).await;
+                clock::sleep(if self.asking.is_some() { TYPE_EVERY } else { LOOK_EVERY }).await;
             }
         })
     }
@@ -288,19 +303,6 @@ fn read(open: &Open, asking: &mut Asking, line: &str, operator: &str) -> Result<
         Some(_) if line.is_empty() => Ok(None),
         Some(word) => open.answer(given(word, Some(line.to_owned()), Map::new())).map(Some),
     }
-}
-
-/// Lines typed at the terminal; the thread ends with the program.
-fn read_lines() -> mpsc::UnboundedReceiver<String> {
-    let (lines, typed) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if lines.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    typed
 }
 
 /// Asks at the start whether to go.
