@@ -44,6 +44,7 @@ struct Arguments {
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// Where runs are kept
     #[arg(long, global = true, value_name = "DIR", env = "STANCH_STATE_DIR")]

@@ -33,6 +33,10 @@ pub enum DamageKind {
     NewerFormat(u64),
     #[error("its number is {found}, expected {expected}: lines are missing or were moved")]
     Sequence { found: u64, expected: u64 },
+    #[error("the line was changed after it was written: its own sum does not match")]
+    Changed,
+    #[error("a changed byte stands where its line feed was")]
+    LineFeed,
     #[error("the hash of the line before does not match: this line or the one before was changed")]
     Chain,
     #[error("{0}")]
@@ -52,11 +56,18 @@ impl Journal {
             journal.head = line_hash(line);
             journal.records.push(record);
         }
+        // A torn write is the beginning of a line; a whole line and a byte more is none.
+        if torn.split_last().is_some_and(|(_, line)| journal.check(line).is_ok()) {
+            return Err(Damage { line: journal.records.len() + 1, kind: DamageKind::LineFeed });
+        }
         Ok(journal)
     }
 
     fn check(&self, line: &[u8]) -> Result<Record, DamageKind> {
         let record: Record = serde_json::from_slice(line).map_err(|error| newer_or_broken(line, &error))?;
+        if !record.is_written_as(line) {
+            return Err(DamageKind::Changed);
+        }
         let expected = self.records.len() as u64;
         if record.v > FORMAT_VERSION {
             return Err(DamageKind::NewerFormat(u64::from(record.v)));

@@ -111,8 +111,9 @@ impl<S: Store, L: Listener> Chain<S, L> {
         if let Some(broken) = &self.broken {
             return Err(broken.clone());
         }
-        let record = Record { v: FORMAT_VERSION, seq: self.seq, at: clock::now(), prev: self.head.clone(), event };
-        let line = serde_json::to_vec(&record).map_err(|error| AppendError::Refused(error.to_string()))?;
+        let record =
+            Record { v: FORMAT_VERSION, seq: self.seq, at: clock::now(), prev: self.head.clone(), event, sum: None };
+        let line = record.line().map_err(|error| AppendError::Refused(error.to_string()))?;
         self.listener.admit(&record).map_err(AppendError::Refused)?;
         self.head = line_hash(&line);
         self.seq += 1;

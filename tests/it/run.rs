@@ -186,26 +186,36 @@ async fn a_gate_waits_for_a_person_and_takes_no_for_an_answer() {
     assert!(versions.iter().all(|version| version["enabled"] == true), "a no disables nothing: {versions:#?}");
 }
 
+/// Number of the line, counted from 1, that a byte stands in; a line feed belongs to the line it ends.
+fn line_of(bytes: &[u8], place: usize) -> usize {
+    bytes[..place].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
 #[tokio::test]
 async fn the_journal_shows_every_changed_byte() {
     let stage = Stage::set().await;
     stage.stanch(&stage.containment("r-tampered")).exit(0).done();
     let path = stage.journal("r-tampered");
     let whole = std::fs::read(&path).unwrap();
-    for place in (0..whole.len()).step_by(whole.len() / 40) {
+    // Through the program: places all over the file, the last byte among them.
+    for place in (0..whole.len()).step_by(whole.len() / 40).chain([whole.len() - 1]) {
         let mut changed = whole.clone();
         changed[place] ^= 1;
         std::fs::write(&path, &changed).unwrap();
-        let said = stage.stanch(&["verify", "r-tampered"]);
-        let line = whole[..place].iter().filter(|byte| **byte == b'\n').count() + 1;
-        let last = whole.iter().filter(|byte| **byte == b'\n').count();
-        if place + 1 == whole.len() || line == last {
-            // The last line is bound by nothing after it: its head is, wherever it was sent.
-            continue;
+        let said = stage.stanch(&["verify", "r-tampered"]).exit(5);
+        let named = format!("damaged at line {}:", line_of(&whole, place));
+        assert!(said.stderr.contains(&named), "byte {place}: {}", said.stderr);
+    }
+    // Every byte of the last two lines, which few or none that follow bind.
+    let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    let before = whole[..last].iter().rposition(|byte| *byte == b'\n').unwrap();
+    for place in before + 1..whole.len() {
+        for bit in [0x01, 0x20] {
+            let mut changed = whole.clone();
+            changed[place] ^= bit;
+            let damage = stanch::journal::Journal::read(&changed).expect_err("a changed byte is shown");
+            assert_eq!(damage.line, line_of(&whole, place), "byte {place}: {damage}");
         }
-        let said = said.exit(5);
-        let named = [line, line + 1].iter().any(|line| said.stderr.contains(&format!("line {line}:")));
-        assert!(named, "byte {place} in line {line}: {}", said.stderr);
     }
     std::fs::write(&path, &whole).unwrap();
     stage.stanch(&["verify", "r-tampered"]).exit(0).done();
