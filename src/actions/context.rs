@@ -56,6 +56,8 @@ pub struct Services {
     pub operator: String,
     pub mode: Mode,
     pub request_prefix: String,
+    /// How the request ids of all runs of this user begin, this one's among them: none of them is a stranger's.
+    pub own_prefixes: Vec<String>,
     pub inputs: Map<String, Value>,
     /// Digest of the runbook and its inputs, lower-case hex.
     pub plan_digest: String,
@@ -141,6 +143,11 @@ impl Context {
         }
     }
 
+    /// Ends the step in good order where the run is to end: for steps that ask many things one after the other.
+    pub fn go_on(&self) -> Result<(), Stop> {
+        if *self.stopping.borrow() { Err(Stop::Interrupted) } else { Ok(()) }
+    }
+
     /// The run's journal and state.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -151,7 +158,7 @@ impl Context {
         drop(self.notices.send(Notice::Progress { step: self.step.clone(), text: text.into() }));
     }
 
-    /// A question to a vault's audit trail about a secret, in which this run's own calls are told apart; and where the
+    /// A question to a vault's audit trail about a secret, in which our own calls are told apart; and where the
     /// trail lies. Nothing if no trail is configured.
     pub fn audit_query(&self, secret: &SecretUrl, since: Timestamp, until: Timestamp) -> Option<(PathBuf, Query)> {
         let archive = self.services.config.archive(&secret.vault.name)?;
@@ -162,7 +169,7 @@ impl Context {
             since,
             until,
             known: self.services.config.known_callers(),
-            own: Own { prefixes: vec![self.services.request_prefix.clone()] },
+            own: Own { prefixes: self.services.own_prefixes.clone() },
         };
         Some((archive, query))
     }
@@ -313,9 +320,7 @@ impl Context {
     }
 
     async fn start(&self, intent: &Intent, key: &str) -> Result<u32, Stop> {
-        if *self.stopping.borrow() {
-            return Err(Stop::Interrupted);
-        }
+        self.go_on()?;
         let attempt = self.ledger.step(&self.step).effects.get(&intent.name).map_or(0, |effect| effect.attempt) + 1;
         let event = Event::EffectStarted {
             step: self.step.clone(),

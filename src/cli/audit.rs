@@ -46,7 +46,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         since: time(&args.since, "--since")?,
         until: args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now),
         known,
-        own: Own { prefixes: Vec::new() },
+        own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
     };
     if query.since >= query.until {
         let failure = Failure::refused("the window is empty: `--since` is not before `--until`");

@@ -20,9 +20,10 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         ui.json(&timeline);
         return Ok(Exit::Done);
     }
+    let width = timeline.entries.iter().filter_map(|entry| entry.step.as_ref()).map(String::len).max().unwrap_or(1);
     for entry in &timeline.entries {
         let at = entry.at.format("%H:%M:%S%.3f");
-        ui.data(&format!("{at}  {:<4} {:<16} {}\n", entry.seq, entry.step.as_deref().unwrap_or("-"), entry.what));
+        ui.data(&format!("{at}  {:<4} {:<width$} {}\n", entry.seq, entry.step.as_deref().unwrap_or("-"), entry.what));
     }
     Ok(Exit::Done)
 }

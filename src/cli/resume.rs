@@ -40,7 +40,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     check_pins(&opened, session.mode())?;
     let runs = session::runs(common)?;
     let target = take_target(&runs, &opened, &operator, &host)?;
-    let services = session.services(&plan, &opened, &operator, &folder)?;
+    let services = session.services(&plan, &opened, &operator, &runs)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
     let answers = args.answering.read()?;
     let beginning = beginning(&mut store, journal, state, &operator, &host, answers)

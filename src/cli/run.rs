@@ -15,6 +15,7 @@ use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
 use crate::failure::Failure;
 use crate::journal::{AppendError, GENESIS, Lock, LockError, Record, RunFolder, Runs, Store};
 use crate::plan::{Plan, PlanError};
+use crate::runbook::expression::Scope;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -97,6 +98,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         Some(run) => valid_id(run)?,
         None => new_id()?,
     };
+    began_already(&plan, clock::now())?;
     let session = Session::open(common, None)?;
     let opened = RunOpened {
         run,
@@ -116,11 +118,30 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
     Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
 }
 
+/// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.
+fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError> {
+    let scope = Scope::from_iter([("inputs".to_owned(), Value::Object(plan.inputs.clone()))]);
+    for step in plan.steps().filter(|step| step.uses.value == "audit/blast_radius") {
+        let since = step.with.iter().find(|parameter| parameter.name == "since");
+        // What rests on other steps cannot be known yet.
+        let Some(Ok(Value::String(since))) = since.map(|since| since.value.value.evaluate(&scope)) else { continue };
+        let begins = chrono::DateTime::parse_from_rfc3339(&since);
+        if begins.is_ok_and(|begins| begins > now + chrono::Duration::minutes(1)) {
+            let summary =
+                format!("`{}` would look into the audit trail since {since}, which is still to come", step.id.value);
+            let clock = format!("it is {} now", now.format("%Y-%m-%dT%H:%M:%SZ"));
+            let help = "`Z` means UTC; a local time carries its offset, for example 2026-11-22T23:40:00+02:00\nnothing was changed";
+            return Err(CommandError::usage(Failure::refused(summary).because(clock).help(help)));
+        }
+    }
+    Ok(())
+}
+
 /// Makes the run's folder, opens its journal and drives it.
 pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
     let Prepared { plan, opened, session, runs, answers } = prepared;
     let folder = runs.folder(&opened.run);
-    let services = session.services(&plan, &opened, &opened.operator, &folder)?;
+    let services = session.services(&plan, &opened, &opened.operator, &runs)?;
     let target = take_target(&runs, &opened, &opened.operator, &opened.host)?;
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);
@@ -130,7 +151,10 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
     let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
     let staged = folder.staged();
     staged.create(&plan.text).map_err(unwritable)?;
-    let lock = staged.lock(&opened.operator, &opened.host).map_err(|error| locked(&error, &opened.run))?;
+    let lock = staged.lock(&opened.operator, &opened.host).map_err(|error| match error {
+        LockError::Io(error) => unwritable(error),
+        held @ LockError::Held(_) => locked(&held, &opened.run),
+    })?;
     let store = staged.create_journal().map_err(unwritable)?;
     let beginning = Beginning {
         records: Vec::new(),
@@ -245,7 +269,8 @@ pub(crate) fn locked(error: &LockError, run: &str) -> CommandError {
             Failure::refused("the run's target is being worked on by another process").help("nothing was changed"),
         ),
         LockError::Io(error) => {
-            CommandError::program(Failure::refused("the lock cannot be taken").because(error.to_string()))
+            let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
+            CommandError::program(failure.help("make the state directory writable\nnothing was changed"))
         }
     }
 }
@@ -274,7 +299,8 @@ fn inputs(args: &Args) -> Result<Map<String, Value>, CommandError> {
         let text = session::read_file(path, "the file of inputs")?;
         given = serde_saphyr::from_str(&text).map_err(|error| {
             let summary = format!("the file of inputs `{}` is no mapping of names to values", path.display());
-            CommandError::usage(Failure::refused(summary).because(error.to_string()))
+            let why = error.without_snippet().to_string();
+            CommandError::usage(Failure::refused(summary).because(why).help("write one `NAME: VALUE` a line"))
         })?;
     }
     for input in &args.input {

@@ -7,7 +7,7 @@ use super::ui::{Ui, describe};
 use crate::engine::event::{RunOpened, RunStatus};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
-use crate::plan::Plan;
+use crate::plan::{Class, Plan};
 use crate::projection::{Report, Status, fact};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
@@ -162,6 +162,14 @@ fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
     let revoked = of("keyvault/revoke");
     if done(&revoked) {
         return ui.yellow("not proven: the old versions were disabled, the proof is missing");
+    }
+    let catalogue = actions::catalogue();
+    let changes =
+        |uses: &str| catalogue.get(uses).is_some_and(|spec| matches!(spec.class, Class::Write | Class::Irreversible));
+    // An attempt that was refused changed nothing either.
+    let open = |step: &StepState| step.effects.values().any(|effect| effect.phase != EffectPhase::Refused);
+    if !plan.steps().any(|step| changes(&step.uses.value) && open(state.step(&step.id.value))) {
+        return ui.red("NOT contained: nothing has been changed");
     }
     let rotated = done(&of("keyvault/rotate"));
     ui.red(if rotated {

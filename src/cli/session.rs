@@ -7,9 +7,9 @@ use super::exit::{CommandError, Exit};
 use crate::actions::Services;
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::config::Config;
-use crate::engine::event::{Mode, RunOpened};
+use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
-use crate::journal::{Damage, Journal, ReadError, RunFolder, Runs};
+use crate::journal::{Damage, Journal, ReadError, Record, RunFolder, Runs};
 use crate::plan::Plan;
 use crate::runbook::diagnostic::nearest;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(crate) fn read_runbook(name: &str) -> Result<String, CommandError> {
 pub(crate) fn read_file(path: &Path, what: &str) -> Result<String, CommandError> {
     std::fs::read_to_string(path).map_err(|error| {
         let summary = format!("{what} `{}` cannot be read", path.display());
-        CommandError::usage(Failure::refused(summary).because(error.to_string()))
+        CommandError::usage(Failure::refused(summary).because(error.to_string()).help("give the path of a file"))
     })
 }
 
@@ -101,6 +101,17 @@ pub(crate) fn damaged(path: &Path, damage: &Damage) -> CommandError {
             .because(format!("{}:{}", path.display(), damage.line))
             .help("nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"),
     )
+}
+
+/// How the ids of all requests begin that runs in this state directory sent. A secret that was worked on before is
+/// not read by a stranger because of that.
+pub(crate) fn own_prefixes(runs: &Runs) -> Vec<String> {
+    let prefix = |record: Record| match record.event {
+        Event::RunOpened(opened) => Some(opened.request_prefix),
+        _ => None,
+    };
+    let ids = runs.list().unwrap_or_default();
+    ids.iter().filter_map(|run| runs.folder(run).first_record()).filter_map(prefix).collect()
 }
 
 /// Who is at work, and where.
@@ -172,20 +183,23 @@ impl Session {
         plan: &Plan,
         opened: &RunOpened,
         operator: &str,
-        folder: &RunFolder,
+        runs: &Runs,
     ) -> Result<Services, CommandError> {
+        let mut own_prefixes = own_prefixes(runs);
+        own_prefixes.push(opened.request_prefix.clone());
         Ok(Services {
             run: opened.run.clone(),
             runbook: opened.runbook.clone(),
             operator: operator.to_owned(),
             mode: opened.mode,
             request_prefix: opened.request_prefix.clone(),
+            own_prefixes,
             inputs: opened.inputs.clone(),
             plan_digest: plan.digest(),
             steps: plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect(),
             azure: self.azure(&opened.request_prefix)?,
             config: self.config,
-            report_folder: folder.report(),
+            report_folder: runs.folder(&opened.run).report(),
         })
     }
 }

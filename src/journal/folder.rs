@@ -4,10 +4,11 @@
 
 use super::lock::{Holder, Lock, LockError};
 use super::reader::{Damage, Journal};
+use super::record::Record;
 use super::store::LocalStore;
 use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -155,6 +156,13 @@ impl RunFolder {
     /// Reads and verifies the journal.
     pub fn read(&self) -> Result<Journal, ReadError> {
         read_journal(&self.journal())
+    }
+
+    /// The first record, without a look at the rest.
+    pub fn first_record(&self) -> Option<Record> {
+        let mut line = String::new();
+        BufReader::new(File::open(self.journal()).ok()?).read_line(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
     }
 
     /// Begins the journal.

@@ -70,7 +70,9 @@ fn typed(kind: &InputKind, value: &Value) -> Result<Value, String> {
         (InputKind::Bool, _, Some(text)) => parse::<bool>(text, "`true` or `false`"),
         (InputKind::Enum(words), _, Some(text)) => one_of(words, text),
         (InputKind::Timestamp, _, Some(text)) => timestamp(text),
-        (InputKind::Duration, _, Some(text)) => duration::parse(text).map(|_| Value::from(text)),
+        (InputKind::Duration, _, Some(text)) => duration::parse(text)
+            .map(|_| Value::from(text))
+            .map_err(|problem| format!("{problem}\n  help: a whole number and its unit: s, m, h or d")),
         (InputKind::Url, _, Some(text)) => match url::Url::parse(text) {
             Ok(url) if url.has_host() => Ok(Value::from(text)),
             _ => Err(format!("`{text}` is not a URL")),
@@ -85,7 +87,10 @@ fn typed(kind: &InputKind, value: &Value) -> Result<Value, String> {
         (InputKind::List, _, Some(text)) => {
             Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect())
         }
-        (kind, value, _) => Err(format!("`{value}` is not of the type {}", type_name(kind))),
+        (kind, value, _) => {
+            let help = "the runbook says of which type its inputs are; in a file of inputs, texts stand in quotes";
+            Err(format!("`{value}` is not of the type {}\n  help: {help}", type_name(kind)))
+        }
     }
 }
 

@@ -59,14 +59,17 @@ fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: u
     if evidence == "none" {
         return format!("waited without looking: {because}");
     }
-    let mut told = vec![format!("{} moved", counted(moved as u64, "reader"))];
+    let mut told = Vec::new();
+    if moved > 0 {
+        told.push(format!("{} moved", counted(moved as u64, "reader")));
+    }
     for (list, what) in [("left_behind", "not seen on it"), ("pinned", "pinned to an old version")] {
         let names = names(outputs, list);
         if !names.is_empty() {
             told.push(format!("{what}: {}", names.join(", ")));
         }
     }
-    told.join("; ")
+    if told.is_empty() { "nobody else was seen reading it".to_owned() } else { told.join("; ") }
 }
 
 fn names<'a>(outputs: &'a Map<String, Value>, list: &str) -> Vec<&'a str> {

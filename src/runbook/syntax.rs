@@ -64,10 +64,31 @@ pub fn parse(text: &str) -> Result<Node, Diagnostic> {
 }
 
 fn yaml_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
-    let span = error.location().map_or(Span { offset: 0, length: 0 }, |location| span(text, &location));
     let whole = error.without_snippet().to_string();
-    let message = whole.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
-    Diagnostic::error(message, span).help("the file must be YAML 1.2 before stanch can read it as a runbook")
+    let message = whole.lines().next().unwrap_or_default().trim_end_matches('.');
+    // The reader writes the place into its message; here it stands beside it.
+    let (message, told) = match message.rsplit_once(" at line ") {
+        Some((message, place)) => (message, place_of(text, place)),
+        None => (message, None),
+    };
+    let span = error.location().filter(|_| told.is_none()).map(|location| span(text, &location));
+    let span = told.or(span).unwrap_or(Span { offset: 0, length: 0 });
+    if let Some(key) = message.strip_prefix("duplicate mapping key: ") {
+        let key = key.split(", set ").next().unwrap_or(key);
+        return Diagnostic::error(format!("the key `{key}` stands twice"), span).help("keep one of the two");
+    }
+    Diagnostic::error(message.to_owned(), span).help("the file must be YAML 1.2 before stanch can read it as a runbook")
+}
+
+/// The rest of the line that `LINE, column COLUMN` points into.
+fn place_of(text: &str, place: &str) -> Option<Span> {
+    let (line, column) = place.split_once(", column ")?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+    let start = text.get(before..)?;
+    let content = start.lines().next().unwrap_or_default().trim_end();
+    let into = content.char_indices().nth(column.checked_sub(1)?).map_or(content.len(), |(index, _)| index);
+    Some(Span { offset: before + into, length: content.len() - into })
 }
 
 /// The tree as the YAML reader gives it.

@@ -59,6 +59,23 @@ async fn a_leaked_secret_is_contained() {
 }
 
 #[tokio::test]
+async fn an_earlier_run_is_no_stranger() {
+    let stage = Stage::set().await;
+    stage.stanch(&stage.containment("r-earlier")).exit(0).done();
+    let status = stage.stanch(&stage.containment("r-later")).exit(0).json();
+    let radius = &step(&status, "blast_radius_after")["outputs"];
+    assert_eq!((&radius["unknown"], &radius["reads"]), (&json!(0), &json!(0)), "{radius}");
+    assert_eq!(step(&status, "readers")["outputs"]["left_behind"], json!([]), "nobody waits for an earlier run");
+    let archive = stage.path("cloud").join("insights-logs-auditevent");
+    let url = "https://kv-drill.vault.azure.net/secrets/orders-db";
+    let since = "2026-01-01T00:00:00Z";
+    let asked = ["audit", "--archive", archive.to_str().unwrap(), "--secret", url, "--since", since, "--json"];
+    let found = stage.stanch(&asked).exit(0).json();
+    assert!(!found["accesses"].as_array().unwrap().is_empty());
+    assert_eq!(found["unknown_callers"], json!([]));
+}
+
+#[tokio::test]
 async fn nothing_is_disabled_before_the_new_version_exists() {
     let stage = Stage::set().await;
     stage.stanch(&stage.containment("r-order")).exit(0).done();

@@ -62,7 +62,9 @@ async fn inputs_are_checked_before_anything_happens() {
         (vec!["secret=http://kv-drill.vault.azure.net/secrets/x", at], vec!["must begin with `https://`"]),
         (vec!["secret=https://kv-drill.vault.azure.net/keys/x", at], vec!["keys"]),
         (vec!["secret=https://kv-drill.example.com/secrets/x", at], vec!["not that of a vault"]),
-        (vec!["secret=orders-db", at], vec!["`secret`", "VAULT.vault.azure.net"]),
+        (vec!["secret=orders-db", at], vec!["`secret`", "must begin with `https://`", "VAULT.vault.azure.net"]),
+        (vec![good, at, "overlap=soon"], vec!["`soon` is not a duration"]),
+        (vec![good, "exposed_at=2999-01-01T00:00:00Z"], vec!["which is still to come", "nothing was changed"]),
         (vec![good], vec!["`exposed_at` is missing", "-i exposed_at="]),
         (vec![good, "exposed_at=yesterday"], vec!["yesterday", "RFC 3339"]),
         (vec![good, at, "severty=sev1"], vec!["no input `severty`", "did you mean `severity`?"]),
@@ -78,6 +80,37 @@ async fn inputs_are_checked_before_anything_happens() {
     told(&stage.stanch(&["status", "r-nowhere"]).exit(2), &["there is no run `r-nowhere`"]);
     assert!(!stage.state_dir().exists(), "no run was begun");
     assert_untouched(&stage).await;
+}
+
+#[test]
+fn broken_yaml_is_shown_where_it_breaks() {
+    let folder = tempfile::tempdir().unwrap();
+    let lint = |text: &str| {
+        std::fs::write(folder.path().join("leak.yaml"), text).unwrap();
+        let mut command = std::process::Command::new(crate::stage::STANCH);
+        let said: Said = command.args(["lint", "leak.yaml"]).current_dir(folder.path()).output().unwrap().into();
+        said.exit(2).stdout
+    };
+    let twice = lint("schema: stanch/v1\nname: leak\nname: twice\nsteps: []\n");
+    assert!(twice.contains("the key `name` stands twice") && twice.contains("leak.yaml:3:1"), "{twice}");
+    assert!(!twice.contains("DuplicateKeyPolicy"), "{twice}");
+    let broken = lint("schema: stanch/v1\n- x: [\n");
+    assert!(broken.contains("leak.yaml:2:"), "the line that breaks is the one that is shown: {broken}");
+    assert!(!broken.contains(" at line "), "the place is said once: {broken}");
+}
+
+#[tokio::test]
+async fn a_version_that_the_secret_does_not_have_is_refused() {
+    let stage = Stage::set().await;
+    let url = format!("secret=https://kv-drill.vault.azure.net/secrets/orders-db/{}", "0".repeat(32));
+    let mut arguments = stage.containment("r-no-version");
+    arguments.extend(["-i", &url]);
+    let status = stage.stanch(&arguments).exit(5).json();
+    let error = error_of(&status, "preflight").to_string();
+    assert!(error.contains("has no version 0000"), "{error}");
+    assert_untouched(&stage).await;
+    let screen = stage.stanch(&["status", "r-no-version"]).exit(0).stdout;
+    assert!(screen.contains("NOT contained: nothing has been changed"), "{screen}");
 }
 
 fn error_of<'a>(status: &'a Value, step: &str) -> &'a Value {

@@ -3,12 +3,16 @@
 use super::{older, open, short};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
-use crate::azure::{Current, Readable, SecretUrl};
+use crate::azure::{Current, Readable, SecretUrl, Vault};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::plan::Class;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Versions asked for at the same time: a secret may have thousands.
+const AT_ONCE: usize = 8;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +39,12 @@ struct Refusal<'a> {
     request_id: String,
 }
 
+/// What asking for a version came to.
+enum Asked {
+    Refused(String),
+    Readable(String),
+}
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/prove_revoked",
@@ -53,17 +63,17 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault")).into());
     };
     let is_current = matches!(vault.current(&secret.name).await?, Current::Enabled(current) if current == keep);
-    let mut proven = Vec::new();
-    let mut still_readable = Vec::new();
-    for version in older(&versions, kept, is_current) {
-        context.progress(format!("asking for {}", short(&version.id)));
-        match vault.readable(&secret.name, &version.id).await? {
-            Readable::Disabled { request_id, at } => {
-                let refusal = Refusal { version: &version.id, answer: "403 SecretDisabled", at, request_id };
-                context.note(&format!("refused {}", version.id), &refusal).await?;
-                proven.push(version.id.clone());
-            }
-            Readable::Yes => still_readable.push(short(&version.id)),
+    let (vault, name) = (&vault, &secret.name);
+    let answers = stream::iter(older(&versions, kept, is_current))
+        .map(|version| refused(context, vault, name, &version.id))
+        .buffered(AT_ONCE)
+        .try_collect::<Vec<Asked>>()
+        .await?;
+    let (mut proven, mut still_readable) = (Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            Asked::Refused(version) => proven.push(version),
+            Asked::Readable(version) => still_readable.push(short(&version)),
         }
     }
     if !still_readable.is_empty() {
@@ -75,4 +85,18 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         .into());
     }
     Ok(Outputs { proven })
+}
+
+/// Asks for one version, and takes a refusal down as evidence.
+async fn refused(context: &Context, vault: &Vault, name: &str, version: &str) -> Result<Asked, Stop> {
+    context.go_on()?;
+    context.progress(format!("asking for {}", short(version)));
+    match vault.readable(name, version).await? {
+        Readable::Disabled { request_id, at } => {
+            let refusal = Refusal { version, answer: "403 SecretDisabled", at, request_id };
+            context.note(&format!("refused {version}"), &refusal).await?;
+            Ok(Asked::Refused(version.to_owned()))
+        }
+        Readable::Yes => Ok(Asked::Readable(version.to_owned())),
+    }
 }

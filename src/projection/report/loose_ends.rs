@@ -63,13 +63,15 @@ pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
     let mut left = Vec::new();
     readers(source, &mut left);
     second_order(source, &mut left);
-    for (id, _) in source.steps {
+    for (id, uses) in source.steps {
         let step = source.state.step(id);
         let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
         match step.status {
             StepStatus::Failed => {
                 let why = step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
-                left.push(FollowUp { what: format!("the step `{id}` failed: {why}"), command: String::new() });
+                // A run that is over is not resumed for its report: it is built from the journal at any time.
+                let command = if uses == "report/write" { format!("stanch report {run}") } else { String::new() };
+                left.push(FollowUp { what: format!("the step `{id}` failed: {why}"), command });
             }
             StepStatus::Waiting => left.push(FollowUp {
                 what: format!("the step `{id}` waits for an answer"),
