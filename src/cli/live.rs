@@ -8,8 +8,9 @@ use crate::engine::split_item;
 use crate::journal::Record;
 use crate::plan::{Class, Plan};
 use crate::projection::fact;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -87,13 +88,23 @@ impl View {
         let mut view =
             Self { ui, lines: BTreeMap::new(), header: None, footer: None, width, until, began: clock::now(), title };
         let tree = (ui.is_terminal() && !ui.quiet && !ui.json).then(MultiProgress::new);
-        view.header = tree.as_ref().map(|tree| plain_bar(tree, &view.title));
+        view.header = tree.as_ref().map(|tree| {
+            let header = plain_bar(tree, &view.title);
+            header.set_style(timed_style("{msg}  {clock}"));
+            header.enable_steady_tick(Duration::from_secs(1));
+            header
+        });
         for step in plan.steps() {
             let bar = tree.as_ref().map(|tree| plain_bar(tree, &format!("  · {}", step.id.value)));
             let line = Line { uses: step.uses.value.clone(), bar, begun: None, items: Tally::default() };
             view.lines.insert(step.id.value.clone(), line);
         }
-        view.footer = tree.as_ref().map(|tree| plain_bar(tree, ""));
+        view.footer = tree.as_ref().map(|tree| {
+            let footer = plain_bar(tree, "");
+            // A question is read to its end, however narrow the terminal is.
+            footer.set_style(style("{msg}"));
+            footer
+        });
         if view.header.is_none() {
             ui.note(&view.title);
         }
@@ -157,12 +168,16 @@ impl View {
     }
 
     fn begin(&mut self, step: &str, at: Timestamp) {
-        let label = self.label(step, "");
+        let label = format!("{:<width$}", step, width = self.width);
         let Some(line) = self.lines.get_mut(step) else { return };
-        line.begun.get_or_insert(at);
+        let again = line.begun.replace(line.begun.unwrap_or(at)).is_some();
         if let Some(bar) = &line.bar {
-            bar.set_style(running_style());
-            bar.set_message(label);
+            if !again {
+                bar.reset_elapsed();
+            }
+            bar.set_style(timed_style("  {spinner} {prefix}  {clock}  {wide_msg}"));
+            bar.set_prefix(label);
+            bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(100));
         }
     }
@@ -189,9 +204,8 @@ impl View {
     fn progress(&mut self, step: &str, text: &str) {
         let (step, item) = split_item(step);
         let text = item.map(|index| format!("[{index}] {text}")).unwrap_or_else(|| text.to_owned());
-        let label = self.label(step, &text);
         if let Some(bar) = self.lines.get(step).and_then(|line| line.bar.as_ref()) {
-            bar.set_message(label);
+            bar.set_message(text);
         }
     }
 
@@ -225,29 +239,34 @@ impl View {
         }
     }
 
-    fn label(&self, step: &str, text: &str) -> String {
-        format!("{:<width$}         {text}", step, width = self.width)
-    }
-
     fn ask(&self, prompt: &str) {
-        if let Some(footer) = &self.footer {
-            footer.set_message(format!("  {} {prompt}", self.ui.yellow("‼")));
-        }
+        self.foot(&format!(
+            "
+  {} {prompt}",
+            self.ui.yellow("‼")
+        ));
     }
 
     /// The line that says whether the leaked value still works.
     fn warn(&self) {
+        self.foot("");
+    }
+
+    /// That line, and below it what a person is asked.
+    fn foot(&self, question: &str) {
         let text = match self.until.as_slice() {
             [] => "the old versions are disabled".to_owned(),
             [step, ..] => format!("the leaked value still works until `{step}`"),
         };
         if let Some(footer) = &self.footer {
-            footer.set_message(format!("  {}", self.ui.yellow(&text)));
+            footer.set_message(format!("  {}{question}", self.ui.yellow(&text)));
         }
     }
 
     fn close(&self) {
         if let Some(header) = &self.header {
+            header.disable_steady_tick();
+            header.set_style(message_style());
             header.finish_with_message(format!("{}  {}", self.title, elapsed(self.began, clock::now())));
         }
         for line in self.lines.values() {
@@ -269,12 +288,21 @@ fn plain_bar(tree: &MultiProgress, message: &str) -> ProgressBar {
     bar
 }
 
-fn message_style() -> ProgressStyle {
-    ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-fn running_style() -> ProgressStyle {
-    ProgressStyle::with_template("  {spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+fn message_style() -> ProgressStyle {
+    style("{wide_msg}")
+}
+
+/// A template in which `{clock}` is the time since the line began, as it stands beside done lines.
+fn timed_style(template: &str) -> ProgressStyle {
+    style(template).with_key("clock", |state: &ProgressState, out: &mut dyn Write| {
+        let seconds = state.elapsed().as_secs();
+        // A display that cannot be written to has nobody who looks at it.
+        write!(out, "{:02}:{:02}", seconds / 60, seconds % 60).ok();
+    })
 }
 
 fn elapsed(from: Timestamp, to: Timestamp) -> String {

@@ -21,8 +21,9 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         return Ok(Exit::Done);
     }
     let width = timeline.entries.iter().filter_map(|entry| entry.step.as_ref()).map(String::len).max().unwrap_or(1);
+    let format = timeline.time_format();
     for entry in &timeline.entries {
-        let at = entry.at.format("%H:%M:%S%.3f");
+        let at = entry.at.format(format);
         ui.data(&format!("{at}  {:<4} {:<width$} {}\n", entry.seq, entry.step.as_deref().unwrap_or("-"), entry.what));
     }
     Ok(Exit::Done)

@@ -197,7 +197,11 @@ pub(crate) async fn at_work(
     let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
     let display = live::show(ui, &plan, &services, inbox);
     for event in beginning.first {
-        ledger.record(event).await.map_err(|error| cannot_append(folder, &error))?;
+        let recorded = ledger.record(event).await;
+        recorded.map_err(|error| match beginning.staged {
+            Some(_) => cannot_begin(folder, &error),
+            None => cannot_append(folder, &error),
+        })?;
     }
     if let Some(staged) = beginning.staged {
         staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
@@ -281,6 +285,15 @@ pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> Co
         Failure::refused(format!("the state directory `{}` cannot be written", path.display()))
             .because(error.to_string())
             .help("name a place that can be written with `--state-dir`\nnothing was changed"),
+    )
+}
+
+/// The first record did not become durable: there is no run.
+fn cannot_begin(folder: &RunFolder, error: &AppendError) -> CommandError {
+    CommandError::program(
+        Failure::refused(error.to_string())
+            .because(format!("the run `{}` did not begin", folder.run()))
+            .help("make room, or name another place with `--state-dir`, then start it again\nnothing was changed"),
     )
 }
 

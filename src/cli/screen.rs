@@ -4,6 +4,7 @@
 use super::exit::{CommandError, Exit};
 use super::question::{self, Asked, Open};
 use super::ui::{Ui, describe};
+use crate::actions;
 use crate::engine::event::{RunOpened, RunStatus};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
@@ -20,7 +21,9 @@ pub(crate) struct Ended {
 
 /// What a resumed run looked like when it was left.
 pub(crate) fn taken_over(opened: &RunOpened, state: &State) -> String {
-    let when = |at: Option<crate::clock::Timestamp>| at.map(|at| at.format("%H:%M:%S").to_string()).unwrap_or_default();
+    let today = crate::clock::now().date_naive();
+    let format = |at: crate::clock::Timestamp| if at.date_naive() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    let when = |at: Option<crate::clock::Timestamp>| at.map(|at| at.format(format(at)).to_string()).unwrap_or_default();
     let running: Vec<&str> =
         state.steps().filter(|(_, step)| step.status == StepStatus::Running).map(|(id, _)| id).collect();
     let during = if running.is_empty() { String::new() } else { format!(" during `{}`", running.join("`, `")) };

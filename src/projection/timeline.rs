@@ -29,6 +29,13 @@ pub struct Entry {
 }
 
 impl Timeline {
+    /// How times are written: a run that waits for a person may end on another day.
+    pub fn time_format(&self) -> &'static str {
+        let mut days = self.entries.iter().map(|entry| entry.at.date_naive());
+        let first = days.next();
+        if days.all(|day| Some(day) == first) { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" }
+    }
+
     /// One entry for each record.
     pub fn new(records: &[Record]) -> Self {
         Self { entries: records.iter().map(entry).collect() }

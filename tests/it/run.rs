@@ -76,6 +76,22 @@ async fn an_earlier_run_is_no_stranger() {
 }
 
 #[tokio::test]
+async fn a_full_disk_stops_the_run_and_loses_nothing() {
+    let stage = Stage::set().await;
+    for blocks in [12, 18, 24, 30] {
+        let first = stage.journal("r-full").exists();
+        let arguments = if first { vec!["resume", "r-full", "--json"] } else { stage.containment("r-full") };
+        let said = stage.stanch_in_little_space(blocks, &arguments).exit(1);
+        assert!(said.stderr.contains("the journal cannot be written"), "{}", said.stderr);
+        assert!(said.stderr.contains("stanch resume r-full"), "{}", said.stderr);
+        assert_eq!(stage.stanch(&["status", "r-full", "--json"]).exit(0).json()["status"], "interrupted");
+    }
+    stage.stanch(&["resume", "r-full", "--json"]).exit(0).done();
+    assert_contained(&stage, "r-full").await;
+    stage.stanch(&["verify", "r-full"]).exit(0).done();
+}
+
+#[tokio::test]
 async fn nothing_is_disabled_before_the_new_version_exists() {
     let stage = Stage::set().await;
     stage.stanch(&stage.containment("r-order")).exit(0).done();

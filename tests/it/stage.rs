@@ -197,6 +197,16 @@ impl Stage {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// Calls the program where no file may grow beyond so many blocks of 512 bytes: what a full disk is to a journal.
+    pub(crate) fn stanch_in_little_space(&self, blocks: u32, arguments: &[&str]) -> Said {
+        let command = self.command(arguments);
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(script).arg(command.get_program()).args(command.get_args());
+        limited.env_remove("STANCH_CLOUD").env_remove("STANCH_STATE_DIR").env_remove("RUST_LOG");
+        limited.current_dir(self.folder.path()).stdin(Stdio::null()).output().unwrap().into()
+    }
+
     /// The arguments that contain the secret, as run `id`.
     pub(crate) fn containment<'a>(&self, id: &'a str) -> Vec<&'a str> {
         vec![

@@ -212,6 +212,24 @@ async fn a_state_directory_that_cannot_be_written_begins_nothing() {
 }
 
 #[tokio::test]
+async fn a_disk_too_full_for_the_first_record_begins_nothing() {
+    let stage = Stage::set().await;
+    let path = stage.path("look.yaml");
+    let secret = "https://kv-drill.vault.azure.net/secrets/orders-db";
+    let text = format!(
+        "schema: stanch/v1\nname: look\ninputs:\n  note: {{ type: string }}\nsteps:\n  - id: look\n    uses: keyvault/check\n    with: {{ secret: \"{secret}\" }}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    let note = format!("note={}", "x".repeat(500));
+    let arguments = ["run", path.to_str().unwrap(), "--run-id", "r-none", "--yes", "-i", &note];
+    let said = stage.stanch_in_little_space(1, &arguments).exit(1);
+    told(&said, &["the journal cannot be written", "`r-none` did not begin", "nothing was changed"]);
+    assert!(!said.stderr.contains("stanch resume"), "there is nothing to resume: {}", said.stderr);
+    stage.stanch(&["status", "r-none"]).exit(2).done();
+    stage.stanch(&arguments).exit(0).done();
+}
+
+#[tokio::test]
 async fn a_configuration_with_a_literal_secret_is_refused_without_showing_it() {
     let stage = Stage::set().await;
     let config = stage.path("own.yaml");

@@ -221,10 +221,12 @@ fn header(source: &Source<'_>) -> RunHeader {
 }
 
 fn timeline(records: &[Record]) -> Vec<Moment> {
-    let entries = Timeline::new(records).entries.into_iter().filter(|entry| entry.notable);
-    entries
+    let timeline = Timeline::new(records);
+    let format = timeline.time_format();
+    let notable = timeline.entries.into_iter().filter(|entry| entry.notable);
+    notable
         .map(|entry| Moment {
-            at: entry.at.format("%H:%M:%S%.3f").to_string(),
+            at: entry.at.format(format).to_string(),
             seq: entry.seq,
             step: entry.step.unwrap_or_default(),
             what: entry.what,
