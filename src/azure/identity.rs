@@ -240,6 +240,31 @@ impl Identity {
         self.inner.transport.cloud().is_some()
     }
 
+    /// What a person can do when nobody answered.
+    fn remedy(&self) -> &'static str {
+        match self.inner.choice {
+            IdentityChoice::AzureCli | IdentityChoice::AzureDeveloperCli if self.in_drill() => {
+                "a drill signs in as the embedded cloud's identity: set `identity: auto`, or `managed`, in its configuration"
+            }
+            IdentityChoice::Auto => {
+                "sign in with `az login`, or set `identity` in stanch.yaml to the one that should answer"
+            }
+            IdentityChoice::Workload => {
+                "set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE, as the cluster's webhook does, or another `identity` in stanch.yaml"
+            }
+            IdentityChoice::Managed { .. } => {
+                "run where Azure gives this machine an identity, or set another `identity` in stanch.yaml"
+            }
+            IdentityChoice::ClientSecret => {
+                "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or another `identity` in stanch.yaml"
+            }
+            IdentityChoice::AzureCli => "sign in with `az login`, or set another `identity` in stanch.yaml",
+            IdentityChoice::AzureDeveloperCli => {
+                "sign in with `azd auth login`, or set another `identity` in stanch.yaml"
+            }
+        }
+    }
+
     async fn sign_in(&self, scopes: &[&str]) -> Result<(Answered, AccessToken), Failure> {
         let mut tried = Vec::new();
         let mut retry = Retry::Never;
@@ -277,8 +302,7 @@ impl Identity {
                 }
             }
         }
-        let mut failure = Failure::refused("no identity to sign in with")
-            .help("sign in with `az login`, or set `identity` in stanch.yaml to the one that should answer");
+        let mut failure = Failure::refused("no identity to sign in with").help(self.remedy());
         failure.reasons = tried;
         Err(failure.retry(retry))
     }

@@ -159,7 +159,10 @@ fn failed(host: &str, error: reqwest::Error) -> Failure {
     if error.is_builder() {
         Failure::refused(format!("the request to `{host}` cannot be written")).because(why)
     } else if error.is_connect() {
-        Failure::refused(format!("`{host}` cannot be reached")).because(why).retry(Retry::Later)
+        Failure::refused(format!("`{host}` cannot be reached"))
+            .because(why)
+            .help("check the network, and the address in stanch.yaml")
+            .retry(Retry::Later)
     } else {
         Failure::unknown(format!("`{host}` did not answer")).because(why)
     }

@@ -128,6 +128,9 @@ impl View {
             Event::StepFinished { step, status, outputs, error, .. } => {
                 let uses = self.lines.get(step).map(|line| line.uses.clone()).unwrap_or_default();
                 match (status, error) {
+                    (StepOutcome::Done, _) if fact::was_not_told(&uses, outputs) => {
+                        self.end(step, at, "!", &fact::fact(&uses, outputs));
+                    }
                     (StepOutcome::Done, _) => self.end(step, at, "✓", &fact::fact(&uses, outputs)),
                     (StepOutcome::Failed, Some(error)) => self.end(step, at, "✗", &error.summary),
                     (StepOutcome::Failed, None) => self.end(step, at, "✗", "failed"),
@@ -224,7 +227,7 @@ impl View {
         let mark = match mark {
             "✓" => self.ui.green(mark),
             "✗" => self.ui.red(mark),
-            "‼" => self.ui.yellow(mark),
+            "‼" | "!" => self.ui.yellow(mark),
             _ => self.ui.dim(mark),
         };
         let shown = format!("  {mark} {:<width$}  {took}  {text}", step, width = self.width);

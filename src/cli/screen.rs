@@ -184,6 +184,9 @@ fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
 
 fn line(ui: Ui, id: &str, uses: &str, step: &StepState) -> String {
     let (mark, what) = match step.status {
+        StepStatus::Done if fact::was_not_told(uses, &step.outputs) => {
+            (ui.yellow("!"), fact::fact(uses, &step.outputs))
+        }
         StepStatus::Done => (ui.green("✓"), fact::fact(uses, &step.outputs)),
         StepStatus::Failed => {
             let why = step.error.as_ref().map(describe).unwrap_or_default();

@@ -39,10 +39,10 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|error| Diagnostics {
             name: name.clone(),
             text: String::new(),
-            found: vec![Diagnostic::error(
-                format!("the configuration `{name}` cannot be read: {error}"),
-                Span::default(),
-            )],
+            found: vec![
+                Diagnostic::error(format!("the configuration `{name}` cannot be read: {error}"), Span::default())
+                    .help("check the path after `--config`"),
+            ],
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let config = decode::read(&name, &text, folder)?;

@@ -51,7 +51,13 @@ impl SecretReference {
 
     /// Fetches the secret.
     pub async fn resolve(&self, azure: &Azure) -> Result<Secret, Failure> {
-        let missing = |why: String| Failure::refused(format!("{} cannot be read", self.describe())).because(why);
+        let missing = |why: String| {
+            let remedy = match self {
+                Self::Environment(_) => "set it where stanch is started, or change the reference in stanch.yaml",
+                Self::File(_) | Self::KeyVault(_) => "put the secret there, or change the reference in stanch.yaml",
+            };
+            Failure::refused(format!("{} cannot be read", self.describe())).because(why).help(remedy)
+        };
         match self {
             Self::KeyVault(url) => Vault::open(&url.vault, azure)?.value(&url.name, url.version.as_deref()).await,
             Self::Environment(name) => {

@@ -55,6 +55,11 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
     }
 }
 
+/// Whether a step is done without having done what it is for: a message that nobody got.
+pub fn was_not_told(uses: &str, outputs: &Map<String, Value>) -> bool {
+    uses.starts_with("notify/") && outputs.get("sent") == Some(&Value::Bool(false))
+}
+
 fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: usize) -> String {
     if evidence == "none" {
         return format!("waited without looking: {because}");

@@ -192,6 +192,27 @@ async fn a_dead_channel_stops_nothing() {
 }
 
 #[tokio::test]
+async fn a_message_that_nobody_got_is_left_to_the_reader() {
+    let stage = Stage::set().await;
+    let config = stage.path("silent.yaml");
+    std::fs::write(&config, "channels:\n  chat: { kind: slack, webhook: \"env:NOT_SET_ANYWHERE\" }\n").unwrap();
+    let mut arguments = stage.containment("r-silent");
+    arguments.retain(|argument| *argument != "--json");
+    arguments.extend(["--config", config.to_str().unwrap()]);
+    let said = stage.stanch(&arguments).exit(0);
+    for part in [
+        "! page ",
+        "nobody was told by `page`: no pagerduty channel is configured",
+        "the environment variable `NOT_SET_ANYWHERE` cannot be read",
+        "help: set it where stanch is started",
+    ] {
+        assert!(said.stdout.contains(part), "`{part}` is missing in:\n{}", said.stdout);
+    }
+    let report = std::fs::read_to_string(stage.state_dir().join("runs/r-silent/report/report.md")).unwrap();
+    assert!(report.contains("nobody was told by"), "{report}");
+}
+
+#[tokio::test]
 async fn a_gate_waits_for_a_person_and_takes_no_for_an_answer() {
     let stage = Stage::set().await;
     let mut arguments = stage.containment("r-gate");

@@ -4,7 +4,7 @@ use super::access::recorded;
 use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
 use crate::engine::{EffectPhase, StepStatus};
-use crate::projection::fact::short_version;
+use crate::projection::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -72,6 +72,11 @@ pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
                 // A run that is over is not resumed for its report: it is built from the journal at any time.
                 let command = if uses == "report/write" { format!("stanch report {run}") } else { String::new() };
                 left.push(FollowUp { what: format!("the step `{id}` failed: {why}"), command });
+            }
+            StepStatus::Done if was_not_told(uses, &step.outputs) => {
+                let because = step.outputs.get("because").map(plain).unwrap_or_default();
+                let what = format!("nobody was told by `{id}`: {because}; tell them yourself");
+                left.push(FollowUp { what, command: String::new() });
             }
             StepStatus::Waiting => left.push(FollowUp {
                 what: format!("the step `{id}` waits for an answer"),
