@@ -58,9 +58,10 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         format!("found_at=the scenario `{}`", args.scenario),
     ];
     let drill = Common { cloud: Some(ready_file), config: None, yes: true, json: false, ..common.clone() };
-    let shown = Ui { json: false, ..ui };
+    // Asked for JSON, the drill prints one object: its own.
+    let inner = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
     let prepared = run::prepare(&drill, &RunArgs::built_in("secret-exposure", input))?;
-    let (exit, folder) = run::begin(&drill, Ui { quiet: ui.quiet || ui.json, ..shown }, prepared).await?;
+    let (exit, folder) = run::begin(&drill, inner, prepared).await?;
     clock::sleep(AFTERMATH).await;
     let after = control.state().await?;
     cloud.shutdown().await;

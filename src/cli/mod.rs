@@ -182,7 +182,7 @@ fn ui(common: &Common) -> Ui {
             wished && stderr().is_terminal()
         }
     };
-    Ui { json: common.json, quiet: common.quiet, color }
+    Ui { json: common.json, quiet: common.quiet, color, results: true }
 }
 
 /// A core dump would hold secret values.

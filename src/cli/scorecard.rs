@@ -46,8 +46,11 @@ impl Scorecard {
     pub(super) fn new(observed: &Observed, targets: &Targets, records: &[Record]) -> Self {
         let mut lines = vec![ended(observed), one_new_version(observed), old_versions(observed)];
         lines.extend(times(observed, targets));
-        lines.push(attackers_shut_out(observed));
-        lines.push(attackers_found(observed, records));
+        // Where nobody attacks, nobody can be shut out or found.
+        if list(&observed.after, "attackers").next().is_some() {
+            lines.push(attackers_shut_out(observed));
+            lines.push(attackers_found(observed, records));
+        }
         lines.push(messages(observed));
         lines.extend(consumers(observed, targets));
         lines.extend(pinned_named(observed, records));

@@ -11,11 +11,16 @@ pub(crate) struct Ui {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) color: bool,
+    /// Whether data is printed: not that of a command inside another one, which prints its own.
+    pub(crate) results: bool,
 }
 
 impl Ui {
     /// Data: what was asked for. A reader that went away is not an error.
     pub(crate) fn data(self, text: &str) {
+        if !self.results {
+            return;
+        }
         let mut out = stdout().lock();
         drop(out.write_all(text.as_bytes()));
         drop(out.flush());

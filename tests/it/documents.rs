@@ -34,6 +34,26 @@ fn the_drill_of_the_readme_meets_every_target() {
 }
 
 #[test]
+fn a_drill_claims_only_what_its_scenario_can_show() {
+    let folder = tempfile::tempdir().unwrap();
+    let drill = |scenario: &str| -> Said {
+        let mut command = Command::new(STANCH);
+        command.args(["drill", scenario, "--json"]).env_remove("STANCH_CLOUD");
+        command.env("STANCH_STATE_DIR", folder.path().join("state")).current_dir(folder.path()).output().unwrap().into()
+    };
+    let quiet = drill("quiet").exit(0).json();
+    assert_eq!(quiet["passed"], true);
+    let names: Vec<&str> = quiet["targets"].as_array().unwrap().iter().map(|at| at["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"downtime"), "{names:?}");
+    assert!(!names.contains(&"the attacker") && !names.contains(&"the blast radius"), "nobody attacks: {names:?}");
+    let hurried = "schema: stanch-scenario/v1\nname: hurried\nsummary: no time at all\nvault: kv-drill\nsecret: orders-db\n\
+        secrets:\n  - name: orders-db\n    versions: [{ age: 20d }]\nexposure: 1h\ntargets: { rotated_within: 1ms }\n";
+    std::fs::write(folder.path().join("hurried.yaml"), hurried).unwrap();
+    let missed = drill("hurried.yaml").exit(6).json();
+    assert_eq!(missed["passed"], false);
+}
+
+#[test]
 fn the_readmes_other_commands_are_understood() {
     let stanch: Vec<String> = commands()
         .into_iter()
