@@ -33,12 +33,13 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
     };
     for row in &rows {
         let line = format!(
-            "{:<32} {:<12} {:<6} {:<20} {}",
+            "{:<32} {:<12} {:<6} {:<20} {}{}",
             text(row, "run"),
             text(row, "status"),
-            text(row, "mode"),
+            text(row, "mode").to_uppercase(),
             text(row, "started_at"),
-            text(row, "runbook")
+            text(row, "runbook"),
+            text(row, "error")
         );
         ui.data(&format!("{}\n", line.trim_end()));
     }

@@ -4,6 +4,7 @@ use super::Common;
 use super::exit::{Exit, Outcome};
 use super::session;
 use super::ui::Ui;
+use crate::engine::event::Mode;
 use crate::journal::read_journal;
 use serde_json::json;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let named = PathBuf::from(&args.journal);
     let path = if named.is_file() { named } else { session::existing(common, &args.journal)?.journal() };
     let journal = read_journal(&path).map_err(|error| session::unreadable(&path, &error))?;
-    journal.state().map_err(|damage| session::damaged(&path, &damage))?;
+    let state = journal.state().map_err(|damage| session::damaged(&path, &damage))?;
     if ui.json {
         let head = format!("sha256:{}", journal.head);
         ui.json(
@@ -28,7 +29,9 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         return Ok(Exit::Done);
     }
     ui.data(&format!("sha256:{}\n", journal.head));
-    ui.note(&format!("{} records, every line follows from the one before", journal.records.len()));
+    let drill = state.opened().is_some_and(|opened| opened.mode == Mode::Drill);
+    let drill = if drill { "DRILL  " } else { "" };
+    ui.note(&format!("{drill}{} records, every line follows from the one before", journal.records.len()));
     if journal.torn > 0 {
         ui.note(&format!("a torn write of {} bytes stands after them; `stanch resume` cuts it off", journal.torn));
     }

@@ -3,7 +3,7 @@
 use super::fact::{counted, short_version};
 use crate::clock::Timestamp;
 use crate::engine::event::{
-    AfterFailure, Answer, EffectOutcome, Event, Halt, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
+    AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
 };
 use crate::journal::Record;
 use serde::Serialize;
@@ -54,7 +54,9 @@ fn entry(record: &Record) -> Entry {
 fn sentence(event: &Event) -> String {
     match event {
         Event::RunOpened(opened) => {
-            format!("run `{}` of `{}` begun by {} on {}", opened.run, opened.runbook, opened.operator, opened.host)
+            let drill = if opened.mode == Mode::Drill { "DRILL: " } else { "" };
+            let who = format!("{} on {}", opened.operator, opened.host);
+            format!("{drill}run `{}` of `{}` begun by {who}", opened.run, opened.runbook)
         }
         Event::RunResumed { operator, host, .. } => format!("taken over by {operator} on {host}"),
         Event::TailCut { bytes } => format!("a torn write of {} was cut off the journal", counted(*bytes, "byte")),

@@ -54,6 +54,9 @@ async fn a_leaked_secret_is_contained() {
     let head = stage.stanch(&["verify", "r-whole"]).exit(0).stdout;
     assert_eq!(Value::from(head.trim()), status["head"]);
     assert!(stage.state_dir().join("runs/r-whole/report/report.html").is_file());
+    for screen in [vec!["log", "r-whole"], vec!["status", "r-whole"], vec!["runs"]] {
+        assert!(stage.stanch(&screen).exit(0).stdout.contains("DRILL"), "{screen:?} says what it was");
+    }
     let again = stage.stanch(&["resume", "r-whole", "--json"]).exit(0).json();
     assert_eq!(again["head"], status["head"], "a completed run is left alone");
 }
