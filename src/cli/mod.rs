@@ -19,6 +19,7 @@ mod runs;
 mod scorecard;
 mod screen;
 mod session;
+mod shell;
 mod status;
 mod ui;
 mod verify;
@@ -112,6 +113,10 @@ enum Command {
     Emulate(emulate::Args),
     /// Check runbooks; every problem at once
     Lint(lint::Args),
+    /// Print the completions of a shell
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(shell::ManArgs),
 }
 
 /// Runs the program; gives its exit code.
@@ -169,6 +174,8 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Drill(args) => drill::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
         Command::Lint(args) => lint::run(ui, &args),
+        Command::Completions(args) => shell::completions(ui, &args),
+        Command::Man(args) => shell::man(ui, &args),
     }
 }
 

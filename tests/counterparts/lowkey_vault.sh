@@ -15,7 +15,7 @@ done
 command -v mvn >/dev/null 2>&1 || apt-get install -y maven >/dev/null 2>&1 || unavailable "no Maven"
 version=7.3.74
 artifact=com.github.nagyesta.lowkey-vault:lowkey-vault-app:$version
-mvn -q -B dependency:get -Dartifact="$artifact" -Dtransitive=false >"$folder/maven.log" 2>&1 ||
+mvn -q -B -U dependency:get -Dartifact="$artifact" -Dtransitive=false >"$folder/maven.log" 2>&1 ||
   unavailable "$artifact cannot be fetched by Maven"
 jar=$HOME/.m2/repository/com/github/nagyesta/lowkey-vault/lowkey-vault-app/$version/lowkey-vault-app-$version.jar
 [ -f "$jar" ] || unavailable "the artifact is not where Maven keeps it"

@@ -99,3 +99,31 @@ fn the_exit_codes_stand_in_the_help() {
     }
     Said::from(Command::new(STANCH).arg("nonsense").output().unwrap()).exit(2).done();
 }
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let call = |arguments: &[&str]| Command::new(STANCH).args(arguments).output().unwrap();
+    let help = String::from_utf8(call(&["--help"]).stdout).unwrap();
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next().filter(|_| !line.starts_with("   ")))
+        .collect();
+    assert!(commands.contains(&"run") && commands.contains(&"completions"), "{commands:?}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = String::from_utf8(call(&["completions", shell]).stdout).unwrap();
+        for command in &commands {
+            assert!(script.contains(command), "{shell} does not know `{command}`");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let written = call(&["man", "--out", folder.path().to_str().unwrap()]);
+    assert!(written.status.success());
+    for command in &commands {
+        let page = std::fs::read_to_string(folder.path().join(format!("stanch-{command}.1"))).unwrap();
+        assert!(page.contains(".SH NAME"), "{command}");
+    }
+    assert_eq!(call(&["completions", "tcsh"]).status.code(), Some(2));
+}

@@ -1,0 +1,68 @@
+//! `stanch completions` and `stanch man`: what a shell and `man` know of the commands, from the same definition.
+
+use super::Arguments;
+use super::exit::{CommandError, Exit, Outcome};
+use super::ui::Ui;
+use crate::failure::Failure;
+use clap::CommandFactory;
+use clap_complete::Shell;
+use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// Write one page for each command into this folder, instead of the main page to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn completions(ui: Ui, args: &CompletionsArgs) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Arguments::command(), "stanch", &mut script);
+    ui.data(&String::from_utf8_lossy(&script));
+    Ok(Exit::Done)
+}
+
+pub(crate) fn man(ui: Ui, args: &ManArgs) -> Outcome {
+    let Some(folder) = &args.out else {
+        let page = page(Arguments::command())?;
+        ui.data(&String::from_utf8_lossy(&page));
+        return Ok(Exit::Done);
+    };
+    let mut command = Arguments::command();
+    command.build();
+    write(folder, "stanch", command.clone())?;
+    for subcommand in command.get_subcommands() {
+        let name = format!("stanch-{}", subcommand.get_name());
+        write(folder, &name, subcommand.clone().display_name(&name))?;
+    }
+    ui.note(&format!("written to {}", folder.display()));
+    Ok(Exit::Done)
+}
+
+fn page(command: clap::Command) -> Result<Vec<u8>, CommandError> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).map_err(|error| {
+        CommandError::program(Failure::refused("the manual page cannot be made").because(error.to_string()))
+    })?;
+    Ok(page)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the folder was named by the user")]
+fn write(folder: &std::path::Path, name: &str, command: clap::Command) -> Result<(), CommandError> {
+    let page = page(command)?;
+    let path = folder.join(format!("{name}.1"));
+    let written = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::File::create(&path))
+        .and_then(|mut file| file.write_all(&page));
+    written.map_err(|error| {
+        let failure = Failure::refused(format!("`{}` cannot be written", path.display())).because(error.to_string());
+        CommandError::program(failure.help("name a folder that can be written with `--out`"))
+    })
+}
