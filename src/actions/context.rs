@@ -395,11 +395,12 @@ impl Context {
 
     /// A deadline that outlives the process. Set once; met again, it is the same.
     pub async fn deadline(&self, timer: &str, after: Duration) -> Result<Timestamp, Stop> {
-        if let Some(timer) = self.ledger.step(&self.step).timers.get(timer) {
-            return Ok(timer.until);
-        }
         let after = chrono::Duration::from_std(after).unwrap_or(chrono::Duration::MAX);
         let until = clock::now().checked_add_signed(after).unwrap_or(Timestamp::MAX_UTC);
+        if let Some(timer) = self.ledger.step(&self.step).timers.get(timer) {
+            // A clock that was put back since must not make the wait longer.
+            return Ok(timer.until.min(until));
+        }
         self.ledger.record(Event::TimerSet { step: self.step.clone(), timer: timer.to_owned(), until }).await?;
         Ok(until)
     }

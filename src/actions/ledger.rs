@@ -29,6 +29,8 @@ pub enum Notice {
     Progress { step: String, text: String },
     /// What is asked at the terminal right now; nothing more if the text is empty.
     Asked { text: String },
+    /// Something about the run's surroundings. Shown, and forgotten.
+    Aside { text: String },
 }
 
 /// Where notices go.
@@ -60,15 +62,22 @@ impl Listener for Recorder {
 impl Ledger {
     /// Goes on after the records that a journal holds already.
     pub fn start(store: impl Store, records: Vec<Record>, head: String, state: State, notices: Notices) -> Self {
-        let seq = records.len() as u64;
-        let memory = Arc::new(Mutex::new(Memory { state, records, head: head.clone() }));
+        let memory = Arc::new(Mutex::new(Memory { state, records: Vec::new(), head: head.clone() }));
         let recorder = Recorder { memory: Arc::clone(&memory), notices };
-        Self { writer: Writer::start(store, seq, head, recorder), memory }
+        let writer = Writer::start(store, &records, head, recorder);
+        lock(&memory).records = records;
+        Self { writer, memory }
     }
 
-    /// Records an event; returns when it is durable.
+    /// Records an event; returns when it is as durable as it needs to be.
     pub async fn record(&self, event: Event) -> Result<Record, AppendError> {
         self.writer.append(event).await
+    }
+
+    /// Returns when everything that was recorded is durable, and [`records`](Self::records) and [`head`](Self::head)
+    /// tell of it.
+    pub async fn settle(&self) -> Result<(), AppendError> {
+        self.writer.settle().await
     }
 
     /// The state as it is now.
@@ -81,7 +90,7 @@ impl Ledger {
         lock(&self.memory).state.step(step).clone()
     }
 
-    /// All records so far.
+    /// All durable records so far.
     pub fn records(&self) -> Vec<Record> {
         lock(&self.memory).records.clone()
     }

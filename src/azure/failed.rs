@@ -5,7 +5,7 @@ use super::retry;
 use super::transport::root_cause;
 use crate::failure::{FailedOutcome, Failure, Retry};
 use azure_core::error::ErrorKind;
-use azure_core::http::RawResponse;
+use azure_core::http::headers::Headers;
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
@@ -104,12 +104,18 @@ impl Refusal {
             Some(body) => (body.error.innererror.map_or(body.error.code, |inner| inner.code), body.error.message),
             None => (error_code.clone().unwrap_or_default(), String::new()),
         };
-        Some(Self { status: u16::from(*status), code, message, retry_after: raw.and_then(retry_after) })
+        Some(Self {
+            status: u16::from(*status),
+            code,
+            message,
+            retry_after: raw.and_then(|raw| retry_after(raw.headers())),
+        })
     }
 }
 
-fn retry_after(raw: &RawResponse) -> Option<Duration> {
-    let header = |name: &'static str| raw.headers().get_optional_str(&name.into());
+/// How long an answer asks to wait.
+pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
+    let header = |name: &'static str| headers.get_optional_str(&name.into());
     let milliseconds = |name| header(name)?.parse().ok().map(Duration::from_millis);
     milliseconds("x-ms-retry-after-ms")
         .or_else(|| milliseconds("retry-after-ms"))

@@ -4,6 +4,7 @@
 //! machine. [`Identity`] says who we are, [`Vault`] speaks with a Key Vault through the official client. No request
 //! that writes is ever repeated here.
 
+mod budget;
 pub mod correlation;
 mod failed;
 mod identity;
@@ -13,6 +14,7 @@ mod secret_url;
 mod transport;
 mod vault;
 
+pub use budget::Limits;
 pub use identity::{Environment, Identity, IdentityChoice};
 pub use route::{CloudFile, Route};
 pub use secret_url::{SUFFIXES, SecretUrl, VaultUrl};

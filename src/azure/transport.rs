@@ -2,8 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the authority of a local cloud is a file")]
 
+use super::budget::{Answer, Budgets, Limits};
 use super::correlation::Correlation;
-use super::failed::carry;
+use super::failed::{carry, retry_after};
 use super::retry;
 use super::route::{CloudFile, Route};
 use crate::failure::{Failure, Retry};
@@ -36,6 +37,7 @@ struct Inner {
     direct: Client,
     route: Route,
     correlation: Correlation,
+    budgets: Budgets,
 }
 
 /// An answer that was read to its end.
@@ -53,8 +55,14 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// Opens the way; `request_prefix` begins the ids of all its requests.
+    /// Opens the way; `request_prefix` begins the ids of all its requests. Vaults are asked as often as Azure's
+    /// published limits allow.
     pub fn new(route: Route, request_prefix: &str) -> Result<Self, Failure> {
+        Self::limited(route, request_prefix, Limits::default())
+    }
+
+    /// Opens the way, with limits of one's own for each vault.
+    pub fn limited(route: Route, request_prefix: &str, limits: Limits) -> Result<Self, Failure> {
         let authority = match &route {
             Route::Cloud(cloud) => cloud.ca_pem.as_deref().map(authority).transpose()?,
             Route::Real => None,
@@ -76,7 +84,13 @@ impl Transport {
         let direct = build(false)?;
         let client = if matches!(route, Route::Real) { build(true)? } else { direct.clone() };
         let correlation = Correlation::new(request_prefix);
-        Ok(Self { inner: Arc::new(Inner { client, direct, route, correlation }) })
+        let budgets = Budgets::new(limits);
+        Ok(Self { inner: Arc::new(Inner { client, direct, route, correlation, budgets }) })
+    }
+
+    /// Whom to tell, in one sentence, when a vault is left alone for a while, and when it answers again.
+    pub fn announce(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+        self.inner.budgets.announce(tell);
     }
 
     /// The cloud on this machine, in a drill.
@@ -177,6 +191,19 @@ pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
+/// What an answer tells of the vault that gave it.
+fn answer(response: &azure_core::Result<AsyncRawResponse>) -> Answer {
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => return Answer::Failed(root_cause(error)),
+    };
+    match u16::from(response.status()) {
+        429 => Answer::Throttled(retry_after(response.headers())),
+        status @ (408 | 500..=599) => Answer::Failed(format!("it answered {status} the last time")),
+        _ => Answer::Given,
+    }
+}
+
 #[async_trait]
 impl HttpClient for Transport {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
@@ -188,7 +215,12 @@ impl HttpClient for Transport {
             request.insert_header("host", host);
         }
         request.insert_header("x-ms-client-request-id", self.inner.correlation.next());
+        let pass = self.inner.budgets.admit(&asked, request.method().as_ref(), request.url().path()).await;
+        let pass = pass.map_err(|failure| carry(ErrorKind::Other, failure))?;
         let response = self.client(request.url()).execute_request(&request).await;
+        if let Some(pass) = &pass {
+            self.inner.budgets.answered(&asked, pass, answer(&response));
+        }
         match &response {
             Ok(response) => {
                 tracing::debug!(host = asked, method = %request.method(), status = %response.status(), "answered");

@@ -3,7 +3,7 @@
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::question::{self, Given, Open, Word};
-use super::run::cannot_write;
+use super::run::{cannot_write, locked};
 use super::session;
 use super::ui::Ui;
 use crate::actions::Ledger;
@@ -123,9 +123,10 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
     let held = |error| match error {
         LockError::Held(_) => Ok(()),
         LockError::Io(error) => Err(cannot_write(folder.path(), &error)),
+        error @ LockError::NotKnown(_) => Err(locked(&error, folder.run())),
     };
-    let (operator, host) = (session::operator(), session::host());
-    match folder.lock(&operator, &host) {
+    let claimant = session::claimant();
+    match folder.lock(&claimant) {
         Ok(lock) => return append(ui, folder, open, event, lock).await,
         Err(error) => held(error)?,
     }
@@ -141,7 +142,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
             None => clock::sleep(Duration::from_millis(50)).await,
         }
         // That process may have ended without having seen the answer.
-        match folder.lock(&operator, &host) {
+        match folder.lock(&claimant) {
             Ok(lock) if folder.withdraw_answer(&name) => return append(ui, folder, open, event, lock).await,
             Ok(_) => {}
             Err(error) => held(error)?,

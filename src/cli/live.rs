@@ -41,6 +41,7 @@ pub(crate) fn show(ui: Ui, plan: &Plan, services: &Services, inbox: mpsc::Unboun
                 Notice::Progress { step, text } => view.progress(&step, &text),
                 Notice::Asked { text } if text.is_empty() => view.warn(),
                 Notice::Asked { text } => view.ask(&text),
+                Notice::Aside { text } => view.aside(&text),
             }
         }
         view.close();
@@ -212,6 +213,14 @@ impl View {
         }
     }
 
+    /// Something to know that belongs to no step.
+    fn aside(&self, text: &str) {
+        match &self.header {
+            Some(header) => header.println(format!("  … {text}")),
+            None => self.ui.note(&format!("  … {text}")),
+        }
+    }
+
     /// Something to know about a step that goes on.
     fn say(&mut self, step: &str, text: &str) {
         if self.header.is_some() {
@@ -335,7 +344,7 @@ impl Signals {
 }
 
 /// Tells the run to stop at the first signal; a second one ends the program at once, which a journal survives.
-pub(crate) fn watch_signals(stop: watch::Sender<bool>) -> Signals {
+pub(crate) fn watch_signals(stop: watch::Sender<bool>, tell: impl Fn(String) + Send + 'static) -> Signals {
     let received = Arc::new(AtomicU8::new(0));
     let seen = Arc::clone(&received);
     tokio::spawn(async move {
@@ -352,6 +361,9 @@ pub(crate) fn watch_signals(stop: watch::Sender<bool>) -> Signals {
             if seen.swap(code, Ordering::SeqCst) != 0 {
                 end_now(code);
             }
+            tell(
+                "told to stop: what is on its way gets its answer first; once more ends the program at once".to_owned(),
+            );
             stop.send(true).ok();
         }
     });

@@ -10,6 +10,7 @@ mod lint;
 mod live;
 mod log;
 mod people;
+mod pins;
 mod plan;
 mod question;
 mod report;

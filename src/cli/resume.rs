@@ -3,15 +3,16 @@
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::people::Answers;
+use super::pins::{self, Accepting};
 use super::run::{Answering, Beginning, at_work, cannot_write, locked, take_target};
 use super::screen;
 use super::session::{self, Session};
 use super::ui::Ui;
 use crate::actions;
 use crate::engine::State;
-use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
+use crate::engine::event::{Event, RunOpened, RunStatus, TakenOver};
 use crate::failure::Failure;
-use crate::journal::{Journal, RunFolder, Store};
+use crate::journal::{Claimant, Journal, Lock, RunFolder, Store};
 use crate::plan::Plan;
 use sha2::{Digest, Sha256};
 
@@ -21,12 +22,14 @@ pub(crate) struct Args {
     run: String,
     #[command(flatten)]
     answering: Answering,
+    #[command(flatten)]
+    accepting: Accepting,
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
-    let (operator, host) = (session::operator(), session::host());
-    let lock = folder.lock(&operator, &host).map_err(|error| locked(&error, folder.run()))?;
+    let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
+    let lock = folder.lock(&claimant).map_err(|error| locked(&error, folder.run()))?;
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = opened(&folder, &state)?;
@@ -37,40 +40,52 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         return Ok(Exit::Done);
     }
     let session = Session::open(common, Some(&opened))?;
-    check_pins(&opened, session.mode())?;
+    let accepted = pins::check(&folder, &opened, &session, &args.accepting, &claimant.operator)?;
     let runs = session::runs(common)?;
-    let target = take_target(&runs, &opened, &operator, &host)?;
-    let services = session.services(&plan, &opened, &operator, &runs)?;
+    let target = take_target(&runs, &opened, &claimant)?;
+    let services = session.services(&plan, &opened, &claimant.operator, &runs)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
     let answers = args.answering.read()?;
-    let beginning = beginning(&mut store, journal, state, &operator, &host, answers)
-        .map_err(|error| cannot_write(runs.state(), &error))?;
+    let resumed = resumed(&claimant, &lock, args.accepting.because.filter(|_| args.accepting.take_over));
+    let first = std::iter::once(resumed).chain(accepted).collect();
+    let beginning =
+        beginning(&mut store, journal, state, first, answers).map_err(|error| cannot_write(runs.state(), &error))?;
     ui.note(&screen::taken_over(&opened, &beginning.state));
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await;
     drop((lock, target));
     exit
 }
 
-/// Cuts a torn line off and says so, then takes the run over.
+/// Cuts a torn line off and says so, then goes on with `first`.
 fn beginning(
     store: &mut impl Store,
     journal: Journal,
     state: State,
-    operator: &str,
-    host: &str,
+    mut first: Vec<Event>,
     answers: Answers,
 ) -> std::io::Result<Beginning> {
-    let mut first = Vec::new();
     if journal.torn > 0 {
         store.truncate(journal.length)?;
-        first.push(Event::TailCut { bytes: journal.torn });
+        first.insert(0, Event::TailCut { bytes: journal.torn });
     }
-    first.push(Event::RunResumed {
-        operator: operator.to_owned(),
-        host: host.to_owned(),
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-    });
     Ok(Beginning { records: journal.records, head: journal.head, state, first, staged: None, answers })
+}
+
+/// Who takes the run over, and from whom. A process of another machine is dead because a person said so.
+fn resumed(claimant: &Claimant, lock: &Lock, because: Option<String>) -> Event {
+    let took_over = lock.predecessor().map(|dead| TakenOver {
+        operator: dead.operator.clone(),
+        host: dead.host.clone(),
+        process: dead.process,
+        since: dead.since,
+        because: because.filter(|_| dead.host != claimant.host),
+    });
+    Event::RunResumed {
+        operator: claimant.operator.clone(),
+        host: claimant.host.clone(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        took_over,
+    }
 }
 
 /// What was pinned when the run began.
@@ -104,27 +119,4 @@ pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan
     .map_err(|error| {
         CommandError::text(Exit::Refused, format!("error: the pinned runbook no longer passes the checks\n{error}"))
     })
-}
-
-/// Mode and program version are those that the run began with.
-fn check_pins(opened: &RunOpened, mode: Mode) -> Result<(), CommandError> {
-    if opened.mode != mode {
-        let name = |mode| match mode {
-            Mode::Real => "REAL",
-            Mode::Drill => "DRILL",
-        };
-        let summary = format!("the run is a {} run; it cannot go on as {}", name(opened.mode), name(mode));
-        let help = match opened.mode {
-            Mode::Real => "leave `--cloud` and STANCH_CLOUD out",
-            Mode::Drill => "name its cloud file with `--cloud`",
-        };
-        return Err(CommandError::refused(Failure::refused(summary).help(help)));
-    }
-    let version = env!("CARGO_PKG_VERSION");
-    if opened.program_version != version {
-        let summary = format!("the run was begun by stanch {}, this is stanch {version}", opened.program_version);
-        let help = format!("go on with stanch {}", opened.program_version);
-        return Err(CommandError::refused(Failure::refused(summary).help(help)));
-    }
-    Ok(())
 }

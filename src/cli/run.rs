@@ -13,7 +13,7 @@ use crate::driver::Driver;
 use crate::engine::State;
 use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
 use crate::failure::Failure;
-use crate::journal::{AppendError, GENESIS, Lock, LockError, Record, RunFolder, Runs, Store};
+use crate::journal::{AppendError, Claimant, GENESIS, Holder, Lock, LockError, Record, RunFolder, Runs, Store};
 use crate::plan::{Plan, PlanError};
 use crate::runbook::expression::Scope;
 use serde_json::{Map, Value};
@@ -114,6 +114,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         request_prefix: request_prefix()?,
         cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
         config: session.config_path.as_ref().map(|path| path.display().to_string()),
+        config_sha256: session.config.sha256().map(str::to_owned),
     };
     Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
 }
@@ -141,8 +142,10 @@ fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError>
 pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
     let Prepared { plan, opened, session, runs, answers } = prepared;
     let folder = runs.folder(&opened.run);
+    let configuration = session.config_text().map(str::to_owned);
     let services = session.services(&plan, &opened, &opened.operator, &runs)?;
-    let target = take_target(&runs, &opened, &opened.operator, &opened.host)?;
+    let claimant = session::claimant();
+    let target = take_target(&runs, &opened, &claimant)?;
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);
         let help = format!("`stanch resume {}` goes on with it", opened.run);
@@ -150,10 +153,10 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
     }
     let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
     let staged = folder.staged();
-    staged.create(&plan.text).map_err(unwritable)?;
-    let lock = staged.lock(&opened.operator, &opened.host).map_err(|error| match error {
+    staged.create(&plan.text, configuration.as_deref()).map_err(unwritable)?;
+    let lock = staged.lock(&claimant).map_err(|error| match error {
         LockError::Io(error) => unwritable(error),
-        held @ LockError::Held(_) => locked(&held, &opened.run),
+        held => locked(&held, &opened.run),
     })?;
     let store = staged.create_journal().map_err(unwritable)?;
     let beginning = Beginning {
@@ -196,6 +199,11 @@ pub(crate) async fn at_work(
     let plan = Arc::new(plan);
     let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
     let display = live::show(ui, &plan, &services, inbox);
+    let aside = notices.downgrade();
+    services.azure.transport.announce(move |text| {
+        // Nobody may be looking.
+        drop(aside.upgrade().map(|notices| notices.send(Notice::Aside { text })));
+    });
     for event in beginning.first {
         let recorded = ledger.record(event).await;
         recorded.map_err(|error| match beginning.staged {
@@ -207,7 +215,10 @@ pub(crate) async fn at_work(
         staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
     }
     let (stop, stopping) = watch::channel(false);
-    let signal = live::watch_signals(stop);
+    let aside = notices.downgrade();
+    let signal = live::watch_signals(stop, move |text| {
+        drop(aside.upgrade().map(|notices| notices.send(Notice::Aside { text })));
+    });
     let interactive = ui.is_terminal() && !ui.json && !common.quiet;
     let operator = services.operator.clone();
     let mut people = Terminal::new(folder.clone(), interactive, operator, notices.clone(), beginning.answers);
@@ -233,50 +244,62 @@ pub(crate) async fn at_work(
 }
 
 /// Takes the lock on what the run works on, if its runbook has one.
-pub(crate) fn take_target(
-    runs: &Runs,
-    opened: &RunOpened,
-    operator: &str,
-    host: &str,
-) -> Result<Option<Lock>, CommandError> {
+pub(crate) fn take_target(runs: &Runs, opened: &RunOpened, claimant: &Claimant) -> Result<Option<Lock>, CommandError> {
     let Some(target) = &opened.lock else { return Ok(None) };
     // A drill and a real run on secrets of one name do not meet.
     let target = match opened.mode {
         Mode::Real => target.clone(),
         Mode::Drill => format!("drill {target}"),
     };
-    match runs.lock_target(&target, &opened.run, operator, host) {
+    match runs.lock_target(&target, &opened.run, claimant) {
         Ok(lock) => Ok(Some(lock)),
         Err(LockError::Io(error)) => Err(cannot_write(runs.state(), &error)),
-        Err(error @ LockError::Held(_)) => Err(locked(&error, &opened.run)),
+        Err(error) => Err(locked(&error, &opened.run)),
     }
 }
 
 /// Somebody else is at work.
 pub(crate) fn locked(error: &LockError, run: &str) -> CommandError {
+    let what = |holder: &Holder| if holder.run == run { "the run" } else { "the run's target" };
     match error {
         LockError::Held(Some(holder)) => {
-            let what = if holder.run == run { "the run" } else { "the run's target" };
-            let summary = format!("{what} is being worked on by another process");
-            let who = format!(
-                "run `{}` by {} on {}, process {}, since {}",
-                holder.run,
-                holder.operator,
-                holder.host,
-                holder.process,
-                holder.since.format("%Y-%m-%d %H:%M:%SZ")
-            );
+            let summary = format!("{} is being worked on by another process", what(holder));
             let help = format!("`stanch status {}` shows where it stands\nnothing was changed", holder.run);
-            CommandError::refused(Failure::refused(summary).because(who).help(help))
+            CommandError::refused(Failure::refused(summary).because(who(holder)).help(help))
         }
         LockError::Held(None) => CommandError::refused(
             Failure::refused("the run's target is being worked on by another process").help("nothing was changed"),
         ),
+        LockError::NotKnown(holder) => {
+            let summary = format!("{} may be worked on by another machine", what(holder));
+            let help = format!(
+                "look at {}; if that process is dead: `stanch resume {} --take-over --because \"…\"`\nnothing was changed",
+                holder.host, holder.run
+            );
+            CommandError::refused(
+                Failure::refused(summary)
+                    .because(who(holder))
+                    .because("whether it still lives cannot be seen from here")
+                    .help(help),
+            )
+        }
         LockError::Io(error) => {
             let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
             CommandError::program(failure.help("make the state directory writable\nnothing was changed"))
         }
     }
+}
+
+/// Who holds a lock, where and since when.
+fn who(holder: &Holder) -> String {
+    format!(
+        "run `{}` by {} on {}, process {}, since {}",
+        holder.run,
+        holder.operator,
+        holder.host,
+        holder.process,
+        holder.since.format("%Y-%m-%d %H:%M:%SZ")
+    )
 }
 
 /// The state directory does not take files.

@@ -9,7 +9,7 @@ use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::config::Config;
 use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
-use crate::journal::{Damage, Journal, ReadError, Record, RunFolder, Runs};
+use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs};
 use crate::plan::Plan;
 use crate::runbook::diagnostic::nearest;
 use std::path::{Path, PathBuf};
@@ -96,11 +96,14 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
 
 /// A journal that was changed.
 pub(crate) fn damaged(path: &Path, damage: &Damage) -> CommandError {
-    CommandError::refused(
-        Failure::refused(damage.to_string())
-            .because(format!("{}:{}", path.display(), damage.line))
-            .help("nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"),
-    )
+    let help = match damage.kind {
+        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one\nnothing was changed",
+        _ => {
+            "nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"
+        }
+    };
+    let place = format!("{}:{}", path.display(), damage.line);
+    CommandError::refused(Failure::refused(damage.to_string()).because(place).help(help))
 }
 
 /// How the ids of all requests begin that runs in this state directory sent. A secret that was worked on before is
@@ -126,6 +129,11 @@ pub(crate) fn operator() -> String {
 /// The machine's name.
 pub(crate) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Who wants to work on a run.
+pub(crate) fn claimant() -> Claimant {
+    Claimant { operator: operator(), host: host(), takes_over: false }
 }
 
 /// The surroundings of a run or a question: real or drill, with the configuration that goes with it.
@@ -161,6 +169,11 @@ impl Session {
         Ok(Self { cloud, cloud_path, config, config_path })
     }
 
+    /// The configuration's text, if there is one.
+    pub(crate) fn config_text(&self) -> Option<&str> {
+        self.config.text()
+    }
+
     /// Real, or a drill.
     pub(crate) fn mode(&self) -> Mode {
         if self.cloud.is_some() { Mode::Drill } else { Mode::Real }
@@ -172,7 +185,7 @@ impl Session {
             Some(cloud) => Route::Cloud(Box::new(cloud.clone())),
             None => Route::Real,
         };
-        let transport = Transport::new(route, request_prefix).map_err(CommandError::usage)?;
+        let transport = Transport::limited(route, request_prefix, self.config.limits).map_err(CommandError::usage)?;
         let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
         Ok(Azure { transport, identity })
     }

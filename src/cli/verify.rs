@@ -1,10 +1,11 @@
 //! `stanch verify`: checks a journal's hash chain and prints its head.
 
 use super::Common;
-use super::exit::{Exit, Outcome};
+use super::exit::{CommandError, Exit, Outcome};
 use super::session;
 use super::ui::Ui;
 use crate::engine::event::Mode;
+use crate::failure::Failure;
 use crate::journal::read_journal;
 use serde_json::json;
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ pub(crate) struct Args {
     /// The run's id, or the path of a journal
     #[arg(value_name = "RUN|JOURNAL")]
     journal: String,
+    /// A head that was sent off the machine; the journal must hold it, or its end was cut off
+    #[arg(long, value_name = "SHA256")]
+    head: Vec<String>,
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
@@ -21,6 +25,20 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let path = if named.is_file() { named } else { session::existing(common, &args.journal)?.journal() };
     let journal = read_journal(&path).map_err(|error| session::unreadable(&path, &error))?;
     let state = journal.state().map_err(|damage| session::damaged(&path, &damage))?;
+    for head in &args.head {
+        let Some(line) = journal.line_of(head.strip_prefix("sha256:").unwrap_or(head)) else {
+            return Err(CommandError::refused(
+                Failure::refused(format!("the journal does not hold the head `{head}`"))
+                    .because(format!(
+                        "{} has {} whole lines, none of which ends in it",
+                        path.display(),
+                        journal.records.len()
+                    ))
+                    .help("its end was cut off, it was written anew, or the head is another run's"),
+            ));
+        };
+        ui.note(&format!("the head {head} stands at line {line} of {}", journal.records.len()));
+    }
     if ui.json {
         let head = format!("sha256:{}", journal.head);
         ui.json(

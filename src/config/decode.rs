@@ -3,8 +3,9 @@
 use super::Config;
 use super::channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
 use super::reference::SecretReference;
-use crate::azure::IdentityChoice;
+use crate::azure::{IdentityChoice, Limits};
 use crate::runbook::diagnostic::nearest;
+use crate::runbook::duration;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use std::path::{Path, PathBuf};
@@ -162,7 +163,7 @@ impl Decoder<'_> {
     }
 
     fn config(&mut self, root: &Node) -> Config {
-        let known = ["schema", "identity", "audit", "vaults", "channels", "known_callers", "templates"];
+        let known = ["schema", "identity", "audit", "vaults", "channels", "known_callers", "templates", "limits"];
         let entries = self.entries(root, "the configuration", &known);
         if let Some(node) = get(&entries, "schema")
             && self.text(node, "`schema`").is_some_and(|schema| schema != SCHEMA)
@@ -198,7 +199,35 @@ impl Decoder<'_> {
                 self.texts(node, "each of `known_callers`").iter().map(|oid| oid.to_lowercase()).collect();
         }
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
+        if let Some(node) = get(&entries, "limits") {
+            config.limits = self.limits(node);
+        }
         config
+    }
+
+    /// How often each vault is asked at most; what is left out is as Azure publishes it.
+    fn limits(&mut self, node: &Node) -> Limits {
+        let mut limits = Limits::default();
+        let entries = self.entries(node, "`limits`", &["creates", "others", "window"]);
+        for (name, most) in [("creates", &mut limits.creates), ("others", &mut limits.others)] {
+            let Some(node) = get(&entries, name) else { continue };
+            match &node.value {
+                NodeValue::Int(number) if (1..=1_000_000).contains(number) => {
+                    *most = u32::try_from(*number).unwrap_or(u32::MAX);
+                }
+                _ => {
+                    self.wrong(format!("`{name}` is no number of requests"), node.span, "write a whole number above 0")
+                }
+            }
+        }
+        if let Some(node) = get(&entries, "window") {
+            match self.text(node, "`window`").map(|text| duration::parse(&text)) {
+                Some(Ok(window)) if !window.is_zero() => limits.window = window,
+                Some(_) => self.wrong("`window` is no time", node.span, "write `window: 10s`"),
+                None => {}
+            }
+        }
+        limits
     }
 
     fn audit(&mut self, node: &Node) -> Option<PathBuf> {

@@ -8,7 +8,7 @@ mod channel;
 mod decode;
 mod reference;
 
-use crate::azure::IdentityChoice;
+use crate::azure::{IdentityChoice, Limits};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +25,9 @@ pub struct Config {
     pub channels: BTreeMap<String, Channel>,
     /// A folder with templates of the user's own.
     pub templates: Option<PathBuf>,
+    /// How often each vault is asked at most.
+    pub limits: Limits,
+    text: Option<String>,
     sha256: Option<String>,
     archive: Option<PathBuf>,
     /// Archives of single vaults, by the vault's name.
@@ -46,12 +49,17 @@ impl Config {
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let config = decode::read(&name, &text, folder)?;
-        Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), ..config })
+        Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), text: Some(text), ..config })
     }
 
     /// The SHA-256 of the file's bytes, in hex; nothing without a file.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
+    }
+
+    /// The file's text: references to secrets, and no secret. Nothing without a file.
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
     }
 
     /// Where the audit trail of a vault lies, if anywhere.

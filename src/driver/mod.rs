@@ -8,8 +8,8 @@ mod begin;
 
 use crate::actions::{Action, Ledger, Notices, Services, Stop};
 use crate::clock::{self, Timestamp};
-use crate::engine::event::{Answer, Event, Halt, RunStatus, StepOutcome};
-use crate::engine::{Command, OnFailure, State, StepStatus, item_id, next};
+use crate::engine::event::{Answer, EffectOutcome, Event, Halt, RunStatus, SettledBy, StepOutcome};
+use crate::engine::{Command, EffectPhase, OnFailure, State, StepStatus, item_id, next, split_item};
 use crate::failure::Failure;
 use crate::journal::AppendError;
 use crate::plan::Plan;
@@ -129,7 +129,33 @@ impl Driver {
             drained?;
         }
         hands.steps.shutdown().await;
+        self.leave_open().await?;
         self.ledger.record(Event::RunHalted { because }).await.map(drop)
+    }
+
+    /// Says of every effect that got no answer in time that nobody knows what became of it.
+    async fn leave_open(&self) -> Result<(), AppendError> {
+        let state = self.ledger.state();
+        let cut_off = |step: &str| {
+            let finally = self.plan.is_finally(split_item(step).0);
+            !finally && state.step(step).status == StepStatus::Running
+        };
+        for (step, at) in state.steps().filter(|(step, _)| cut_off(step)) {
+            for (name, effect) in at.effects.iter().filter(|(_, effect)| effect.phase == EffectPhase::Started) {
+                let event = Event::EffectFinished {
+                    step: step.to_owned(),
+                    effect: name.clone(),
+                    key: effect.key.clone(),
+                    attempt: effect.attempt,
+                    outcome: EffectOutcome::Unknown,
+                    by: SettledBy::Nobody,
+                    result: Value::Null,
+                    error: Some(Failure::unknown("the program ended before an answer came")),
+                };
+                self.ledger.record(event).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Records how an attempt ended.
@@ -151,7 +177,9 @@ impl Driver {
         let ordered = self.plan.order.step(&step);
         let policy = ordered.map(|step| step.retry).unwrap_or_default();
         let seed = format!("{}/{step}", self.services.run);
-        let wait = policy.wait(attempt, error.retry, &seed).and_then(|wait| chrono::Duration::from_std(wait).ok());
+        let timeout = ordered.and_then(|step| step.timeout);
+        let wait =
+            policy.wait(attempt, error.retry, timeout, &seed).and_then(|wait| chrono::Duration::from_std(wait).ok());
         let retry_at = wait.map(|wait| clock::now() + wait);
         let event = Event::AttemptFailed { step: step.clone(), attempt, error: error.clone(), retry_at };
         self.ledger.record(event).await?;

@@ -17,9 +17,21 @@ pub enum Event {
     /// The run exists from here on; everything in it is pinned.
     RunOpened(RunOpened),
     /// A process takes an unfinished run over.
-    RunResumed { operator: String, host: String, program_version: String },
+    RunResumed {
+        operator: String,
+        host: String,
+        program_version: String,
+        /// The process whose lock was left behind.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took_over: Option<TakenOver>,
+    },
+    /// A person lets the run go on although something is not as it was pinned.
+    PinAccepted { pin: Pin, was: String, now: String, by: String, because: String },
     /// The last append of an earlier process was torn; so many bytes were cut off before this line.
     TailCut { bytes: u64 },
+    /// The clock shows an earlier time than the line before. Lines follow each other by their numbers, whatever the
+    /// clock says; times before and after this line cannot be compared.
+    ClockSetBack { by_ms: u64 },
     /// No step that has not begun begins any more; what must run whatever happened still does.
     RunHalted { because: Halt },
     /// The process stopped in good order before the end: it waits for a person, or was interrupted.
@@ -126,6 +138,29 @@ pub struct RunOpened {
     /// Path of the configuration in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// SHA-256 of its bytes, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_sha256: Option<String>,
+}
+
+/// A process that died, or was declared dead, while it worked on the run.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct TakenOver {
+    pub operator: String,
+    pub host: String,
+    pub process: u32,
+    pub since: Timestamp,
+    /// Why a person declared it dead; nothing where this machine knows that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+/// What a run is pinned to, and a person can let go of.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Pin {
+    ProgramVersion,
+    Configuration,
 }
 
 /// What people are asked.
@@ -271,12 +306,29 @@ pub enum SettledAs {
 }
 
 impl Event {
+    /// Whether nothing may go on before it is durable: what is sent to the outside rests on it, or a person's word, or
+    /// the beginning and the end of a process' work. Of any other one a crash may take the last few; the step they
+    /// belong to is then begun again, and finds its effects in the journal.
+    pub fn is_awaited(&self) -> bool {
+        !matches!(
+            self,
+            Self::StepStarted { .. }
+                | Self::AttemptFailed { .. }
+                | Self::StepFinished { .. }
+                | Self::StepSkipped { .. }
+                | Self::Observed { .. }
+                | Self::TimerFired { .. }
+        )
+    }
+
     /// The step it belongs to, if it belongs to one.
     pub fn step(&self) -> Option<&str> {
         match self {
             Self::RunOpened(_)
             | Self::RunResumed { .. }
             | Self::TailCut { .. }
+            | Self::PinAccepted { .. }
+            | Self::ClockSetBack { .. }
             | Self::RunHalted { .. }
             | Self::RunPaused { .. }
             | Self::RunFinished { .. } => None,

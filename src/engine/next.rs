@@ -167,7 +167,7 @@ impl List<'_> {
                 let begins = !self.is_over(&step.id) && !self.halted && self.has_its_needs(step);
                 begins.then(|| start(&step.id, at)).into_iter().collect()
             }
-            _ => self.goes_on(&step.id, at).into_iter().collect(),
+            _ => self.goes_on(&step.id, at, step).into_iter().collect(),
         }
     }
 
@@ -182,16 +182,23 @@ impl List<'_> {
     }
 
     /// The order for something that has begun and is not at work now.
-    fn goes_on(&self, id: &str, at: &StepState) -> Option<Command> {
+    fn goes_on(&self, id: &str, at: &StepState, step: &OrderedStep) -> Option<Command> {
         let expires = at.gate.as_ref().filter(|gate| gate.answer.is_none()).and_then(|gate| gate.question.expires_at);
         match (at.status, at.retry_at, expires) {
             (StepStatus::Waiting, _, Some(expires)) if expires <= self.now => {
                 Some(Command::Expire { step: id.to_owned() })
             }
-            (StepStatus::Retrying, Some(later), _) if later > self.now => Some(Command::Wake { at: later }),
+            (StepStatus::Retrying, Some(later), _) if self.is_ahead(later, step) => Some(Command::Wake { at: later }),
             (StepStatus::Retrying, _, _) => Some(Command::Start { step: id.to_owned(), attempt: at.attempt + 1 }),
             _ => None,
         }
+    }
+
+    /// Whether a retry is still to be waited for. One that is farther off than any wait of the step was set before the
+    /// clock was put back, and is due.
+    fn is_ahead(&self, retry_at: Timestamp, step: &OrderedStep) -> bool {
+        let longest = step.retry.longest.max(step.retry.first).max(step.timeout.unwrap_or_default());
+        retry_at > self.now && (retry_at - self.now).to_std().is_ok_and(|left| left <= longest)
     }
 
     /// Orders for the items of a step: as many at a time as it allows, in their order. An item that waits for a
@@ -210,7 +217,7 @@ impl List<'_> {
                 StepStatus::Pending => pending.push(id.clone()),
                 StepStatus::Done | StepStatus::Skipped => {}
             }
-            commands.extend(self.goes_on(&id, at));
+            commands.extend(self.goes_on(&id, at, step));
         }
         let begins = !self.halted && (!failed || step.on_failure == OnFailure::Continue);
         if begins {

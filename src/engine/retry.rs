@@ -25,21 +25,21 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// The wait before the attempt after `attempt` (counted from 1), or nothing if there is none.
     ///
-    /// Half of the wait is jitter, drawn from `seed`, so that many runs do not come back at the same moment, while
-    /// the same run replayed waits the same.
-    pub fn wait(&self, attempt: u32, retry: Retry, seed: &str) -> Option<Duration> {
+    /// All of the back-off is jitter, so that many runs that failed together do not come back together; it is drawn
+    /// from `seed`, so that the same run replayed waits the same. Where the other side asks for a pause it gets it, up
+    /// to the step's own `timeout`, or without one up to the longest wait of this policy.
+    pub fn wait(&self, attempt: u32, retry: Retry, timeout: Option<Duration>, seed: &str) -> Option<Duration> {
         if attempt > self.max {
             return None;
         }
         let asked = match retry {
             Retry::Never => return None,
             Retry::Later => Duration::ZERO,
-            Retry::After(asked) => asked,
+            Retry::After(asked) => asked.min(timeout.unwrap_or(self.longest.max(self.first))),
         };
         let doublings = attempt.saturating_sub(1).min(16);
-        let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
-        let jittered = wait.mul_f64(0.5 + 0.5 * fraction(seed, attempt));
-        Some(jittered.max(asked).min(self.longest.max(self.first)))
+        let wait = self.first.saturating_mul(1 << doublings).min(self.longest.max(self.first));
+        Some(wait.mul_f64(fraction(seed, attempt)).max(asked))
     }
 }
 

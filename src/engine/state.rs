@@ -4,7 +4,7 @@
 //! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
 
 use super::event::{
-    AfterFailure, Answer, EffectOutcome, Event, Halt, Question, RunOpened, RunStatus, SettledAs, StepOutcome,
+    AfterFailure, Answer, EffectOutcome, Event, Halt, Pin, Question, RunOpened, RunStatus, SettledAs, StepOutcome,
 };
 use crate::clock::Timestamp;
 use crate::failure::Failure;
@@ -150,7 +150,7 @@ pub struct IllegalEvent {
 }
 
 impl State {
-    /// What was pinned at the beginning.
+    /// What is pinned: at the beginning, and by what a person accepted since.
     pub fn opened(&self) -> Option<&RunOpened> {
         self.opened.as_ref().map(|(_, opened)| opened)
     }
@@ -205,7 +205,8 @@ impl State {
                 self.limit_from = Some(at);
             }
             Event::RunResumed { .. } => self.resume(at),
-            Event::TailCut { .. } => {}
+            Event::TailCut { .. } | Event::ClockSetBack { .. } => {}
+            Event::PinAccepted { pin, now, .. } => self.accept(*pin, now),
             Event::RunHalted { because } => self.halted = Some(*because),
             Event::RunPaused { status, .. } | Event::RunFinished { status } => self.ended = Some(*status),
             _ => {
@@ -222,7 +223,7 @@ impl State {
     fn may_follow_the_end(&self, event: &Event) -> bool {
         let waits = !matches!(self.ended, Some(RunStatus::Completed));
         match event {
-            Event::RunResumed { .. } | Event::TailCut { .. } => true,
+            Event::RunResumed { .. } | Event::TailCut { .. } | Event::ClockSetBack { .. } => true,
             Event::GateAnswered { .. } | Event::FailureAnswered { .. } | Event::Settled { .. } => waits,
             _ => false,
         }
@@ -258,6 +259,15 @@ impl State {
             return Err(illegal(event, &format!("{by} has agreed already; somebody else must")));
         }
         Ok(())
+    }
+
+    /// From here on the run is pinned to what a person accepted.
+    fn accept(&mut self, pin: Pin, now: &str) {
+        let Some((_, opened)) = &mut self.opened else { return };
+        match pin {
+            Pin::ProgramVersion => opened.program_version = now.to_owned(),
+            Pin::Configuration => opened.config_sha256 = Some(now.to_owned()),
+        }
     }
 
     /// Whether a step came to its end since the run was taken over last.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where runs become folders")]
 
-use super::lock::{Holder, Lock, LockError};
+use super::lock::{Claimant, Holder, Lock, LockError};
 use super::reader::{Damage, Journal};
 use super::record::Record;
 use super::store::LocalStore;
@@ -71,11 +71,11 @@ impl Runs {
     }
 
     /// Takes the lock that keeps two runs from working on one target.
-    pub fn lock_target(&self, target: &str, run: &str, operator: &str, host: &str) -> Result<Lock, LockError> {
+    pub fn lock_target(&self, target: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError> {
         let folder = self.state.join("locks");
         create_folder(&folder)?;
         let name = hex::encode(Sha256::digest(target.to_lowercase()));
-        Lock::take(&folder.join(name), run, operator, host)
+        Lock::take(&folder.join(name), run, claimant)
     }
 }
 
@@ -116,8 +116,9 @@ impl RunFolder {
         Self { run: self.run.clone(), path: self.path.with_file_name(format!(".{}.new", self.run)) }
     }
 
-    /// Makes a staged run's folder and pins the runbook in it. What a dead process left there is taken away.
-    pub fn create(&self, runbook: &str) -> io::Result<()> {
+    /// Makes a staged run's folder and pins the runbook and the configuration in it. What a dead process left there is
+    /// taken away.
+    pub fn create(&self, runbook: &str, configuration: Option<&str>) -> io::Result<()> {
         if let Some(runs) = self.path.parent() {
             create_folder(runs)?;
         }
@@ -125,10 +126,13 @@ impl RunFolder {
             fs::remove_dir_all(&self.path)?;
         }
         DirBuilder::new().mode(0o700).create(&self.path)?;
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join("runbook.yaml"))?;
-        file.write_all(runbook.as_bytes())?;
-        file.sync_all()?;
+        let pinned = [("runbook.yaml", Some(runbook)), ("stanch.yaml", configuration)];
+        for (name, text) in pinned.into_iter().filter_map(|(name, text)| Some((name, text?))) {
+            let mut file =
+                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join(name))?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+        }
         File::open(&self.path)?.sync_all()
     }
 
@@ -143,14 +147,20 @@ impl RunFolder {
         fs::read_to_string(self.path.join("runbook.yaml"))
     }
 
+    /// The pinned configuration.
+    pub fn configuration(&self) -> io::Result<String> {
+        fs::read_to_string(self.path.join("stanch.yaml"))
+    }
+
     /// Takes the run: one live process works on it.
-    pub fn lock(&self, operator: &str, host: &str) -> Result<Lock, LockError> {
-        Lock::take(&self.path.join("lock"), &self.run, operator, host)
+    pub fn lock(&self, claimant: &Claimant) -> Result<Lock, LockError> {
+        Lock::take(&self.path.join("lock"), &self.run, claimant)
     }
 
     /// The live process that works on the run, if there is one.
     pub fn holder(&self) -> Option<Holder> {
-        Lock::holder(&self.path.join("lock"))
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Lock::holder(&self.path.join("lock"), &host)
     }
 
     /// Reads and verifies the journal.

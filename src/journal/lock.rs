@@ -1,11 +1,32 @@
 //! Locks that a live process holds, and that its end, however sudden, gives back.
+//!
+//! The system's own lock ends with its process, so on this machine it says everything. A folder that several machines
+//! share may not carry it from one to the other; there the holder's name in the file is what is left to go by: it is
+//! wiped when a lock is given back in good order, and else it is asked whether that process still lives.
+
+#![expect(clippy::disallowed_methods, reason = "the system tells about its processes in files")]
 
 use crate::clock::{self, Timestamp};
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// Filesystems of this machine alone, by the number that `statfs` gives them: ext4, XFS, Btrfs, tmpfs, overlay, ZFS,
+/// F2FS. On any other one another machine may be at work.
+const OF_THIS_MACHINE: [u64; 7] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0x2fc1_2fc1, 0xf2f5_2010];
+
+/// Who wants a lock.
+#[derive(Clone, Debug)]
+pub struct Claimant {
+    pub operator: String,
+    pub host: String,
+    /// A person says that a holder on another machine, whose life cannot be seen from here, is dead.
+    pub takes_over: bool,
+}
 
 /// Who holds a lock.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -14,13 +35,29 @@ pub struct Holder {
     pub operator: String,
     pub host: String,
     pub process: u32,
+    /// When the process began, in the system's ticks: another process may get the same number. 0 is not known.
+    #[serde(default)]
+    pub process_started: u64,
+    /// Which start of the machine it belongs to. Empty is not known.
+    #[serde(default)]
+    pub boot: String,
     pub since: Timestamp,
+}
+
+/// What is known of a holder that the system's lock does not speak of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    Alive,
+    Dead,
+    /// It belongs to another machine.
+    NotKnown,
 }
 
 /// A held lock; given back when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    predecessor: Option<Holder>,
 }
 
 /// Why a lock was not got.
@@ -28,45 +65,109 @@ pub struct Lock {
 pub enum LockError {
     #[error("it is held")]
     Held(Option<Holder>),
+    #[error("whether it is held cannot be seen from here")]
+    NotKnown(Holder),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl Lock {
     /// Takes the lock or says who has it. It never waits.
-    pub fn take(path: &Path, run: &str, operator: &str, host: &str) -> Result<Self, LockError> {
+    pub fn take(path: &Path, run: &str, claimant: &Claimant) -> Result<Self, LockError> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
+        let predecessor = holder(&mut file);
+        match predecessor.as_ref().map(|left| (left.life(&claimant.host, says_everything(&file)), left.clone())) {
+            Some((Life::Alive, left)) => return Err(LockError::Held(Some(left))),
+            Some((Life::NotKnown, left)) if !claimant.takes_over => return Err(LockError::NotKnown(left)),
+            Some(_) | None => {}
+        }
+        let process = std::process::id();
         let holder = Holder {
             run: run.to_owned(),
-            operator: operator.to_owned(),
-            host: host.to_owned(),
-            process: std::process::id(),
+            operator: claimant.operator.clone(),
+            host: claimant.host.clone(),
+            process,
+            process_started: process_started(process).unwrap_or_default(),
+            boot: boot(),
             since: clock::now(),
         };
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(&serde_json::to_vec(&holder).unwrap_or_default())?;
-        Ok(Self { _file: file })
+        Ok(Self { file, predecessor })
     }
 
-    /// Whether a live process holds the lock, and who.
-    pub fn holder(path: &Path) -> Option<Holder> {
+    /// Who died, or was declared dead, while holding it.
+    pub fn predecessor(&self) -> Option<&Holder> {
+        self.predecessor.as_ref()
+    }
+
+    /// Whether a live process holds the lock, and who. One on another machine, of which nothing is known, counts as
+    /// dead: whoever tries to take the lock is told.
+    pub fn holder(path: &Path, host: &str) -> Option<Holder> {
         let mut file = OpenOptions::new().read(true).open(path).ok()?;
+        let left = |file: &mut File| holder(file).map(|left| (left.life(host, says_everything(file)), left));
         match file.try_lock_shared() {
-            Ok(()) => None,
+            Ok(()) => left(&mut file).filter(|(life, _)| *life == Life::Alive).map(|(_, left)| left),
             Err(_) => holder(&mut file),
         }
     }
 }
 
-/// Who wrote its name into the lock; nothing if it is being written just now.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where it fails, the next one finds a dead holder.
+        drop(self.file.set_len(0));
+    }
+}
+
+impl Holder {
+    /// Whether a holder still lives whose lock the system gave away. `says_everything` means that the system's lock
+    /// holds for everyone who can reach the file.
+    pub fn life(&self, host: &str, says_everything: bool) -> Life {
+        if self.host != host {
+            return if says_everything { Life::Dead } else { Life::NotKnown };
+        }
+        let other_boot = !self.boot.is_empty() && self.boot != boot();
+        let exists = i32::try_from(self.process).ok().and_then(Pid::from_raw).is_some_and(|process| {
+            // A process of somebody else exists as well.
+            test_kill_process(process) != Err(rustix::io::Errno::SRCH)
+        });
+        let same = match process_started(self.process) {
+            Some(started) if self.process_started != 0 => started == self.process_started,
+            _ => !says_everything,
+        };
+        if !other_boot && exists && same { Life::Alive } else { Life::Dead }
+    }
+}
+
+/// Who wrote its name into the lock; nothing if nobody did, or if it is being written just now.
 fn holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
+}
+
+/// Whether everyone who can reach the file is on this machine.
+fn says_everything(file: &File) -> bool {
+    rustix::fs::fstatfs(file)
+        .is_ok_and(|filesystem| u64::try_from(filesystem.f_type).is_ok_and(|kind| OF_THIS_MACHINE.contains(&kind)))
+}
+
+/// When a process began, in ticks since the machine did.
+fn process_started(process: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program, in brackets, may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }

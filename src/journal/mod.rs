@@ -12,7 +12,7 @@ mod store;
 mod writer;
 
 pub use folder::{ReadError, RunFolder, Runs, read_journal};
-pub use lock::{Holder, Lock, LockError};
+pub use lock::{Claimant, Holder, Life, Lock, LockError};
 pub use reader::{Damage, DamageKind, Journal};
 pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
 pub use store::{LocalStore, Store};

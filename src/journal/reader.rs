@@ -2,6 +2,7 @@
 
 use super::record::{FORMAT_VERSION, GENESIS, Record, line_hash};
 use crate::engine::{IllegalEvent, State};
+use std::fmt;
 
 /// A whole journal, verified.
 #[derive(Clone, Debug)]
@@ -17,7 +18,6 @@ pub struct Journal {
 
 /// Why a journal cannot be trusted.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal is damaged at line {line}: {kind}")]
 pub struct Damage {
     /// Counted from 1, as editors do.
     pub line: usize,
@@ -29,7 +29,7 @@ pub struct Damage {
 pub enum DamageKind {
     #[error("it is not a journal record ({0})")]
     NotARecord(String),
-    #[error("it was written by a newer stanch (journal format {0}, this program reads up to {FORMAT_VERSION})")]
+    #[error("its format is {0}, this program reads up to {FORMAT_VERSION}")]
     NewerFormat(u64),
     #[error("its number is {found}, expected {expected}: lines are missing or were moved")]
     Sequence { found: u64, expected: u64 },
@@ -41,6 +41,15 @@ pub enum DamageKind {
     Chain,
     #[error("{0}")]
     Illegal(#[from] IllegalEvent),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            DamageKind::NewerFormat(_) => write!(formatter, "the journal was written by a newer stanch: {}", self.kind),
+            kind => write!(formatter, "the journal is damaged at line {}: {kind}", self.line),
+        }
+    }
 }
 
 impl Journal {
@@ -79,6 +88,13 @@ impl Journal {
             return Err(DamageKind::Chain);
         }
         Ok(record)
+    }
+
+    /// The number of the line that ends in a head, counted from 1: whether what was sent off the machine once still
+    /// stands in the journal.
+    pub fn line_of(&self, head: &str) -> Option<usize> {
+        let heads = self.records.iter().skip(1).map(|record| record.prev.as_str()).chain([self.head.as_str()]);
+        heads.zip(1..).find(|(found, _)| *found == head).map(|(_, line)| line)
     }
 
     /// Folds the records into a state.

@@ -21,6 +21,8 @@ pub trait Store: Send + 'static {
 #[derive(Debug)]
 pub struct LocalStore {
     file: File,
+    /// Where its durable lines end.
+    length: u64,
 }
 
 impl LocalStore {
@@ -30,24 +32,36 @@ impl LocalStore {
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
-        Ok(Self { file })
+        Ok(Self { file, length: 0 })
     }
 
     /// Opens a journal to append to it.
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Self { file })
+        let length = file.metadata()?.len();
+        Ok(Self { file, length })
     }
 }
 
 impl Store for LocalStore {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.file.sync_data()
+        // A process that was given up for dead, and wakes up, must not write behind the lines of its successor.
+        if self.file.metadata()?.len() != self.length {
+            return Err(io::Error::other("another process has written to it"));
+        }
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        match &written {
+            Ok(()) => self.length += bytes.len() as u64,
+            // After a failed sync the system may take the pages for clean: a successor would read lines that are on
+            // no disk, and build on them. Where even this fails, a torn line is cut off by whoever resumes.
+            Err(_) => drop(self.file.set_len(self.length)),
+        }
+        written
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length)?;
+        self.length = length;
         self.file.sync_data()
     }
 }

@@ -3,7 +3,7 @@
 use super::fact::{counted, short_version};
 use crate::clock::Timestamp;
 use crate::engine::event::{
-    AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
+    AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Pin, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
 };
 use crate::journal::Record;
 use serde::Serialize;
@@ -58,7 +58,26 @@ fn sentence(event: &Event) -> String {
             let who = format!("{} on {}", opened.operator, opened.host);
             format!("{drill}run `{}` of `{}` begun by {who}", opened.run, opened.runbook)
         }
-        Event::RunResumed { operator, host, .. } => format!("taken over by {operator} on {host}"),
+        Event::RunResumed { operator, host, took_over: None, .. } => format!("taken over by {operator} on {host}"),
+        Event::RunResumed { operator, host, took_over: Some(dead), .. } => {
+            let because = dead.because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
+            let dead = format!("process {} of {} on {}", dead.process, dead.operator, dead.host);
+            format!("taken over by {operator} on {host}; {dead} is dead{because}")
+        }
+        Event::PinAccepted { pin, was, now, by, because } => {
+            let pin = match pin {
+                Pin::ProgramVersion => "program version",
+                Pin::Configuration => "configuration",
+            };
+            format!("{by} lets the run go on with another {pin}, {was} before and {now} now: {because}")
+        }
+        Event::ClockSetBack { by_ms } => {
+            format!(
+                "the clock was set back by {}.{:03}s: times before and after this cannot be compared",
+                by_ms / 1000,
+                by_ms % 1000
+            )
+        }
         Event::TailCut { bytes } => format!("a torn write of {} was cut off the journal", counted(*bytes, "byte")),
         Event::RunHalted { because: Halt::Interrupted } => {
             "told to stop: nothing but the last steps begins any more".to_owned()

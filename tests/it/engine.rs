@@ -95,6 +95,7 @@ impl World {
             request_prefix: String::new(),
             cloud: None,
             config: None,
+            config_sha256: None,
         }));
         world
     }
@@ -114,7 +115,7 @@ impl World {
 
     fn resume(&mut self) {
         let (operator, host, program_version) = ("o".to_owned(), "h".to_owned(), "0".to_owned());
-        self.record(Event::RunResumed { operator, host, program_version });
+        self.record(Event::RunResumed { operator, host, program_version, took_over: None });
     }
 
     fn attempt(&mut self, step: &str, attempt: u32) {
@@ -143,7 +144,7 @@ impl World {
             Fate::Fails => self.fail(step, error),
             Fate::FailsForNow => {
                 let policy = self.order.step(step);
-                let wait = policy.unwrap().retry.wait(attempt, Retry::Later, step);
+                let wait = policy.unwrap().retry.wait(attempt, Retry::Later, None, step);
                 let retry_at = wait.map(|wait| self.now + Duration::from_std(wait).unwrap());
                 self.record(Event::AttemptFailed { step: step.to_owned(), attempt, error: error.clone(), retry_at });
                 if retry_at.is_none() {
@@ -310,13 +311,55 @@ fn stops(world: &World, step: &OrderedStep) -> bool {
 }
 
 #[test]
-fn waits_grow_and_are_capped_whatever_the_other_side_asks_for() {
+fn waits_are_all_jitter_and_capped_whatever_the_other_side_asks_for() {
     let policy = RetryPolicy { max: 5, first: Wait::from_secs(1), longest: Wait::from_secs(10) };
-    assert_eq!(policy.wait(1, Retry::Never, "s"), None);
-    assert_eq!(policy.wait(6, Retry::Later, "s"), None);
-    let waits: Vec<Wait> = (1..=5).filter_map(|attempt| policy.wait(attempt, Retry::Later, "s")).collect();
-    assert_eq!(waits.len(), 5);
-    assert!(waits.iter().all(|wait| *wait >= Wait::from_millis(500) && *wait <= Wait::from_secs(10)), "{waits:?}");
-    assert_eq!(policy.wait(1, Retry::After(Wait::from_secs(3600)), "s"), Some(Wait::from_secs(10)));
-    assert_eq!(policy.wait(1, Retry::After(Wait::from_secs(7)), "s"), Some(Wait::from_secs(7)));
+    assert_eq!(policy.wait(1, Retry::Never, None, "s"), None);
+    assert_eq!(policy.wait(6, Retry::Later, None, "s"), None);
+    for (attempt, cap) in (1..=5).zip([1, 2, 4, 8, 10]) {
+        let waits: Vec<f64> = (0..1000)
+            .map(|run| policy.wait(attempt, Retry::Later, None, &format!("run {run}")).unwrap().as_secs_f64())
+            .collect();
+        let cap = f64::from(cap);
+        assert!(waits.iter().all(|wait| *wait <= cap), "attempt {attempt}");
+        // Spread over all of it: a tenth of the runs in each tenth, give or take.
+        for tenth in 0..10 {
+            let within = |wait: &&f64| (**wait / cap * 10.0) as usize == tenth;
+            let share = waits.iter().filter(within).count();
+            assert!((50..170).contains(&share), "attempt {attempt}: {share} of 1000 in tenth {tenth}");
+        }
+    }
+    let asked = |seconds, timeout: Option<u64>| {
+        policy.wait(1, Retry::After(Wait::from_secs(seconds)), timeout.map(Wait::from_secs), "s").unwrap()
+    };
+    assert_eq!(asked(7, None), Wait::from_secs(7), "who asks for a pause gets it");
+    assert_eq!(asked(3600, None), Wait::from_secs(10), "but not for ever");
+    assert_eq!(asked(40, Some(60)), Wait::from_secs(40));
+    assert_eq!(asked(3600, Some(60)), Wait::from_secs(60), "never longer than the step's timeout");
+}
+
+/// A retry that was set before the clock was put back does not hold the run up until the clock has caught up.
+#[test]
+fn a_clock_that_is_put_back_holds_nothing_up() {
+    let order = Order {
+        steps: vec![OrderedStep {
+            id: "s0".to_owned(),
+            needs: Vec::new(),
+            on_failure: OnFailure::Stop,
+            retry: RetryPolicy { max: 2, first: Wait::from_secs(1), longest: Wait::from_secs(4) },
+            timeout: None,
+            concurrency: None,
+        }],
+        finally: Vec::new(),
+        timeout: None,
+    };
+    let mut world = World::new(order, Vec::new());
+    let step = "s0".to_owned();
+    world.record(Event::StepStarted { step: step.clone(), attempt: 1 });
+    let at = world.now + Duration::seconds(3);
+    let (error, retry_at) = (Failure::refused("no"), Some(at));
+    world.record(Event::AttemptFailed { step: step.clone(), attempt: 1, error, retry_at });
+    let wake = vec![Command::Wake { at }];
+    assert_eq!(next(&world.order, &world.state, world.now), wake);
+    let put_back = world.now - Duration::hours(1);
+    assert_eq!(next(&world.order, &world.state, put_back), vec![Command::Start { step, attempt: 2 }]);
 }
