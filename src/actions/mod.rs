@@ -79,6 +79,7 @@ pub fn all() -> Vec<Action> {
         keyvault::await_readers::action(),
         keyvault::revoke::action(),
         keyvault::prove_revoked::action(),
+        keyvault::reconcile::action(),
         audit::blast_radius::action(),
         human::approve::action(),
         human::by_hand::action(),

@@ -27,6 +27,7 @@ mod verify;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use exit::{CommandError, Exit, Outcome, TABLE};
+pub use session::BUILT_IN;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;

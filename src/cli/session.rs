@@ -15,8 +15,7 @@ use crate::runbook::diagnostic::nearest;
 use std::path::{Path, PathBuf};
 
 /// The runbooks that the program brings along.
-pub(crate) const BUILT_IN: &[(&str, &str)] =
-    &[("secret-exposure", include_str!("../../runbooks/secret-exposure.yaml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[("secret-exposure", include_str!("../../runbooks/secret-exposure.yaml"))];
 
 /// The text of a runbook: a file, or a built-in where no such file is meant.
 pub(crate) fn read_runbook(name: &str) -> Result<String, CommandError> {

@@ -106,6 +106,7 @@ impl<'a> Known<'a> {
                 Some(seen) => format!("disables {} of {name}", people(seen.enabled, "version")),
                 None => format!("disables the older versions of {name}"),
             },
+            "keyvault/reconcile" => format!("versions of {name} that arrived late"),
             "keyvault/prove_revoked" => format!("every older version of {name} must answer 403"),
             "audit/blast_radius" => {
                 let since =

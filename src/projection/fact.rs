@@ -36,6 +36,8 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
         "keyvault/prove_revoked" => {
             format!("{} refused with 403 SecretDisabled", counted(count("proven") as u64, "old version"))
         }
+        "keyvault/reconcile" if count("late") == 0 => "nothing arrived late".to_owned(),
+        "keyvault/reconcile" => format!("{} arrived late and was put right", counted(count("late") as u64, "version")),
         "audit/blast_radius" if text("source").is_empty() => format!("not known: {}", text("because")),
         "audit/blast_radius" => format!(
             "{} by {} known and {} unknown {}",

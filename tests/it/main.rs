@@ -16,6 +16,7 @@ mod architecture;
 mod audit;
 mod cloud;
 mod config;
+mod crash;
 mod documents;
 mod engine;
 mod identity;

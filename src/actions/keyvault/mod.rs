@@ -3,6 +3,7 @@
 pub(super) mod await_readers;
 pub(super) mod check;
 pub(super) mod prove_revoked;
+pub(super) mod reconcile;
 pub(super) mod revoke;
 pub(super) mod rotate;
 

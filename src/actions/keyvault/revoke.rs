@@ -90,7 +90,7 @@ async fn targets(vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Target
     })
 }
 
-async fn is_disabled(vault: &Vault, name: &str, version: &str) -> Result<Probed<()>, Failure> {
+pub(super) async fn is_disabled(vault: &Vault, name: &str, version: &str) -> Result<Probed<()>, Failure> {
     let versions = vault.versions(name).await?;
     let still_enabled = versions.iter().any(|listed| listed.id == version && listed.enabled);
     Ok(if still_enabled { Probed::NotDone } else { Probed::Done(()) })

@@ -76,9 +76,15 @@ struct Predecessor {
 
 /// The new version.
 #[derive(Clone, Serialize, Deserialize)]
-struct Published {
-    version: String,
+pub(super) struct Published {
+    pub(super) version: String,
     created: Timestamp,
+}
+
+impl From<Version> for Published {
+    fn from(version: Version) -> Self {
+        Self { version: version.id, created: version.created }
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -119,8 +125,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
                     expires: expiry(&predecessor),
                 };
                 let value = issuer.issue()?;
-                let version = vault.set(&secret.name, &value, new).await?;
-                Ok(Published { version: version.id, created: version.created })
+                vault.set(&secret.name, &value, new).await.map(Published::from)
             },
             async |key| find(&vault, &secret.name, &key).await,
         )
@@ -175,7 +180,7 @@ fn expiry(predecessor: &Predecessor) -> Option<Timestamp> {
     (length > chrono::Duration::zero()).then(|| clock::now() + length)
 }
 
-async fn find(vault: &Vault, name: &str, key: &str) -> Result<Probed<Published>, Failure> {
+pub(super) async fn find(vault: &Vault, name: &str, key: &str) -> Result<Probed<Published>, Failure> {
     let tagged = |version: &&Version| version.tags.get(TAG_EFFECT).is_some_and(|tag| tag == key);
     let versions = vault.versions(name).await?;
     Ok(match versions.iter().find(tagged) {

@@ -15,6 +15,8 @@ pub(super) struct Message<'a> {
     pub(super) drill: bool,
     /// The same for every attempt to send it.
     pub(super) key: &'a str,
+    /// The journal's head.
+    pub(super) head: &'a str,
 }
 
 /// That it was taken.
@@ -36,6 +38,9 @@ impl Message<'_> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
         facts.extend(self.facts.iter().cloned());
         facts.push(("run".to_owned(), format!("{} ({})", self.run, self.runbook)));
+        if !self.head.is_empty() {
+            facts.push(("journal".to_owned(), self.head.to_owned()));
+        }
         facts
     }
 }

@@ -54,9 +54,19 @@ struct Outputs {
     channel: String,
     /// How the receiver knows the message.
     id: String,
+    /// The journal's head that the message carried off this machine: `sha256:` and lower-case hex.
+    head: String,
     /// Why it was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
+}
+
+/// A message that was taken, as it is recorded.
+#[derive(Default, Serialize, Deserialize)]
+struct Sent {
+    id: String,
+    #[serde(default)]
+    head: String,
 }
 
 /// One action for each kind of channel.
@@ -98,13 +108,22 @@ async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<O
         Some(chosen) => chosen,
         None => {
             let because = format!("no {kind} channel is configured");
-            return Ok(Outputs { sent: false, channel: String::new(), id: String::new(), because: Some(because) });
+            return Ok(Outputs {
+                sent: false,
+                channel: String::new(),
+                id: String::new(),
+                head: String::new(),
+                because: Some(because),
+            });
         }
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let facts = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value))).collect();
-    let receipt = context
+    let sent = context
         .blind_effect(Intent::new("send", format!("message to `{name}`")), Unprobed::Repeat, async |key| {
+            // What was recorded so far cannot be cut off unseen once its head is somewhere else.
+            context.ledger().settle().await.ok();
+            let head = format!("sha256:{}", context.ledger().head());
             let message = Message {
                 title: &parameters.title,
                 summary: &parameters.summary,
@@ -114,11 +133,13 @@ async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<O
                 runbook: &services.runbook,
                 drill: services.mode == Mode::Drill,
                 key: &key,
+                head: &head,
             };
-            send(channel, &message, &services.azure).await
+            let receipt = send(channel, &message, &services.azure).await?;
+            Ok(Sent { id: receipt.id, head })
         })
         .await?;
-    Ok(Outputs { sent: true, channel: name.to_owned(), id: receipt.id, because: None })
+    Ok(Outputs { sent: true, channel: name.to_owned(), id: sent.id, head: sent.head, because: None })
 }
 
 async fn send(channel: &Channel, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {

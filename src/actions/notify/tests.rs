@@ -101,6 +101,7 @@ fn message<'a>(title: &'a str, facts: &'a Vec<(String, String)>) -> Message<'a> 
         runbook: "secret-exposure",
         drill: true,
         key: "key-1",
+        head: "",
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Notification {
     pub sent: bool,
     pub at: String,
     pub id: String,
+    /// The journal's head that it carried off the machine.
+    pub head: String,
     pub because: String,
 }
 
@@ -296,6 +298,7 @@ fn notifications(source: &Source<'_>) -> Vec<Notification> {
             sent: step.outputs.get("sent") == Some(&Value::Bool(true)),
             at: step.ended_at.map(second).unwrap_or_default(),
             id: text("id"),
+            head: text("head"),
             because,
         });
     }

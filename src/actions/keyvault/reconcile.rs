@@ -1,0 +1,121 @@
+//! `keyvault/reconcile`: compares the versions that carry the run's tag with the one that the journal knows.
+//!
+//! A request whose answer was lost may still be on its way when the vault, asked for it, knows nothing; it is then sent
+//! again, and may arrive twice. What arrived late is disabled. Where it became the current version, the value of the
+//! version that the run went on with is put in once more before, so that nobody is left with a value that only the
+//! vault knows.
+
+use super::revoke::is_disabled;
+use super::rotate::{TAG_EFFECT, TAG_RUN, find};
+use super::{open, short};
+use crate::actions::Action;
+use crate::actions::context::{Context, Intent, Stop};
+use crate::azure::{Current, NewVersion, SecretUrl, Vault, Version};
+use crate::failure::Failure;
+use crate::plan::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The version that the rotation put in; empty if none is known to be.
+    #[serde(default)]
+    keep: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// Versions of this run that nobody knew of; they are disabled.
+    late: Vec<String>,
+    /// The version that carries the kept value and is current; empty where the kept version stayed current.
+    put_in_again: String,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "keyvault/reconcile",
+        Class::Write,
+        "looks for what arrived late, and puts it right",
+        "asks the vault for the tag of the new version, and whether the late one is disabled",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let Parameters { secret, keep } = parameters;
+    let vault = open(context, &secret)?;
+    let versions = vault.versions(&secret.name).await?;
+    let ours = |version: &&Version| version.tags.get(TAG_RUN) == Some(&context.services.run);
+    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
+        return match versions.iter().filter(ours).map(|version| short(&version.id)).collect::<Vec<_>>().as_slice() {
+            [] => Ok(Outputs { late: Vec::new(), put_in_again: String::new() }),
+            found => Err(unknown_to_us(&secret, found).into()),
+        };
+    };
+    let effect = kept.tags.get(TAG_EFFECT);
+    // What this step puts in carries the tag of another effect.
+    let same_effect = |version: &&Version| ours(version) && version.tags.get(TAG_EFFECT) == effect;
+    let late: Vec<&Version> = versions.iter().filter(same_effect).filter(|version| version.id != keep).collect();
+    let mut put_in_again = String::new();
+    for version in &late {
+        // One of them may be current although it is disabled, which leaves every reader with 403.
+        let is_current = match vault.current(&secret.name).await? {
+            Current::Enabled(current) => current == version.id,
+            Current::Disabled => kept.created <= version.created,
+            Current::Missing => false,
+        };
+        if is_current {
+            put_in_again = put_in(context, &vault, &secret, kept, &version.id).await?;
+        }
+        if version.enabled {
+            disable(context, &vault, &secret, &version.id).await?;
+        }
+    }
+    Ok(Outputs { late: late.iter().map(|version| version.id.clone()).collect(), put_in_again })
+}
+
+/// Puts the kept value in once more, as the current version.
+async fn put_in(
+    context: &Context,
+    vault: &Vault,
+    secret: &SecretUrl,
+    kept: &Version,
+    late: &str,
+) -> Result<String, Stop> {
+    let summary = format!("{} once more, as {} came late and became current", short(&kept.id), short(late));
+    let published = context
+        .effect(
+            Intent::new(format!("put in again after {late}"), summary),
+            async |key| {
+                let value = vault.value(&secret.name, Some(&kept.id)).await?;
+                let mut tags = kept.tags.clone();
+                tags.insert(TAG_EFFECT.to_owned(), key);
+                let new = NewVersion { content_type: kept.content_type.clone(), tags, expires: kept.expires };
+                vault.set(&secret.name, &value, new).await.map(super::rotate::Published::from)
+            },
+            async |key| find(vault, &secret.name, &key).await,
+        )
+        .await?;
+    Ok(published.version)
+}
+
+async fn disable(context: &Context, vault: &Vault, secret: &SecretUrl, version: &str) -> Result<(), Stop> {
+    let summary = format!("disable version {} of {}, which came late", short(version), secret.name);
+    context
+        .effect(
+            Intent::new(format!("disable {version}"), summary),
+            async |_| vault.disable(&secret.name, version).await.map(drop),
+            async |_| is_disabled(vault, &secret.name, version).await,
+        )
+        .await
+}
+
+fn unknown_to_us(secret: &SecretUrl, found: &[String]) -> Failure {
+    Failure::refused(format!("{} of {} came from this run, and no step knows of it", found.join(", "), secret.name))
+        .because("a request of the rotation arrived after the vault was asked for it")
+        .help("`stanch resume` goes on with the rotation, which finds it by its tag")
+}

@@ -1,0 +1,408 @@
+//! A world in this process: a cloud, the line to it, a disk, and lives of a run that end where they are told to.
+
+use super::line::{Line, Trouble, Which};
+use crate::surroundings::Surroundings;
+use futures::future::LocalBoxFuture;
+use serde_json::{Map, Value, json};
+use stanch::actions::{Ledger, Services};
+use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Route, Transport};
+use stanch::config::Config;
+use stanch::driver::{Driver, People};
+use stanch::engine::event::{AfterFailure, Answer, Event, Mode, RunOpened, RunStatus, SettledAs};
+use stanch::engine::{EffectPhase, State, StepStatus};
+use stanch::journal::{GENESIS, Journal, Store};
+use stanch::plan::Plan;
+use stanch::projection::Report;
+use stanch::runbook::model::InputKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, watch};
+
+/// The secret that the runbooks are let loose on.
+pub(crate) const SECRET: &str = "https://kv-drill.vault.azure.net/secrets/orders-db";
+const RUN: &str = "r-crash";
+
+/// Where a life ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Death {
+    Never,
+    /// At the append of this number: before anything of it is on the disk, in the middle, or when all of it is.
+    Append(usize, When),
+    /// At the request of this number, before it arrives or after it was answered.
+    Request(usize, Trouble),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Before,
+    Torn,
+    After,
+}
+
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Died,
+    Over(RunStatus),
+}
+
+/// What is compared at the end.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ending {
+    status: Value,
+    steps: BTreeMap<String, &'static str>,
+    /// Versions of every secret: whose they are, whether they are enabled, what they carry.
+    secrets: Value,
+    /// Which messages were received, by channel and key.
+    messages: BTreeSet<(String, String)>,
+    /// What the report says of it.
+    report: Value,
+}
+
+pub(crate) struct World {
+    pub(crate) surroundings: Surroundings,
+    pub(crate) line: Line,
+    disk: Arc<Mutex<Disk>>,
+    runbook: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    bytes: Vec<u8>,
+    appends: usize,
+}
+
+/// A disk whose machine loses its power at one append.
+struct Mortal {
+    disk: Arc<Mutex<Disk>>,
+    death: Death,
+    died: watch::Sender<bool>,
+}
+
+impl Store for Mortal {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut disk = self.disk.lock().unwrap();
+        if *self.died.borrow() {
+            return Err(io::Error::other("the machine is dead"));
+        }
+        disk.appends += 1;
+        let written = match self.death {
+            Death::Append(at, When::Before) if at == disk.appends => 0,
+            Death::Append(at, When::Torn) if at == disk.appends => bytes.len() / 2,
+            _ => bytes.len(),
+        };
+        disk.bytes.extend_from_slice(&bytes[..written]);
+        if !matches!(self.death, Death::Append(at, _) if at == disk.appends) {
+            return Ok(());
+        }
+        self.died.send_replace(true);
+        Err(io::Error::other("the machine is dead"))
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.disk.lock().unwrap().bytes.truncate(usize::try_from(length).unwrap());
+        Ok(())
+    }
+}
+
+/// Somebody who always agrees.
+struct Agreeable;
+
+impl People for Agreeable {
+    fn are_there(&self, _: &State) -> bool {
+        true
+    }
+
+    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Event> {
+        let answer = state.steps().find_map(|(step, at)| answer(step.to_owned(), at));
+        Box::pin(async move {
+            match answer {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn heard(&mut self, refused: Option<String>) {
+        assert_eq!(refused, None);
+    }
+}
+
+fn answer(step: String, at: &stanch::engine::StepState) -> Option<Event> {
+    let by = "kim".to_owned();
+    match at.status {
+        StepStatus::Waiting if at.asks_after_failure => {
+            Some(Event::FailureAnswered { step, answer: AfterFailure::Retry, by, because: "again".to_owned() })
+        }
+        StepStatus::Waiting => {
+            let question = &at.gate.as_ref()?.question;
+            let given = |field: &stanch::engine::event::Field| match field.kind.as_str() {
+                "int" | "number" => json!(1),
+                "bool" => json!(true),
+                "enum" => json!(field.values.first()),
+                _ => json!("given by hand"),
+            };
+            let answers = question.fields.iter().map(|field| (field.name.clone(), given(field))).collect();
+            let plan = Some(question.plan.clone());
+            let who = question.from.first().cloned().unwrap_or(by);
+            Some(Event::GateAnswered { step, answer: Answer::Approved, by: who, comment: None, answers, plan })
+        }
+        StepStatus::Unknown => {
+            let open = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
+            let (effect, _) = at.effects.iter().find(|(_, effect)| open(&effect.phase))?;
+            let (effect, because) = (effect.clone(), "nothing came of it".to_owned());
+            Some(Event::Settled { step, effect, outcome: SettledAs::NotDone, because, by })
+        }
+        _ => None,
+    }
+}
+
+/// Inputs for any runbook, by their types.
+fn inputs(runbook: &stanch::runbook::Runbook) -> Map<String, Value> {
+    let given = |input: &stanch::runbook::model::Input| {
+        let value = match &input.kind {
+            InputKind::KeyvaultSecret => json!(SECRET),
+            // Nobody waits for readers here.
+            InputKind::Duration => json!("0s"),
+            _ if !input.required => return None,
+            InputKind::Timestamp => json!("2026-01-01T00:00:00Z"),
+            InputKind::String => json!("drill"),
+            InputKind::Url => json!("https://hooks.drill.example/stanch"),
+            InputKind::Int | InputKind::Number => json!(1),
+            InputKind::Bool => json!(true),
+            InputKind::Enum(words) => json!(words.first()),
+            InputKind::List => json!([SECRET]),
+        };
+        Some((input.name.clone(), value))
+    };
+    runbook.inputs.iter().filter_map(given).collect()
+}
+
+impl World {
+    /// A secret with three versions, and a disk without a journal.
+    pub(crate) async fn new(runbook: &'static str) -> Self {
+        let surroundings = Surroundings::new().await;
+        for number in 0..3 {
+            let tags = json!({ "owner": "orders-team", "number": number.to_string() });
+            let value = format!("planted-{number}");
+            let created = format!("2026-01-0{}T00:00:00Z", number + 1);
+            let body = json!({ "value": value, "content_type": "text/plain", "tags": tags, "created": created });
+            surroundings.control("PUT", "secrets/kv-drill/orders-db", &body).await;
+        }
+        let line = Line::to(surroundings.running.address()).await;
+        Self { surroundings, line, disk: Arc::default(), runbook }
+    }
+
+    fn plan(&self) -> Plan {
+        let catalogue = stanch::actions::catalogue();
+        let runbook = stanch::plan::lint("crash", self.runbook, &catalogue).unwrap();
+        Plan::new("crash", self.runbook, &inputs(&runbook), &catalogue).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A life with trouble on one request.
+    pub(crate) async fn trouble(&self, which: Which, trouble: Trouble) -> Ended {
+        self.live_with(Death::Never, Some((which, trouble))).await
+    }
+
+    /// One process that works on the run, from its start to its end or its death.
+    pub(crate) async fn live(&self, death: Death) -> Ended {
+        let planned = match death {
+            Death::Request(number, trouble) => Some((Which::Number(number), trouble)),
+            Death::Never | Death::Append(..) => None,
+        };
+        self.live_with(death, planned).await
+    }
+
+    async fn live_with(&self, death: Death, planned: Option<(Which, Trouble)>) -> Ended {
+        self.line.expect(planned);
+        let plan = Arc::new(self.plan());
+        let opened = opened(&plan);
+        let (store, journal, state, first, died) = self.wake(&opened, death);
+        if state.ended() == Some(RunStatus::Completed) {
+            return Ended::Over(RunStatus::Completed);
+        }
+        let (notices, inbox) = mpsc::unbounded_channel();
+        drop(inbox);
+        let ledger = Ledger::start(store, journal.records, journal.head, state, notices.clone());
+        for event in first {
+            if ledger.record(event).await.is_err() {
+                return Ended::Died;
+            }
+        }
+        let (_stop, stopping) = watch::channel(false);
+        let services = Arc::new(self.services(&plan, &opened));
+        let driver = Driver { plan, services, ledger, notices, stopping };
+        let mut people = Agreeable;
+        let mut cut_off = self.line.died();
+        let mut out_of_power = died.subscribe();
+        tokio::select! {
+            ended = driver.drive(&mut people) => match ended {
+                Ok(status) => Ended::Over(status),
+                Err(error) if *died.borrow() => { drop(error); Ended::Died }
+                Err(error) => panic!("{error}"),
+            },
+            _ = out_of_power.wait_for(|died| *died) => Ended::Died,
+            _ = cut_off.wait_for(|died| *died) => {
+                // Nothing more gets on the disk of a dead process.
+                died.send_replace(true);
+                Ended::Died
+            }
+        }
+    }
+
+    /// Reads what is on the disk and takes the run over, as `resume` does, or begins it.
+    fn wake(&self, opened: &RunOpened, death: Death) -> (Mortal, Journal, State, Vec<Event>, watch::Sender<bool>) {
+        let died = watch::Sender::new(false);
+        let mut store = Mortal { disk: Arc::clone(&self.disk), death, died: died.clone() };
+        let bytes = {
+            let mut disk = self.disk.lock().unwrap();
+            disk.appends = 0;
+            disk.bytes.clone()
+        };
+        let journal = Journal::read(&bytes).unwrap();
+        let state = journal.state().unwrap();
+        let mut first = Vec::new();
+        if journal.torn > 0 {
+            store.truncate(journal.length).unwrap();
+        }
+        if state.opened().is_none() {
+            first.push(Event::RunOpened(opened.clone()));
+        } else {
+            if journal.torn > 0 {
+                first.push(Event::TailCut { bytes: journal.torn });
+            }
+            first.push(Event::RunResumed {
+                operator: opened.operator.clone(),
+                host: opened.host.clone(),
+                program_version: opened.program_version.clone(),
+                took_over: None,
+            });
+        }
+        assert!(!journal.records.is_empty() || journal.head == GENESIS);
+        (store, journal, state, first, died)
+    }
+
+    fn services(&self, plan: &Plan, opened: &RunOpened) -> Services {
+        let address = self.line.address;
+        let path = self.surroundings.cloud_file(|file| file["base_url"] = format!("http://{address}").into());
+        let cloud = CloudFile::read(&path).unwrap();
+        let config = Config::read(cloud.config.as_deref().unwrap()).unwrap();
+        let transport = Transport::new(Route::Cloud(Box::new(cloud)), &opened.request_prefix).unwrap();
+        let identity = Identity::new(IdentityChoice::Auto, transport.clone(), Environment::default());
+        Services {
+            run: opened.run.clone(),
+            runbook: opened.runbook.clone(),
+            operator: opened.operator.clone(),
+            mode: opened.mode,
+            request_prefix: opened.request_prefix.clone(),
+            inputs: opened.inputs.clone(),
+            plan_digest: plan.digest(),
+            steps: steps(plan),
+            azure: Azure { transport, identity },
+            config,
+            report_folder: self.surroundings.folder.path().join("report"),
+        }
+    }
+
+    /// The world, the journal and the report, as far as they must be the same after every history.
+    pub(crate) async fn ending(&self) -> Ending {
+        let plan = self.plan();
+        let journal = Journal::read(&self.disk.lock().unwrap().bytes).unwrap();
+        assert_eq!(journal.torn, 0);
+        let state = journal.state().unwrap();
+        for (id, step) in state.steps() {
+            for (name, effect) in &step.effects {
+                let settled =
+                    matches!(effect.phase, EffectPhase::Done(_) | EffectPhase::AssumedDone | EffectPhase::Refused);
+                assert!(settled, "{name} of {id} is left open: {:?}", effect.phase);
+            }
+        }
+        let cloud = self.surroundings.state().await;
+        let report = Report::new(&journal.records, &journal.head, &steps(&plan));
+        let report = serde_json::to_value(report).unwrap();
+        let count = |list: &Value| list.as_array().map_or(0, Vec::len);
+        let containment = &report["containment"];
+        Ending {
+            status: json!(state.ended()),
+            steps: plan.steps().map(|step| (step.id.value.clone(), state.step(&step.id.value).status.name())).collect(),
+            secrets: secrets(&cloud),
+            messages: messages(&cloud),
+            report: json!({
+                "contained": report["verdict"]["contained"],
+                "exposure_ended": report["exposure"]["ended"],
+                "rotated": is_ours(&cloud, &containment["rotated"]["version"]),
+                "revoked": count(&containment["revoked"]),
+                "proven": count(&containment["proven"]),
+                "not_proven": count(&containment["not_proven"]),
+            }),
+        }
+    }
+
+    /// How many appends and requests the last life had.
+    pub(crate) fn counted(&self) -> (usize, usize) {
+        (self.disk.lock().unwrap().appends, self.line.seen())
+    }
+
+    /// Whether a text stands in the journal.
+    pub(crate) fn journal_holds(&self, text: &str) -> bool {
+        memchr::memmem::find(&self.disk.lock().unwrap().bytes, text.as_bytes()).is_some()
+    }
+
+    /// The journal as it stands on the disk.
+    pub(crate) fn journal(&self) -> Journal {
+        Journal::read(&self.disk.lock().unwrap().bytes).unwrap()
+    }
+}
+
+fn steps(plan: &Plan) -> Vec<(String, String)> {
+    plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect()
+}
+
+fn opened(plan: &Plan) -> RunOpened {
+    RunOpened {
+        run: RUN.to_owned(),
+        runbook: plan.runbook.name.clone(),
+        runbook_sha256: plan.sha256.clone(),
+        inputs: plan.inputs.clone(),
+        mode: Mode::Drill,
+        operator: "oncall".to_owned(),
+        host: "laptop-17".to_owned(),
+        program_version: "0".to_owned(),
+        lock: plan.lock.clone(),
+        fragments: BTreeMap::new(),
+        request_prefix: "01234567-89ab".to_owned(),
+        cloud: None,
+        config: None,
+        config_sha256: None,
+    }
+}
+
+fn secrets(cloud: &Value) -> Value {
+    let mut found = Map::new();
+    for (vault, content) in cloud["vaults"].as_object().unwrap() {
+        for (name, versions) in content["secrets"].as_object().unwrap() {
+            let shown = |version: &Value| {
+                let tags: BTreeMap<&String, &Value> = version["tags"].as_object().into_iter().flatten().collect();
+                json!({ "enabled": version["enabled"], "content_type": version["content_type"], "tags": tags })
+            };
+            let mut shown: Vec<Value> = versions.as_array().unwrap().iter().map(shown).collect();
+            shown.sort_by_key(Value::to_string);
+            found.insert(format!("{vault}/{name}"), shown.into());
+        }
+    }
+    found.into()
+}
+
+fn messages(cloud: &Value) -> BTreeSet<(String, String)> {
+    let text = |sent: &Value, key: &str| sent[key].as_str().unwrap_or_default().to_owned();
+    cloud["notifications"].as_array().unwrap().iter().map(|sent| (text(sent, "channel"), text(sent, "id"))).collect()
+}
+
+/// Whether a version carries the run's tag in the cloud.
+fn is_ours(cloud: &Value, version: &Value) -> bool {
+    let vaults = cloud["vaults"].as_object().into_iter().flatten();
+    let secrets = vaults.flat_map(|(_, vault)| vault["secrets"].as_object().into_iter().flatten());
+    let mut versions = secrets.flat_map(|(_, versions)| versions.as_array().into_iter().flatten());
+    versions.any(|found| found["version"] == *version && found["tags"]["stanch-run"] == RUN)
+}
