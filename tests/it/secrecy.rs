@@ -38,7 +38,7 @@ fn assert_free_of(place: &str, bytes: &[u8], values: &[String]) {
     }
 }
 
-fn assert_folder_free_of(folder: &Path, values: &[String]) -> usize {
+pub(crate) fn assert_folder_free_of(folder: &Path, values: &[String]) -> usize {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -144,6 +144,20 @@ impl Stage {
         secret["value"].as_str().unwrap().to_owned()
     }
 
+    /// Where the cloud listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.ready["base_url"].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// A cloud file that leads there another way.
+    pub(crate) fn cloud_file(&self, base_url: &str) -> PathBuf {
+        let mut ready = self.ready.clone();
+        ready["base_url"] = base_url.into();
+        let path = self.path("another-way.json");
+        std::fs::write(&path, ready.to_string()).unwrap();
+        path
+    }
+
     fn control(&self) -> &str {
         self.ready["control"].as_str().unwrap()
     }
@@ -175,11 +189,16 @@ impl Stage {
 
     /// The program with these arguments, against this cloud.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_by(&self.ready_file(), arguments)
+    }
+
+    /// A call of the program that reaches the cloud as a cloud file says.
+    pub(crate) fn command_by(&self, cloud_file: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(STANCH);
         command
             .args(arguments)
             .arg("--cloud")
-            .arg(self.ready_file())
+            .arg(cloud_file)
             .arg("--state-dir")
             .arg(self.state_dir())
             .env_remove("STANCH_CLOUD")

@@ -1,0 +1,162 @@
+//! Real processes, really killed: at the requests where the simulated ones die, and at random moments, with trouble.
+
+use super::line::{Line, Trouble, Which};
+use super::{is_heavy, play};
+use crate::secrecy::assert_folder_free_of;
+use crate::stage::{Said, Stage};
+use serde_json::{Value, json};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A number drawn from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}
+
+fn quiet(command: &mut Command) -> Child {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Goes on until the run is completed; trouble that outlasts the retries of a step may take another try.
+fn finish(stage: &Stage, run: &str) -> Said {
+    for _ in 0..4 {
+        let said = stage.stanch(&["resume", run, "--json"]);
+        if said.code != Some(3) {
+            return said.exit(0);
+        }
+    }
+    panic!("{run} does not get to its end");
+}
+
+/// Nothing was disabled before the new version was there.
+fn assert_order(state: &Value, run: &str) {
+    let calls = state["calls"].as_array().unwrap();
+    let first = |method: &str| {
+        calls.iter().position(|call| {
+            call["method"] == method && call["status"] == 200 && call["path"].as_str().unwrap().starts_with("/secrets/")
+        })
+    };
+    assert!(first("PUT") < first("PATCH"), "{run}: disabled early");
+}
+
+#[test]
+fn a_process_that_is_killed_at_any_request_ends_where_the_whole_one_ends() {
+    let every = if is_heavy() { 1 } else { 12 };
+    let points = (1..=27).flat_map(|request| [(request, Trouble::DiesBefore), (request, Trouble::DiesAfter)]);
+    let points: Vec<(usize, Trouble)> = points.skip(3).step_by(every).collect();
+    let killed = AtomicUsize::new(0);
+    let count = points.len();
+    play(points, async |(request, trouble)| {
+        let stage = Stage::set().await;
+        let line = Line::to(stage.address()).await;
+        line.expect(Some((Which::Number(request), trouble)));
+        let cloud = stage.cloud_file(&format!("http://{}", line.address));
+        let run = format!("r-kill-{request}-{trouble:?}");
+        let mut child = quiet(&mut stage.command_by(&cloud, &stage.containment(&run)));
+        let begun = Instant::now();
+        while !*line.died().borrow() && child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < PATIENCE, "{run} neither ends nor gets on");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if child.try_wait().unwrap().is_none() {
+            killed.fetch_add(1, Ordering::SeqCst);
+            kill(child);
+        }
+        finish(&stage, &run).done();
+        assert_eq!(crate::run::contained(&stage, &run).await, Ok(()), "{run}");
+        assert_order(&stage.state().await, &run);
+        stage.stanch(&["verify", &run]).exit(0).done();
+    });
+    let killed = killed.into_inner();
+    println!("{killed} processes killed at {count} points, all of them end well");
+    assert!(killed * 10 >= count * 7, "{killed} of {count}");
+}
+
+/// Trouble of every kind, on requests that nobody chose.
+fn trouble(dice: &mut Dice) -> Vec<Value> {
+    let kinds = [
+        json!({ "status": 503 }),
+        json!({ "status": 429 }),
+        json!({ "status": 429, "retry_after_s": 1 }),
+        json!({ "drop": "before" }),
+        json!({ "drop": "after" }),
+        json!({ "delay_ms": 150 }),
+    ];
+    let methods = [json!({}), json!({ "method": "PUT" }), json!({ "method": "PATCH" }), json!({ "method": "POST" })];
+    let mut one = |_| {
+        let kind = &kinds[dice.below(6) as usize];
+        let matching = &methods[dice.below(4) as usize];
+        json!({ "match": matching, "skip": dice.below(8), "times": 1 + dice.below(2), "do": kind })
+    };
+    (0..3).map(&mut one).collect()
+}
+
+#[test]
+fn hundreds_of_kills_at_random_moments_lose_nothing_and_do_nothing_twice() {
+    let (wanted, worlds) = if is_heavy() { (500, 400) } else { (6, 8) };
+    let seed = std::env::var("STANCH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        now.as_nanos() as u64 | 1
+    });
+    println!("STANCH_SEED={seed}");
+    let (kills, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    play(0..worlds, async |world: u64| {
+        if kills.load(Ordering::SeqCst) >= wanted {
+            return;
+        }
+        let mut dice = Dice(seed.wrapping_mul(world * 2 + 1) | 1);
+        let stage = Stage::set().await;
+        for fault in trouble(&mut dice) {
+            stage.fault(&fault).await;
+        }
+        let run = format!("r-random-{world}");
+        for life in 0..4 {
+            let begins = !stage.journal(&run).exists();
+            let mut arguments = if begins { stage.containment(&run) } else { vec!["resume", &run, "--json"] };
+            if begins {
+                arguments.extend(["-i", "overlap=0s"]);
+            }
+            let mut child = quiet(&mut stage.command(&arguments));
+            let most = if life == 0 { 900 } else { 600 };
+            std::thread::sleep(Duration::from_millis(dice.below(most)));
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            kills.fetch_add(1, Ordering::SeqCst);
+            kill(child);
+        }
+        if !stage.journal(&run).exists() {
+            let mut arguments = stage.containment(&run);
+            arguments.extend(["-i", "overlap=0s"]);
+            let said = stage.stanch(&arguments);
+            assert!(matches!(said.code, Some(0 | 3 | 5)), "{run}: {}", said.stderr);
+        }
+        finish(&stage, &run).done();
+        assert_eq!(crate::run::contained(&stage, &run).await, Ok(()), "{run}, STANCH_SEED={seed}");
+        assert_order(&stage.state().await, &run);
+        stage.stanch(&["verify", &run]).exit(0).done();
+        let journal = std::fs::read_to_string(stage.journal(&run)).unwrap();
+        assert!(!journal.contains("\"type\":\"decision_asked\""), "{run}: the vault could tell");
+        assert_folder_free_of(&stage.state_dir(), stage.values());
+        ended.fetch_add(1, Ordering::SeqCst);
+    });
+    let (kills, ended) = (kills.into_inner(), ended.into_inner());
+    println!("{kills} kills at random moments, with trouble; {ended} runs, all of them end well");
+    assert!(kills >= wanted, "{kills} kills of {wanted}");
+}
