@@ -64,6 +64,12 @@ pub mod config;
 /// The blast radius: who read a secret, from the audit trail; usable without any runbook.
 pub mod audit;
 
+/// Which secret of which vault holds a value; usable without any runbook.
+pub mod find;
+
+/// Scanners' reports: what leaked, where, and since when.
+pub mod intake;
+
 /// Status, timeline and report model: folds over the journal.
 pub mod projection;
 

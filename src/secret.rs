@@ -3,6 +3,10 @@
 //! It has no `Display`, no `Serialize` and no `Clone`; its memory is wiped when it is dropped. The word
 //! `expose` is the only way to the text, so every use can be found by searching for it.
 
+use crate::failure::Failure;
+use async_trait::async_trait;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -30,5 +34,38 @@ impl From<Zeroizing<String>> for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(…)")
+    }
+}
+
+/// Somebody who can be asked for a value, without it being shown: a person at a hidden prompt, or standard input.
+#[async_trait]
+pub trait SecretPrompt: fmt::Debug + Send + Sync {
+    /// Asks once; nothing if nobody is there, or no more is coming.
+    async fn ask(&self, prompt: &str) -> Result<Option<Secret>, Failure>;
+}
+
+/// A key under which values get fingerprints: whoever lacks it learns nothing from one, however easy the value is to
+/// guess.
+pub struct FingerprintKey(Zeroizing<[u8; 32]>);
+
+impl FingerprintKey {
+    /// Takes the key over.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(Zeroizing::new(key))
+    }
+
+    /// The value's fingerprint: `hmac-sha256:` and 32 hex digits. The same value has the same one under the same key.
+    pub fn fingerprint(&self, value: &Secret) -> String {
+        // A key of any length is taken.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_ref()) else { return String::new() };
+        mac.update(value.expose().as_bytes());
+        let digits = hex::encode(mac.finalize().into_bytes());
+        format!("hmac-sha256:{}", digits.get(..32).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FingerprintKey(…)")
     }
 }

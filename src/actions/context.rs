@@ -14,6 +14,7 @@ use crate::engine::{EffectPhase, GateAnswer};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::journal::AppendError;
 use crate::runbook::model::OnUnknown;
+use crate::secret::{FingerprintKey, Secret, SecretPrompt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -65,6 +66,10 @@ pub struct Services {
     pub steps: Vec<(String, String)>,
     pub azure: Azure,
     pub config: Config,
+    /// Who is asked for a value that no input may hold.
+    pub secret_prompt: Arc<dyn SecretPrompt>,
+    /// The key of the fingerprints that stand for such values in the journal.
+    pub fingerprints: FingerprintKey,
     /// Where the report is written to.
     pub report_folder: PathBuf,
 }
@@ -156,6 +161,20 @@ impl Context {
     /// Tells those who look on what is being done. Not recorded.
     pub fn progress(&self, text: impl Into<String>) {
         drop(self.notices.send(Notice::Progress { step: self.step.clone(), text: text.into() }));
+    }
+
+    /// Asks for a value that must not be shown; nothing if nobody is there. It is recorded nowhere: after a crash it is
+    /// asked for again.
+    pub async fn ask_secret(&self, prompt: &str) -> Result<Option<Secret>, Stop> {
+        let asked = |text: &str| drop(self.notices.send(Notice::Asked { text: text.to_owned() }));
+        asked(prompt);
+        let mut stopping = self.stopping.clone();
+        let given = tokio::select! {
+            given = self.services.secret_prompt.ask(prompt) => given.map_err(Stop::from),
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Stop::Interrupted),
+        };
+        asked("");
+        given
     }
 
     /// A question to a vault's audit trail about a secret, in which our own calls are told apart; and where the

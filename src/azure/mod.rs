@@ -5,6 +5,7 @@
 //! that writes is ever repeated here.
 
 mod budget;
+mod contents;
 pub mod correlation;
 mod failed;
 mod identity;
@@ -15,6 +16,7 @@ mod transport;
 mod vault;
 
 pub use budget::Limits;
+pub use contents::{Listed, Reading};
 pub use identity::{Environment, Identity, IdentityChoice};
 pub use route::{CloudFile, Route};
 pub use secret_url::{SUFFIXES, SecretUrl, VaultUrl};

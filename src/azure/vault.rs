@@ -75,9 +75,9 @@ pub struct NewVersion {
 
 /// A vault that requests can be sent to.
 pub struct Vault {
-    client: SecretClient,
+    pub(super) client: SecretClient,
     identity: Identity,
-    name: String,
+    pub(super) name: String,
 }
 
 impl fmt::Debug for Vault {
@@ -108,7 +108,7 @@ impl Vault {
         Ok(Self { client, identity: azure.identity.clone(), name: url.name.clone() })
     }
 
-    fn asked<'a>(&'a self, secret: &'a str, doing: &'a str, operation: &'a str) -> Asked<'a> {
+    pub(super) fn asked<'a>(&'a self, secret: &'a str, doing: &'a str, operation: &'a str) -> Asked<'a> {
         Asked { doing, operation, vault: &self.name, secret, identity: &self.identity, writes: false }
     }
 
@@ -194,7 +194,7 @@ impl Vault {
         .await
     }
 
-    async fn get(&self, name: &str, version: Option<&str>) -> azure_core::Result<(String, Secret)> {
+    pub(super) async fn get(&self, name: &str, version: Option<&str>) -> azure_core::Result<(String, Secret)> {
         let options = SecretClientGetSecretOptions { secret_version: version.map(str::to_owned), ..Default::default() };
         let mut secret = self.client.get_secret(name, Some(options)).await?.into_model()?;
         let value = Secret::new(secret.value.take().unwrap_or_default());
@@ -268,7 +268,7 @@ fn unreadable(asked: Asked<'_>, error: &azure_core::Error) -> Failure {
         .because(error.to_string())
 }
 
-fn listed(properties: &SecretProperties) -> Option<Version> {
+pub(super) fn listed(properties: &SecretProperties) -> Option<Version> {
     let (id, attributes) = (properties.id.as_deref(), properties.attributes.as_ref());
     version(id, attributes, properties.content_type.as_ref(), properties.tags.as_ref(), properties.managed)
 }
@@ -294,7 +294,7 @@ fn version(
     })
 }
 
-fn last_part(id: Option<&str>) -> String {
+pub(super) fn last_part(id: Option<&str>) -> String {
     id.and_then(|id| id.rsplit('/').next()).unwrap_or_default().to_owned()
 }
 

@@ -5,6 +5,8 @@ mod audit;
 mod drill;
 mod emulate;
 mod exit;
+mod find;
+mod found;
 mod keyboard;
 mod lint;
 mod live;
@@ -19,9 +21,11 @@ mod run;
 mod runs;
 mod scorecard;
 mod screen;
+mod secret_prompt;
 mod session;
 mod shell;
 mod status;
+mod suggestion;
 mod ui;
 mod verify;
 
@@ -109,6 +113,8 @@ enum Command {
     Report(report::Args),
     /// Find who read a secret, in an archive of the audit trail
     Audit(audit::Args),
+    /// Find which secret of which vault holds a leaked value
+    Find(find::Args),
     /// Practise: play an incident on the embedded cloud and get a scorecard
     Drill(drill::Args),
     /// Serve the embedded cloud
@@ -173,6 +179,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Verify(args) => verify::run(&common, ui, &args),
         Command::Report(args) => report::run(&common, ui, &args),
         Command::Audit(args) => audit::run(&common, ui, args),
+        Command::Find(args) => find::run(&common, ui, args).await,
         Command::Drill(args) => drill::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
         Command::Lint(args) => lint::run(ui, &args),

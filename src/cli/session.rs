@@ -4,6 +4,8 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit};
+use super::run::cannot_write;
+use super::secret_prompt::StandardInput;
 use crate::actions::Services;
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::config::Config;
@@ -12,7 +14,9 @@ use crate::failure::Failure;
 use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs};
 use crate::plan::Plan;
 use crate::runbook::diagnostic::nearest;
+use crate::secret::{FingerprintKey, SecretPrompt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The runbooks that the program brings along.
 pub const BUILT_IN: &[(&str, &str)] = &[("secret-exposure", include_str!("../../runbooks/secret-exposure.yaml"))];
@@ -59,6 +63,11 @@ fn platform_state_dir() -> Option<PathBuf> {
     set("XDG_STATE_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".local/state")))
         .map(|state| state.join("stanch"))
+}
+
+/// The key of the fingerprints of this state directory.
+pub(crate) fn fingerprints(runs: &Runs) -> Result<FingerprintKey, CommandError> {
+    runs.fingerprint_key().map_err(|error| cannot_write(runs.state(), &error))
 }
 
 /// A run that exists.
@@ -142,6 +151,8 @@ pub(crate) struct Session {
     pub(crate) cloud_path: Option<PathBuf>,
     pub(crate) config: Config,
     pub(crate) config_path: Option<PathBuf>,
+    /// Who is asked for values.
+    pub(crate) secret_prompt: Arc<dyn SecretPrompt>,
 }
 
 impl Session {
@@ -165,7 +176,8 @@ impl Session {
         if let Some(archive) = cloud.as_ref().and_then(|cloud| cloud.archive.clone()) {
             config.set_archive(archive);
         }
-        Ok(Self { cloud, cloud_path, config, config_path })
+        let secret_prompt = Arc::new(StandardInput { writes_prompt: false });
+        Ok(Self { cloud, cloud_path, config, config_path, secret_prompt })
     }
 
     /// The configuration's text, if there is one.
@@ -211,6 +223,8 @@ impl Session {
             steps: plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect(),
             azure: self.azure(&opened.request_prefix)?,
             config: self.config,
+            secret_prompt: self.secret_prompt,
+            fingerprints: fingerprints(runs)?,
             report_folder: runs.folder(&opened.run).report(),
         })
     }

@@ -54,6 +54,11 @@ impl Ui {
         stderr().is_terminal() && std::io::stdin().is_terminal()
     }
 
+    /// Whether something that moves can be shown.
+    pub(crate) fn shows_progress(self) -> bool {
+        stderr().is_terminal()
+    }
+
     pub(crate) fn red(self, text: &str) -> String {
         self.paint("31;1", text)
     }

@@ -82,21 +82,21 @@ fn hide(text: &str, from: usize) -> String {
     before.chars().chain(hidden).collect()
 }
 
-struct Decoder<'a> {
+pub(super) struct Decoder<'a> {
     folder: &'a Path,
     problems: Vec<Diagnostic>,
     /// Places of literals that may be secrets.
     literals: Vec<Span>,
 }
 
-type Entries<'a> = Vec<(&'a str, Span, &'a Node)>;
+pub(super) type Entries<'a> = Vec<(&'a str, Span, &'a Node)>;
 
-fn get<'a>(entries: &Entries<'a>, name: &str) -> Option<&'a Node> {
+pub(super) fn get<'a>(entries: &Entries<'a>, name: &str) -> Option<&'a Node> {
     entries.iter().find(|(key, _, _)| *key == name).map(|(_, _, node)| *node)
 }
 
 impl Decoder<'_> {
-    fn wrong(&mut self, message: impl Into<String>, span: Span, help: impl Into<String>) {
+    pub(super) fn wrong(&mut self, message: impl Into<String>, span: Span, help: impl Into<String>) {
         self.problems.push(Diagnostic::error(message, span).help(help));
     }
 
@@ -115,7 +115,7 @@ impl Decoder<'_> {
         }
     }
 
-    fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Entries<'n> {
+    pub(super) fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Entries<'n> {
         let entries = self.open(node, what);
         for (key, span, node) in &entries {
             if !known.contains(key) {
@@ -131,7 +131,7 @@ impl Decoder<'_> {
         entries
     }
 
-    fn text(&mut self, node: &Node, what: &str) -> Option<String> {
+    pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
         match &node.value {
             NodeValue::String(text) => Some(text.clone()),
             _ => {
@@ -148,7 +148,7 @@ impl Decoder<'_> {
         }
     }
 
-    fn required(&mut self, entries: &Entries<'_>, name: &str, what: &str, span: Span) -> Option<String> {
+    pub(super) fn required(&mut self, entries: &Entries<'_>, name: &str, what: &str, span: Span) -> Option<String> {
         match get(entries, name) {
             Some(node) => self.text(node, &format!("`{name}`")),
             None => {
@@ -163,7 +163,8 @@ impl Decoder<'_> {
     }
 
     fn config(&mut self, root: &Node) -> Config {
-        let known = ["schema", "identity", "audit", "vaults", "channels", "known_callers", "templates", "limits"];
+        let known =
+            ["schema", "identity", "audit", "vaults", "channels", "known_callers", "templates", "limits", "inventory"];
         let entries = self.entries(root, "the configuration", &known);
         if let Some(node) = get(&entries, "schema")
             && self.text(node, "`schema`").is_some_and(|schema| schema != SCHEMA)
@@ -182,6 +183,7 @@ impl Decoder<'_> {
         if let Some(node) = get(&entries, "vaults") {
             for (name, _, node) in self.open(node, "`vaults`") {
                 let vault = self.entries(node, &format!("the vault `{name}`"), &["audit"]);
+                config.named_vaults.push(name.to_owned());
                 if let Some(archive) = get(&vault, "audit").and_then(|node| self.audit(node)) {
                     config.vaults.insert(name.to_lowercase(), archive);
                 }
@@ -197,6 +199,9 @@ impl Decoder<'_> {
         if let Some(node) = get(&entries, "known_callers") {
             config.known_callers =
                 self.texts(node, "each of `known_callers`").iter().map(|oid| oid.to_lowercase()).collect();
+        }
+        if let Some(node) = get(&entries, "inventory") {
+            config.inventory = self.inventory(node);
         }
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
         if let Some(node) = get(&entries, "limits") {

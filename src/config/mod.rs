@@ -1,4 +1,4 @@
-//! `stanch.yaml`: who stanch is, where the audit trails lie, whom to tell.
+//! `stanch.yaml`: who stanch is, where the audit trails lie, whom to tell, whose secrets there are.
 //!
 //! It holds references to secrets, never a secret: a literal where a secret belongs is refused, and not shown.
 
@@ -6,6 +6,7 @@
 
 mod channel;
 mod decode;
+mod inventory;
 mod reference;
 
 use crate::azure::{IdentityChoice, Limits};
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
+pub use inventory::{Facts, Inventory, USUAL_RUNBOOK, matches};
 pub use reference::SecretReference;
 
 /// The configuration. Without a file it is empty: any identity, no audit source, nobody to tell.
@@ -28,6 +30,10 @@ pub struct Config {
     /// How often each vault is asked at most.
     pub limits: Limits,
     text: Option<String>,
+    /// Whose secrets there are, who issues them, and which runbook fits.
+    pub inventory: Inventory,
+    /// Names of the vaults that the configuration speaks of, as they are written.
+    pub named_vaults: Vec<String>,
     sha256: Option<String>,
     archive: Option<PathBuf>,
     /// Archives of single vaults, by the vault's name.

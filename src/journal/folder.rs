@@ -237,6 +237,6 @@ pub fn read_journal(path: &Path) -> Result<Journal, ReadError> {
     Ok(Journal::read(&fs::read(path)?)?)
 }
 
-fn create_folder(path: &Path) -> io::Result<()> {
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -4,6 +4,7 @@
 //! changed. Where lines are kept is the [`Store`]'s affair alone; [`Runs`] is the local folder of all runs. A loop
 //! over `sha256sum` verifies a journal without this program.
 
+mod fingerprint_key;
 mod folder;
 mod lock;
 mod reader;

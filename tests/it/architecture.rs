@@ -13,6 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("azure", &["engine"]),
     ("config", &["azure", "runbook"]),
     ("audit", &[]),
+    ("find", &["azure", "engine"]),
+    ("intake", &[]),
     ("providers", &[]),
     ("projection", &["audit", "engine", "journal"]),
     ("render", &["projection"]),

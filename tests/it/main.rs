@@ -19,6 +19,7 @@ mod config;
 mod crash;
 mod documents;
 mod engine;
+mod find;
 mod identity;
 mod journal;
 mod limits;

@@ -30,7 +30,7 @@ fn spellings(value: &str) -> Vec<Vec<u8>> {
     spellings.into_iter().map(String::into_bytes).collect()
 }
 
-fn assert_free_of(place: &str, bytes: &[u8], values: &[String]) {
+pub(crate) fn assert_free_of(place: &str, bytes: &[u8], values: &[String]) {
     for value in values {
         for spelling in spellings(value) {
             assert!(memchr::memmem::find(bytes, &spelling).is_none(), "a value stands in {place}");

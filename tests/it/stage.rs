@@ -103,7 +103,12 @@ impl Stage {
 
     /// Puts a version into `kv-drill` past the data plane.
     pub(crate) async fn seed(&self, name: &str, body: &Value) {
-        let url = format!("{}/secrets/kv-drill/{name}", self.control());
+        self.seed_in("kv-drill", name, body).await;
+    }
+
+    /// Puts a version into a vault past the data plane.
+    pub(crate) async fn seed_in(&self, vault: &str, name: &str, body: &Value) {
+        let url = format!("{}/secrets/{vault}/{name}", self.control());
         let answer = self.http.put(url).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
@@ -211,6 +216,11 @@ impl Stage {
         command
     }
 
+    /// Calls the program with something on its standard input.
+    pub(crate) fn stanch_given(&self, arguments: &[&str], input: &[u8]) -> Said {
+        given(&mut self.command(arguments), input).into()
+    }
+
     /// Calls the program.
     pub(crate) fn stanch(&self, arguments: &[&str]) -> Said {
         self.command(arguments).output().unwrap().into()
@@ -273,4 +283,12 @@ impl Drop for Stage {
 /// Whole lines of a file that may not exist yet.
 pub(crate) fn count_lines(path: &Path) -> usize {
     std::fs::read(path).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+}
+
+/// Runs a command with something on its standard input.
+pub(crate) fn given(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    // A program that refuses before it reads has closed its end.
+    drop(std::io::Write::write_all(&mut child.stdin.take().unwrap(), input));
+    child.wait_with_output().unwrap()
 }

@@ -13,7 +13,9 @@ use stanch::engine::{EffectPhase, State, StepStatus};
 use stanch::journal::{GENESIS, Journal, Store};
 use stanch::plan::Plan;
 use stanch::projection::Report;
+use stanch::failure::Failure;
 use stanch::runbook::model::InputKind;
+use stanch::secret::{FingerprintKey, Secret, SecretPrompt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -108,6 +110,17 @@ impl Store for Mortal {
 
 /// Somebody who always agrees.
 struct Agreeable;
+
+/// Somebody who tells the leaked value whenever it is asked for.
+#[derive(Debug)]
+struct Telling;
+
+#[async_trait::async_trait]
+impl SecretPrompt for Telling {
+    async fn ask(&self, _: &str) -> Result<Option<Secret>, Failure> {
+        Ok(Some(Secret::new("planted-2".to_owned())))
+    }
+}
 
 impl People for Agreeable {
     fn are_there(&self, _: &State) -> bool {
@@ -296,11 +309,14 @@ impl World {
             operator: opened.operator.clone(),
             mode: opened.mode,
             request_prefix: opened.request_prefix.clone(),
+            own_prefixes: vec![opened.request_prefix.clone()],
             inputs: opened.inputs.clone(),
             plan_digest: plan.digest(),
             steps: steps(plan),
             azure: Azure { transport, identity },
             config,
+            secret_prompt: Arc::new(Telling),
+            fingerprints: FingerprintKey::new([7; 32]),
             report_folder: self.surroundings.folder.path().join("report"),
         }
     }

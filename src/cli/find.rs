@@ -1,0 +1,300 @@
+//! `stanch find`: a leaked value, or a scanner's report, becomes the secret and version that hold it, and the run that
+//! fits. Only reads are sent; the value is asked for without being shown, and kept nowhere.
+
+#![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
+
+use super::Common;
+use super::exit::{CommandError, Exit, Outcome};
+use super::found::{Leak, Shown};
+use super::run::{self, Args as RunArgs};
+use super::secret_prompt::StandardInput;
+use super::session::{self, Session};
+use super::ui::Ui;
+use crate::azure::VaultUrl;
+use crate::clock::Timestamp;
+use crate::failure::Failure;
+use crate::find::{Needle, Progress, search};
+use crate::intake::{self, Finding, Report};
+use crate::secret::{Secret, SecretPrompt};
+use chrono::{DateTime, Utc};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+const PROMPT: &str = "paste the leaked value, it will not be shown or stored: ";
+/// How many findings of a report are listed.
+const MOST_LISTED: usize = 50;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A vault to look in, by its URL; several may be given [default: the vaults of the configuration]
+    #[arg(long, value_name = "URL")]
+    vault: Vec<String>,
+    /// A scanner's report in place of the value: gitleaks or TruffleHog JSON, SARIF, a GitHub alert; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Which finding of the report, counted from 1
+    #[arg(long, value_name = "N", requires = "from")]
+    finding: Option<usize>,
+    /// Since when the value has been out (RFC 3339) [default: what the report says]
+    #[arg(long, value_name = "TIME")]
+    exposed_at: Option<String>,
+    /// Begin the run that fits, if one secret was found
+    #[arg(long)]
+    run: bool,
+}
+
+pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    let failed = |error: std::io::Error| {
+        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
+    };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    // Until the answer is there nothing but reads is sent, and a hidden prompt gives its terminal back when dropped.
+    let begun = tokio::select! {
+        begun = find(common, ui, &args) => begun?,
+        _ = interrupt.recv() => return Ok(Exit::Interrupted),
+        _ = terminate.recv() => return Ok(Exit::Terminated),
+    };
+    drop((interrupt, terminate));
+    match begun {
+        Next::End(exit) => Ok(exit),
+        Next::Run(args) => run::run(common, ui, *args).await,
+    }
+}
+
+/// What follows the search.
+enum Next {
+    End(Exit),
+    Run(Box<RunArgs>),
+}
+
+async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError> {
+    let session = Session::open(common, None)?;
+    let vaults = vaults(args, &session)?;
+    let given = args.exposed_at.as_deref().map(time).transpose()?;
+    let (values, mut leak) = match &args.from {
+        Some(path) => match reported(ui, args, path).await? {
+            Some(reported) => reported,
+            None => return Ok(Next::End(Exit::Usage)),
+        },
+        None => (vec![ask(PROMPT).await?], Leak::default()),
+    };
+    if given.is_some() {
+        (leak.exposed_at, leak.exposed_at_is) = (given, None);
+    }
+    let needle = Needle::new(&values).map_err(CommandError::usage)?;
+    leak.found_at = leak.found_at.map(|place| intake::said(&needle.redact(&place)));
+    leak.rule = leak.rule.map(|rule| intake::said(&needle.redact(&rule)));
+    let fingerprints = session::fingerprints(&session::runs(common)?)?;
+    let fingerprint = values.first().map(|value| fingerprints.fingerprint(value)).unwrap_or_default();
+    drop(values);
+
+    let azure = session.azure(&run::request_prefix()?)?;
+    let (bar, secrets, versions) = (spinner(ui), AtomicUsize::new(0), AtomicUsize::new(0));
+    let progress = |progress| {
+        match progress {
+            Progress::Listed(_) => {}
+            Progress::Read { versions: read } => {
+                secrets.fetch_add(1, Ordering::Relaxed);
+                versions.fetch_add(read, Ordering::Relaxed);
+            }
+        }
+        if let Some(bar) = &bar {
+            let (secrets, versions) = (secrets.load(Ordering::Relaxed), versions.load(Ordering::Relaxed));
+            bar.set_message(format!("reading: {secrets} secrets, {versions} versions"));
+        }
+    };
+    let answer = search(&azure, &vaults, &needle, &progress).await;
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    let shown = Shown::new(&answer, &session.config, &leak, fingerprint);
+    match (args.run, ui.json) {
+        // What the run prints is the command's data then.
+        (true, _) => ui.note(&shown.text(ui, common)),
+        (false, true) => shown.json(ui, common),
+        (false, false) => ui.data(&shown.text(ui, common)),
+    }
+    if shown.holders.is_empty() && !answer.is_complete() {
+        let failure = Failure::refused("it was not found, and not every vault could be searched");
+        return Err(CommandError::refused(
+            failure.help("mend what is said above, then ask again: the value may be there"),
+        ));
+    }
+    if !args.run {
+        return Ok(Next::End(Exit::Done));
+    }
+    begin(&shown).map(Next::Run)
+}
+
+/// The run that fits, if it is clear which.
+fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
+    let suggestion = match shown.holders.as_slice() {
+        [only] => &only.suggestion,
+        [] => return Err(CommandError::refused(Failure::refused("no run was begun: no secret holds the value"))),
+        several => {
+            let summary = format!("no run was begun: {} secrets hold the value", several.len());
+            return Err(CommandError::refused(
+                Failure::refused(summary)
+                    .help("begin one for each, as said above, or `stanch run leaked-value` for all"),
+            ));
+        }
+    };
+    if let Some(missing) = suggestion.missing.first() {
+        let failure = Failure::refused(format!("no run was begun: its input `{missing}` is not known"));
+        let help = if missing == "exposed_at" {
+            "say since when the value has been out with `--exposed-at`"
+        } else {
+            "begin it as said above"
+        };
+        return Err(CommandError::usage(failure.help(help)));
+    }
+    Ok(Box::new(RunArgs::built_in(&suggestion.runbook, suggestion.arguments())))
+}
+
+fn vaults(args: &Args, session: &Session) -> Result<Vec<VaultUrl>, CommandError> {
+    let configured =
+        session.config.named_vaults.iter().map(|name| format!("https://{}.vault.azure.net", name.to_lowercase()));
+    let urls: Vec<String> = if args.vault.is_empty() { configured.collect() } else { args.vault.clone() };
+    if urls.is_empty() {
+        let failure = Failure::refused("no vault is given to look in");
+        return Err(CommandError::usage(failure.help("add `--vault https://VAULT.vault.azure.net`, once for each")));
+    }
+    let mut vaults: Vec<VaultUrl> = Vec::new();
+    for url in &urls {
+        let vault = VaultUrl::parse(url).map_err(CommandError::usage)?;
+        if !vaults.contains(&vault) {
+            vaults.push(vault);
+        }
+    }
+    Ok(vaults)
+}
+
+async fn ask(prompt: &str) -> Result<Secret, CommandError> {
+    let given = StandardInput { writes_prompt: true }.ask(prompt).await.map_err(CommandError::usage)?;
+    given.ok_or_else(|| {
+        let failure = Failure::refused("no value was given");
+        CommandError::usage(failure.help("paste it at the prompt, or pipe it in: `… | stanch find --vault URL`"))
+    })
+}
+
+/// The chosen finding of a report; nothing if there are several, which are listed then.
+async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret>, Leak)>, CommandError> {
+    let bytes = read_report(path).map_err(|error| {
+        let summary = format!("the report `{}` cannot be read", path.display());
+        CommandError::usage(Failure::refused(summary).because(error.to_string()))
+    })?;
+    let Report { format, mut findings } = intake::read(&bytes).map_err(CommandError::usage)?;
+    drop(bytes);
+    let count = findings.len();
+    let index = match (args.finding, count) {
+        (_, 0) => {
+            let failure =
+                Failure::refused(format!("{} without a finding: nothing leaked as far as it tells", format.name()));
+            return Err(CommandError::usage(failure));
+        }
+        (Some(number), count) if (1..=count).contains(&number) => number - 1,
+        (Some(number), count) => {
+            let failure = Failure::refused(format!("there is no finding {number}; the report has {count}"));
+            return Err(CommandError::usage(failure));
+        }
+        (None, 1) => 0,
+        (None, _) => {
+            list(ui, &findings);
+            return Ok(None);
+        }
+    };
+    let finding = findings.swap_remove(index);
+    ui.note(&format!("{}: finding {} of {count}, {}", format.name(), index + 1, redacted(&finding, &finding.rule)));
+    let leak = Leak {
+        rule: Some(finding.rule),
+        found_at: Some(finding.found_at),
+        exposed_at: finding.since.map(|since| since.at),
+        exposed_at_is: finding.since.map(|since| since.known),
+    };
+    if !finding.values.is_empty() {
+        return Ok(Some((finding.values, leak)));
+    }
+    if path == Path::new("-") {
+        let failure = Failure::refused("the report does not hold the value, and standard input is at its end");
+        return Err(CommandError::usage(
+            failure
+                .help("give the report as a file with `--from FILE`, and the value at the prompt or on standard input"),
+        ));
+    }
+    ui.note("the report does not hold the value");
+    Ok(Some((vec![ask(PROMPT).await?], leak)))
+}
+
+/// What is said of a finding, without its value.
+fn redacted(finding: &Finding, text: &str) -> String {
+    let needle = (!finding.values.is_empty()).then(|| Needle::new(&finding.values).ok()).flatten();
+    let text = needle.map_or_else(|| text.to_owned(), |needle| needle.redact(text));
+    intake::said(&text)
+}
+
+fn list(ui: Ui, findings: &[Finding]) {
+    let since = |finding: &Finding| finding.since.map(|since| since.at.format("%Y-%m-%d %H:%M:%SZ").to_string());
+    if ui.json {
+        let rows = findings.iter().enumerate().map(|(index, finding)| {
+            json!({
+                "finding": index + 1, "rule": redacted(finding, &finding.rule), "since": since(finding),
+                "found_at": redacted(finding, &finding.found_at), "holds_value": !finding.values.is_empty(),
+            })
+        });
+        ui.json(&json!({ "findings": rows.collect::<Vec<_>>() }));
+    } else {
+        let mut text = format!("{} findings; choose one with `--finding N`\n", findings.len());
+        for (index, finding) in findings.iter().enumerate().take(MOST_LISTED) {
+            text.push_str(&format!(
+                "  {:>3}  {:<32} {:<21} {}\n",
+                index + 1,
+                redacted(finding, &finding.rule),
+                since(finding).unwrap_or_default(),
+                redacted(finding, &finding.found_at)
+            ));
+        }
+        if findings.len() > MOST_LISTED {
+            text.push_str(&format!("       and {} more, see `--json`\n", findings.len() - MOST_LISTED));
+        }
+        ui.data(&text);
+    }
+}
+
+/// The report's bytes, no more of them than a report may have.
+fn read_report(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let most = intake::LARGEST_REPORT as u64 + 1;
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn time(text: &str) -> Result<Timestamp, CommandError> {
+    DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc)).map_err(|error| {
+        let failure = Failure::refused(format!("`{text}` is no time")).because(error.to_string());
+        CommandError::usage(failure.help("write RFC 3339: 2026-11-22T21:40:00Z"))
+    })
+}
+
+fn spinner(ui: Ui) -> Option<ProgressBar> {
+    if ui.quiet || ui.json || !ui.shows_progress() {
+        return None;
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar.set_message("listing");
+    Some(bar)
+}

@@ -1,0 +1,306 @@
+//! What a search for a leaked value found, as people and scripts see it.
+
+use super::Common;
+use super::suggestion::Suggestion;
+use super::ui::{Ui, describe};
+use crate::clock::Timestamp;
+use crate::config::{Config, Facts, USUAL_RUNBOOK};
+use crate::find::{Answer, Because, Found, Match, Searched};
+use crate::intake::{SinceWhat, said};
+use crate::projection::fact::{counted, short_version};
+use chrono::SecondsFormat;
+use serde::Serialize;
+
+/// How many names of what could not be read are said.
+const MOST_NAMES: usize = 5;
+
+/// What is known of the leak beside the value.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Leak {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) found_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exposed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exposed_at_is: Option<SinceWhat>,
+}
+
+/// One secret that holds the value, with all its versions that do.
+#[derive(Debug)]
+pub(crate) struct Holder<'a> {
+    /// The strongest first; never empty.
+    pub(crate) versions: Vec<&'a Found>,
+    facts: Facts,
+    pub(crate) suggestion: Suggestion,
+}
+
+/// A version that holds the value, for scripts.
+#[derive(Serialize)]
+struct Row<'a> {
+    secret: String,
+    version: String,
+    current: bool,
+    enabled: bool,
+    created: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    #[serde(flatten)]
+    matched: Match,
+    #[serde(flatten)]
+    facts: &'a Facts,
+    next: String,
+}
+
+#[derive(Serialize)]
+struct Counted<'a> {
+    because: &'a Because,
+    count: usize,
+}
+
+/// The whole answer, for scripts.
+#[derive(Serialize)]
+struct Told<'a> {
+    found: Vec<Row<'a>>,
+    fingerprint: &'a str,
+    leak: &'a Leak,
+    secrets: usize,
+    versions: usize,
+    not_read: Vec<Counted<'a>>,
+    complete: bool,
+    vaults: &'a [Searched],
+}
+
+/// What is shown of an answer.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    answer: &'a Answer,
+    fingerprint: String,
+    leak: &'a Leak,
+    pub(crate) holders: Vec<Holder<'a>>,
+}
+
+impl<'a> Shown<'a> {
+    /// Puts what was found together with what is known of it.
+    pub(crate) fn new(answer: &'a Answer, config: &Config, leak: &'a Leak, fingerprint: String) -> Self {
+        let mut holders: Vec<Holder<'a>> = Vec::new();
+        for found in &answer.found {
+            if let Some(holder) = holders.iter_mut().find(|holder| holder.secret() == found.secret.to_string()) {
+                holder.versions.push(found);
+                continue;
+            }
+            let facts = config.inventory.facts(&found.vault.name, &found.secret.name, &found.version.tags);
+            let since = leak.exposed_at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+            let known = [
+                ("secret", Some(found.secret.to_string())),
+                ("exposed_at", since),
+                ("found_at", leak.found_at.clone()),
+            ];
+            let known: Vec<_> =
+                known.into_iter().filter(|(name, value)| *name != "found_at" || value.is_some()).collect();
+            let suggestion = Suggestion::new(facts.runbook.as_deref().unwrap_or(USUAL_RUNBOOK), &known);
+            holders.push(Holder { versions: vec![found], facts, suggestion });
+        }
+        Self { answer, fingerprint, leak, holders }
+    }
+
+    fn count(&self, of: impl Fn(&Searched) -> usize) -> usize {
+        self.answer.vaults.iter().map(of).sum()
+    }
+
+    /// One object, for scripts.
+    pub(crate) fn json(&self, ui: Ui, common: &Common) {
+        let unread = self.answer.unread();
+        ui.json(&Told {
+            found: self.holders.iter().flat_map(|holder| holder.rows(common)).collect(),
+            fingerprint: &self.fingerprint,
+            leak: self.leak,
+            secrets: self.count(|searched| searched.secrets),
+            versions: self.count(|searched| searched.versions),
+            not_read: unread.iter().map(|(because, count)| Counted { because, count: *count }).collect(),
+            complete: self.answer.is_complete(),
+            vaults: &self.answer.vaults,
+        });
+    }
+
+    /// For people.
+    pub(crate) fn text(&self, ui: Ui, common: &Common) -> String {
+        let mut text = format!("{}\n", self.headline(ui));
+        for searched in self.answer.vaults.iter().filter(|searched| !searched.listed) {
+            for failure in &searched.failures {
+                text.push_str(&format!(
+                    "  {} {}: {}\n",
+                    ui.red("not searched"),
+                    searched.vault.name,
+                    describe(failure).replace('\n', "\n  ")
+                ));
+            }
+        }
+        for searched in self.answer.vaults.iter().filter(|searched| searched.listed) {
+            for failure in &searched.failures {
+                text.push_str(&format!(
+                    "  {}: deleted secrets are not known: {}\n",
+                    searched.vault.name, failure.summary
+                ));
+            }
+        }
+        for holder in &self.holders {
+            text.push_str(&holder.text(ui));
+        }
+        text.push_str(&self.not_read(ui));
+        text.push_str(&format!("\nfingerprint {}\n", self.fingerprint));
+        if let Some(found_at) = &self.leak.found_at {
+            text.push_str(&format!("found at    {found_at}\n"));
+        }
+        if let Some(at) = self.leak.exposed_at {
+            let what = match self.leak.exposed_at_is {
+                Some(SinceWhat::Detected) => "  (when the scanner saw it; it may have been out before)",
+                Some(SinceWhat::Written) => "  (when it was committed)",
+                None => "",
+            };
+            text.push_str(&format!("since       {}{what}\n", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
+        }
+        for (index, holder) in self.holders.iter().enumerate() {
+            let label = if index == 0 { "\nnext: " } else { " and: " };
+            text.push_str(&format!("{label}{}\n", holder.suggestion.command(common)));
+            if !holder.suggestion.is_here {
+                text.push_str(&format!(
+                    "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret\n",
+                    said(&holder.suggestion.runbook)
+                ));
+            }
+        }
+        text
+    }
+
+    fn headline(&self, ui: Ui) -> String {
+        let searched = self.answer.vaults.iter().filter(|searched| searched.listed).count();
+        let vaults = counted(self.answer.vaults.len() as u64, "vault");
+        let counts = format!(
+            "{}, {} read{}",
+            grouped(self.count(|searched| searched.secrets), "secret"),
+            grouped(self.count(|searched| searched.versions), "version"),
+            self.not_read_counts()
+        );
+        if self.holders.is_empty() {
+            let where_to = if searched < self.answer.vaults.len() {
+                format!("in {searched} of {vaults}")
+            } else {
+                format!("in {vaults}")
+            };
+            return format!("{} {where_to} ({counts})", ui.yellow("not found"));
+        }
+        let mut holding: Vec<&str> = self.answer.found.iter().map(|found| found.vault.host.as_str()).collect();
+        holding.sort_unstable();
+        holding.dedup();
+        format!("{} in {} of {vaults} ({counts})", ui.green("found"), holding.len())
+    }
+
+    fn not_read_counts(&self) -> String {
+        let told: Vec<String> = self.answer.unread().iter().map(|(because, count)| reason(because, *count)).collect();
+        if told.is_empty() { String::new() } else { format!("; not read: {}", told.join(", ")) }
+    }
+
+    /// Names of what could not be read: the value may stand there.
+    fn not_read(&self, ui: Ui) -> String {
+        let mut text = String::new();
+        for (because, count) in self.answer.unread() {
+            let of_vault = |searched: &'a Searched| {
+                let fits = searched.unread.iter().filter(|unread| unread.because == because);
+                fits.map(|unread| {
+                    let version = unread.version.as_deref().map(|version| format!(" {}", short_version(version)));
+                    format!("{}/{}{}", searched.vault.name, unread.secret, version.unwrap_or_default())
+                })
+            };
+            let names: Vec<String> = self.answer.vaults.iter().flat_map(of_vault).take(MOST_NAMES).collect();
+            let more = count.saturating_sub(names.len());
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            text.push_str(&format!("  {} {}: {}{more}\n", ui.dim("not read"), word(&because), names.join(", ")));
+        }
+        if text.is_empty() { text } else { format!("\n{text}") }
+    }
+}
+
+impl Holder<'_> {
+    fn secret(&self) -> String {
+        self.versions.first().map(|found| found.secret.to_string()).unwrap_or_default()
+    }
+
+    fn rows(&self, common: &Common) -> Vec<Row<'_>> {
+        let next = self.suggestion.command(common);
+        let row = |found: &&'_ Found| Row {
+            secret: found.secret.to_string(),
+            version: found.version.id.clone(),
+            current: found.current,
+            enabled: found.version.enabled,
+            created: found.version.created,
+            expires: found.version.expires,
+            matched: found.matched,
+            facts: &self.facts,
+            next: next.clone(),
+        };
+        self.versions.iter().map(row).collect()
+    }
+
+    fn text(&self, ui: Ui) -> String {
+        let mut text = format!("\n  {}\n", self.secret());
+        for found in &self.versions {
+            let state = match (found.current, found.version.enabled) {
+                (true, _) => ui.red("current, enabled"),
+                (false, true) => "not current, but enabled: it can still be read".to_owned(),
+                (false, false) => "disabled".to_owned(),
+            };
+            text.push_str(&format!(
+                "  version {}  {state}, created {}; {}\n",
+                short_version(&found.version.id),
+                found.version.created.format("%Y-%m-%d"),
+                found.matched.describe()
+            ));
+        }
+        let issuer = match (&self.facts.issuer, &self.facts.provider) {
+            (Some(issuer), Some(provider)) => format!("issued by {} ({})", said(issuer), said(provider)),
+            (Some(issuer), None) => format!("issued by {}", said(issuer)),
+            (None, Some(provider)) => format!("issued by {}", said(provider)),
+            (None, None) => "issuer not known".to_owned(),
+        };
+        let owner = self
+            .facts
+            .owner
+            .as_deref()
+            .map_or_else(|| "owner not known".to_owned(), |owner| format!("owner {}", said(owner)));
+        text.push_str(&format!("  {owner} · {issuer} · runbook {}\n", said(&self.suggestion.runbook)));
+        text
+    }
+}
+
+fn word(because: &Because) -> String {
+    match because {
+        Because::Forbidden(code) => format!("(no get permission: {})", said(code)),
+        Because::Disabled => "(disabled)".to_owned(),
+        Because::Deleted => "(deleted)".to_owned(),
+        Because::Failed(why) => format!("({})", said(why)),
+    }
+}
+
+fn reason(because: &Because, count: usize) -> String {
+    match because {
+        Because::Forbidden(_) => format!("{}, no get permission", grouped(count, "version")),
+        Because::Disabled => format!("{}, disabled", grouped(count, "version")),
+        Because::Deleted => format!("{}, deleted", grouped(count, "secret")),
+        Because::Failed(_) => format!("{}, no answer", grouped(count, "time")),
+    }
+}
+
+/// `1,103 versions`.
+fn grouped(number: usize, what: &str) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {what}{}", if number == 1 { "" } else { "s" })
+}
