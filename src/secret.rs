@@ -56,11 +56,23 @@ impl FingerprintKey {
 
     /// The value's fingerprint: `hmac-sha256:` and 32 hex digits. The same value has the same one under the same key.
     pub fn fingerprint(&self, value: &Secret) -> String {
+        format!("hmac-sha256:{}", self.digits("value", value.expose()).get(..32).unwrap_or_default())
+    }
+
+    /// What the ids of requests begin with that a search outside of any run sends from here, in the form that a run's
+    /// requests have: a later run tells them apart in the audit trail.
+    pub fn request_prefix(&self) -> String {
+        let digits = self.digits("requests", "find");
+        format!("{}-{}", digits.get(..8).unwrap_or_default(), digits.get(8..12).unwrap_or_default())
+    }
+
+    fn digits(&self, what: &str, text: &str) -> String {
         // A key of any length is taken.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_ref()) else { return String::new() };
-        mac.update(value.expose().as_bytes());
-        let digits = hex::encode(mac.finalize().into_bytes());
-        format!("hmac-sha256:{}", digits.get(..32).unwrap_or_default())
+        mac.update(what.as_bytes());
+        mac.update(&[0]);
+        mac.update(text.as_bytes());
+        hex::encode(mac.finalize().into_bytes())
     }
 }
 

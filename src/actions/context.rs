@@ -373,12 +373,18 @@ impl Context {
         name: &str,
         read: impl AsyncFnOnce() -> Result<T, Failure>,
     ) -> Result<T, Stop> {
-        if let Some(value) = self.ledger.step(&self.step).observations.get(name) {
-            return read_result(name, value.clone());
+        if let Some(value) = self.recorded(name)? {
+            return Ok(value);
         }
         let value = correlation::scope(format!("{}/{name}", self.step), read()).await?;
         self.note(name, &value).await?;
         Ok(value)
+    }
+
+    /// What the journal holds of something that was read or noted before.
+    pub fn recorded<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Stop> {
+        let value = self.ledger.step(&self.step).observations.get(name).cloned();
+        value.map(|value| read_result(name, value)).transpose()
     }
 
     /// Records a fact that was just read; a later one of the same name replaces it.

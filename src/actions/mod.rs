@@ -74,6 +74,8 @@ impl Action {
 /// Every action there is.
 pub fn all() -> Vec<Action> {
     let mut actions = vec![
+        keyvault::find::action(),
+        keyvault::list::action(),
         keyvault::check::action(),
         keyvault::rotate::action(),
         keyvault::await_readers::action(),

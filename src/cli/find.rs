@@ -95,7 +95,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let fingerprint = values.first().map(|value| fingerprints.fingerprint(value)).unwrap_or_default();
     drop(values);
 
-    let azure = session.azure(&run::request_prefix()?)?;
+    let azure = session.azure(&fingerprints.request_prefix())?;
     let (bar, secrets, versions) = (spinner(ui), AtomicUsize::new(0), AtomicUsize::new(0));
     let progress = |progress| {
         match progress {

@@ -198,7 +198,7 @@ impl<'a> Shown<'a> {
     }
 
     fn not_read_counts(&self) -> String {
-        let told: Vec<String> = self.answer.unread().iter().map(|(because, count)| reason(because, *count)).collect();
+        let told: Vec<String> = self.answer.unread().iter().map(|(because, count)| because.describe(*count)).collect();
         if told.is_empty() { String::new() } else { format!("; not read: {}", told.join(", ")) }
     }
 
@@ -280,15 +280,6 @@ fn word(because: &Because) -> String {
         Because::Disabled => "(disabled)".to_owned(),
         Because::Deleted => "(deleted)".to_owned(),
         Because::Failed(why) => format!("({})", said(why)),
-    }
-}
-
-fn reason(because: &Because, count: usize) -> String {
-    match because {
-        Because::Forbidden(_) => format!("{}, no get permission", grouped(count, "version")),
-        Because::Disabled => format!("{}, disabled", grouped(count, "version")),
-        Because::Deleted => format!("{}, deleted", grouped(count, "secret")),
-        Because::Failed(_) => format!("{}, no answer", grouped(count, "time")),
     }
 }
 

@@ -371,7 +371,7 @@ fn new_id() -> Result<String, CommandError> {
 }
 
 /// The first 12 digits of a GUID, as they stand in one.
-pub(crate) fn request_prefix() -> Result<String, CommandError> {
+fn request_prefix() -> Result<String, CommandError> {
     let digits = hex::encode(random_bytes(6)?);
     Ok(format!("{}-{}", digits.get(..8).unwrap_or_default(), digits.get(8..).unwrap_or_default()))
 }

@@ -19,7 +19,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The runbooks that the program brings along.
-pub const BUILT_IN: &[(&str, &str)] = &[("secret-exposure", include_str!("../../runbooks/secret-exposure.yaml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("secret-exposure", include_str!("../../runbooks/secret-exposure.yaml")),
+    ("leaked-value", include_str!("../../runbooks/leaked-value.yaml")),
+    ("whole-vault", include_str!("../../runbooks/whole-vault.yaml")),
+];
 
 /// The text of a runbook: a file, or a built-in where no such file is meant.
 pub(crate) fn read_runbook(name: &str) -> Result<String, CommandError> {
@@ -114,7 +118,7 @@ pub(crate) fn damaged(path: &Path, damage: &Damage) -> CommandError {
     CommandError::refused(Failure::refused(damage.to_string()).because(place).help(help))
 }
 
-/// How the ids of all requests begin that runs in this state directory sent. A secret that was worked on before is
+/// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is
 /// not read by a stranger because of that.
 pub(crate) fn own_prefixes(runs: &Runs) -> Vec<String> {
     let prefix = |record: Record| match record.event {
@@ -122,7 +126,8 @@ pub(crate) fn own_prefixes(runs: &Runs) -> Vec<String> {
         _ => None,
     };
     let ids = runs.list().unwrap_or_default();
-    ids.iter().filter_map(|run| runs.folder(run).first_record()).filter_map(prefix).collect()
+    let searches = runs.known_fingerprint_key().map(|key| key.request_prefix());
+    ids.iter().filter_map(|run| runs.folder(run).first_record()).filter_map(prefix).chain(searches).collect()
 }
 
 /// Who is at work, and where.
@@ -209,6 +214,7 @@ impl Session {
         operator: &str,
         runs: &Runs,
     ) -> Result<Services, CommandError> {
+        let fingerprints = fingerprints(runs)?;
         let mut own_prefixes = own_prefixes(runs);
         own_prefixes.push(opened.request_prefix.clone());
         Ok(Services {
@@ -224,7 +230,7 @@ impl Session {
             azure: self.azure(&opened.request_prefix)?,
             config: self.config,
             secret_prompt: self.secret_prompt,
-            fingerprints: fingerprints(runs)?,
+            fingerprints,
             report_folder: runs.folder(&opened.run).report(),
         })
     }

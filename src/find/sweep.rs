@@ -43,7 +43,6 @@ pub struct Found {
 /// What was seen of one vault.
 #[derive(Debug, Serialize)]
 pub struct Searched {
-    #[serde(serialize_with = "url")]
     pub vault: VaultUrl,
     /// Secrets it lists.
     pub secrets: usize,
@@ -89,8 +88,17 @@ pub enum Progress {
     Read { versions: usize },
 }
 
-fn url<S: serde::Serializer>(vault: &VaultUrl, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&vault.url())
+impl Because {
+    /// So many of them, in words: `3 versions, no get permission`.
+    pub fn describe(&self, count: usize) -> String {
+        let (what, why) = match self {
+            Self::Forbidden(_) => ("version", "no get permission"),
+            Self::Disabled => ("version", "disabled"),
+            Self::Deleted => ("secret", "deleted"),
+            Self::Failed(_) => ("question", "no answer"),
+        };
+        format!("{count} {what}{}, {why}", if count == 1 { "" } else { "s" })
+    }
 }
 
 impl Answer {

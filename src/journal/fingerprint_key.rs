@@ -10,6 +10,12 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 impl Runs {
+    /// The key, if it was ever asked for here.
+    pub fn known_fingerprint_key(&self) -> Option<FingerprintKey> {
+        let key = fs::read(self.state().join("fingerprint.key")).ok()?;
+        <[u8; 32]>::try_from(key).ok().map(FingerprintKey::new)
+    }
+
     /// The key under which values get fingerprints here; made when it is asked for first.
     pub fn fingerprint_key(&self) -> io::Result<FingerprintKey> {
         let path = self.state().join("fingerprint.key");

@@ -25,11 +25,6 @@ pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue) -> Vec<Diagnostic>
     check.problems
 }
 
-/// The names of a step's outputs. A step that is done for each item has those of its items in a list.
-fn outputs<'a>(step: &Step, spec: &'a Spec) -> Vec<&'a str> {
-    if step.for_each.is_some() { vec!["items"] } else { spec.output_names() }
-}
-
 struct Check<'a> {
     runbook: &'a Runbook,
     catalogue: &'a Catalogue,
@@ -185,8 +180,15 @@ impl Check<'_> {
         }
         let spec = self.catalogue.get(target.uses.value.as_str());
         match (rest, spec) {
-            (["outputs", output, ..], Some(spec)) if !outputs(target, spec).contains(output) => {
-                let names = outputs(target, spec);
+            (["outputs", "items", ..], _) if target.for_each.is_some() => {}
+            (["outputs", output, ..], _) if target.for_each.is_some() => {
+                let message = format!("`{step}` is done for each of a list, and has no output `{output}` of its own");
+                let problem = Diagnostic::error(message, expression.span)
+                    .help("its one output is `items`: each with its `item`, its `status` and its `outputs`");
+                self.report(problem);
+            }
+            (["outputs", output, ..], Some(spec)) if !spec.output_names().contains(output) => {
+                let names = spec.output_names();
                 let problem = Diagnostic::error(format!("`{}` has no output `{output}`", spec.name), expression.span)
                     .help(format!("its outputs are {}", names.join(", ")))
                     .suggest(output, names.iter().copied());

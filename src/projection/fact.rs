@@ -15,7 +15,17 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
     let text = |name: &str| outputs.get(name).and_then(Value::as_str).unwrap_or_default();
     let number = |name: &str| outputs.get(name).and_then(Value::as_u64).unwrap_or_default();
     let count = |name: &str| outputs.get(name).and_then(Value::as_array).map_or(0, Vec::len);
+    if let Some(items) = outputs.get("items").and_then(Value::as_array) {
+        let done = items.iter().filter(|item| item.get("status").and_then(Value::as_str) == Some("done")).count();
+        return format!("{done} of {} done", items.len());
+    }
     match uses {
+        "keyvault/find" => found(outputs, text("secret"), count("secrets")),
+        "keyvault/list" => {
+            let skipped = count("skipped");
+            let left = if skipped == 0 { String::new() } else { format!(", {skipped} left alone") };
+            format!("{}{left}", counted(number("count"), "secret"))
+        }
         "keyvault/check" => format!(
             "{}, {} enabled; current {}; as {} ({})",
             counted(number("versions"), "version"),
@@ -60,6 +70,14 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
 /// Whether a step is done without having done what it is for: a message that nobody got.
 pub fn was_not_told(uses: &str, outputs: &Map<String, Value>) -> bool {
     uses.starts_with("notify/") && outputs.get("sent") == Some(&Value::Bool(false))
+}
+
+fn found(outputs: &Map<String, Value>, secret: &str, secrets: usize) -> String {
+    let more = if secrets > 1 { format!(" and {} more", secrets - 1) } else { String::new() };
+    let not_read = outputs.get("not_read").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let not_read: Vec<&str> = not_read.collect();
+    let not_read = if not_read.is_empty() { String::new() } else { format!("; not read: {}", not_read.join(", ")) };
+    format!("in {secret}{more}{not_read}")
 }
 
 fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: usize) -> String {

@@ -23,6 +23,7 @@ mod find;
 mod identity;
 mod journal;
 mod limits;
+mod many;
 mod people;
 mod plan;
 mod replay;

@@ -2,6 +2,8 @@
 
 pub(super) mod await_readers;
 pub(super) mod check;
+pub(super) mod find;
+pub(super) mod list;
 pub(super) mod prove_revoked;
 pub(super) mod reconcile;
 pub(super) mod revoke;

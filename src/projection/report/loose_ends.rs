@@ -47,8 +47,8 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
     if let Some(readers) = containment.readers.as_ref().filter(|readers| !readers.because.is_empty()) {
         unseen.push(format!("who still used the old version: {}", readers.because));
     }
-    for (id, _) in source.steps {
-        let step = source.state.step(id);
+    // Items of a list are steps of their own.
+    for (id, step) in source.state.steps() {
         for effect in step.effects.values() {
             if matches!(effect.phase, EffectPhase::Started | EffectPhase::Unknown) {
                 unseen.push(format!("whether this happened: {} (step `{id}`)", effect.summary));
@@ -121,7 +121,7 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
 /// What the unknown callers read elsewhere has leaked as well.
 fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     let Some((found, _)) = recorded(source) else { return };
-    let url = source.input("secret");
+    let url = source.secret();
     let Some((vault, _)) = url.split_once("/secrets/") else { return };
     let read = found.second_order.iter().filter(|touched| touched.operation == "SecretGet");
     let secrets: BTreeSet<&str> = read.map(|touched| touched.secret.as_str()).collect();

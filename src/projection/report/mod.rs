@@ -11,7 +11,7 @@ use super::fact::fact;
 use super::timeline::Timeline;
 use crate::clock::Timestamp;
 use crate::engine::event::{EffectOutcome, Event, Mode, RunOpened, SettledBy};
-use crate::engine::{State, StepState, StepStatus};
+use crate::engine::{State, StepState, StepStatus, item_id};
 use crate::journal::Record;
 use access::BlastRadius;
 use containment::{Containment, Exposure, Verdict};
@@ -137,10 +137,30 @@ impl Source<'_> {
         self.opened.and_then(|opened| opened.inputs.get(name)).map(plain).unwrap_or_default()
     }
 
-    /// The steps of an action.
-    pub(super) fn of(&self, uses: &str) -> impl Iterator<Item = (&str, &StepState)> {
+    /// What the run is about: the secret it was given or found, or the whole vault.
+    pub(super) fn secret(&self) -> String {
+        let found = || {
+            let mut finds = self.of("keyvault/find");
+            finds.find_map(|(_, step)| step.outputs.get("secret")?.as_str().map(str::to_owned))
+        };
+        Some(self.input("secret"))
+            .filter(|secret| !secret.is_empty())
+            .or_else(found)
+            .unwrap_or_else(|| self.input("vault"))
+    }
+
+    /// The steps of an action; of a step that is done for each of a list, its items.
+    pub(super) fn of(&self, uses: &str) -> impl Iterator<Item = (String, &StepState)> {
         let same = move |(_, own): &&(String, String)| own == uses;
-        self.steps.iter().filter(same).map(|(id, _)| (id.as_str(), self.state.step(id)))
+        self.steps.iter().filter(same).flat_map(|(id, _)| {
+            let step = self.state.step(id);
+            let each = step.items.as_ref().map(|items| (0..items.len()).map(|index| item_id(id, index)));
+            let ids: Vec<String> = each.map_or_else(|| vec![id.clone()], Iterator::collect);
+            ids.into_iter().map(|id| {
+                let step = self.state.step(&id);
+                (id, step)
+            })
+        })
     }
 }
 
@@ -162,7 +182,7 @@ impl Report {
         let exposure = Exposure::new(&source, &containment);
         Self {
             run: header(&source),
-            secret: source.input("secret"),
+            secret: source.secret(),
             found_at: source.input("found_at"),
             verdict: Verdict::new(&source, &containment, &exposure),
             blast_radius: BlastRadius::new(&source),

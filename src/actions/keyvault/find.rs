@@ -1,0 +1,152 @@
+//! `keyvault/find`: a leaked value, asked for at a hidden prompt or read from standard input, becomes the secrets that
+//! hold it.
+//!
+//! Recorded are their addresses, what the value is to them, and its keyed fingerprint. The value itself is kept
+//! nowhere, so after a crash it is asked for again, unless what was found stands in the journal already.
+
+use crate::actions::Action;
+use crate::actions::context::{Context, Stop};
+use crate::azure::{VaultUrl, correlation};
+use crate::failure::Failure;
+use crate::find::{Answer, Match, Needle, Progress, search};
+use crate::plan::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::slice;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The vaults to look in, by their URLs.
+    #[schemars(with = "Vec<String>")]
+    vaults: Vec<VaultUrl>,
+    /// What is asked.
+    #[serde(default = "prompt")]
+    prompt: String,
+}
+
+fn prompt() -> String {
+    "paste the leaked value, it will not be shown or stored: ".to_owned()
+}
+
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct Outputs {
+    /// The secret that holds it most clearly, by its URL.
+    secret: String,
+    /// All secrets that hold it, by their URLs.
+    secrets: Vec<String>,
+    /// The versions that hold it.
+    versions: Vec<Holding>,
+    /// Secrets whose value stands inside the leaked text, which may be chance: they are not among `secrets`.
+    doubtful: Vec<String>,
+    /// A keyed hash of the value.
+    fingerprint: String,
+    /// How many versions were compared.
+    versions_read: usize,
+    /// What could not be compared, in words.
+    not_read: Vec<String>,
+}
+
+/// A version that holds the value.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct Holding {
+    secret: String,
+    version: String,
+    current: bool,
+    /// What the value is to it.
+    how: String,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "keyvault/find",
+        Class::Read,
+        "asks for a leaked value without showing it, and finds the secrets that hold it",
+        "asks for the value again, unless what was found is in the journal",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    if let Some(found) = context.recorded("found")? {
+        return Ok(found);
+    }
+    let found = find(context, &parameters).await?;
+    if !found.secrets.is_empty() {
+        context.note("found", &found).await?;
+        return Ok(found);
+    }
+    // A miss is not recorded: what was pasted may have been something else.
+    let vaults: Vec<&str> = parameters.vaults.iter().map(|vault| vault.name.as_str()).collect();
+    let summary =
+        format!("no secret of {} holds the value; {} versions were read", vaults.join(", "), found.versions_read);
+    let doubtful = found.doubtful.into_iter().map(|url| format!("the value of {url} stands inside the leaked text"));
+    let failure = found.not_read.into_iter().chain(doubtful).fold(Failure::refused(summary), Failure::because);
+    let help = format!(
+        "`stanch resume {}` asks again; other vaults need another run\nnothing was changed",
+        context.services.run
+    );
+    Err(failure.help(help).into())
+}
+
+async fn find(context: &Context, parameters: &Parameters) -> Result<Outputs, Stop> {
+    let Some(value) = context.ask_secret(&parameters.prompt).await? else {
+        let help = format!("`stanch resume {}` asks again: at a terminal, or on standard input", context.services.run);
+        return Err(Failure::refused("no value was given").help(help).into());
+    };
+    let needle = Needle::new(slice::from_ref(&value))?;
+    let fingerprint = context.services.fingerprints.fingerprint(&value);
+    drop(value);
+    let (secrets, versions) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let progress = |progress| {
+        if let Progress::Read { versions: read } = progress {
+            let secrets = secrets.fetch_add(1, Ordering::Relaxed) + 1;
+            let versions = versions.fetch_add(read, Ordering::Relaxed) + read;
+            context.progress(format!("{secrets} secrets, {versions} versions read"));
+        }
+    };
+    let searched = search(&context.services.azure, &parameters.vaults, &needle, &progress);
+    let answer = correlation::scope(format!("{}/find", context.step), searched).await;
+    let outputs = outputs(&answer, fingerprint);
+    // Containment does not wait for a vault that cannot be searched; a miss without it would be no answer.
+    let mut closed = answer.vaults.iter().filter(|vault| !vault.listed).flat_map(|vault| &vault.failures);
+    match closed.next() {
+        Some(failure) if outputs.secrets.is_empty() => Err(failure.clone().into()),
+        _ => Ok(outputs),
+    }
+}
+
+fn outputs(answer: &Answer, fingerprint: String) -> Outputs {
+    let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| found.matched == Match::InLeak);
+    let urls = |found: &[&crate::find::Found]| {
+        let mut urls: Vec<String> = Vec::new();
+        for found in found {
+            let url = found.secret.to_string();
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+        urls
+    };
+    let holding = |found: &&crate::find::Found| Holding {
+        secret: found.secret.to_string(),
+        version: found.version.id.clone(),
+        current: found.current,
+        how: found.matched.describe(),
+    };
+    let secrets = urls(&sure);
+    let closed = answer.vaults.iter().filter(|vault| !vault.listed);
+    let not_searched = closed.map(|vault| format!("the vault {} was not searched", vault.vault.name));
+    let unread = answer.unread();
+    let not_read = unread.iter().map(|(because, count)| because.describe(*count));
+    Outputs {
+        secret: secrets.first().cloned().unwrap_or_default(),
+        versions: sure.iter().map(holding).collect(),
+        doubtful: urls(&doubtful),
+        secrets,
+        fingerprint,
+        versions_read: answer.vaults.iter().map(|vault| vault.versions).sum(),
+        not_read: not_searched.chain(not_read).collect(),
+    }
+}
