@@ -21,6 +21,7 @@ mod documents;
 mod engine;
 mod find;
 mod identity;
+mod intake;
 mod journal;
 mod limits;
 mod many;
