@@ -10,7 +10,6 @@ use super::run::{self, Args as RunArgs};
 use super::secret_prompt::StandardInput;
 use super::session::{self, Session};
 use super::ui::Ui;
-use crate::azure::VaultUrl;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::find::{Needle, Progress, search};
@@ -76,7 +75,7 @@ enum Next {
 
 async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError> {
     let session = Session::open(common, None)?;
-    let vaults = vaults(args, &session)?;
+    let vaults = session.vaults(&args.vault)?;
     let given = args.exposed_at.as_deref().map(time).transpose()?;
     let (values, mut leak) = match &args.from {
         Some(path) => match reported(ui, args, path).await? {
@@ -156,24 +155,6 @@ fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
         return Err(CommandError::usage(failure.help(help)));
     }
     Ok(Box::new(RunArgs::built_in(&suggestion.runbook, suggestion.arguments())))
-}
-
-fn vaults(args: &Args, session: &Session) -> Result<Vec<VaultUrl>, CommandError> {
-    let configured =
-        session.config.named_vaults.iter().map(|name| format!("https://{}.vault.azure.net", name.to_lowercase()));
-    let urls: Vec<String> = if args.vault.is_empty() { configured.collect() } else { args.vault.clone() };
-    if urls.is_empty() {
-        let failure = Failure::refused("no vault is given to look in");
-        return Err(CommandError::usage(failure.help("add `--vault https://VAULT.vault.azure.net`, once for each")));
-    }
-    let mut vaults: Vec<VaultUrl> = Vec::new();
-    for url in &urls {
-        let vault = VaultUrl::parse(url).map_err(CommandError::usage)?;
-        if !vaults.contains(&vault) {
-            vaults.push(vault);
-        }
-    }
-    Ok(vaults)
 }
 
 async fn ask(prompt: &str) -> Result<Secret, CommandError> {

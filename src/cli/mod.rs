@@ -7,10 +7,12 @@ mod emulate;
 mod exit;
 mod find;
 mod found;
+mod inventory;
 mod keyboard;
 mod lint;
 mod live;
 mod log;
+mod past;
 mod people;
 mod pins;
 mod plan;
@@ -115,6 +117,8 @@ enum Command {
     Audit(audit::Args),
     /// Find which secret of which vault holds a leaked value
     Find(find::Args),
+    /// List the secrets of vaults: age, owner, rotation due, runbook, last drilled
+    Inventory(inventory::Args),
     /// Practise: play an incident on the embedded cloud and get a scorecard
     Drill(drill::Args),
     /// Serve the embedded cloud
@@ -180,6 +184,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Report(args) => report::run(&common, ui, &args),
         Command::Audit(args) => audit::run(&common, ui, args),
         Command::Find(args) => find::run(&common, ui, args).await,
+        Command::Inventory(args) => inventory::run(&common, ui, args).await,
         Command::Drill(args) => drill::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
         Command::Lint(args) => lint::run(ui, &args),

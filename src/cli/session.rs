@@ -7,7 +7,7 @@ use super::exit::{CommandError, Exit};
 use super::run::cannot_write;
 use super::secret_prompt::StandardInput;
 use crate::actions::Services;
-use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
+use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport, VaultUrl};
 use crate::config::Config;
 use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
@@ -193,6 +193,27 @@ impl Session {
     /// Real, or a drill.
     pub(crate) fn mode(&self) -> Mode {
         if self.cloud.is_some() { Mode::Drill } else { Mode::Real }
+    }
+
+    /// The vaults that were named, each once; without any, those that the configuration speaks of.
+    pub(crate) fn vaults(&self, named: &[String]) -> Result<Vec<VaultUrl>, CommandError> {
+        let configured = self.config.named_vaults.iter();
+        let configured = configured.map(|name| format!("https://{}.vault.azure.net", name.to_lowercase()));
+        let urls: Vec<String> = if named.is_empty() { configured.collect() } else { named.to_vec() };
+        if urls.is_empty() {
+            let failure = Failure::refused("no vault is given to look in");
+            return Err(CommandError::usage(
+                failure.help("add `--vault https://VAULT.vault.azure.net`, once for each"),
+            ));
+        }
+        let mut vaults: Vec<VaultUrl> = Vec::new();
+        for url in &urls {
+            let vault = VaultUrl::parse(url).map_err(CommandError::usage)?;
+            if !vaults.contains(&vault) {
+                vaults.push(vault);
+            }
+        }
+        Ok(vaults)
     }
 
     /// Opens the way to Azure.

@@ -68,9 +68,20 @@ fn the_readmes_other_commands_are_understood() {
         let output = Command::new(STANCH).args(&words).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{line}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    for command in
-        ["resume", "status", "log", "approve", "reject", "settle", "report", "verify", "audit", "lint", "find"]
-    {
+    for command in [
+        "resume",
+        "status",
+        "log",
+        "approve",
+        "reject",
+        "settle",
+        "report",
+        "verify",
+        "audit",
+        "lint",
+        "find",
+        "inventory",
+    ] {
         assert!(
             readme().contains(&format!("stanch {command}")) || readme().contains(&format!("or `{command}`")),
             "{command}"

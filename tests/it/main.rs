@@ -22,6 +22,7 @@ mod engine;
 mod find;
 mod identity;
 mod intake;
+mod inventory;
 mod journal;
 mod limits;
 mod many;
