@@ -31,6 +31,14 @@ fn carried(error: &azure_core::Error) -> Option<&Failure> {
     chain(error).find_map(|cause| cause.downcast_ref::<Carried>()).map(|carried| &carried.0)
 }
 
+/// Why there is no token.
+pub(super) fn of_credential(error: &azure_core::Error) -> Failure {
+    match carried(error) {
+        Some(failure) => failure.clone(),
+        None => Failure::refused("no identity to sign in with").because(root_cause(error)),
+    }
+}
+
 /// An error and everything behind it.
 fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),

@@ -369,10 +369,20 @@ impl TokenCredential for Identity {
     }
 }
 
-/// Who a token speaks of. Read for people, never trusted.
-fn principal(token: &str) -> Option<String> {
+/// What a token claims. Read for people and addresses, never trusted.
+fn claims(token: &str) -> Option<Value> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    serde_json::from_slice(&claims).ok()
+}
+
+/// One claim of a token.
+pub(super) fn claim(token: &str, name: &str) -> Option<String> {
+    claims(token)?.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// Who a token speaks of.
+fn principal(token: &str) -> Option<String> {
+    let claims = claims(token)?;
     let claim = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
     // A managed identity is known by the last part of its resource's id.
     let resource = claim("xms_mirid").and_then(|id| id.rsplit('/').next().map(str::to_owned));

@@ -1,14 +1,18 @@
 //! Azure's HTTP, and nothing of runbooks.
 //!
 //! [`Transport`] is the one seam through which requests leave the program, to the real hosts or to a cloud on this
-//! machine. [`Identity`] says who we are, [`Vault`] speaks with a Key Vault through the official client. No request
-//! that writes is ever repeated here.
+//! machine. [`Identity`] says who we are, [`Vault`] speaks with a Key Vault through the official client,
+//! [`ResourceManager`] and [`Graph`] with those who issue keys and passwords. No request that writes is ever repeated
+//! here.
 
 mod budget;
 mod contents;
 pub mod correlation;
 mod failed;
+mod graph;
 mod identity;
+mod management;
+mod resource_manager;
 mod retry;
 mod route;
 mod secret_url;
@@ -17,7 +21,10 @@ mod vault;
 
 pub use budget::Limits;
 pub use contents::{Listed, Reading};
+pub use graph::{Application, Graph, PasswordCredential, SignIn};
 pub use identity::{Environment, Identity, IdentityChoice};
+pub use management::Realm;
+pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};
 pub use secret_url::{SUFFIXES, SecretUrl, VaultUrl};
 pub use transport::{HttpAnswer, Transport};

@@ -101,6 +101,11 @@ impl Transport {
         }
     }
 
+    /// The id of a request that is about to be sent, by which it can be found in a log.
+    pub(super) fn request_id(&self) -> String {
+        self.inner.correlation.next()
+    }
+
     /// Options for the Azure crates: this way out, and no retries of their own.
     pub(super) fn client_options(&self) -> ClientOptions {
         ClientOptions {

@@ -194,6 +194,29 @@ impl Vault {
         .await
     }
 
+    /// A version's value, unless it is disabled.
+    pub async fn value_if_enabled(&self, name: &str, version: &str) -> Result<Option<Secret>, Failure> {
+        let asked = self.asked(name, "get secrets", "Get Secret");
+        retry::read(async || match self.get(name, Some(version)).await {
+            Ok((_, value)) => Ok(Some(value)),
+            Err(error) => match Refusal::of(&error) {
+                Some(refusal) if refusal.code == "SecretDisabled" => Ok(None),
+                _ => Err(failed(asked, &error)),
+            },
+        })
+        .await
+    }
+
+    /// Deletes a secret with all its versions; it is soft-deleted. One that is not there counts as deleted. Sent once.
+    pub async fn delete(&self, name: &str) -> Result<(), Failure> {
+        let asked = Asked { writes: true, ..self.asked(name, "delete secrets", "Delete Secret") };
+        match self.client.delete_secret(name, None).await {
+            Ok(_) => Ok(()),
+            Err(error) if Refusal::of(&error).is_some_and(|refusal| refusal.status == 404) => Ok(()),
+            Err(error) => Err(failed(asked, &error)),
+        }
+    }
+
     pub(super) async fn get(&self, name: &str, version: Option<&str>) -> azure_core::Result<(String, Secret)> {
         let options = SecretClientGetSecretOptions { secret_version: version.map(str::to_owned), ..Default::default() };
         let mut secret = self.client.get_secret(name, Some(options)).await?.into_model()?;

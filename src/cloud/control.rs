@@ -10,6 +10,10 @@
 //! | `PUT`, `DELETE /_control/limits` | service limits |
 //! | `POST /_control/settle` | what is under way is done, and late audit lines are written, now |
 //! | `POST /_control/tokens` | a token for anybody |
+//! | `POST /_control/accounts` | an account with two keys: `{"id"}`; gives the keys |
+//! | `POST /_control/applications` | an application with a password: `{"id", "app_id"}`; gives it |
+//! | `POST /_control/issued` | a living token of GitHub's or Slack's: `{"token"}` |
+//! | `POST /_control/sites` | a site with settings: `{"id", "settings": {NAME: REFERENCE}}` |
 
 use super::access::Rules;
 use super::exchange::{Exchange, Reply};
@@ -58,6 +62,12 @@ pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
             Ok(json!({}))
         }
         ("POST", ["settle"]) => settle(cloud),
+        ("POST", ["accounts"]) => read(&exchange.body).and_then(|seed| lock(&cloud.accounts).seed(seed)),
+        ("POST", ["applications"]) => {
+            read(&exchange.body).map(|seed| lock(&cloud.applications).seed(seed, exchange.at))
+        }
+        ("POST", ["issued"]) => read(&exchange.body).map(|seed| lock(&cloud.tokens).seed(&seed)),
+        ("POST", ["sites"]) => read(&exchange.body).map(|seed| lock(&cloud.sites).seed(cloud, seed)),
         ("POST", ["tokens"]) => read(&exchange.body).map(|wanted| issue(cloud, exchange, wanted)),
         _ => return refuse(404, &format!("the control has no {} {}", exchange.method, exchange.path)),
     };

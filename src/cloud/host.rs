@@ -5,13 +5,20 @@
 use std::net::IpAddr;
 
 /// The hosts this cloud answers for, as a client's routing table wants them.
-pub(crate) const HOSTS: [&str; 11] = [
+pub(crate) const HOSTS: [&str; 18] = [
     "*.vault.azure.net",
     "*.vault.azure.cn",
     "*.vault.usgovcloudapi.net",
     "login.microsoftonline.com",
     "login.windows.net",
     "169.254.169.254",
+    "management.azure.com",
+    "graph.microsoft.com",
+    "*.blob.core.windows.net",
+    "*.documents.azure.com",
+    "*.servicebus.windows.net",
+    "api.github.com",
+    "slack.com",
     "hooks.slack.com",
     "*.webhook.office.com",
     "*.logic.azure.com",
@@ -48,7 +55,9 @@ pub(crate) enum Destination {
     Local(VaultAddress),
     Entra,
     InstanceMetadata,
-    /// A notification sink, or nothing at all.
+    ResourceManager,
+    Graph,
+    /// An account, an issuer of tokens, a notification sink, or nothing at all.
     Other,
 }
 
@@ -69,6 +78,8 @@ impl Destination {
         match name {
             "login.microsoftonline.com" | "login.windows.net" => Self::Entra,
             "169.254.169.254" => Self::InstanceMetadata,
+            "management.azure.com" => Self::ResourceManager,
+            "graph.microsoft.com" => Self::Graph,
             "" | "localhost" => Self::local(&lower),
             _ if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() => Self::local(&lower),
             _ => Self::Other,

@@ -9,11 +9,13 @@
 //!   (tls, cut)         ├─ key_vault ─ operation ─ secrets ─ vault ─► bundle, paging, refusal
 //!                      │      └─► audit_trail (files)
 //!                      ├─ token_endpoints ─ identity
+//!                      ├─ resource_manager ─ accounts, sites; graph; tokens: those who issue credentials
 //!                      └─ sinks ◄─ smtp
 //!  scenario ─► player (consumers, attackers) ─► the cloud, over HTTP like everybody else
 //! ```
 
 mod access;
+mod accounts;
 mod attackers;
 mod audit_trail;
 mod backup;
@@ -23,6 +25,7 @@ mod consumers;
 mod control;
 mod exchange;
 mod faults;
+mod graph;
 mod host;
 mod identity;
 mod key_vault;
@@ -33,6 +36,7 @@ mod paging;
 mod player;
 mod ready;
 mod refusal;
+mod resource_manager;
 pub mod scenario;
 mod scenario_checks;
 mod scenario_syntax;
@@ -41,9 +45,11 @@ mod secrets;
 mod seeding;
 mod server;
 pub mod sinks;
+mod sites;
 pub mod smtp;
 mod state;
 mod token_endpoints;
+mod tokens;
 mod vault;
 mod vault_caller;
 
@@ -252,6 +258,10 @@ fn cloud(options: &Options, audit: AuditTrail, sinks: Arc<Sinks>) -> Cloud {
         audit: Arc::new(audit),
         sinks,
         player: Mutex::default(),
+        accounts: Mutex::default(),
+        applications: Mutex::default(),
+        tokens: Mutex::default(),
+        sites: Mutex::default(),
     }
 }
 

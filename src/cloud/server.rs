@@ -3,18 +3,23 @@
 //! Main type: [`Cloud`], all state behind locks that are held for one operation and never across a wait.
 
 use super::access::Rules;
+use super::accounts::Accounts;
 use super::audit_trail::AuditTrail;
 use super::control;
 use super::exchange::{Exchange, Reply};
 use super::faults::{Drop, Faults, Trouble};
+use super::graph::{self, Applications};
 use super::host::Destination;
 use super::identity::Directory;
 use super::key_vault;
 use super::limits::Meter;
 use super::listener::Peer;
+use super::resource_manager;
 use super::scenario::Player;
 use super::sinks::Sinks;
+use super::sites::Sites;
 use super::token_endpoints;
+use super::tokens::Tokens;
 use super::vault::{Profile, Vault};
 use crate::clock::{self, Timestamp};
 use axum::body::{Body, to_bytes};
@@ -58,6 +63,11 @@ pub(crate) struct Cloud {
     pub(crate) sinks: Arc<Sinks>,
     /// The scenario's callers, while they play.
     pub(crate) player: Mutex<Option<Player>>,
+    /// Those who issue credentials, and those who refer to a vault.
+    pub(crate) accounts: Mutex<Accounts>,
+    pub(crate) applications: Mutex<Applications>,
+    pub(crate) tokens: Mutex<Tokens>,
+    pub(crate) sites: Mutex<Sites>,
 }
 
 /// Locks; a thread that died while holding it leaves whole values behind.
@@ -150,18 +160,24 @@ fn planned(cloud: &Cloud, exchange: &Exchange, trouble: &Trouble, status: u16) -
 
 fn dispatch(cloud: &Cloud, exchange: &Exchange) -> Reply {
     match &exchange.destination {
-        Destination::Entra | Destination::InstanceMetadata => {
-            token_endpoints::answer(&mut lock(&cloud.directory), exchange)
-        }
+        Destination::Entra | Destination::InstanceMetadata => token_endpoints::answer(cloud, exchange),
         Destination::Local(_) if token_endpoints::is_token_path(&exchange.path) => {
-            token_endpoints::answer(&mut lock(&cloud.directory), exchange)
+            token_endpoints::answer(cloud, exchange)
         }
+        Destination::ResourceManager => resource_manager::answer(cloud, exchange),
+        Destination::Graph => graph::answer(cloud, exchange),
         Destination::Vault(address) | Destination::Local(address) => key_vault::answer(cloud, exchange, address),
-        Destination::Other => sink(cloud, exchange),
+        Destination::Other => elsewhere(cloud, exchange),
     }
 }
 
-fn sink(cloud: &Cloud, exchange: &Exchange) -> Reply {
+fn elsewhere(cloud: &Cloud, exchange: &Exchange) -> Reply {
+    if let Some(reply) = lock(&cloud.tokens).answer(exchange) {
+        return reply;
+    }
+    if let Some(reply) = lock(&cloud.accounts).knock(exchange) {
+        return reply;
+    }
     let path = exchange.path_and_query();
     let answer =
         cloud.sinks.receive(&exchange.host, &exchange.method, &path, &exchange.headers, &exchange.body, exchange.at);

@@ -21,6 +21,10 @@ pub(crate) fn describe(cloud: &Cloud, now: Timestamp) -> Value {
         "notifications": cloud.sinks.notifications(),
         "calls": *lock(&cloud.calls),
         "principals": lock(&cloud.directory).principals(),
+        "accounts": lock(&cloud.accounts).describe(),
+        "applications": lock(&cloud.applications).describe(),
+        "tokens": lock(&cloud.tokens).describe(),
+        "sites": lock(&cloud.sites).describe(),
         "consumers": observed.get("consumers").cloned().unwrap_or_else(|| json!([])),
         "attackers": observed.get("attackers").cloned().unwrap_or_else(|| json!([])),
     })

@@ -4,7 +4,9 @@
 //! maps its caller to a principal of its own.
 
 use super::exchange::{Exchange, Reply};
+use super::graph::Knows;
 use super::identity::{Directory, Issued, Principal, TENANT};
+use super::server::{Cloud, lock};
 use crate::clock::Timestamp;
 use chrono::TimeDelta;
 use serde_json::json;
@@ -24,11 +26,12 @@ pub(crate) fn is_token_path(path: &str) -> bool {
 }
 
 /// Answers a request to any token endpoint.
-pub(crate) fn answer(directory: &mut Directory, exchange: &Exchange) -> Reply {
+pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
+    let directory = &mut *lock(&cloud.directory);
     match exchange.path.trim_end_matches('/') {
         path if APP_SERVICE_PATHS.contains(&path) => app_service(directory, exchange),
         INSTANCE_METADATA_PATH => instance_metadata(directory, exchange),
-        path if path.ends_with("/oauth2/v2.0/token") => entra(directory, exchange),
+        path if path.ends_with("/oauth2/v2.0/token") => entra(cloud, directory, exchange),
         path if path.ends_with("/.well-known/openid-configuration") => openid_configuration(exchange),
         path if path.ends_with("/discovery/instance") => instance_discovery(exchange),
         path => {
@@ -93,7 +96,7 @@ fn managed_principal(directory: &mut Directory, exchange: &Exchange) -> Principa
     }
 }
 
-fn entra(directory: &mut Directory, exchange: &Exchange) -> Reply {
+fn entra(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange) -> Reply {
     if exchange.method != "POST" {
         return entra_error(405, "invalid_request", 900_561, "The endpoint only accepts POST requests.");
     }
@@ -108,6 +111,11 @@ fn entra(directory: &mut Directory, exchange: &Exchange) -> Reply {
     if given("client_secret").is_none() && given("client_assertion").is_none() {
         let description = "The request body must contain client_secret or client_assertion.";
         return entra_error(401, "invalid_client", 7_000_218, description);
+    }
+    let password = given("client_secret").map(String::as_str).unwrap_or_default();
+    if let Knows::Bad = lock(&cloud.applications).knows(client_id, password, exchange.at) {
+        let description = "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID.";
+        return entra_error(401, "invalid_client", 7_000_215, description);
     }
     let Some(audience) = scope.strip_suffix("/.default") else {
         return entra_error(400, "invalid_scope", 1_002_012, "The scope must end in /.default.");

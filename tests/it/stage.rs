@@ -113,6 +113,13 @@ impl Stage {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
+    /// Tells the control something; gives what it answers.
+    pub(crate) async fn control_post(&self, path: &str, body: &Value) -> Value {
+        let answer = self.http.post(format!("{}/{path}", self.control())).json(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    }
+
     /// Plans trouble.
     pub(crate) async fn fault(&self, fault: &Value) {
         let answer = self.http.post(format!("{}/faults", self.control())).json(fault).send().await.unwrap();

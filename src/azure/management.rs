@@ -1,0 +1,178 @@
+//! Requests to Azure's management interfaces: with the identity's token, numbered, through the one transport.
+//!
+//! Reads are asked again for a while. What writes is sent once: regenerating a key and adding a password are not
+//! idempotent, and what a lost answer means is the caller's to find out.
+
+use super::identity::Identity;
+use super::retry;
+use super::secret_url::VaultUrl;
+use super::transport::Transport;
+use super::{Azure, HttpAnswer};
+use crate::failure::{FailedOutcome, Failure, Retry};
+use azure_core::credentials::TokenCredential;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The hosts of one of Azure's clouds. Which cloud it is follows from the vault's host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Realm {
+    pub resource_manager: &'static str,
+    pub graph: &'static str,
+    pub login: &'static str,
+    /// Storage accounts are `ACCOUNT.blob.` of this.
+    pub storage: &'static str,
+    pub cosmos: &'static str,
+    pub service_bus: &'static str,
+}
+
+const PUBLIC: Realm = Realm {
+    resource_manager: "management.azure.com",
+    graph: "graph.microsoft.com",
+    login: "login.microsoftonline.com",
+    storage: "core.windows.net",
+    cosmos: "documents.azure.com",
+    service_bus: "servicebus.windows.net",
+};
+
+const CHINA: Realm = Realm {
+    resource_manager: "management.chinacloudapi.cn",
+    graph: "microsoftgraph.chinacloudapi.cn",
+    login: "login.chinacloudapi.cn",
+    storage: "core.chinacloudapi.cn",
+    cosmos: "documents.azure.cn",
+    service_bus: "servicebus.chinacloudapi.cn",
+};
+
+const US_GOVERNMENT: Realm = Realm {
+    resource_manager: "management.usgovcloudapi.net",
+    graph: "graph.microsoft.us",
+    login: "login.microsoftonline.us",
+    storage: "core.usgovcloudapi.net",
+    cosmos: "documents.azure.us",
+    service_bus: "servicebus.usgovcloudapi.net",
+};
+
+impl Realm {
+    /// The cloud that a vault belongs to.
+    pub fn of(vault: &VaultUrl) -> Self {
+        match vault.host.as_str() {
+            host if host.ends_with(".vault.azure.cn") => CHINA,
+            host if host.ends_with(".vault.usgovcloudapi.net") => US_GOVERNMENT,
+            _ => PUBLIC,
+        }
+    }
+}
+
+/// One of the management interfaces.
+#[derive(Clone, Debug)]
+pub(super) struct Management {
+    transport: Transport,
+    identity: Identity,
+    host: &'static str,
+    /// What the role is called that the identity needs.
+    role: &'static str,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl Management {
+    pub(super) fn new(azure: &Azure, host: &'static str, role: &'static str) -> Self {
+        Self { transport: azure.transport.clone(), identity: azure.identity.clone(), host, role }
+    }
+
+    async fn token(&self) -> Result<String, Failure> {
+        let scope = format!("https://{}/.default", self.host);
+        let token = self.identity.get_token(&[&scope], None).await;
+        let token = token.map_err(|error| super::failed::of_credential(&error))?;
+        Ok(token.token.secret().to_owned())
+    }
+
+    /// The tenant of the identity, as its token has it.
+    pub(super) async fn tenant(&self) -> Result<String, Failure> {
+        let token = self.token().await?;
+        super::identity::claim(&token, "tid").ok_or_else(|| {
+            Failure::refused("the identity's token names no tenant").help("add `tenant` to the provider's settings")
+        })
+    }
+
+    /// Asks until there is an answer. Some reads are POST requests.
+    pub(super) async fn read(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        retry::read(async || {
+            let answer = self.send(method, path, body).await.map_err(as_read)?;
+            parse(self.host, &self.judge(path, answer).map_err(as_read)?).map_err(as_read)
+        })
+        .await
+    }
+
+    /// Sends once.
+    pub(super) async fn write(&self, method: &str, path: &str, body: &Value) -> Result<HttpAnswer, Failure> {
+        let answer = self.send(method, path, Some(body)).await?;
+        self.judge(path, answer)
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<HttpAnswer, Failure> {
+        let authorization = format!("Bearer {}", self.token().await?);
+        let request_id = self.transport.request_id();
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+            ("x-ms-client-request-id", request_id.as_str()),
+            ("client-request-id", request_id.as_str()),
+        ];
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        self.transport.send(method, &format!("https://{}{path}", self.host), &headers, body).await
+    }
+
+    fn judge(&self, path: &str, answer: HttpAnswer) -> Result<HttpAnswer, Failure> {
+        let status = answer.status;
+        if (200..300).contains(&status) {
+            return Ok(answer);
+        }
+        let what = path.split('?').next().unwrap_or(path).rsplit('/').next().unwrap_or_default();
+        let error = serde_json::from_slice::<ErrorBody>(&answer.body).ok().map(|body| body.error);
+        let code = error.as_ref().map(|error| error.code.as_str()).unwrap_or_default();
+        let who = match status {
+            401 | 403 => self.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let mut failure = match status {
+            500..=599 => Failure::unknown(format!("`{}` is in trouble", self.host)),
+            408 | 429 => Failure::refused(format!("`{}` is throttling", self.host)).retry(Retry::Later),
+            409 => Failure::refused(format!("`{}` is busy with it", self.host)).retry(Retry::Later),
+            404 => Failure::refused(format!("`{}` knows no such object", self.host))
+                .help("check the address of the issuer: the tag `ProviderAddress`, or the provider's settings"),
+            401 | 403 => Failure::refused(format!("stanch may not do that at `{}`", self.host))
+                .help(format!("give the identity {} (a new assignment takes some minutes), then resume", self.role)),
+            _ => Failure::refused(format!("`{}` refused", self.host)),
+        }
+        .because(format!("it answered {status} {code} to `{what}`{who}"));
+        if let Some(message) = error.map(|error| error.message).filter(|message| !message.is_empty()) {
+            failure = failure.because(message.lines().next().unwrap_or_default().to_owned());
+        }
+        Err(match answer.retry_after {
+            Some(pause) if failure.retry == Retry::Later => failure.retry(Retry::After(pause)),
+            _ => failure,
+        })
+    }
+}
+
+/// A read changes nothing, whatever became of its answer.
+fn as_read(failure: Failure) -> Failure {
+    Failure { outcome: FailedOutcome::Refused, ..failure }
+}
+
+/// An answer's JSON. What cannot be read is not shown: it may hold a key.
+pub(super) fn parse(host: &str, answer: &HttpAnswer) -> Result<Value, Failure> {
+    serde_json::from_slice(&answer.body).map_err(|_| Failure::unknown(format!("the answer of `{host}` cannot be read")))
+}
