@@ -1,5 +1,6 @@
 //! What a step can do. One file per action; [`all`] is the list.
 
+mod appservice;
 mod audit;
 mod context;
 mod http;
@@ -8,6 +9,7 @@ mod keyvault;
 mod ledger;
 pub(crate) mod notify;
 mod parameter;
+mod provider;
 mod report;
 mod wait;
 
@@ -21,6 +23,7 @@ use serde_json::{Map, Value};
 
 pub use context::{Context, Intent, Probed, Services, Stop, Unprobed};
 pub use ledger::{Ledger, Notice, Notices};
+pub use provider::prompt::VALUE_WANTED;
 
 /// The code of an action: a context and parameters in, outputs out.
 type Run = Box<dyn Fn(Context, Value) -> LocalBoxFuture<'static, Result<Map<String, Value>, Stop>>>;
@@ -77,11 +80,16 @@ pub fn all() -> Vec<Action> {
         keyvault::find::action(),
         keyvault::list::action(),
         keyvault::check::action(),
+        provider::find::action(),
         keyvault::rotate::action(),
         keyvault::await_readers::action(),
+        provider::retire::action(),
+        provider::proof::action(),
         keyvault::revoke::action(),
         keyvault::prove_revoked::action(),
         keyvault::reconcile::action(),
+        provider::close::action(),
+        appservice::action(),
         audit::blast_radius::action(),
         human::approve::action(),
         human::by_hand::action(),

@@ -23,6 +23,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("secret-exposure", include_str!("../../runbooks/secret-exposure.yaml")),
     ("leaked-value", include_str!("../../runbooks/leaked-value.yaml")),
     ("whole-vault", include_str!("../../runbooks/whole-vault.yaml")),
+    ("storage-account-key", include_str!("../../runbooks/storage-account-key.yaml")),
+    ("entra-app-secret", include_str!("../../runbooks/entra-app-secret.yaml")),
+    ("database-credential", include_str!("../../runbooks/database-credential.yaml")),
+    ("third-party-api-key", include_str!("../../runbooks/third-party-api-key.yaml")),
 ];
 
 /// The text of a runbook: a file, or a built-in where no such file is meant.

@@ -100,7 +100,7 @@ impl Decoder<'_> {
         self.problems.push(Diagnostic::error(message, span).help(help));
     }
 
-    fn open<'n>(&mut self, node: &'n Node, what: &str) -> Entries<'n> {
+    pub(super) fn open<'n>(&mut self, node: &'n Node, what: &str) -> Entries<'n> {
         match &node.value {
             NodeValue::Map(map) => map.iter().map(|(key, value)| (key.name.as_str(), key.span, value)).collect(),
             _ => {

@@ -5,8 +5,9 @@
 
 use super::decode::{Decoder, get};
 use crate::runbook::duration;
-use crate::runbook::syntax::{Node, NodeValue};
+use crate::runbook::syntax::{Key, Node, NodeValue};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ struct Entry {
     /// A pattern of a vault's name.
     vault: String,
     facts: Facts,
+    /// What the provider needs to know: names and addresses, never a value.
+    settings: Map<String, Value>,
 }
 
 /// What is known of a secret.
@@ -67,6 +70,13 @@ impl Inventory {
             facts.rotate_every = facts.rotate_every.or(rotate_every);
         }
         facts
+    }
+
+    /// Who issues a secret: the first entry that fits and names a provider, with its settings.
+    pub fn issuer(&self, vault: &str, secret: &str) -> Option<(&str, &Map<String, Value>)> {
+        let fitting =
+            self.entries.iter().filter(|entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
+        fitting.filter_map(|entry| Some((entry.facts.provider.as_deref()?, &entry.settings))).next()
     }
 }
 
@@ -132,7 +142,7 @@ impl Decoder<'_> {
 
     fn inventory_entry(&mut self, node: &Node) -> Option<Entry> {
         let what = "an entry of `inventory`";
-        let known = ["secret", "vault", "owner", "issuer", "provider", "runbook", "rotate_every"];
+        let known = ["secret", "vault", "owner", "issuer", "provider", "settings", "runbook", "rotate_every"];
         let entries = self.entries(node, what, &known);
         let secret = self.required(&entries, "secret", what, node.span)?;
         let vault = get(&entries, "vault").and_then(|node| self.text(node, "`vault`"));
@@ -147,7 +157,30 @@ impl Decoder<'_> {
             parsed.ok()
         });
         let facts = Facts { owner, issuer, provider, runbook, rotate_every };
-        Some(Entry { secret, vault: vault.unwrap_or_else(|| "*".to_owned()), facts })
+        let settings = match get(&entries, "settings").map(|node| (json(node), node.span)) {
+            None => Map::new(),
+            Some((Value::Object(settings), _)) => settings,
+            Some((_, span)) => {
+                self.wrong(format!("the settings in {what} must be a mapping"), span, "write `key: value` lines");
+                Map::new()
+            }
+        };
+        Some(Entry { secret, vault: vault.unwrap_or_else(|| "*".to_owned()), facts, settings })
+    }
+}
+
+fn json(node: &Node) -> Value {
+    match &node.value {
+        NodeValue::Null => Value::Null,
+        NodeValue::Bool(value) => (*value).into(),
+        NodeValue::Int(value) => (*value).into(),
+        NodeValue::Float(value) => (*value).into(),
+        NodeValue::String(text) => text.clone().into(),
+        NodeValue::List(nodes) => nodes.iter().map(json).collect(),
+        NodeValue::Map(entries) => {
+            let entry = |(key, node): &(Key, Node)| (key.name.clone(), json(node));
+            Value::Object(entries.iter().map(entry).collect())
+        }
     }
 }
 

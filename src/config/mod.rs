@@ -9,8 +9,9 @@ mod decode;
 mod inventory;
 mod reference;
 
-use crate::azure::{IdentityChoice, Limits};
+use crate::azure::{IdentityChoice, Limits, SecretUrl};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -81,5 +82,10 @@ impl Config {
     /// Object ids of principals that are meant to read secrets, in lower case.
     pub fn known_callers(&self) -> BTreeSet<String> {
         self.known_callers.clone()
+    }
+
+    /// Who issues a secret, as the inventory says: a provider's name and its settings.
+    pub fn issuer(&self, secret: &SecretUrl) -> Option<(&str, &Map<String, Value>)> {
+        self.inventory.issuer(&secret.vault.name, &secret.name)
     }
 }

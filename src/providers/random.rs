@@ -1,7 +1,9 @@
 //! `random`: the vault is the only place that knows the value, so any text that cannot be guessed will do.
 
+use super::{Breaks, Held, Issued, NoSettings, Provider, Supply, Survey, Trial, Work};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 /// What values are drawn from unless the runbook says otherwise.
@@ -57,5 +59,60 @@ impl Random {
             }
         }
         Ok(Secret::from(value))
+    }
+}
+
+/// The vault as an issuer: there is nothing behind it that could refuse a value.
+pub(super) struct Vault;
+
+impl Vault {
+    pub(super) fn new(_: NoSettings) -> Self {
+        Self
+    }
+}
+
+#[async_trait(?Send)]
+impl Provider for Vault {
+    fn supply(&self) -> Supply {
+        Supply::Drawn
+    }
+
+    fn breaks(&self) -> Breaks {
+        Breaks {
+            overlap: "nobody, until the old versions are disabled".to_owned(),
+            revoke_first: "whoever has not read the new version when the old ones are disabled".to_owned(),
+        }
+    }
+
+    fn retires_first(&self) -> bool {
+        false
+    }
+
+    async fn survey(&self, _: &Held<'_>) -> Result<Survey, Failure> {
+        Ok(Survey::default())
+    }
+
+    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
+        Ok(Issued::default())
+    }
+
+    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
+    fn compose(&self, _: &Survey, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+        Ok(Secret::new(fresh.expose().to_owned()))
+    }
+
+    async fn attempt(&self, _: &Survey, _: &Secret) -> Result<Trial, Failure> {
+        Ok(Trial::untried("the vault is the issuer: its own refusal is the proof"))
+    }
+
+    async fn retire(&self, _: &Work<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn retired(&self, _: &Work<'_>) -> Result<Option<bool>, Failure> {
+        Ok(None)
     }
 }

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("audit", &[]),
     ("find", &["azure", "engine"]),
     ("intake", &[]),
-    ("providers", &[]),
+    ("providers", &["azure"]),
     ("projection", &["audit", "engine", "journal"]),
     ("render", &["projection"]),
     (

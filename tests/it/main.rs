@@ -28,6 +28,7 @@ mod limits;
 mod many;
 mod people;
 mod plan;
+mod providers;
 mod replay;
 mod report;
 mod run;

@@ -3,6 +3,7 @@
 pub(super) mod await_readers;
 pub(super) mod check;
 pub(super) mod find;
+mod issuing;
 pub(super) mod list;
 pub(super) mod prove_revoked;
 pub(super) mod reconcile;
@@ -13,13 +14,15 @@ use super::context::Context;
 use crate::azure::{SecretUrl, Vault, Version};
 use crate::failure::Failure;
 
+pub(super) use rotate::TAG_RUN;
+
 /// Opens the vault of a secret as the run's identity.
 fn open(context: &Context, secret: &SecretUrl) -> Result<Vault, Failure> {
     Vault::open(&secret.vault, &context.services.azure)
 }
 
 /// A version id as people read it.
-fn short(version: &str) -> String {
+pub(super) fn short(version: &str) -> String {
     match version.get(..4) {
         Some(start) if version.len() > 8 => format!("{start}…"),
         _ => version.to_owned(),
@@ -30,7 +33,11 @@ fn short(version: &str) -> String {
 ///
 /// Version lists have no order and times have whole seconds. A version of the same second as `keep` came before it
 /// as long as `keep` is current; versions that somebody else put in afterwards are not ours to disable.
-fn older<'a>(versions: &'a [Version], keep: &'a Version, is_current: bool) -> impl Iterator<Item = &'a Version> {
+pub(super) fn older<'a>(
+    versions: &'a [Version],
+    keep: &'a Version,
+    is_current: bool,
+) -> impl Iterator<Item = &'a Version> {
     versions.iter().filter(move |version| {
         version.id != keep.id && (version.created < keep.created || (is_current && version.created == keep.created))
     })

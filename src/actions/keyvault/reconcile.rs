@@ -6,10 +6,10 @@
 //! vault knows.
 
 use super::revoke::is_disabled;
-use super::rotate::{TAG_EFFECT, TAG_RUN, find};
+use super::rotate::{Published, TAG_EFFECT, TAG_RUN, find};
 use super::{open, short};
 use crate::actions::Action;
-use crate::actions::context::{Context, Intent, Stop};
+use crate::actions::context::{Context, Intent, Probed, Stop};
 use crate::azure::{Current, NewVersion, SecretUrl, Vault, Version};
 use crate::failure::Failure;
 use crate::plan::Class;
@@ -95,9 +95,12 @@ async fn put_in(
                 let mut tags = kept.tags.clone();
                 tags.insert(TAG_EFFECT.to_owned(), key);
                 let new = NewVersion { content_type: kept.content_type.clone(), tags, expires: kept.expires };
-                vault.set(&secret.name, &value, new).await.map(super::rotate::Published::from)
+                vault.set(&secret.name, &value, new).await.map(Published::from)
             },
-            async |key| find(vault, &secret.name, &key).await,
+            async |key| {
+                let found = find(vault, &secret.name, &key).await?;
+                Ok(found.map_or(Probed::NotDone, |version| Probed::Done(Published::from(version))))
+            },
         )
         .await?;
     Ok(published.version)

@@ -1,18 +1,26 @@
-//! `keyvault/rotate`: puts a new version in, exactly one, whatever happens to the answer.
+//! `keyvault/rotate`: has the secret's issuer issue a new credential and puts it in as a new version, exactly one,
+//! whatever happens to the answers.
 //!
 //! Set Secret is not idempotent. The new version therefore carries the effect's key as a tag, and an outcome in
-//! doubt is settled by looking for that tag among the versions.
+//! doubt is settled by looking for that tag among the versions. What comes before the publication, where somebody else
+//! than the vault issues the credential, stands in [`super::issuing`].
 
+use super::issuing::Issuing;
 use super::open;
 use crate::actions::Action;
 use crate::actions::context::{Context, Intent, Probed, Stop};
+use crate::actions::provider;
 use crate::azure::{Current, NewVersion, SecretUrl, Vault, Version};
 use crate::clock::{self, Timestamp};
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;
-use crate::providers::{LETTERS_AND_DIGITS, Random};
+use crate::providers::{
+    LETTERS_AND_DIGITS, Named, ProviderKind, Random, Said, Standing, Survey, TAG_CREDENTIAL, TAG_VALIDITY,
+};
+use crate::secret::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The tag that names the run on a version of ours.
@@ -28,36 +36,29 @@ struct Parameters {
     /// The secret, by its URL.
     #[schemars(with = "String")]
     secret: SecretUrl,
-    /// Who issues the new value.
+    /// Who issues the new value; what the secret's tags say, else the inventory, else the vault, unless given.
     #[serde(default)]
-    provider: Provider,
-    /// Characters of a random value.
+    provider: Option<ProviderKind>,
+    /// The issuer where nothing names one; the vault unless given.
+    #[serde(default)]
+    fallback: Option<ProviderKind>,
+    /// The issuer's settings; each provider has its own.
+    #[serde(default)]
+    settings: Map<String, Value>,
+    /// Whether the old credential is killed before the new one is published. Its users fail until they have read the
+    /// new version; so does whoever exploits it.
+    #[serde(default)]
+    revoke_first: bool,
+    /// Characters of a value that stanch chooses.
     #[serde(default = "forty_eight")]
     length: usize,
-    /// The characters to draw a random value from, each once; letters and digits unless given.
+    /// The characters to draw such a value from, each once; letters and digits unless given.
     #[serde(default = "letters_and_digits")]
     alphabet: String,
 }
 
-/// The issuers there are.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Provider {
-    /// The vault is the issuer: a random text.
-    #[default]
-    Random,
-}
-
-impl Provider {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-        }
-    }
-}
-
 fn forty_eight() -> usize {
-    48
+    provider::LENGTH
 }
 
 fn letters_and_digits() -> String {
@@ -66,12 +67,15 @@ fn letters_and_digits() -> String {
 
 /// What the new version takes over, recorded before anything is written.
 #[derive(Clone, Serialize, Deserialize)]
-struct Predecessor {
-    version: Option<String>,
+pub(super) struct Predecessor {
+    pub(super) version: Option<String>,
     content_type: Option<String>,
-    tags: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
     created: Option<Timestamp>,
     expires: Option<Timestamp>,
+    /// `CredentialId` of older versions that are still enabled.
+    #[serde(default)]
+    pub(super) older: Vec<String>,
 }
 
 /// The new version.
@@ -95,53 +99,98 @@ struct Outputs {
     created: String,
     /// The version that was current before.
     predecessor: String,
+    /// Who issued it.
     provider: String,
+    /// Why that one.
+    because: String,
+    /// The new credential at its issuer, where it has a name there.
+    credential: String,
+    /// What the later steps at the issuer need: its address, and which credentials are to die.
+    issuer: Standing,
 }
 
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/rotate",
         Class::Write,
-        "issues a new value and puts it into the vault as the current version",
-        "asks the vault for the tag of the new version",
+        "has a new credential issued and puts it into the vault as the current version",
+        "asks the issuer, and the vault for the tag of the new version",
         run,
     )
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let secret = parameters.secret;
-    let issuer = Random::new(parameters.length, &parameters.alphabet)?;
-    let vault = open(context, &secret)?;
-    let predecessor = context.observe("predecessor", async || predecessor(&vault, &secret).await).await?;
-    let intent = Intent::new("publish", format!("new version of {}", secret.name));
-    let run = context.services.run.clone();
-    let published = context
-        .effect(
-            intent,
-            async |key| {
-                let new = NewVersion {
-                    content_type: predecessor.content_type.clone(),
-                    tags: tags(&predecessor, &run, &key)?,
-                    expires: expiry(&predecessor),
-                };
-                let value = issuer.issue()?;
-                vault.set(&secret.name, &value, new).await.map(Published::from)
-            },
-            async |key| find(&vault, &secret.name, &key).await,
-        )
-        .await?;
-    confirm(&vault, &secret, &published).await?;
+    let secret = &parameters.secret;
+    let draw = Random::new(parameters.length, &parameters.alphabet)?;
+    let vault = open(context, secret)?;
+    let predecessor = context.observe("predecessor", async || predecessor(&vault, secret).await).await?;
+    let Parameters { provider, fallback, settings, .. } = &parameters;
+    let said = Said { provider: *provider, settings: settings.clone(), fallback: *fallback };
+    let found = async || provider::named(context, secret, &predecessor.tags, said);
+    let named: Named = context.observe("issuer", found).await?;
+    let (published, standing) = if named.provider == ProviderKind::Random {
+        let value = async || draw.issue();
+        let published = publish(context, &vault, secret, &predecessor, BTreeMap::new(), value).await?;
+        (published, Standing::of(&named, Survey::default()))
+    } else {
+        let draw = (parameters.length, parameters.alphabet.as_str());
+        let issuer = provider::open(context, secret, &named)?;
+        let issuing =
+            Issuing { context, vault: &vault, secret, predecessor: &predecessor, provider: issuer.as_ref(), draw };
+        issuing.run(&named, parameters.revoke_first).await?
+    };
+    confirm(&vault, secret, &published).await?;
     Ok(Outputs {
         version: published.version,
         created: published.created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         predecessor: predecessor.version.unwrap_or_default(),
-        provider: parameters.provider.name().to_owned(),
+        provider: named.provider.name().to_owned(),
+        because: named.because,
+        credential: standing.new.clone(),
+        issuer: standing,
     })
+}
+
+/// Puts the value in as a new version, once.
+pub(super) async fn publish(
+    context: &Context,
+    vault: &Vault,
+    secret: &SecretUrl,
+    predecessor: &Predecessor,
+    more_tags: BTreeMap<String, String>,
+    value: impl AsyncFn() -> Result<Secret, Failure>,
+) -> Result<Published, Stop> {
+    let run = &context.services.run;
+    context
+        .effect(
+            Intent::new("publish", format!("new version of {}", secret.name)),
+            async |key| {
+                let new = NewVersion {
+                    content_type: predecessor.content_type.clone(),
+                    tags: tags(predecessor, &more_tags, run, &key)?,
+                    expires: expiry(predecessor),
+                };
+                let version = vault.set(&secret.name, &value().await?, new).await?;
+                Ok(Published { version: version.id, created: version.created })
+            },
+            async |key| {
+                let found = find(vault, &secret.name, &key).await?;
+                Ok(found.map_or(Probed::NotDone, |version| {
+                    Probed::Done(Published { version: version.id, created: version.created })
+                }))
+            },
+        )
+        .await
 }
 
 /// The version that is current now. Where its own state cannot be read because it is disabled, the newest counts.
 async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, Failure> {
     let versions = vault.versions(&secret.name).await?;
+    if versions.iter().any(|version| version.managed) {
+        return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
+            .because("its value is the certificate with its private key, which the vault itself writes")
+            .help("have the certificate renewed and the leaked one revoked by its authority: `az keyvault certificate create`"));
+    }
     let current = match vault.current(&secret.name).await? {
         Current::Enabled(id) => versions.iter().find(|version| version.id == id),
         Current::Disabled => versions.iter().max_by_key(|version| version.created),
@@ -150,6 +199,8 @@ async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, F
                 .help("a rotation needs a version to follow; check the URL"));
         }
     };
+    let tagged = |version: &Version| version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).cloned();
+    let older = versions.iter().filter_map(tagged).collect();
     Ok(match current {
         Some(version) => Predecessor {
             version: Some(version.id.clone()),
@@ -157,36 +208,53 @@ async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, F
             tags: version.tags.clone(),
             created: Some(version.created),
             expires: version.expires,
+            older,
         },
-        None => Predecessor { version: None, content_type: None, tags: BTreeMap::new(), created: None, expires: None },
+        None => Predecessor {
+            version: None,
+            content_type: None,
+            tags: BTreeMap::new(),
+            created: None,
+            expires: None,
+            older,
+        },
     })
 }
 
 /// The predecessor's tags, with those of an earlier run replaced by ours.
-fn tags(predecessor: &Predecessor, run: &str, key: &str) -> Result<BTreeMap<String, String>, Failure> {
+fn tags(
+    predecessor: &Predecessor,
+    more: &BTreeMap<String, String>,
+    run: &str,
+    key: &str,
+) -> Result<BTreeMap<String, String>, Failure> {
     let mut tags = predecessor.tags.clone();
+    tags.extend(more.clone());
     tags.insert(TAG_RUN.to_owned(), run.to_owned());
     tags.insert(TAG_EFFECT.to_owned(), key.to_owned());
     if tags.len() > MOST_TAGS {
         let summary = format!("the new version would have {} tags; Key Vault takes {MOST_TAGS}", tags.len());
-        return Err(Failure::refused(summary).help("take a tag off the current version: stanch needs two for its own"));
+        return Err(Failure::refused(summary)
+            .help("take a tag off the current version: stanch needs two for its own, and up to two for the issuer"));
     }
     Ok(tags)
 }
 
-/// A version inherits nothing: where the old one had an expiry, the new one gets a fresh one of the same length.
+/// A version inherits nothing: the new one gets the days that the tag says, else, where the old one had an expiry, a
+/// fresh one of the same length.
 fn expiry(predecessor: &Predecessor) -> Option<Timestamp> {
+    let days = predecessor.tags.get(TAG_VALIDITY).and_then(|days| days.parse::<i64>().ok());
+    if let Some(days) = days.filter(|days| (1..=3_650).contains(days)) {
+        return Some(clock::now() + chrono::Duration::days(days));
+    }
     let length = predecessor.expires? - predecessor.created?;
     (length > chrono::Duration::zero()).then(|| clock::now() + length)
 }
 
-pub(super) async fn find(vault: &Vault, name: &str, key: &str) -> Result<Probed<Published>, Failure> {
-    let tagged = |version: &&Version| version.tags.get(TAG_EFFECT).is_some_and(|tag| tag == key);
+/// The version that an effect made.
+pub(super) async fn find(vault: &Vault, name: &str, key: &str) -> Result<Option<Version>, Failure> {
     let versions = vault.versions(name).await?;
-    Ok(match versions.iter().find(tagged) {
-        Some(version) => Probed::Done(Published { version: version.id.clone(), created: version.created }),
-        None => Probed::NotDone,
-    })
+    Ok(versions.into_iter().find(|version| version.tags.get(TAG_EFFECT).is_some_and(|tag| tag == key)))
 }
 
 /// Reads the new version's state back: it must exist and be enabled before anything older is touched.

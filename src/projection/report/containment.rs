@@ -16,6 +16,10 @@ pub struct Containment {
     pub proven: Vec<Proof>,
     /// Old versions without a proof.
     pub not_proven: Vec<String>,
+    /// What the issuer answered to old versions.
+    pub issuer_proven: Vec<IssuerProof>,
+    /// Old versions that were not tried at their issuer, and why.
+    pub issuer_not_proven: Vec<IssuerGap>,
     pub readers: Option<Readers>,
 }
 
@@ -41,6 +45,25 @@ pub struct Proof {
     pub seq: u64,
     #[serde(skip)]
     time: Timestamp,
+}
+
+/// A refusal of the issuer to take an old version's value.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssuerProof {
+    pub version: String,
+    pub provider: String,
+    pub how: String,
+    pub answer: String,
+    pub at: String,
+    pub seq: u64,
+}
+
+/// Why nothing is known of an old version at its issuer.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssuerGap {
+    pub version: String,
+    pub because: String,
+    pub seq: u64,
 }
 
 /// Who moved to the new version before the old ones were taken away.
@@ -103,6 +126,9 @@ impl Containment {
                         containment.revoked.push(done(version));
                     }
                 }
+                Event::Observed { name, value, .. } if name.starts_with("issuer ") => {
+                    containment.issuer(name, value, record.seq, record.at);
+                }
                 Event::Observed { name, value, .. } => {
                     if let Some(version) = name.strip_prefix("refused ") {
                         containment.proven.retain(|proof| proof.version != version);
@@ -117,6 +143,27 @@ impl Containment {
         containment.not_proven = disabled.filter(|version| !proven(version)).collect();
         containment.readers = readers(source);
         containment
+    }
+}
+
+impl Containment {
+    /// What was seen of an old version at its issuer; the last look counts.
+    fn issuer(&mut self, name: &str, value: &Value, seq: u64, at: Timestamp) {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or("not recorded").to_owned();
+        let (version, gap) = match (name.strip_prefix("issuer refused "), name.strip_prefix("issuer not proven ")) {
+            (Some(version), _) => (version.to_owned(), false),
+            (None, Some(version)) => (version.to_owned(), true),
+            (None, None) => return,
+        };
+        self.issuer_proven.retain(|proof| proof.version != version);
+        self.issuer_not_proven.retain(|gap| gap.version != version);
+        if gap {
+            let because = value.as_str().unwrap_or("not recorded").to_owned();
+            self.issuer_not_proven.push(IssuerGap { version, because, seq });
+            return;
+        }
+        let (provider, how, answer) = (text("provider"), text("how"), text("answer"));
+        self.issuer_proven.push(IssuerProof { version, provider, how, answer, at: second(at), seq });
     }
 }
 

@@ -1,0 +1,116 @@
+//! `appservice/refresh`: finds the sites of App Service and Functions whose settings refer to the secret, and makes them
+//! fetch their references anew. A reference that is pinned to a version never follows; it is named with its setting.
+
+use super::Action;
+use super::context::{Context, Intent, Stop, Unprobed};
+use crate::azure::{ConfigReference, ResourceManager, SecretUrl, Site};
+use crate::failure::Failure;
+use crate::plan::Class;
+use futures::{StreamExt, TryStreamExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Sites that are asked side by side.
+const AT_ONCE: usize = 8;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The subscription whose sites are looked through.
+    subscription: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// Sites that were made to fetch anew.
+    refreshed: Vec<String>,
+    /// Settings that never follow, each with what to change.
+    pinned: Vec<Pinned>,
+    /// How many sites were looked through.
+    sites: usize,
+}
+
+/// A setting that is pinned to a version.
+#[derive(Serialize, JsonSchema)]
+struct Pinned {
+    site: String,
+    setting: String,
+    version: String,
+    remedy: String,
+}
+
+/// A site with the references that point to the secret.
+#[derive(Serialize, Deserialize)]
+struct Found {
+    site: Site,
+    references: Vec<ConfigReference>,
+}
+
+/// What a look through the subscription gave.
+#[derive(Serialize, Deserialize)]
+struct Look {
+    sites: usize,
+    found: Vec<Found>,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "appservice/refresh",
+        Class::Write,
+        "makes the sites that refer to the secret fetch its new version, and names pinned references",
+        "sends it again: fetching twice changes nothing",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let Parameters { secret, subscription } = parameters;
+    let manager = ResourceManager::new(&context.services.azure, &secret.vault);
+    context.progress("looking through the sites");
+    let look = context.observe("sites", async || look(&manager, &secret, &subscription).await).await?;
+    let mut outputs = Outputs { refreshed: Vec::new(), pinned: Vec::new(), sites: look.sites };
+    for Found { site, references } in &look.found {
+        for reference in references {
+            let Some(version) = &reference.pinned else { continue };
+            let setting = &reference.setting;
+            outputs.pinned.push(Pinned {
+                site: site.name.clone(),
+                setting: setting.clone(),
+                version: version.clone(),
+                remedy: format!("in the app setting `{setting}` of `{}`, write `@Microsoft.KeyVault(SecretUri=https://{}/secrets/{})`", site.name, secret.vault.host, secret.name),
+            });
+        }
+        if references.iter().all(|reference| reference.pinned.is_some()) {
+            continue;
+        }
+        context.progress(format!("refreshing {}", site.name));
+        let intent =
+            Intent::new(format!("refresh {}", site.name), format!("make {} fetch its references anew", site.name));
+        let send = async |_: String| manager.refresh_references(site).await;
+        context.blind_effect(intent, Unprobed::Repeat, send).await?;
+        outputs.refreshed.push(site.name.clone());
+    }
+    Ok(outputs)
+}
+
+async fn look(manager: &ResourceManager, secret: &SecretUrl, subscription: &str) -> Result<Look, Failure> {
+    let is_guid = subscription.len() == 36 && subscription.chars().all(|one| one.is_ascii_hexdigit() || one == '-');
+    if !is_guid {
+        return Err(Failure::refused(format!("`{subscription}` is not the id of a subscription"))
+            .help("`az account show --query id` prints it"));
+    }
+    let sites = manager.sites(subscription).await?;
+    let count = sites.len();
+    let refers = |reference: &ConfigReference| {
+        reference.vault.eq_ignore_ascii_case(&secret.vault.name) && reference.secret.eq_ignore_ascii_case(&secret.name)
+    };
+    let asked = sites.into_iter().map(async |site| {
+        let references = manager.references(&site).await?;
+        Ok::<Found, Failure>(Found { site, references: references.into_iter().filter(refers).collect() })
+    });
+    let found: Vec<Found> = futures::stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    Ok(Look { sites: count, found: found.into_iter().filter(|found| !found.references.is_empty()).collect() })
+}

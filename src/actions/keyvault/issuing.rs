@@ -1,0 +1,247 @@
+//! A rotation whose credential somebody else than the vault issues: survey, stage, issue, test, publish.
+//!
+//! Each is an effect of its own with a question that tells whether it happened, in an order in which no crash loses
+//! the old or the new credential. Where the new one lives meanwhile stands in [`crate::providers`].
+
+use super::rotate::{Predecessor, Published, TAG_EFFECT, TAG_RUN, find, publish};
+use crate::actions::context::{Context, Intent, Probed, Stop};
+use crate::actions::provider::prompt;
+use crate::azure::{NewVersion, SecretUrl, Vault};
+use crate::failure::{Failure, Retry};
+use crate::providers::{
+    Held, Named, Provider, Random, Standing, Supply, Survey, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
+};
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Key Vault takes no longer names; the staging secret's has 16 characters more than the secret's.
+const LONGEST_STEM: usize = 127 - 16;
+
+/// One rotation.
+pub(super) struct Issuing<'a> {
+    pub(super) context: &'a Context,
+    pub(super) vault: &'a Vault,
+    pub(super) secret: &'a SecretUrl,
+    pub(super) predecessor: &'a Predecessor,
+    pub(super) provider: &'a dyn Provider,
+    /// Length and alphabet of a value that stanch chooses.
+    pub(super) draw: (usize, &'a str),
+}
+
+/// What was issued, as it is recorded.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Made {
+    credential: String,
+    /// The staging version that holds the value.
+    staged: Option<String>,
+}
+
+impl Issuing<'_> {
+    /// Rotates; gives the new version, and how the issuer's credentials stand.
+    pub(super) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, Standing), Stop> {
+        let survey: Survey = self.context.observe("survey", async || self.survey().await).await?;
+        let mut standing = Standing::of(named, survey);
+        standing.replaced = self.predecessor.version.clone().unwrap_or_default();
+        standing.issue_key = self.context.key("issue");
+        if revoke_first && self.provider.retires_first() && self.provider.by_hand().is_none() {
+            self.retire_first(&standing).await?;
+            standing.retired_first = true;
+        }
+        let made = match self.provider.supply() {
+            Supply::Drawn => Made::default(),
+            Supply::Relisted => self.issue(&standing, None).await?,
+            Supply::ToldOnce => self.issue_and_stage(&standing).await?,
+            Supply::Chosen => {
+                let staged = self.stage(None).await?;
+                self.issue(&standing, Some(staged)).await?
+            }
+            Supply::Entered => {
+                let staged = self.stage_entered(named).await?;
+                Made { credential: String::new(), staged: Some(staged) }
+            }
+        };
+        standing.new.clone_from(&made.credential);
+        standing.staging = made.staged.is_some().then(|| self.staging());
+        self.test(&standing, &made).await?;
+        let mut tags = BTreeMap::new();
+        if !made.credential.is_empty() {
+            tags.insert(TAG_CREDENTIAL.to_owned(), made.credential.clone());
+        }
+        if !named.address.is_empty() {
+            tags.insert(TAG_ADDRESS.to_owned(), named.address.clone());
+        }
+        let value = async || self.composed(&standing, &made).await;
+        let published = publish(self.context, self.vault, self.secret, self.predecessor, tags, value).await?;
+        Ok((published, standing))
+    }
+
+    /// The value that is replaced. It stays in the vault until it is dead.
+    async fn old(&self) -> Result<Secret, Failure> {
+        let value = match &self.predecessor.version {
+            Some(version) => self.vault.value_if_enabled(&self.secret.name, version).await?,
+            None => None,
+        };
+        value.ok_or_else(|| {
+            Failure::refused(format!("the current version of `{}` cannot be read", self.secret.name))
+                .because("it is disabled, and its value tells which credential is to be replaced")
+                .help("enable it, then resume")
+        })
+    }
+
+    async fn survey(&self) -> Result<Survey, Failure> {
+        let (value, salt) = (self.old().await?, self.context.key("fingerprints"));
+        let Predecessor { tags, older, .. } = self.predecessor;
+        self.provider.survey(&Held { value: &value, tags, older, salt: &salt }).await
+    }
+
+    /// The name of the staging secret: one of its own for every rotation, so that none is hindered by a deleted one.
+    fn staging(&self) -> String {
+        let stem: String = self.secret.name.chars().take(LONGEST_STEM).collect();
+        let digits: String = self.context.key("stage").chars().take(8).collect();
+        format!("{stem}-stanch-{digits}")
+    }
+
+    async fn staged(&self, version: &str) -> Result<Secret, Failure> {
+        self.vault.value(&self.staging(), Some(version)).await
+    }
+
+    async fn put_aside(&self, key: &str, value: &Secret, credential: &str) -> Result<String, Failure> {
+        let mut tags = BTreeMap::from([
+            (TAG_RUN.to_owned(), self.context.services.run.clone()),
+            (TAG_EFFECT.to_owned(), key.to_owned()),
+        ]);
+        if !credential.is_empty() {
+            tags.insert(TAG_CREDENTIAL.to_owned(), credential.to_owned());
+        }
+        let new = NewVersion { content_type: None, tags, expires: None };
+        Ok(self.vault.set(&self.staging(), value, new).await?.id)
+    }
+
+    async fn retire_first(&self, standing: &Standing) -> Result<(), Stop> {
+        let old = self.old().await?;
+        let survey = &standing.survey;
+        let work = Work { survey, key: &standing.issue_key, old: Some(&old), new: None };
+        let names = survey.retire.join(", ");
+        self.context.progress(format!("killing {names} first"));
+        self.context
+            .effect(
+                Intent::new("retire", format!("kill {names} at its issuer, before there is a new one")),
+                async |_| self.provider.retire(&work).await,
+                async |_| {
+                    Ok(match self.provider.retired(&work).await? {
+                        Some(true) => Probed::Done(()),
+                        Some(false) | None => Probed::NotDone,
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Stages a value: the one that was entered, or one that is drawn.
+    async fn stage(&self, entered: Option<&Secret>) -> Result<String, Stop> {
+        self.context
+            .effect(
+                Intent::new("stage", format!("put the new value aside in {}", self.staging())),
+                async |key| match entered {
+                    Some(value) => self.put_aside(&key, value, "").await,
+                    None => self.put_aside(&key, &Random::new(self.draw.0, self.draw.1)?.issue()?, "").await,
+                },
+                async |key| {
+                    let found = find(self.vault, &self.staging(), &key).await?;
+                    Ok(found.map_or(Probed::NotDone, |version| Probed::Done(version.id)))
+                },
+            )
+            .await
+    }
+
+    /// Asks a person for the value, unless it is staged already.
+    async fn stage_entered(&self, named: &Named) -> Result<String, Stop> {
+        let is_staged = find(self.vault, &self.staging(), &self.context.key("stage")).await?.is_some();
+        if is_staged {
+            return self.stage(None).await;
+        }
+        let question = format!("new value of {}, made at its issuer ({})", self.secret.name, named.provider.name());
+        let value = prompt::ask(self.context, &question).await?;
+        if value.expose() == self.old().await?.expose() {
+            return Err(Failure::refused("the value that was entered is the one that leaked")
+                .help("make a new credential at the issuer, then resume")
+                .into());
+        }
+        self.stage(Some(&value)).await
+    }
+
+    async fn issue(&self, standing: &Standing, staged: Option<String>) -> Result<Made, Stop> {
+        let value = match &staged {
+            Some(version) => Some(self.staged(version).await?),
+            None => None,
+        };
+        let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
+        let work = Work { survey: &standing.survey, key: &standing.issue_key, old: old.as_ref(), new: value.as_ref() };
+        let next = &standing.survey.next;
+        let credential = self
+            .context
+            .effect(
+                Intent::new("issue", format!("issue {next} anew")),
+                async |_| self.provider.issue(&work).await.map(|issued| issued.credential),
+                async |_| {
+                    Ok(if self.provider.issued(&work).await? { Probed::Done(next.clone()) } else { Probed::NotDone })
+                },
+            )
+            .await?;
+        Ok(Made { credential, staged })
+    }
+
+    /// The value is told once: it is put aside in the effect that asks for it.
+    async fn issue_and_stage(&self, standing: &Standing) -> Result<Made, Stop> {
+        let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
+        let work = Work { survey: &standing.survey, key: &standing.issue_key, old: old.as_ref(), new: None };
+        self.context
+            .effect(
+                Intent::new("issue", format!("issue a credential and put it aside in {}", self.staging())),
+                async |key| {
+                    let issued = self.provider.issue(&work).await?;
+                    let value = issued.value.ok_or_else(|| Failure::refused("the issuer told no value"))?;
+                    let staged = self.put_aside(&key, &value, &issued.credential).await?;
+                    Ok(Made { credential: issued.credential, staged: Some(staged) })
+                },
+                async |key| {
+                    let found = find(self.vault, &self.staging(), &key).await?;
+                    Ok(found.map_or(Probed::NotDone, |version| {
+                        let credential = version.tags.get(TAG_CREDENTIAL).cloned().unwrap_or_default();
+                        Probed::Done(Made { credential, staged: Some(version.id) })
+                    }))
+                },
+            )
+            .await
+    }
+
+    /// The whole text of the new version.
+    async fn composed(&self, standing: &Standing, made: &Made) -> Result<Secret, Failure> {
+        let fresh = match &made.staged {
+            Some(version) => self.staged(version).await?,
+            None => self.provider.relisted(&standing.survey).await?,
+        };
+        self.provider.compose(&standing.survey, &self.old().await?, &fresh)
+    }
+
+    /// Nothing is published that does not work, as far as anybody can tell.
+    async fn test(&self, standing: &Standing, made: &Made) -> Result<(), Stop> {
+        let tried = self.context.ledger().step(&self.context.step).observations.contains_key("tested");
+        if tried {
+            return Ok(());
+        }
+        self.context.progress("trying the new credential");
+        let trial = self.provider.attempt(&standing.survey, &self.composed(standing, made).await?).await?;
+        if let Trial::Refused { how, answer } = &trial {
+            return Err(Failure::refused("the issuer does not take the new credential")
+                .because(format!("{how}: {answer}"))
+                .help(
+                    "a new one may take a while to be known everywhere; nothing was published, the old one is in place",
+                )
+                .retry(Retry::Later)
+                .into());
+        }
+        self.context.note("tested", &trial).await
+    }
+}

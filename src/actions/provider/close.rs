@@ -1,0 +1,183 @@
+//! `provider/close`: takes away what the rotation left behind, then looks whether the world is as the journal says.
+
+use super::{Values, reopen};
+use crate::actions::Action;
+use crate::actions::context::{Context, Intent, Probed, Stop};
+use crate::actions::keyvault::{TAG_RUN, older, short};
+use crate::azure::{Current, SecretUrl, Vault};
+use crate::failure::Failure;
+use crate::plan::Class;
+use crate::providers::{Provider, Standing, Trial, Work};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The version that stays.
+    keep: String,
+    /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
+    issuer: Standing,
+    /// Whether the old versions are to be disabled by now.
+    #[serde(default = "yes")]
+    revoked: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// What was taken away.
+    cleaned: Vec<String>,
+    /// What was looked at and found as it should be.
+    checked: Vec<String>,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "provider/close",
+        Class::Write,
+        "takes staging secrets and orphaned credentials away, and checks that the world is as the journal says",
+        "asks the vault and the issuer what is left",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let Parameters { secret, keep, issuer: standing, revoked } = parameters;
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
+    let provider = reopen(context, &secret, &standing)?;
+    let mut cleaned = Vec::new();
+    if let Some(staging) = &standing.staging {
+        clean_staging(context, &vault, staging).await?;
+        cleaned.push(format!("staging secret {staging}"));
+    }
+    cleaned.extend(clean_issuer(context, provider.as_ref(), &standing).await?);
+    let mut found = Findings::default();
+    look_at_vault(context, &vault, &secret, &keep, revoked, &mut found).await?;
+    look_at_issuer(&vault, &secret, provider.as_ref(), &standing, &keep, &mut found).await?;
+    if found.wrong.is_empty() {
+        return Ok(Outputs { cleaned, checked: found.right });
+    }
+    let mut failure = Failure::refused("the world is not as the journal says")
+        .help("find out who changed it, set it right, then resume");
+    failure.reasons = found.wrong;
+    Err(failure.into())
+}
+
+#[derive(Default)]
+struct Findings {
+    right: Vec<String>,
+    wrong: Vec<String>,
+}
+
+impl Findings {
+    fn check(&mut self, holds: bool, right: impl Into<String>, wrong: impl Into<String>) {
+        if holds { self.right.push(right.into()) } else { self.wrong.push(wrong.into()) }
+    }
+}
+
+/// Disabled first: whoever could read it cannot any more, even while the deletion can be undone.
+async fn clean_staging(context: &Context, vault: &Vault, staging: &str) -> Result<(), Stop> {
+    context
+        .effect(
+            Intent::new("clean staging", format!("disable and delete the staging secret {staging}")),
+            async |_| {
+                for version in vault.versions(staging).await?.iter().filter(|version| version.enabled) {
+                    vault.disable(staging, &version.id).await?;
+                }
+                vault.delete(staging).await
+            },
+            async |_| Ok(if vault.versions(staging).await?.is_empty() { Probed::Done(()) } else { Probed::NotDone }),
+        )
+        .await
+}
+
+async fn clean_issuer(context: &Context, provider: &dyn Provider, standing: &Standing) -> Result<Vec<String>, Stop> {
+    let left = context.observe("left at the issuer", async || provider.leftovers(standing, false).await).await?;
+    if left.is_empty() {
+        return Ok(left);
+    }
+    context
+        .effect(
+            Intent::new("clean issuer", format!("remove {}", left.join(", "))),
+            async |_| provider.leftovers(standing, true).await.map(drop),
+            async |_| {
+                Ok(if provider.leftovers(standing, false).await?.is_empty() {
+                    Probed::Done(())
+                } else {
+                    Probed::NotDone
+                })
+            },
+        )
+        .await?;
+    Ok(left)
+}
+
+async fn look_at_vault(
+    context: &Context,
+    vault: &Vault,
+    secret: &SecretUrl,
+    keep: &str,
+    revoked: bool,
+    found: &mut Findings,
+) -> Result<(), Stop> {
+    let versions = vault.versions(&secret.name).await?;
+    let is_current = matches!(vault.current(&secret.name).await?, Current::Enabled(current) if current == keep);
+    let short_keep = short(keep);
+    found.check(
+        is_current,
+        format!("{short_keep} is what readers get"),
+        format!("{short_keep} is not what readers get"),
+    );
+    let run = &context.services.run;
+    let ours = versions.iter().filter(|version| version.tags.get(TAG_RUN) == Some(run)).count();
+    found.check(ours == 1, "this run added one version", format!("{ours} versions bear this run's tag, not one"));
+    let Some(kept) = versions.iter().find(|version| version.id == keep).filter(|_| revoked) else { return Ok(()) };
+    let readable: Vec<String> = older(&versions, kept, is_current)
+        .filter(|version| version.enabled)
+        .map(|version| short(&version.id))
+        .collect();
+    let wrong = format!("{} can still be read", readable.join(", "));
+    found.check(readable.is_empty(), "no old version can be read", wrong);
+    Ok(())
+}
+
+async fn look_at_issuer(
+    vault: &Vault,
+    secret: &SecretUrl,
+    provider: &dyn Provider,
+    standing: &Standing,
+    keep: &str,
+    found: &mut Findings,
+) -> Result<(), Stop> {
+    let values = Values::read(vault, &secret.name, standing, keep).await?;
+    let survey = &standing.survey;
+    if let Some(new) = &values.new {
+        match provider.attempt(survey, new).await? {
+            Trial::Accepted { how, answer } => found.right.push(format!("the new credential works ({how}: {answer})")),
+            Trial::Refused { how, answer } => {
+                found.wrong.push(format!("the new credential does not work ({how}: {answer})"))
+            }
+            Trial::Untried { .. } => {}
+        }
+    }
+    let work = Work { survey, key: &standing.issue_key, old: values.old.as_ref(), new: values.new.as_ref() };
+    match provider.retired(&work).await? {
+        Some(true) => found.right.push("the issuer says that the old credential is dead".to_owned()),
+        Some(false) => found.wrong.push("the issuer says that the old credential is alive".to_owned()),
+        None => {}
+    }
+    let left = provider.leftovers(standing, false).await?;
+    found.check(left.is_empty(), "nothing is left at the issuer", format!("left at the issuer: {}", left.join(", ")));
+    if let Some(staging) = &standing.staging {
+        let left = vault.versions(staging).await?.iter().any(|version| version.enabled);
+        found.check(!left, "the staging secret is gone", format!("the staging secret {staging} can still be read"));
+    }
+    Ok(())
+}

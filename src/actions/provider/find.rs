@@ -1,0 +1,86 @@
+//! `provider/find`: who issues the secret, where that is written, and what killing the old credential would break.
+
+use super::{named, open};
+use crate::actions::Action;
+use crate::actions::context::{Context, Stop};
+use crate::azure::{SecretUrl, Vault};
+use crate::failure::Failure;
+use crate::plan::Class;
+use crate::providers::{Breaks, Held, ProviderKind, Said};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The issuer; what the secret's tags say, else the inventory, unless given.
+    #[serde(default)]
+    provider: Option<ProviderKind>,
+    /// The issuer where nothing names one; the vault unless given.
+    #[serde(default)]
+    fallback: Option<ProviderKind>,
+    /// The issuer's settings.
+    #[serde(default)]
+    settings: Map<String, Value>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    provider: ProviderKind,
+    /// Why this one.
+    because: String,
+    address: String,
+    /// The credential in the current version.
+    old: String,
+    /// The one to come, where it is known beforehand.
+    next: String,
+    /// What each policy would break.
+    breaks: Breaks,
+    /// What a person must do, where only a person can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_hand: Option<String>,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "provider/find",
+        Class::Read,
+        "finds who issues the secret, and what ending the old credential would break",
+        "asks again",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let Parameters { secret, provider, fallback, settings } = parameters;
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
+    let versions = vault.versions(&secret.name).await?;
+    let current = match vault.current(&secret.name).await? {
+        crate::azure::Current::Enabled(id) => versions.iter().find(|version| version.id == id),
+        _ => None,
+    };
+    let Some(current) = current else {
+        return Err(Failure::refused(format!("`{}` has no version that can be read", secret.name))
+            .help("enable the current version: its value tells which credential is to be replaced")
+            .into());
+    };
+    let named = named(context, &secret, &current.tags, Said { provider, settings, fallback })?;
+    context.progress(format!("asking {}", named.provider.name()));
+    let issuer = open(context, &secret, &named)?;
+    let value = vault.value(&secret.name, Some(&current.id)).await?;
+    let salt = context.key("fingerprints");
+    let survey = issuer.survey(&Held { value: &value, tags: &current.tags, older: &[], salt: &salt }).await?;
+    Ok(Outputs {
+        provider: named.provider,
+        because: named.because,
+        address: named.address,
+        old: survey.old,
+        next: survey.next,
+        breaks: issuer.breaks(),
+        by_hand: issuer.by_hand(),
+    })
+}

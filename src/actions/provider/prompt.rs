@@ -1,0 +1,30 @@
+//! A value that only a person has: asked where it can be hidden, else waited for.
+
+use crate::actions::context::{Context, Stop};
+use crate::engine::event::{Event, Question};
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+/// The observation that says which value a waiting step wants.
+pub const VALUE_WANTED: &str = "value_wanted";
+
+/// Gets a value, or leaves the step waiting for one. Nothing of it is recorded.
+pub(in crate::actions) async fn ask(context: &Context, question: &str) -> Result<Secret, Stop> {
+    if let Some(value) = context.ask_secret(question).await? {
+        if value.expose().is_empty() {
+            return Err(Failure::refused("the value that was entered is empty")
+                .help("resume, and enter it again")
+                .into());
+        }
+        return Ok(value);
+    }
+    context.note(VALUE_WANTED, &question).await?;
+    let run = &context.services.run;
+    let prompt = format!(
+        "{question}: `stanch resume {run}` asks for it at a terminal; `stanch resume {run} --secret-stdin` reads it from standard input"
+    );
+    let question = Question { prompt, min: 1, ..Question::default() };
+    let asked = Event::GateOpened { step: context.step.clone(), question };
+    context.ledger().record(asked).await?;
+    Err(Stop::Waiting)
+}

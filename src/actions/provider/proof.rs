@@ -1,0 +1,126 @@
+//! `provider/prove`: tries every old version at its issuer while the vault still gives it; each must be refused.
+//!
+//! A refusal is recorded with its time and the issuer's answer. Where nothing can be tried, that is recorded with the
+//! reason, and the report says "not proven".
+
+use super::{kept, reopen};
+use crate::actions::Action;
+use crate::actions::context::{Context, Stop};
+use crate::actions::keyvault::{older, short};
+use crate::azure::{SecretUrl, Vault};
+use crate::clock::{self, Timestamp};
+use crate::failure::{Failure, Retry};
+use crate::plan::Class;
+use crate::providers::{Standing, Trial};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The version that stays.
+    keep: String,
+    /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
+    issuer: Standing,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// Old versions that the issuer refused.
+    proven: Vec<String>,
+    /// Old versions that nothing is known of.
+    not_proven: Vec<NotProven>,
+    /// What the issuer answered; empty where nothing was tried.
+    answer: String,
+}
+
+/// An old version that could not be tried.
+#[derive(Clone, Serialize, JsonSchema)]
+struct NotProven {
+    version: String,
+    because: String,
+}
+
+/// One answer of the issuer, as evidence.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    version: &'a str,
+    provider: &'a str,
+    how: &'a str,
+    answer: &'a str,
+    at: Timestamp,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "provider/prove",
+        Class::Read,
+        "tries every old version at its issuer: each must be refused",
+        "asks again",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let Parameters { secret, keep, issuer: standing } = parameters;
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
+    let provider = reopen(context, &secret, &standing)?;
+    let versions = vault.versions(&secret.name).await?;
+    let kept = kept(&vault, &secret.name, &versions, &keep).await?;
+    let mut outputs = Outputs { proven: Vec::new(), not_proven: Vec::new(), answer: String::new() };
+    for version in older(&versions, kept, true) {
+        let id = version.id.as_str();
+        let Some(value) = vault.value_if_enabled(&secret.name, id).await? else {
+            let because = "the version was disabled before, so its value cannot be tried".to_owned();
+            // What was disabled before this run is not what leaked now, unless it is what was replaced.
+            if id == standing.replaced {
+                not_proven(context, &standing, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
+            }
+            continue;
+        };
+        context.progress(format!("trying {} at its issuer", short(id)));
+        match provider.attempt(&standing.survey, &value).await? {
+            Trial::Refused { how, answer } => {
+                let evidence = Evidence {
+                    version: id,
+                    provider: standing.provider.name(),
+                    how: &how,
+                    answer: &answer,
+                    at: clock::now(),
+                };
+                context.note(&format!("issuer refused {id}"), &evidence).await?;
+                outputs.proven.push(id.to_owned());
+                outputs.answer = answer;
+            }
+            Trial::Accepted { how, answer } => {
+                return Err(Failure::refused(format!(
+                    "the credential in {} still works: the leak is not contained",
+                    short(id)
+                ))
+                .because(format!("{how}: {answer}"))
+                .help("if the issuer takes a while to follow, resume; else revoke it there by hand, then resume")
+                .retry(Retry::Later)
+                .into());
+            }
+            Trial::Untried { because } => {
+                not_proven(context, &standing, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
+            }
+        }
+    }
+    Ok(outputs)
+}
+
+async fn not_proven(
+    context: &Context,
+    standing: &Standing,
+    version: NotProven,
+    outputs: &mut Outputs,
+) -> Result<(), Stop> {
+    let because = format!("{}: {}", standing.provider.name(), version.because);
+    context.note(&format!("issuer not proven {}", version.version), &because).await?;
+    outputs.not_proven.push(version);
+    Ok(())
+}

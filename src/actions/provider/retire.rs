@@ -1,0 +1,87 @@
+//! `provider/retire`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
+
+use super::{Values, kept, reopen};
+use crate::actions::Action;
+use crate::actions::context::{Context, Intent, Probed, Stop};
+use crate::azure::{SecretUrl, Vault};
+use crate::engine::event::{Answer, Question};
+use crate::failure::Failure;
+use crate::plan::Class;
+use crate::providers::{Standing, Work};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    /// The secret, by its URL.
+    #[schemars(with = "String")]
+    secret: SecretUrl,
+    /// The version that stays.
+    keep: String,
+    /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
+    issuer: Standing,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Outputs {
+    /// The credentials that were killed.
+    retired: Vec<String>,
+    /// Who killed them: `stanch`, a person's name, or nobody where the vault is the issuer.
+    by: String,
+    /// They were killed before the new version was published.
+    before: bool,
+}
+
+pub(crate) fn action() -> Action {
+    Action::new(
+        "provider/retire",
+        Class::Irreversible,
+        "kills the old credential at its issuer",
+        "asks the issuer whether the old credential is dead",
+        run,
+    )
+}
+
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let Parameters { secret, keep, issuer: standing } = parameters;
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
+    let versions = vault.versions(&secret.name).await?;
+    kept(&vault, &secret.name, &versions, &keep).await?;
+    let retired = standing.survey.retire.clone();
+    if standing.retired_first || retired.is_empty() {
+        let by = if standing.retired_first { "stanch" } else { "nobody: the vault is the issuer" };
+        return Ok(Outputs { retired, by: by.to_owned(), before: standing.retired_first });
+    }
+    let provider = reopen(context, &secret, &standing)?;
+    if let Some(question) = provider.by_hand() {
+        let answer = context.gate(Question { prompt: question, min: 1, ..Question::default() }, None).await?;
+        return match answer.answer {
+            Answer::Approved => Ok(Outputs { retired, by: answer.by.join(", "), before: false }),
+            Answer::Rejected | Answer::Expired => {
+                Err(Failure::refused("the old credential was not revoked at its issuer")
+                    .because(format!("{} said no", answer.by.join(", ")))
+                    .help("it still works: revoke it there, then start another run")
+                    .into())
+            }
+        };
+    }
+    let values = Values::read(&vault, &secret.name, &standing, &keep).await?;
+    let work =
+        Work { survey: &standing.survey, key: &standing.issue_key, old: values.old.as_ref(), new: values.new.as_ref() };
+    let names = retired.join(", ");
+    context.progress(format!("killing {names}"));
+    context
+        .effect(
+            Intent::new("retire", format!("kill {names} at its issuer")),
+            async |_| provider.retire(&work).await,
+            async |_| {
+                Ok(match provider.retired(&work).await? {
+                    Some(true) => Probed::Done(()),
+                    Some(false) | None => Probed::NotDone,
+                })
+            },
+        )
+        .await?;
+    Ok(Outputs { retired, by: "stanch".to_owned(), before: false })
+}

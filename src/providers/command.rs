@@ -1,0 +1,178 @@
+//! `command`: a program of the team's own, for an issuer that stanch does not know.
+//!
+//! It is started once per request, with the request as one JSON object on its standard input, and answers with one
+//! JSON object on its standard output. Values go through these two only, never through arguments or the environment.
+//! What it writes to standard error is not shown: it may hold anything.
+//!
+//! ```text
+//! {"do":"issue","key":K,"secret":URL,"value":OLD}                    → {"value":NEW,"credential":ID}
+//! {"do":"retire","key":K,"secret":URL,"credential":ID,"value":OLD}   → {}
+//! {"do":"try","secret":URL,"value":VALUE}                            → {"accepted":true|false,"answer":TEXT} or {}
+//! ```
+//!
+//! `issue` may come again with the same key: then the answer to the first was lost, and what was issued under that key
+//! must be replaced. `retire` may come again as well. A program that cannot try a value answers `{}`, and the report
+//! says "not proven". Which program it is stands in the runbook or the inventory, never in a tag.
+
+use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work};
+use crate::failure::Failure;
+use crate::secret::Secret;
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+
+/// How long a program may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    /// The program and its arguments; it is started as it stands here, by no shell.
+    program: Vec<String>,
+}
+
+pub(super) struct Command {
+    program: Vec<String>,
+    secret: String,
+    is_drill: bool,
+}
+
+#[derive(Default, Deserialize)]
+struct Answer {
+    value: Option<String>,
+    credential: Option<String>,
+    accepted: Option<bool>,
+    answer: Option<String>,
+}
+
+impl Command {
+    pub(super) fn new(settings: Settings, surroundings: &Surroundings) -> Result<Self, Failure> {
+        if settings.program.is_empty() {
+            return Err(Failure::refused("the provider `command` names no program")
+                .help("add `program: [PATH, …]` to its settings"));
+        }
+        let is_drill = surroundings.azure.transport.cloud().is_some();
+        Ok(Self { program: settings.program, secret: surroundings.secret.to_string(), is_drill })
+    }
+
+    fn name(&self) -> &str {
+        self.program.first().map(String::as_str).unwrap_or_default()
+    }
+
+    async fn ask(&self, mut request: Value) -> Result<Answer, Failure> {
+        if let Some(fields) = request.as_object_mut() {
+            fields.insert("secret".to_owned(), self.secret.clone().into());
+            fields.insert("drill".to_owned(), self.is_drill.into());
+        }
+        let name = self.name();
+        let mut child = tokio::process::Command::new(name)
+            .args(self.program.iter().skip(1))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| {
+                Failure::refused(format!("the program `{name}` cannot be started")).because(error.to_string())
+            })?;
+        let text = zeroize::Zeroizing::new(format!("{request}\n"));
+        if let Some(mut input) = child.stdin.take() {
+            // A program that does not read its input says by its exit status what it thinks of it.
+            drop(input.write_all(text.as_bytes()).await);
+        }
+        let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+        let output = match ended {
+            Ok(Ok(output)) => output,
+            Ok(Err(error)) => {
+                return Err(Failure::unknown(format!("the program `{name}` broke off")).because(error.to_string()));
+            }
+            Err(_) => {
+                return Err(Failure::unknown(format!(
+                    "the program `{name}` took longer than {} s",
+                    PATIENCE.as_secs()
+                )));
+            }
+        };
+        if !output.status.success() {
+            return Err(Failure::unknown(format!("the program `{name}` failed"))
+                .because(output.status.to_string())
+                .help("run it by hand with the same request to see why; its standard error is not kept"));
+        }
+        serde_json::from_slice(&output.stdout)
+            .map_err(|_| Failure::unknown(format!("what the program `{name}` answered is no JSON object")))
+    }
+}
+
+fn exposed(value: Option<&Secret>) -> Option<&str> {
+    value.map(Secret::expose)
+}
+
+#[async_trait(?Send)]
+impl Provider for Command {
+    fn supply(&self) -> Supply {
+        Supply::ToldOnce
+    }
+
+    fn breaks(&self) -> Breaks {
+        let name = self.name();
+        Breaks {
+            overlap: format!("whoever has not moved when `{name}` retires the old one"),
+            revoke_first: format!("every user of the old one, as soon as `{name}` retires it"),
+        }
+    }
+
+    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
+        let old = held.tags.get(super::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
+        Ok(Survey { old: old.clone(), retire: vec![old], ..Survey::default() })
+    }
+
+    async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
+        let answer = self.ask(json!({ "do": "issue", "key": work.key, "value": exposed(work.old) })).await?;
+        match answer.value.filter(|value| !value.is_empty()) {
+            Some(value) => {
+                let credential = answer.credential.unwrap_or_else(|| "the new value".to_owned());
+                Ok(Issued { credential, value: Some(Secret::new(value)) })
+            }
+            None => Err(Failure::refused(format!("the program `{}` answered without a value", self.name()))
+                .help("to `issue` it answers `{\"value\": …, \"credential\": …}`")),
+        }
+    }
+
+    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn compose(&self, _: &Survey, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+        Ok(Secret::new(fresh.expose().to_owned()))
+    }
+
+    async fn attempt(&self, _: &Survey, value: &Secret) -> Result<Trial, Failure> {
+        let answer = self.ask(json!({ "do": "try", "value": value.expose() })).await?;
+        let said = answer.answer.unwrap_or_else(|| "no text".to_owned());
+        let how = format!("asked the program `{}`", self.name());
+        Ok(match answer.accepted {
+            Some(true) => Trial::accepted(&how, said),
+            Some(false) => Trial::refused(&how, said),
+            None => Trial::untried(format!("the program `{}` cannot try a value", self.name())),
+        })
+    }
+
+    async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
+        let request = json!({
+            "do": "retire", "key": work.key, "credential": work.survey.old, "value": exposed(work.old),
+        });
+        self.ask(request).await.map(drop)
+    }
+
+    async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
+        let Some(old) = work.old else { return Ok(None) };
+        Ok(match self.attempt(work.survey, old).await? {
+            Trial::Refused { .. } => Some(true),
+            Trial::Accepted { .. } => Some(false),
+            Trial::Untried { .. } => None,
+        })
+    }
+}
