@@ -42,6 +42,26 @@ impl fmt::Debug for Secret {
 pub trait SecretPrompt: fmt::Debug + Send + Sync {
     /// Asks once; nothing if nobody is there, or no more is coming.
     async fn ask(&self, prompt: &str) -> Result<Option<Secret>, Failure>;
+
+    /// Whether it is worth asking.
+    fn is_there(&self) -> bool {
+        true
+    }
+}
+
+/// Where nobody can be asked.
+#[derive(Debug)]
+pub struct Nobody;
+
+#[async_trait]
+impl SecretPrompt for Nobody {
+    async fn ask(&self, _: &str) -> Result<Option<Secret>, Failure> {
+        Ok(None)
+    }
+
+    fn is_there(&self) -> bool {
+        false
+    }
 }
 
 /// A key under which values get fingerprints: whoever lacks it learns nothing from one, however easy the value is to

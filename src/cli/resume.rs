@@ -9,11 +9,12 @@ use super::screen;
 use super::session::{self, Session};
 use super::ui::Ui;
 use crate::actions;
-use crate::engine::State;
-use crate::engine::event::{Event, RunOpened, RunStatus, TakenOver};
+use crate::engine::event::{Answer, Event, RunOpened, RunStatus, TakenOver};
+use crate::engine::{State, StepState, StepStatus};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Journal, Lock, RunFolder, Store};
 use crate::plan::Plan;
+use serde_json::Map;
 use sha2::{Digest, Sha256};
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,9 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         screen::show(ui, &plan, &folder, &journal.records, &journal.head)?;
         return Ok(Exit::Done);
     }
-    let session = Session::open(common, Some(&opened))?;
+    let mut session = Session::open(common, Some(&opened))?;
+    session.secret_prompt = args.answering.secret_prompt(ui);
+    let can_ask = session.secret_prompt.is_there();
     let accepted = pins::check(&folder, &opened, &session, &args.accepting, &claimant.operator)?;
     let runs = session::runs(common)?;
     let target = take_target(&runs, &opened, &claimant)?;
@@ -47,13 +50,31 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
     let answers = args.answering.read()?;
     let resumed = resumed(&claimant, &lock, args.accepting.because.filter(|_| args.accepting.take_over));
-    let first = std::iter::once(resumed).chain(accepted).collect();
+    let to_come = if can_ask { values_to_come(&state, &claimant.operator) } else { Vec::new() };
+    let first = std::iter::once(resumed).chain(accepted).chain(to_come).collect();
     let beginning =
         beginning(&mut store, journal, state, first, answers).map_err(|error| cannot_write(runs.state(), &error))?;
     ui.note(&screen::taken_over(&opened, &beginning.state));
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await;
     drop((lock, target));
     exit
+}
+
+/// Lets the steps go on that wait for a value which can be entered now.
+fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
+    let waits = |step: &StepState| {
+        let is_open = step.gate.as_ref().is_some_and(|gate| gate.answer.is_none());
+        step.status == StepStatus::Waiting && is_open && step.observations.contains_key(actions::VALUE_WANTED)
+    };
+    let answered = |id: &str| Event::GateAnswered {
+        step: id.to_owned(),
+        answer: Answer::Approved,
+        by: operator.to_owned(),
+        comment: Some("enters the value".to_owned()),
+        answers: Map::new(),
+        plan: None,
+    };
+    state.steps().filter(|(_, step)| waits(step)).map(|(id, _)| answered(id)).collect()
 }
 
 /// Cuts a torn line off and says so, then goes on with `first`.

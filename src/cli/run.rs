@@ -5,6 +5,7 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::live;
 use super::people::{Answers, Terminal};
 use super::screen;
+use super::secret_prompt::StandardInput;
 use super::session::{self, Session};
 use super::ui::Ui;
 use crate::actions::{self, Ledger, Notice, Services};
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::journal::{AppendError, Claimant, GENESIS, Holder, Lock, LockError, Record, RunFolder, Runs, Store};
 use crate::plan::{Plan, PlanError};
 use crate::runbook::expression::Scope;
+use crate::secret::{Nobody, SecretPrompt};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,9 +47,20 @@ pub(crate) struct Answering {
     /// Answers to the questions of the run, by step, from a YAML file
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// Read the value that a person has to enter from standard input
+    #[arg(long)]
+    secret_stdin: bool,
 }
 
 impl Answering {
+    /// Who is asked for a value: standard input if it was said so, a hidden prompt at a terminal, else nobody.
+    pub(crate) fn secret_prompt(&self, ui: Ui) -> Arc<dyn SecretPrompt> {
+        if self.secret_stdin || (ui.is_terminal() && !ui.json && !ui.quiet) {
+            return Arc::new(StandardInput { writes_prompt: false });
+        }
+        Arc::new(Nobody)
+    }
+
     /// The answers, if a file of them was given.
     pub(crate) fn read(&self) -> Result<Answers, CommandError> {
         self.answers.as_deref().map(Answers::read).transpose().map(Option::unwrap_or_default)
@@ -62,7 +75,8 @@ impl Args {
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
-    let prepared = prepare(common, &args)?;
+    let mut prepared = prepare(common, &args)?;
+    prepared.session.secret_prompt = args.answering.secret_prompt(ui);
     if !common.yes && ui.is_terminal() && !ui.json {
         let preflight = super::plan::look(&prepared).await?;
         ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));

@@ -5,7 +5,6 @@
 use super::Common;
 use super::exit::{CommandError, Exit};
 use super::run::cannot_write;
-use super::secret_prompt::StandardInput;
 use crate::actions::Services;
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport, VaultUrl};
 use crate::config::Config;
@@ -14,7 +13,7 @@ use crate::failure::Failure;
 use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs};
 use crate::plan::Plan;
 use crate::runbook::diagnostic::nearest;
-use crate::secret::{FingerprintKey, SecretPrompt};
+use crate::secret::{FingerprintKey, Nobody, SecretPrompt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -185,7 +184,7 @@ impl Session {
         if let Some(archive) = cloud.as_ref().and_then(|cloud| cloud.archive.clone()) {
             config.set_archive(archive);
         }
-        let secret_prompt = Arc::new(StandardInput { writes_prompt: false });
+        let secret_prompt = Arc::new(Nobody);
         Ok(Self { cloud, cloud_path, config, config_path, secret_prompt })
     }
 

@@ -19,6 +19,10 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
         let done = items.iter().filter(|item| item.get("status").and_then(Value::as_str) == Some("done")).count();
         return format!("{done} of {} done", items.len());
     }
+    let texts = |name: &str| {
+        let listed = outputs.get(name).and_then(Value::as_array);
+        listed.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    };
     match uses {
         "keyvault/find" => found(outputs, text("secret"), count("secrets")),
         "keyvault/list" => {
@@ -35,6 +39,22 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
             text("identity")
         ),
         "keyvault/rotate" => format!("version {} is current", short_version(text("version"))),
+        "provider/find" => format!("{}: {}", text("provider"), text("because")),
+        "provider/retire" if text("by") == "stanch" => format!("killed {}", texts("retired")),
+        "provider/retire" => format!("killed by {}", text("by")),
+        "provider/prove" => issuer_proof(count("proven") as u64, count("not_proven") as u64, text("answer")),
+        "provider/close" => {
+            let cleaned = match count("cleaned") {
+                0 => "nothing was left behind".to_owned(),
+                _ => format!("took away {}", texts("cleaned")),
+            };
+            format!("{cleaned}; {} hold", counted(count("checked") as u64, "check"))
+        }
+        "appservice/refresh" => {
+            let pinned = names(outputs, "pinned", "site");
+            let told = format!("{} refreshed", counted(count("refreshed") as u64, "site"));
+            if pinned.is_empty() { told } else { format!("{told}; pinned to an old version: {}", pinned.join(", ")) }
+        }
         "keyvault/await_readers" => readers(outputs, text("evidence"), text("because"), count("moved")),
         "keyvault/revoke" => {
             format!(
@@ -89,7 +109,7 @@ fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: u
         told.push(format!("{} moved", counted(moved as u64, "reader")));
     }
     for (list, what) in [("left_behind", "not seen on it"), ("pinned", "pinned to an old version")] {
-        let names = names(outputs, list);
+        let names = names(outputs, list, "name");
         if !names.is_empty() {
             told.push(format!("{what}: {}", names.join(", ")));
         }
@@ -97,9 +117,20 @@ fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: u
     if told.is_empty() { "nobody else was seen reading it".to_owned() } else { told.join("; ") }
 }
 
-fn names<'a>(outputs: &'a Map<String, Value>, list: &str) -> Vec<&'a str> {
+fn issuer_proof(proven: u64, not_proven: u64, answer: &str) -> String {
+    match (proven, not_proven) {
+        (0, 0) => "no old version was left to try".to_owned(),
+        (0, left) => format!("not proven at the issuer: {} could not be tried", counted(left, "old version")),
+        (proven, 0) => format!("{} refused by the issuer with {answer}", counted(proven, "old version")),
+        (proven, left) => {
+            format!("{} refused by the issuer with {answer}; {left} could not be tried", counted(proven, "old version"))
+        }
+    }
+}
+
+fn names<'a>(outputs: &'a Map<String, Value>, list: &str, field: &str) -> Vec<&'a str> {
     let listed = outputs.get(list).and_then(Value::as_array);
-    listed.into_iter().flatten().filter_map(|entry| entry.get("name")?.as_str()).collect()
+    listed.into_iter().flatten().filter_map(|entry| entry.get(field)?.as_str()).collect()
 }
 
 /// `1 version`, `2 versions`.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod entra;
+mod people;
 mod postgres;
 mod server;
 

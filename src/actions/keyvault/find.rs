@@ -91,10 +91,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 }
 
 async fn find(context: &Context, parameters: &Parameters) -> Result<Outputs, Stop> {
-    let Some(value) = context.ask_secret(&parameters.prompt).await? else {
-        let help = format!("`stanch resume {}` asks again: at a terminal, or on standard input", context.services.run);
-        return Err(Failure::refused("no value was given").help(help).into());
-    };
+    let value = crate::actions::provider::prompt::ask(context, &parameters.prompt).await?;
     let needle = Needle::new(slice::from_ref(&value))?;
     let fingerprint = context.services.fingerprints.fingerprint(&value);
     drop(value);
