@@ -148,6 +148,13 @@ fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
     };
     let proofs = of("keyvault/prove_revoked");
     let done = |steps: &[&StepState]| !steps.is_empty() && steps.iter().all(|step| step.status == StepStatus::Done);
+    let at_issuer = of("provider/prove");
+    let gap = |step: &&StepState| {
+        step.outputs.get("not_proven").and_then(|left| left.as_array()).is_some_and(|left| !left.is_empty())
+    };
+    if done(&proofs) && (!at_issuer.is_empty() && !done(&at_issuer) || at_issuer.iter().any(gap)) {
+        return ui.yellow("not proven: the vault refuses every old version; whether the issuer does is not known");
+    }
     if done(&proofs) {
         let took = state
             .opened_at()

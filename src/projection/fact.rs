@@ -119,6 +119,7 @@ fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: u
 
 fn issuer_proof(proven: u64, not_proven: u64, answer: &str) -> String {
     match (proven, not_proven) {
+        (0, 0) if !answer.is_empty() => answer.to_owned(),
         (0, 0) => "no old version was left to try".to_owned(),
         (0, left) => format!("not proven at the issuer: {} could not be tried", counted(left, "old version")),
         (proven, 0) => format!("{} refused by the issuer with {answer}", counted(proven, "old version")),

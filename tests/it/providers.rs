@@ -4,6 +4,7 @@ mod accounts;
 mod entra;
 mod people;
 mod postgres;
+mod readers;
 mod server;
 
 use crate::stage::{Said, Stage, count_lines};

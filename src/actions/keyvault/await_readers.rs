@@ -1,7 +1,8 @@
 //! `keyvault/await_readers`: waits, within the overlap, until those who read the old versions have read the new one.
 //!
 //! It decides from the audit trail, which lags behind. A reader that asks for an old version by its number never
-//! moves by itself; it is named and not waited for.
+//! moves by itself; it is named with its remedy and not waited for. At the end of the overlap the run goes on, or asks,
+//! as the runbook says; who was left behind is recorded either way.
 
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
@@ -9,6 +10,7 @@ use crate::actions::parameter::Span;
 use crate::audit::{self, Reader};
 use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
+use crate::engine::event::Answer;
 use crate::failure::Failure;
 use crate::plan::Class;
 use schemars::JsonSchema;
@@ -29,9 +31,21 @@ struct Parameters {
     /// How far back a reader counts as one.
     #[serde(default = "one_day")]
     baseline: Span,
+    /// What happens if the overlap ends before all have moved: `go_on`, or `ask` a person.
+    #[serde(default)]
+    at_end: AtEnd,
     /// How often the trail is read.
     #[serde(default = "two_seconds")]
     every: Span,
+}
+
+/// The policy for those who have not moved in time.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum AtEnd {
+    #[default]
+    GoOn,
+    Ask,
 }
 
 fn fifteen_minutes() -> Span {
@@ -54,6 +68,9 @@ struct Outputs {
     left_behind: Vec<Laggard>,
     /// Readers that ask for an old version by its number.
     pinned: Vec<Laggard>,
+    /// Who went on without those that were left behind; empty where nobody was asked.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    decided_by: String,
     /// `audit` where a trail could be read, else `none`.
     evidence: String,
     /// Why there is none.
@@ -71,6 +88,8 @@ struct Laggard {
     version: String,
     /// When.
     last: String,
+    /// What makes it move.
+    remedy: String,
 }
 
 /// Where the readers stand.
@@ -109,7 +128,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         }
         if adoption.waiting.is_empty() || now >= deadline {
             context.end_timer("overlap").await?;
+            let decided_by = decide(context, parameters.at_end, &adoption).await?;
             return Ok(Outputs {
+                decided_by,
                 moved: adoption.moved,
                 left_behind: adoption.waiting,
                 pinned: adoption.pinned,
@@ -135,6 +156,7 @@ async fn without_evidence(context: &Context, parameters: &Parameters) -> Result<
         moved: Vec::new(),
         left_behind: Vec::new(),
         pinned: Vec::new(),
+        decided_by: String::new(),
         evidence: "none".to_owned(),
         because: Some(format!("no audit source is configured for `{}`", parameters.secret.vault.name)),
         waited_ms: u64::try_from((clock::now() - began).num_milliseconds()).unwrap_or_default(),
@@ -154,18 +176,25 @@ async fn adoption(context: &Context, parameters: &Parameters, since: Timestamp) 
     // Where the known callers are listed, nobody waits for a stranger.
     let counts = |reader: &&Reader| !reader.own && (known.is_empty() || known.contains(&reader.oid.to_lowercase()));
     for reader in readers.iter().filter(counts) {
-        place(reader, &parameters.version, &mut adoption);
+        place(reader, parameters, &mut adoption);
     }
     Ok(adoption)
 }
 
-fn place(reader: &Reader, version: &str, adoption: &mut Adoption) {
-    if reader.versions.iter().any(|read| read.version == version) {
+fn place(reader: &Reader, parameters: &Parameters, adoption: &mut Adoption) {
+    if reader.versions.iter().any(|read| read.version == parameters.version) {
         adoption.moved.push(reader.name.clone());
         return;
     }
     let Some(last) = reader.versions.iter().max_by(|one, other| one.last.cmp(&other.last)) else { return };
+    let whole = SecretUrl { version: None, ..parameters.secret.clone() };
+    let remedy = if last.by_number {
+        format!("take the version out of its reference: `{whole}`")
+    } else {
+        "make it read the secret again, for example by a restart".to_owned()
+    };
     let laggard = Laggard {
+        remedy,
         name: reader.name.clone(),
         oid: reader.oid.clone(),
         version: last.version.clone(),
@@ -174,13 +203,34 @@ fn place(reader: &Reader, version: &str, adoption: &mut Adoption) {
     if last.by_number { adoption.pinned.push(laggard) } else { adoption.waiting.push(laggard) }
 }
 
+/// Asks about those who were left behind, if the runbook wants it; gives who answered.
+async fn decide(context: &Context, at_end: AtEnd, adoption: &Adoption) -> Result<String, Stop> {
+    if adoption.waiting.is_empty() || at_end == AtEnd::GoOn {
+        return Ok(String::new());
+    }
+    let prompt = format!("The overlap is over, and {} did not move. Go on without them?", names(&adoption.waiting));
+    let answer = context.gate(prompt, None, false).await?;
+    match answer.answer {
+        Answer::Approved => Ok(answer.by),
+        Answer::Rejected | Answer::Expired => {
+            Err(Failure::refused(format!("{} said not to go on without those who did not move", answer.by))
+                .because(format!("left behind: {}", names(&adoption.waiting)))
+                .help("the leaked value still works; see to them, then start another run")
+                .into())
+        }
+    }
+}
+
+fn names(laggards: &[Laggard]) -> String {
+    laggards.iter().map(|laggard| laggard.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 fn progress(adoption: &Adoption, left: chrono::Duration) -> String {
-    let names: Vec<&str> = adoption.waiting.iter().map(|laggard| laggard.name.as_str()).collect();
     let all = adoption.moved.len() + adoption.waiting.len();
     format!(
         "{} of {all} readers moved; waiting {}s more for {}",
         adoption.moved.len(),
         left.num_seconds(),
-        names.join(", ")
+        names(&adoption.waiting)
     )
 }

@@ -2,8 +2,8 @@
 
 use super::{Source, length, second};
 use crate::clock::Timestamp;
-use crate::engine::StepStatus;
 use crate::engine::event::{EffectOutcome, Event, SettledBy};
+use crate::engine::{StepState, StepStatus};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -228,16 +228,26 @@ impl Exposure {
 /// Every proving step is done, and there is one.
 fn is_proven(source: &Source<'_>) -> bool {
     let mut proofs = source.of("keyvault/prove_revoked").peekable();
-    proofs.peek().is_some() && proofs.all(|(_, step)| step.status == StepStatus::Done)
+    let is_done = |(_, step): (_, &StepState)| step.status == StepStatus::Done;
+    proofs.peek().is_some() && proofs.all(is_done) && source.of("provider/prove").all(is_done)
 }
 
 impl Verdict {
     pub(super) fn new(source: &Source<'_>, containment: &Containment, exposure: &Exposure) -> Self {
-        let contained = is_proven(source) && containment.not_proven.is_empty();
+        let by_vault = is_proven(source) && containment.not_proven.is_empty();
+        let contained = by_vault && containment.issuer_not_proven.is_empty();
         let (headline, detail) = if contained {
             let versions = containment.proven.len();
-            let detail = format!("every old version ({versions}) was asked for, and the vault refused it");
+            let at_issuer = match containment.issuer_proven.len() {
+                0 => String::new(),
+                tried => format!("; {tried} of them tried at the issuer, and refused there"),
+            };
+            let detail = format!("every old version ({versions}) was asked for, and the vault refused it{at_issuer}");
             (format!("Contained. Exposed for {}.", exposure.length), detail)
+        } else if let Some(gap) = containment.issuer_not_proven.first().filter(|_| by_vault) {
+            let detail =
+                format!("the vault refuses every old version; whether the issuer does is not proven: {}", gap.because);
+            ("Not proven to be contained.".to_owned(), detail)
         } else if !containment.revoked.is_empty() {
             let detail = "old versions were disabled, but not every refusal is proven".to_owned();
             ("Not proven to be contained.".to_owned(), detail)

@@ -3,7 +3,7 @@
 use super::access::recorded;
 use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
-use crate::engine::{EffectPhase, StepStatus};
+use crate::engine::{EffectPhase, StepState, StepStatus};
 use crate::projection::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::Value;
@@ -44,6 +44,17 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
             short_version(version)
         ));
     }
+    for gap in &containment.issuer_not_proven {
+        let version = short_version(&gap.version);
+        unseen.push(format!("whether the value of version {version} still works at its issuer: {}", gap.because));
+    }
+    let by_vault = |step: &StepState| step.outputs.get("provider").is_some_and(|provider| provider == "random");
+    if source.of("keyvault/rotate").any(|(_, step)| step.status == StepStatus::Done && by_vault(step)) {
+        unseen.push(
+            "whether the leaked value works anywhere else: the vault was taken for its issuer, and nobody else was asked"
+                .to_owned(),
+        );
+    }
     if let Some(readers) = containment.readers.as_ref().filter(|readers| !readers.because.is_empty()) {
         unseen.push(format!("who still used the old version: {}", readers.because));
     }
@@ -62,6 +73,7 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
 pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
     let mut left = Vec::new();
     readers(source, &mut left);
+    pinned_settings(source, &mut left);
     second_order(source, &mut left);
     for (id, uses) in source.steps {
         let step = source.state.step(id);
@@ -114,6 +126,19 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
                     command: String::new(),
                 });
             }
+        }
+    }
+}
+
+/// Settings of sites that never follow.
+fn pinned_settings(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+    for (_, step) in source.of("appservice/refresh") {
+        for pinned in step.outputs.get("pinned").and_then(Value::as_array).into_iter().flatten() {
+            let text = |name: &str| pinned.get(name).map(plain).unwrap_or_default();
+            let version = short_version(&text("version"));
+            let (setting, site) = (text("setting"), text("site"));
+            let what = format!("the setting `{setting}` of {site} is pinned to {version}; {}", text("remedy"));
+            left.push(FollowUp { what, command: String::new() });
         }
     }
 }
