@@ -113,7 +113,7 @@ fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
     let mut failure = Failure::refused(format!("`{step}` of `{run}` does not wait for an answer"));
     if let Some(answer) = answered {
         let word = format!("{:?}", answer.answer).to_lowercase();
-        failure = failure.because(format!("it was {word} by {}", answer.by.join(", ")));
+        failure = failure.because(format!("it was {word} by {}", answer.who()));
     }
     CommandError::usage(failure.help(help))
 }

@@ -188,6 +188,13 @@ pub struct Question {
     pub fields: Vec<Field>,
 }
 
+impl Question {
+    /// A question that one yes, of anybody, answers.
+    pub fn new(prompt: impl Into<String>) -> Self {
+        Self { prompt: prompt.into(), min: 1, ..Self::default() }
+    }
+}
+
 /// One thing that a person is asked to tell. Never a secret: an answer is public.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Field {

@@ -140,6 +140,13 @@ pub struct GateAnswer {
     pub answers: Map<String, Value>,
 }
 
+impl GateAnswer {
+    /// Who answered, as one text.
+    pub fn who(&self) -> String {
+        self.by.join(", ")
+    }
+}
+
 /// An event that cannot happen in the present state.
 #[derive(Debug, thiserror::Error)]
 #[error("{event} cannot follow: {because}")]

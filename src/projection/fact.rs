@@ -38,8 +38,17 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
             text("principal"),
             text("identity")
         ),
-        "keyvault/rotate" => format!("version {} is current", short_version(text("version"))),
-        "provider/find" => format!("{}: {}", text("provider"), text("because")),
+        "keyvault/rotate" => {
+            let issued = match text("credential") {
+                "" => String::new(),
+                credential => format!(", it holds {} of {}", short_version(credential), text("provider")),
+            };
+            format!("version {} is current{issued}", short_version(text("version")))
+        }
+        "provider/find" => {
+            let breaks = outputs.get("breaks").and_then(|breaks| breaks.get("overlap")).and_then(Value::as_str);
+            format!("{}; ending the old one breaks: {}", text("because"), breaks.unwrap_or("nobody"))
+        }
         "provider/retire" if text("by") == "stanch" => format!("killed {}", texts("retired")),
         "provider/retire" => format!("killed by {}", text("by")),
         "provider/prove" => issuer_proof(count("proven") as u64, count("not_proven") as u64, text("answer")),

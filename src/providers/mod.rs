@@ -93,6 +93,17 @@ impl ProviderKind {
         Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("random", |(_, name)| name)
     }
 
+    /// The built-in runbook that ends its credentials.
+    fn runbook(self) -> &'static str {
+        match self {
+            Self::Random => "secret-exposure",
+            Self::Postgres => "database-credential",
+            Self::AzureStorageKey | Self::CosmosKey | Self::ServiceBusKey | Self::RedisKey => "storage-account-key",
+            Self::EntraAppSecret => "entra-app-secret",
+            Self::Manual | Self::Command | Self::GithubToken | Self::SlackToken => "third-party-api-key",
+        }
+    }
+
     /// Reads the name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
@@ -163,9 +174,9 @@ pub(crate) struct Standing {
     /// The version that is replaced.
     #[serde(default)]
     pub(crate) replaced: String,
-    /// The old credential was killed before the new one was published.
+    /// Who killed the old credential before the new one was published; empty where nobody did.
     #[serde(default)]
-    pub(crate) retired_first: bool,
+    pub(crate) retired_by: String,
     /// The staging secret's name, where there is one.
     #[serde(default)]
     pub(crate) staging: Option<String>,
@@ -183,7 +194,7 @@ impl Standing {
             new: String::new(),
             issue_key: String::new(),
             replaced: String::new(),
-            retired_first: false,
+            retired_by: String::new(),
             staging: None,
         }
     }
@@ -303,6 +314,11 @@ pub(crate) trait Provider {
     }
 }
 
+/// Whether a host is on this machine.
+fn is_near(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// What providers are reached through.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
@@ -313,8 +329,7 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// In a drill nothing outside this machine may be touched.
     fn may_reach(&self, host: &str) -> Result<(), Failure> {
-        let near = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if near || self.azure.transport.cloud().is_none() {
+        if is_near(host) || self.azure.transport.cloud().is_none() {
             return Ok(());
         }
         Err(Failure::refused(format!("this is a drill, and `{host}` is not on this machine"))

@@ -14,12 +14,16 @@
 //! prove     try to log in with every old version: 28P01 or 28000
 //! ```
 //!
+//! Whoever may set the secret may write a server and a role into it. The administrator's login therefore goes to no
+//! server but the one that the settings or its own secret name, and a role that the settings do not name is altered only
+//! if its old password, which the secret holds, is good.
+//!
 //! The server is told a SCRAM verifier, never the password itself: neither its log nor its statistics hold one. Setting
 //! the staged password again changes nothing, so a repetition is harmless.
 
 #![expect(clippy::disallowed_methods, reason = "the authority of a server is a file that the settings name")]
 
-use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work, envelope};
+use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work, envelope, is_near};
 use crate::azure::{SecretUrl, Vault};
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
@@ -110,15 +114,20 @@ impl Postgres {
             return Err(Failure::refused("nothing says where the PostgreSQL server is")
                 .help("add `host:` to the provider's settings, or put a connection string into the secret"));
         };
-        let near = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if self.settings.tls == Tls::None && !near {
+        let port = self.settings.port.or(login.port).unwrap_or(DEFAULT_PORT);
+        let database = self.settings.database.clone().or(login.database).unwrap_or_else(|| "postgres".to_owned());
+        self.reachable(Server { host, port, database })
+    }
+
+    /// The server, if it may be reached in the way that the settings say.
+    fn reachable(&self, server: Server) -> Result<Server, Failure> {
+        let host = server.host.as_str();
+        if self.settings.tls == Tls::None && !is_near(host) {
             return Err(Failure::refused(format!("a password would be sent to `{host}` without encryption"))
                 .help("take `tls: none` out"));
         }
-        self.surroundings.may_reach(&host)?;
-        let port = self.settings.port.or(login.port).unwrap_or(DEFAULT_PORT);
-        let database = self.settings.database.clone().or(login.database).unwrap_or_else(|| "postgres".to_owned());
-        Ok(Server { host, port, database })
+        self.surroundings.may_reach(host)?;
+        Ok(server)
     }
 
     fn login(&self, value: &Secret) -> Result<RoleLogin, Failure> {
@@ -167,16 +176,36 @@ impl Postgres {
         })
     }
 
+    /// The administrator's login, as its secret has it.
+    async fn admin(&self, admin: &SecretUrl) -> Result<envelope::Login, Failure> {
+        let vault = Vault::open(&admin.vault, &self.surroundings.azure)?;
+        let login = envelope::open(&vault.value(&admin.name, admin.version.as_deref()).await?);
+        if login.user.is_none() {
+            return Err(Failure::refused(format!("`{admin}` holds no user"))
+                .help("put `postgres://USER:PASSWORD@HOST/DATABASE` into it"));
+        }
+        Ok(login)
+    }
+
+    /// The server at which roles are altered.
+    async fn home(&self, value: &Secret) -> Result<Server, Failure> {
+        let Some(admin) = &self.settings.admin else { return self.server(value) };
+        let login = self.admin(admin).await?;
+        let Some(host) = self.settings.host.clone().or(login.host) else {
+            return Err(Failure::refused("nothing that can be trusted says where the PostgreSQL server is")
+                .because("an administrator's login is not sent to a server that only the leaked secret names")
+                .help(format!("add `host:` to the provider's settings, or the host to `{admin}`")));
+        };
+        let port = self.settings.port.or(login.port).unwrap_or(DEFAULT_PORT);
+        let database = self.settings.database.clone().or_else(|| envelope::open(value).database).or(login.database);
+        self.reachable(Server { host, port, database: database.unwrap_or_else(|| "postgres".to_owned()) })
+    }
+
     /// A session of one who may alter the roles: the administrator, or the role itself.
     async fn authority(&self, server: &Server, values: &[Option<&Secret>]) -> Result<Client, Failure> {
         if let Some(admin) = &self.settings.admin {
-            let vault = Vault::open(&admin.vault, &self.surroundings.azure)?;
-            let value = vault.value(&admin.name, admin.version.as_deref()).await?;
-            let login = envelope::open(&value);
-            let Some(role) = login.user else {
-                return Err(Failure::refused(format!("`{admin}` holds no user"))
-                    .help("put `postgres://USER:PASSWORD@HOST/DATABASE` into it"));
-            };
+            let login = self.admin(admin).await?;
+            let role = login.user.unwrap_or_default();
             return self.connected(server, &RoleLogin { role, password: login.password }).await;
         }
         let mut refused =
@@ -308,7 +337,7 @@ impl Provider for Postgres {
     }
 
     async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
-        let server = self.server(held.value)?;
+        let server = self.home(held.value).await?;
         let login = self.login(held.value)?;
         let next = match &self.settings.roles {
             None => login.role.clone(),
@@ -327,6 +356,12 @@ impl Provider for Postgres {
                 "the secret holds a password alone: its users would not learn the other role",
             )
             .help("put a connection string or JSON with user and password into it, or use one role"));
+        }
+        let is_named = self.is_pair() || self.settings.role.as_ref() == Some(&login.role);
+        if !is_named && self.connect(&server, &login).await?.is_err() {
+            return Err(Failure::refused(format!("the secret's password is not that of `{}`", login.role))
+                .because("a role that only the secret names is altered only if the secret holds its password")
+                .help("if it is the right role, add `role:` to the provider's settings"));
         }
         let client = self.authority(&server, &[Some(held.value)]).await?;
         let wanted = [login.role.as_str(), next.as_str()];

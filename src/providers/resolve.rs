@@ -98,7 +98,7 @@ fn contradicts(
     let name = issuer.name();
     Err(Failure::refused(format!("the runbook says `random`, but `{name}` issues this secret"))
         .because("a random text would break every user of it, and the leaked value would go on working at its issuer")
-        .help(format!("use a runbook that leaves `provider` out, or says `provider: {name}`; nothing was changed")))
+        .help(format!("use `{}`, which ends it there; nothing was changed", issuer.runbook())))
 }
 
 /// What the tags say, by name or by the type of the resource.

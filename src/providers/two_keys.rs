@@ -287,14 +287,16 @@ impl Provider for TwoKeys {
         };
         let account = self.account();
         match (knock, listed) {
-            (Knock::Refused(answer), false) => Ok(Trial::refused("tried at the account, and asked `listKeys`", answer)),
+            (Knock::Refused(answer), false) => {
+                Ok(Trial::refused("tried at the account, and not in its listing", answer))
+            }
             (Knock::NoAnswer(why), false) => Ok(Trial::refused(
-                &format!("asked `listKeys`; not tried at the account: {why}"),
+                &format!("by the account's listing; not tried at its door: {why}"),
                 "not among the account's keys",
             )),
             (Knock::Accepted(answer), true) => Ok(Trial::accepted("tried at the account", answer)),
             (Knock::NoAnswer(why), true) => Ok(Trial::accepted(
-                &format!("asked `listKeys`; not tried at the account: {why}"),
+                &format!("by the account's listing; not tried at its door: {why}"),
                 "among the account's keys",
             )),
             // The two sides take a while to agree.

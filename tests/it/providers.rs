@@ -47,7 +47,7 @@ async fn killed(stage: &Stage, begin: &[&str], run: &str, lines: usize) -> Said 
 /// The points of death to try: every line in the heavy suite, else a sample.
 fn points_of_death(sample: usize) -> Vec<usize> {
     let every = if std::env::var_os("STANCH_HEAVY").is_some() { 1 } else { sample };
-    (2..75).step_by(every).collect()
+    (2..90).step_by(every).collect()
 }
 
 /// The one end state of the vault: one new version that is current, everything older disabled, nothing staged.

@@ -54,7 +54,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     }
     let question = Question { prompt, min, from, not_requester, ..Question::default() };
     let answer = context.gate(question, expires.map(|span| span.0)).await?;
-    let by = answer.by.join(", ");
+    let by = answer.who();
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
     match answer.answer {
         Answer::Approved => Ok(Outputs { answer: "approved".to_owned(), by, comment: answer.comment }),

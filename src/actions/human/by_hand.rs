@@ -92,7 +92,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         ..Question::default()
     };
     let answer = context.gate(question, parameters.expires.map(|span| span.0)).await?;
-    let by = answer.by.join(", ");
+    let by = answer.who();
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
     match answer.answer {
         Answer::Approved => Ok(Outputs { by, answers: answer.answers, comment: answer.comment }),

@@ -10,7 +10,7 @@ use crate::actions::parameter::Span;
 use crate::audit::{self, Reader};
 use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
-use crate::engine::event::Answer;
+use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::plan::Class;
 use schemars::JsonSchema;
@@ -209,11 +209,11 @@ async fn decide(context: &Context, at_end: AtEnd, adoption: &Adoption) -> Result
         return Ok(String::new());
     }
     let prompt = format!("The overlap is over, and {} did not move. Go on without them?", names(&adoption.waiting));
-    let answer = context.gate(prompt, None, false).await?;
+    let answer = context.gate(Question::new(prompt), None).await?;
     match answer.answer {
-        Answer::Approved => Ok(answer.by),
+        Answer::Approved => Ok(answer.who()),
         Answer::Rejected | Answer::Expired => {
-            Err(Failure::refused(format!("{} said not to go on without those who did not move", answer.by))
+            Err(Failure::refused(format!("{} said not to go on without those who did not move", answer.who()))
                 .because(format!("left behind: {}", names(&adoption.waiting)))
                 .help("the leaked value still works; see to them, then start another run")
                 .into())

@@ -7,6 +7,7 @@ use super::rotate::{Predecessor, Published, TAG_EFFECT, TAG_RUN, find, publish};
 use crate::actions::context::{Context, Intent, Probed, Stop};
 use crate::actions::provider::prompt;
 use crate::azure::{NewVersion, SecretUrl, Vault};
+use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
 use crate::providers::{
     Held, Named, Provider, Random, Standing, Supply, Survey, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
@@ -44,9 +45,15 @@ impl Issuing<'_> {
         let mut standing = Standing::of(named, survey);
         standing.replaced = self.predecessor.version.clone().unwrap_or_default();
         standing.issue_key = self.context.key("issue");
-        if revoke_first && self.provider.retires_first() && self.provider.by_hand().is_none() {
-            self.retire_first(&standing).await?;
-            standing.retired_first = true;
+        if revoke_first && self.provider.retires_first() {
+            standing.retired_by = match self.provider.by_hand() {
+                None => self.retire_first(&standing).await?,
+                Some(question) => self.revoked_by_hand(question).await?,
+            };
+        }
+        if !matches!(self.provider.supply(), Supply::Drawn | Supply::Relisted) {
+            // Known from here on, so that a run that is given up says what it left.
+            self.context.observe("staging", async || Ok(self.staging())).await?;
         }
         let made = match self.provider.supply() {
             Supply::Drawn => Made::default(),
@@ -118,7 +125,7 @@ impl Issuing<'_> {
         Ok(self.vault.set(&self.staging(), value, new).await?.id)
     }
 
-    async fn retire_first(&self, standing: &Standing) -> Result<(), Stop> {
+    async fn retire_first(&self, standing: &Standing) -> Result<String, Stop> {
         let old = self.old().await?;
         let survey = &standing.survey;
         let work = Work { survey, key: &standing.issue_key, old: Some(&old), new: None };
@@ -135,7 +142,26 @@ impl Issuing<'_> {
                     })
                 },
             )
-            .await
+            .await?;
+        Ok("stanch".to_owned())
+    }
+
+    /// A person kills the old credential, and says so. Gives who.
+    async fn revoked_by_hand(&self, question: String) -> Result<String, Stop> {
+        const SAID: &str = "revoked by hand";
+        let observed = self.context.ledger().step(&self.context.step).observations;
+        if let Some(by) = observed.get(SAID).and_then(|by| by.as_str()) {
+            return Ok(by.to_owned());
+        }
+        let answer = self.context.gate(Question::new(question), None).await?;
+        if answer.answer == Answer::Approved {
+            self.context.note(SAID, &answer.by).await?;
+            return Ok(answer.who());
+        }
+        Err(Failure::refused("the old credential was not revoked at its issuer")
+            .because(format!("{} said no", answer.who()))
+            .help("start another run with `containment=overlap`; nothing was changed")
+            .into())
     }
 
     /// Stages a value: the one that was entered, or one that is drawn.

@@ -128,13 +128,13 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let said = Said { provider: *provider, settings: settings.clone(), fallback: *fallback };
     let found = async || provider::named(context, secret, &predecessor.tags, said);
     let named: Named = context.observe("issuer", found).await?;
+    let issuer = provider::open(context, secret, &named)?;
     let (published, standing) = if named.provider == ProviderKind::Random {
         let value = async || draw.issue();
         let published = publish(context, &vault, secret, &predecessor, BTreeMap::new(), value).await?;
         (published, Standing::of(&named, Survey::default()))
     } else {
         let draw = (parameters.length, parameters.alphabet.as_str());
-        let issuer = provider::open(context, secret, &named)?;
         let issuing =
             Issuing { context, vault: &vault, secret, predecessor: &predecessor, provider: issuer.as_ref(), draw };
         issuing.run(&named, parameters.revoke_first).await?

@@ -1,7 +1,7 @@
 //! A value that only a person has: asked where it can be hidden, else waited for.
 
 use crate::actions::context::{Context, Stop};
-use crate::engine::event::{Event, Question};
+use crate::engine::event::{Answer, Event, Question};
 use crate::failure::Failure;
 use crate::secret::Secret;
 
@@ -18,12 +18,17 @@ pub(in crate::actions) async fn ask(context: &Context, question: &str) -> Result
         }
         return Ok(value);
     }
+    let step = context.ledger().step(&context.step);
+    let answer = step.gate.and_then(|gate| gate.answer).filter(|_| step.observations.contains_key(VALUE_WANTED));
+    if let Some(answer) = answer.filter(|answer| answer.answer != Answer::Approved) {
+        return Err(Failure::refused(format!("{} said that no value will be entered", answer.who())).into());
+    }
     context.note(VALUE_WANTED, &question).await?;
     let run = &context.services.run;
     let prompt = format!(
         "{question}: `stanch resume {run}` asks for it at a terminal; `stanch resume {run} --secret-stdin` reads it from standard input"
     );
-    let question = Question { prompt, min: 1, ..Question::default() };
+    let question = Question::new(prompt);
     let asked = Event::GateOpened { step: context.step.clone(), question };
     context.ledger().record(asked).await?;
     Err(Stop::Waiting)

@@ -49,18 +49,19 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let versions = vault.versions(&secret.name).await?;
     kept(&vault, &secret.name, &versions, &keep).await?;
     let retired = standing.survey.retire.clone();
-    if standing.retired_first || retired.is_empty() {
-        let by = if standing.retired_first { "stanch" } else { "nobody: the vault is the issuer" };
-        return Ok(Outputs { retired, by: by.to_owned(), before: standing.retired_first });
+    let before = !standing.retired_by.is_empty();
+    if before || retired.is_empty() {
+        let by = if before { standing.retired_by } else { "nobody: the vault is the issuer".to_owned() };
+        return Ok(Outputs { retired, by, before });
     }
     let provider = reopen(context, &secret, &standing)?;
     if let Some(question) = provider.by_hand() {
-        let answer = context.gate(Question { prompt: question, min: 1, ..Question::default() }, None).await?;
+        let answer = context.gate(Question::new(question), None).await?;
         return match answer.answer {
-            Answer::Approved => Ok(Outputs { retired, by: answer.by.join(", "), before: false }),
+            Answer::Approved => Ok(Outputs { retired, by: answer.who(), before: false }),
             Answer::Rejected | Answer::Expired => {
                 Err(Failure::refused("the old credential was not revoked at its issuer")
-                    .because(format!("{} said no", answer.by.join(", ")))
+                    .because(format!("{} said no", answer.who()))
                     .help("it still works: revoke it there, then start another run")
                     .into())
             }

@@ -74,6 +74,7 @@ pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
     let mut left = Vec::new();
     readers(source, &mut left);
     pinned_settings(source, &mut left);
+    staging(source, &mut left);
     second_order(source, &mut left);
     for (id, uses) in source.steps {
         let step = source.state.step(id);
@@ -126,6 +127,22 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
                     command: String::new(),
                 });
             }
+        }
+    }
+}
+
+/// A staging secret that no step took away holds a credential that may be alive.
+fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+    if source.of("provider/close").any(|(_, step)| step.status == StepStatus::Done) {
+        return;
+    }
+    let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
+    for (_, step) in source.of("keyvault/rotate") {
+        if let Some(name) = step.observations.get("staging").and_then(Value::as_str) {
+            left.push(FollowUp {
+                what: format!("the staging secret `{name}` may hold a living credential; end the run, or delete it"),
+                command: format!("stanch resume {run}"),
+            });
         }
     }
 }

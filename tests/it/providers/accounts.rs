@@ -147,7 +147,7 @@ async fn a_lost_answer_on_the_way_is_settled_by_asking_the_issuer() {
 
 #[tokio::test]
 async fn an_account_key_rotation_killed_anywhere_ends_where_the_whole_one_ends() {
-    for lines in points_of_death(12) {
+    for lines in points_of_death(30) {
         let (stage, keys) = STORAGE.set(0).await;
         let run = format!("r-killed-{lines}");
         let status = killed(&stage, &arguments("storage-account-key", &run, &[]), &run, lines).await.exit(0).json();
@@ -176,5 +176,6 @@ async fn a_random_text_never_takes_the_place_of_an_accounts_key() {
     let said = stage.stanch(&arguments("secret-exposure", "r-random", &[])).exit(3);
     let error = step(&said.json(), "rotate")["error"].to_string();
     assert!(error.contains("`azure_storage_key` issues this secret"), "{error}");
+    assert!(error.contains("use `storage-account-key`"), "{error}");
     assert_eq!(versions(&stage.state().await).len(), 1);
 }

@@ -73,7 +73,7 @@ async fn a_password_whose_text_was_lost_is_removed_and_another_one_added() {
 
 #[tokio::test]
 async fn a_password_rotation_killed_anywhere_leaves_no_orphan() {
-    for lines in points_of_death(12) {
+    for lines in points_of_death(30) {
         let (stage, old) = set(true).await;
         let run = format!("r-killed-{lines}");
         let status = killed(&stage, &arguments("entra-app-secret", &run, &[]), &run, lines).await.exit(0).json();

@@ -104,6 +104,28 @@ async fn tokens_are_revoked_through_their_interfaces_and_refused_there() {
     }
 }
 
+#[tokio::test]
+async fn a_person_may_revoke_first_and_say_no() {
+    let stage = set(OLD, json!({ "owner": "orders-team" })).await;
+    let begin = arguments("third-party-api-key", "r-first", &["containment=revoke_first"]);
+    let status = stage.stanch(&begin).exit(4).json();
+    assert!(step(&status, "rotate")["status"] == "waiting", "{status}");
+    stage.stanch(&["approve", "r-first", "rotate", "--by", "kim"]).exit(0).done();
+    stage.stanch(&["resume", "r-first", "--json"]).exit(4).done();
+    let status = with_input(&stage, &["resume", "r-first", "--json", "--secret-stdin"], NEW).exit(0).json();
+    assert_eq!(step(&status, "retire")["outputs"]["by"], "kim");
+    assert_eq!(step(&status, "retire")["outputs"]["before"], true);
+    assert_vault(&stage.state().await, "r-first");
+
+    let stage = set(OLD, json!({ "owner": "orders-team" })).await;
+    stage.stanch(&arguments("third-party-api-key", "r-no", &[])).exit(4).done();
+    stage.stanch(&["reject", "r-no", "rotate", "--by", "kim"]).exit(0).done();
+    let said = stage.stanch(&["resume", "r-no", "--json"]).exit(3);
+    let error = step(&said.json(), "rotate")["error"].to_string();
+    assert!(error.contains("kim said that no value will be entered"), "{error}");
+    assert_eq!(versions(&stage.state().await).len(), 1);
+}
+
 /// An issuer in a shell script: one file per living credential, named by the value.
 fn issuer(stage: &Stage) -> String {
     let folder = stage.path("issuer");
@@ -132,7 +154,7 @@ esac
 
 #[tokio::test]
 async fn a_program_of_the_teams_own_killed_anywhere_leaves_one_living_credential() {
-    for lines in [200].into_iter().chain(points_of_death(16)) {
+    for lines in [200].into_iter().chain(points_of_death(40)) {
         let stage = set(OLD, json!({ "owner": "orders-team" })).await;
         let program = issuer(&stage);
         // The emulator's configuration, with an inventory: a program is never taken from a tag.

@@ -141,7 +141,7 @@ async fn one_role_gets_another_password_and_its_old_sessions_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pair_rotation_killed_anywhere_fails_no_login() {
     let Some(server) = Server::start().await.map(Arc::new) else { return };
-    for lines in points_of_death(9) {
+    for lines in points_of_death(18) {
         let password = format!("before-{lines}");
         let stage = set(&server, "app_a", &password).await;
         let consumer = Consumer::start(&stage, &server);
@@ -162,7 +162,7 @@ async fn a_pair_rotation_killed_anywhere_fails_no_login() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_role_killed_anywhere_keeps_a_login_that_works() {
     let Some(server) = Server::start().await.map(Arc::new) else { return };
-    for lines in points_of_death(15) {
+    for lines in points_of_death(30) {
         let password = format!("before-{lines}");
         let stage = set(&server, "app_a", &password).await;
         let run = format!("r-killed-{lines}");
@@ -195,4 +195,18 @@ async fn a_drill_reaches_no_server_elsewhere_and_a_role_of_no_pair_is_refused() 
         assert_eq!(versions(&stage.state().await).len(), 1);
     }
     assert!(server.connect(&server.url("app_a", "first")).await.is_ok(), "nothing was changed");
+    // Whoever may set the secret may write another role into it, and does not get that role by it.
+    put(&stage, &server, "postgres", "guessed").await;
+    let ca = format!("ca={}", server.ca().display());
+    let said = stage.stanch(&arguments("database-credential", "r-deputy", &[ADMIN, &ca])).exit(3);
+    let error = step(&said.json(), "issuer")["error"].to_string();
+    assert!(error.contains("is not that of `postgres`"), "{error}");
+    assert!(server.connect(&server.admin_url()).await.is_ok());
+    // Nor the administrator's login, by a server of their own.
+    let elsewhere = server.url("app_a", "first").replace("127.0.0.1", "localhost");
+    stage.seed("orders-key", &json!({ "value": elsewhere })).await;
+    stage.seed("pg-admin", &json!({ "value": r#"{"username":"postgres","password":"admin-password"}"# })).await;
+    let said = stage.stanch(&arguments("database-credential", "r-elsewhere", &[ADMIN, &ca])).exit(3);
+    let error = step(&said.json(), "issuer")["error"].to_string();
+    assert!(error.contains("nothing that can be trusted says where"), "{error}");
 }
