@@ -24,6 +24,9 @@
 //! - After a failed append nothing is appended, and nothing is sent.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
 //! - No older version is disabled before a newer one is listed and enabled.
+//! - No new credential exists in one memory only: it is staged in the vault, or its issuer tells it again (`providers`).
+//! - What a tag of a secret says is not believed where it could lead a privileged request astray: it is checked against
+//!   the secret's own value first.
 //! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
 //! - `cloud`, the embedded cloud, knows no runbook: everyone reaches it over HTTP, as they reach the real one.
 //!
@@ -55,7 +58,7 @@ pub mod actions;
 /// Who really issues a credential.
 pub mod providers;
 
-/// Azure's HTTP: routing, identity, the vault.
+/// Azure's HTTP: routing, identity, the vault, the resource manager, Microsoft Graph.
 pub mod azure;
 
 /// `stanch.yaml`: identity, audit sources, channels, references to secrets.

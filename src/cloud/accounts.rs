@@ -188,20 +188,13 @@ impl Accounts {
 
     fn storage(&self, name: &str, exchange: &Exchange) -> Reply {
         let refuse = |status: u16, code: &str| {
-            let body = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code></Error>");
+            let body = format!(
+                "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{code}</Message></Error>"
+            );
             Reply::text(status, "application/xml", body).header("x-ms-error-code", code)
         };
         let Some(account) = self.named(KINDS[0].resource_type, name) else { return refuse(404, "ResourceNotFound") };
-        let headers: String = ["x-ms-date", "x-ms-version"]
-            .iter()
-            .map(|header| format!("{header}:{}\n", exchange.header(header).unwrap_or_default()))
-            .collect();
-        let query: BTreeMap<String, String> =
-            url::form_urlencoded::parse(exchange.query.as_deref().unwrap_or_default().as_bytes())
-                .into_owned()
-                .collect();
-        let query: String = query.iter().map(|(key, value)| format!("\n{key}:{value}")).collect();
-        let text = format!("{}\n\n\n\n\n\n\n\n\n\n\n\n{headers}/{name}{}{query}", exchange.method, exchange.path);
+        let text = storage_text(name, exchange);
         let signed = |key: &String| {
             let key = STANDARD.decode(key).unwrap_or_default();
             exchange.header("authorization") == Some(format!("SharedKey {name}:{}", sign(&key, &text)).as_str())
@@ -246,6 +239,39 @@ impl Accounts {
         }
         Reply::text(200, "application/atom+xml", "<feed xmlns=\"http://www.w3.org/2005/Atom\"></feed>".to_owned())
     }
+}
+
+/// What SharedKey signs: the method, eleven headers, every `x-ms-` header, the resource with its query.
+fn storage_text(account: &str, exchange: &Exchange) -> String {
+    const HEADERS: [&str; 11] = [
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-md5",
+        "content-type",
+        "date",
+        "if-modified-since",
+        "if-match",
+        "if-none-match",
+        "if-unmodified-since",
+        "range",
+    ];
+    let mut text = format!("{}\n", exchange.method);
+    for name in HEADERS {
+        let value = exchange.header(name).filter(|value| name != "content-length" || *value != "0");
+        text.push_str(&format!("{}\n", value.unwrap_or_default()));
+    }
+    let own: BTreeMap<&str, &str> = exchange
+        .headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-ms-"))
+        .map(|(name, value)| (name.as_str(), value.trim()))
+        .collect();
+    text.extend(own.iter().map(|(name, value)| format!("{name}:{value}\n")));
+    let query: BTreeMap<String, String> =
+        url::form_urlencoded::parse(exchange.query.as_deref().unwrap_or_default().as_bytes()).into_owned().collect();
+    let query: String = query.iter().map(|(key, value)| format!("\n{}:{value}", key.to_ascii_lowercase())).collect();
+    format!("{text}/{account}{}{query}", exchange.path)
 }
 
 impl Account {
