@@ -100,6 +100,8 @@ async fn the_leaked_key_of_each_kind_of_account_ends_regenerated() {
         assert_eq!(proof["proven"].as_array().unwrap().len(), 1);
         let report = std::fs::read_to_string(stage.state_dir().join("runs/r-account/report/report.md")).unwrap();
         assert!(report.contains(how), "the proof is in the report: {report}");
+        let sent = stage.state().await["notifications"].to_string();
+        assert!(sent.contains("Contained: https://kv-drill"), "{sent}");
         let journal = std::fs::read_to_string(stage.journal("r-account")).unwrap();
         for name in kind.names {
             assert!(!journal.contains(keys[name].as_str().unwrap()), "no key is in the journal");

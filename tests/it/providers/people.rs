@@ -64,6 +64,8 @@ async fn a_person_enters_the_new_value_and_revokes_the_old_one() {
     assert!(proof["not_proven"][0]["because"].as_str().unwrap().contains("no interface that stanch knows"));
     let report = std::fs::read_to_string(stage.state_dir().join("runs/r-manual/report/report.md")).unwrap();
     assert!(report.contains("not proven at its issuer"), "{report}");
+    let sent = stage.state().await["notifications"].to_string();
+    assert!(sent.contains("Not proven at its issuer:") && !sent.contains("Contained"), "{sent}");
     assert_vault(&stage.state().await, run);
     assert_eq!(stage.read_value("orders-key", "").await, NEW);
     for value in [OLD, NEW] {
