@@ -5,6 +5,7 @@ mod entra;
 mod people;
 mod postgres;
 mod readers;
+mod secrecy;
 mod server;
 
 use crate::stage::{Said, Stage, count_lines};
