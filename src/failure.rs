@@ -65,6 +65,12 @@ impl Failure {
         Self { outcome: FailedOutcome::Unknown, retry: Retry::Later, ..Self::refused(summary) }
     }
 
+    /// The same failure, met after a request was sent whose outcome it leaves open.
+    #[must_use]
+    pub fn after_sending(self) -> Self {
+        Self { outcome: FailedOutcome::Unknown, ..self }
+    }
+
     /// Adds a reason, one line.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {

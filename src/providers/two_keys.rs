@@ -172,7 +172,8 @@ impl TwoKeys {
         self.manager.act(&self.id, self.kind.regenerate, self.kind.api_version, &body).await?;
         let until = clock::now() + PATIENCE;
         loop {
-            if self.has_changed(survey, name).await? {
+            // It was sent: a look that fails leaves open what came of it.
+            if self.has_changed(survey, name).await.map_err(Failure::after_sending)? {
                 return Ok(());
             }
             if clock::now() >= until {

@@ -228,7 +228,8 @@ impl Issuing<'_> {
                 async |key| {
                     let issued = self.provider.issue(&work).await?;
                     let value = issued.value.ok_or_else(|| Failure::refused("the issuer told no value"))?;
-                    let staged = self.put_aside(&key, &value, &issued.credential).await?;
+                    let staged =
+                        self.put_aside(&key, &value, &issued.credential).await.map_err(Failure::after_sending)?;
                     Ok(Made { credential: issued.credential, staged: Some(staged) })
                 },
                 async |key| {

@@ -132,6 +132,7 @@ async fn a_lost_answer_on_the_way_is_settled_by_asking_the_issuer() {
     for (name, fault) in [
         ("issue", json!({ "match": { "path": "regenerateKey" }, "times": 1, "do": { "drop": "after" } })),
         ("retire", json!({ "match": { "path": "regenerateKey" }, "skip": 1, "times": 1, "do": { "drop": "after" } })),
+        ("blind", json!({ "match": { "path": "listKeys" }, "skip": 2, "times": 6, "do": { "status": 503 } })),
         ("busy", json!({ "match": { "host": "management.azure.com" }, "times": 5, "do": { "status": 503 } })),
         (
             "slow",
