@@ -86,7 +86,7 @@ pub(super) struct Decoder<'a> {
     folder: &'a Path,
     problems: Vec<Diagnostic>,
     /// Places of literals that may be secrets.
-    literals: Vec<Span>,
+    pub(super) literals: Vec<Span>,
 }
 
 pub(super) type Entries<'a> = Vec<(&'a str, Span, &'a Node)>;

@@ -4,8 +4,8 @@
 //! configuration, which speaks of many at once. A tag wins.
 
 use super::decode::{Decoder, get};
-use crate::runbook::duration;
 use crate::runbook::syntax::{Key, Node, NodeValue};
+use crate::runbook::{Span, duration};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -129,6 +129,9 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     fits.last() == Some(&true)
 }
 
+/// Words in the names of settings that hold a secret; none of a provider's own has one.
+const SECRET_KEYS: [&str; 6] = ["password", "secret", "token", "credential", "key", "connection"];
+
 impl Decoder<'_> {
     /// Reads the section: a list of entries, each with the pattern it is about.
     pub(super) fn inventory(&mut self, node: &Node) -> Inventory {
@@ -157,6 +160,12 @@ impl Decoder<'_> {
             parsed.ok()
         });
         let facts = Facts { owner, issuer, provider, runbook, rotate_every };
+        if let Some(place) = get(&entries, "settings").and_then(literal) {
+            self.literals.push(place);
+            let help =
+                "whoever reads the file would have it; settings hold names and addresses, and the URLs of secrets";
+            self.wrong(format!("a secret stands in {what}"), place, help);
+        }
         let settings = match get(&entries, "settings").map(|node| (json(node), node.span)) {
             None => Map::new(),
             Some((Value::Object(settings), _)) => settings,
@@ -166,6 +175,23 @@ impl Decoder<'_> {
             }
         };
         Some(Entry { secret, vault: vault.unwrap_or_else(|| "*".to_owned()), facts, settings })
+    }
+}
+
+/// Where a value lies that is a secret by its name, or an address with a password in it.
+fn literal(node: &Node) -> Option<Span> {
+    match &node.value {
+        NodeValue::Map(entries) => entries.iter().find_map(|(key, value)| {
+            let name = key.name.to_lowercase();
+            let is_secret = SECRET_KEYS.iter().any(|word| name.contains(word));
+            if is_secret { Some(value.span) } else { literal(value) }
+        }),
+        NodeValue::List(nodes) => nodes.iter().find_map(literal),
+        NodeValue::String(text) => {
+            let holds = url::Url::parse(text).is_ok_and(|url| url.password().is_some());
+            holds.then_some(node.span)
+        }
+        _ => None,
     }
 }
 

@@ -220,3 +220,35 @@ fn a_missing_file_is_named() {
     let problems = Config::read(Path::new("/nowhere/stanch.yaml")).unwrap_err().to_string();
     assert!(problems.contains("`/nowhere/stanch.yaml` cannot be read"), "{problems}");
 }
+
+#[test]
+fn the_inventory_names_issuers_and_holds_no_secret() {
+    let config = Written::new(
+        "schema: stanch-config/v1\ninventory:\n  - { secret: \"orders-*\", vault: kv-prod, provider: postgres, settings: { roles: [a, b], port: 5433 } }\n",
+    )
+    .read();
+    let url = |text: &str| SecretUrl::parse(text).unwrap();
+    let version = "https://kv-prod.vault.azure.net/secrets/Orders-Key/0123456789abcdef0123456789abcdef";
+    let (provider, settings) = config.issuer(&url(version)).unwrap();
+    assert_eq!(provider, "postgres");
+    assert_eq!(settings["roles"], serde_json::json!(["a", "b"]));
+    assert!(config.issuer(&url("https://kv-prod.vault.azure.net/secrets/other")).is_none());
+    assert!(config.issuer(&url("https://kv-eu.vault.azure.net/secrets/orders-key")).is_none());
+
+    let entry = |rest: &str| refused(&format!("schema: stanch-config/v1\ninventory:\n  - {rest}\n"));
+    for (told, said) in [
+        (entry("{ provider: manual }"), "has no `secret`"),
+        (entry("{ secret: a, provider: manual, colour: red }"), "unknown key `colour`"),
+        (
+            entry(&format!("{{ secret: a, provider: postgres, settings: {{ password: {CANARY} }} }}")),
+            "a secret stands in",
+        ),
+        (
+            entry(&format!("{{ secret: a, provider: postgres, settings: {{ host: \"pg://a:{CANARY}@db\" }} }}")),
+            "a secret stands in",
+        ),
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+        assert!(!told.contains(CANARY), "{told}");
+    }
+}
