@@ -1,4 +1,4 @@
-//! `stanch drill`: a game day. The incident is played on the embedded cloud, the same runbook answers it over the same
+//! `stanch drill`: a game day. The incident is played on the embedded cloud, the runbook of a real one answers it over the same
 //! ways as a real run, and what the cloud saw is the scorecard.
 
 use super::Common;
@@ -7,12 +7,17 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::run::{self, Args as RunArgs};
 use super::scorecard::{Observed, Scorecard};
 use super::session;
+use super::suggestion::Suggestion;
 use super::ui::Ui;
 use crate::clock::{self, Timestamp};
 use crate::cloud::{self, Options, Running, scenario};
+use crate::config::USUAL_RUNBOOK;
 use crate::failure::Failure;
+use crate::secret::{Secret, SecretPrompt};
+use async_trait::async_trait;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long the attacker gets to come before the response begins.
@@ -32,7 +37,9 @@ pub(crate) struct Args {
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let scenario = read_scenario(&args.scenario)?;
     let vault_host = scenario.vault_host();
+    let vault = scenario.vault().to_owned();
     let secret = scenario.secret().to_owned();
+    let runbook = scenario.runbook().unwrap_or(USUAL_RUNBOOK).to_owned();
     let exposure = chrono::Duration::from_std(scenario.exposure()).unwrap_or_default();
     let targets = *scenario.targets();
     let pinned = pinned(&scenario);
@@ -51,23 +58,29 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 
     let began = clock::now();
     let exposed_at = (began - exposure).to_rfc3339_opts(SecondsFormat::Secs, true);
-    let input = vec![
-        format!("secret=https://{vault_host}/secrets/{secret}"),
-        format!("exposed_at={exposed_at}"),
-        format!("overlap={OVERLAP}"),
-        format!("found_at=the scenario `{}`", args.scenario),
+    let whole = format!("https://{vault_host}");
+    let known = [
+        ("secret", Some(format!("{whole}/secrets/{secret}"))),
+        ("vault", Some(whole.clone())),
+        ("vaults", Some(whole)),
+        ("exposed_at", Some(exposed_at)),
+        ("overlap", Some(OVERLAP.to_owned())),
+        ("found_at", Some(format!("the scenario `{}`", args.scenario))),
     ];
+    let played = Suggestion::new(&runbook, &known);
+    let all_secrets = played.inputs.iter().any(|(name, _)| *name == "vault");
     let drill = Common { cloud: Some(ready_file), config: None, yes: true, json: false, ..common.clone() };
     // Asked for JSON, the drill prints one object: its own.
-    let inner = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
-    let prepared = run::prepare(&drill, &RunArgs::built_in("secret-exposure", input))?;
-    let (exit, folder) = run::begin(&drill, inner, prepared).await?;
+    let shown = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
+    let mut prepared = run::prepare(&drill, &RunArgs::built_in(&runbook, played.arguments()))?;
+    prepared.session.secret_prompt = Arc::new(Leaked(Mutex::new(cloud.leaked_value(&vault, &secret))));
+    let (exit, folder) = run::begin(&drill, shown, prepared).await?;
     clock::sleep(AFTERMATH).await;
     let after = control.state().await?;
     cloud.shutdown().await;
 
     let journal = session::journal(&folder)?;
-    let observed = Observed { began, before, after, vault: vault_name(&vault_host), secret, pinned, exit };
+    let observed = Observed { began, before, after, vault, secret, all_secrets, pinned, exit };
     let scorecard = Scorecard::new(&observed, &targets, &journal.records);
     let report = folder.report().join("report.html");
     if ui.json {
@@ -91,8 +104,15 @@ fn broken(what: &str, error: &dyn std::error::Error) -> CommandError {
     CommandError::program(Failure::refused(what).because(why.join(": ")))
 }
 
-fn vault_name(host: &str) -> String {
-    host.split('.').next().unwrap_or_default().to_owned()
+/// Somebody who came upon the value, and is asked for it once.
+#[derive(Debug)]
+struct Leaked(Mutex<Option<Secret>>);
+
+#[async_trait]
+impl SecretPrompt for Leaked {
+    async fn ask(&self, _prompt: &str) -> Result<Option<Secret>, Failure> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
 }
 
 /// The consumers that ask for a version by its number: they are meant to fail once it is disabled.

@@ -19,6 +19,8 @@ pub(super) struct Observed {
     pub(super) after: Value,
     pub(super) vault: String,
     pub(super) secret: String,
+    /// Whether every secret of the vault is to be rotated, not the leaked one alone.
+    pub(super) all_secrets: bool,
     /// Consumers that are meant to fail.
     pub(super) pinned: Vec<String>,
     pub(super) exit: Exit,
@@ -49,7 +51,7 @@ impl Scorecard {
         // Where nobody attacks, nobody can be shut out or found.
         if list(&observed.after, "attackers").next().is_some() {
             lines.push(attackers_shut_out(observed));
-            lines.push(attackers_found(observed, records));
+            lines.extend(attackers_found(observed, records));
         }
         lines.push(messages(observed));
         lines.extend(consumers(observed, targets));
@@ -104,8 +106,17 @@ fn ended(observed: &Observed) -> Target {
     target("the run", met, if met { "completed" } else { "did not complete" }, "completed")
 }
 
-fn versions<'a>(state: &'a Value, observed: &Observed) -> impl Iterator<Item = &'a Value> {
-    let pointer = format!("/vaults/{}/secrets/{}", observed.vault, observed.secret);
+/// The secrets that are to be rotated.
+fn secrets(observed: &Observed) -> Vec<String> {
+    let all = observed.before.pointer(&format!("/vaults/{}/secrets", observed.vault)).and_then(Value::as_object);
+    match all.filter(|_| observed.all_secrets) {
+        Some(all) => all.keys().cloned().collect(),
+        None => vec![observed.secret.clone()],
+    }
+}
+
+fn versions<'a>(state: &'a Value, observed: &Observed, secret: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    let pointer = format!("/vaults/{}/secrets/{secret}", observed.vault);
     state.pointer(&pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
@@ -114,22 +125,38 @@ fn is_ours(version: &Value) -> bool {
 }
 
 fn one_new_version(observed: &Observed) -> Target {
-    let before = versions(&observed.before, observed).count();
-    let added = versions(&observed.after, observed).count().saturating_sub(before);
-    target("new versions", added == 1, added.to_string(), "exactly 1, whatever was lost on the way")
+    let added = |secret: &String| {
+        let before = versions(&observed.before, observed, secret).count();
+        versions(&observed.after, observed, secret).count().saturating_sub(before)
+    };
+    let secrets = secrets(observed);
+    let added: Vec<usize> = secrets.iter().map(added).collect();
+    let met = added.iter().all(|added| *added == 1);
+    let seen = match added.as_slice() {
+        [only] => only.to_string(),
+        all if met => format!("1 of each of {} secrets", all.len()),
+        all => format!("{all:?}"),
+    };
+    target("new versions", met, seen, "exactly 1, whatever was lost on the way")
 }
 
 fn old_versions(observed: &Observed) -> Target {
-    let enabled = |version: &Value| version.get("enabled") == Some(&Value::Bool(true));
-    let left = versions(&observed.after, observed).filter(|version| !is_ours(version) && enabled(version)).count();
+    let enabled = |version: &&Value| version.get("enabled") == Some(&Value::Bool(true));
+    let left = |secret: &String| {
+        versions(&observed.after, observed, secret).filter(|version| !is_ours(version)).filter(enabled).count()
+    };
+    let left: usize = secrets(observed).iter().map(left).sum();
     target("old versions still enabled", left == 0, left.to_string(), "0")
 }
 
 /// Calls of others than the scenario's people, on the leaked secret, by method.
 fn first_call(observed: &Observed, method: &str, last: bool) -> Option<Timestamp> {
-    let path = format!("/secrets/{}", observed.secret);
+    let paths: Vec<String> = secrets(observed).iter().map(|secret| format!("/secrets/{secret}")).collect();
     let wanted = |call: &&Value| {
-        text(call, "method") == method && text(call, "path").starts_with(&path) && !text(call, "at").is_empty()
+        let path = text(call, "path");
+        text(call, "method") == method
+            && paths.iter().any(|wanted| path.starts_with(wanted))
+            && !text(call, "at").is_empty()
     };
     let mut times = list(&observed.after, "calls").filter(wanted).filter_map(|call| time(call, "at"));
     if last { times.last() } else { times.next() }
@@ -173,7 +200,11 @@ fn blast_radius(records: &[Record]) -> Option<&Value> {
     })
 }
 
-fn attackers_found(observed: &Observed, records: &[Record]) -> Target {
+/// Judged where the runbook looks for the blast radius.
+fn attackers_found(observed: &Observed, records: &[Record]) -> Option<Target> {
+    if observed.all_secrets {
+        return None;
+    }
     let found = blast_radius(records);
     let named = |oid: &str| {
         found.is_some_and(|found| list(found, "unknown_callers").any(|caller| caller.as_str() == Some(oid)))
@@ -200,7 +231,7 @@ fn attackers_found(observed: &Observed, records: &[Record]) -> Target {
     } else {
         format!("misses {}", missed.join(", "))
     };
-    target("the blast radius", met, seen, "every unknown caller")
+    Some(target("the blast radius", met, seen, "every unknown caller"))
 }
 
 fn messages(observed: &Observed) -> Target {

@@ -58,6 +58,7 @@ pub use ready::Ready;
 pub use vault::SettleTimes;
 
 use crate::clock;
+use crate::secret::Secret;
 use audit_trail::AuditTrail;
 use axum::Router;
 use identity::Directory;
@@ -274,6 +275,13 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The value that a secret has now, as somebody holds it who came upon it where it leaked.
+    pub fn leaked_value(&self, vault: &str, secret: &str) -> Option<Secret> {
+        let vaults = lock(&self.cloud.vaults);
+        let current = vaults.get(vault)?.entry(secret)?.latest()?;
+        Some(Secret::new(current.value.expose().to_owned()))
     }
 
     /// Waits until the cloud ends by itself, which it does only if something is wrong.

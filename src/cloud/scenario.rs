@@ -23,14 +23,19 @@ pub const SCHEMA: &str = "stanch-scenario/v1";
 /// The scenario that is played where none is named.
 pub const DEFAULT: &str = "leaked-secret";
 
-const BUILT_IN: [(&str, &str); 2] =
-    [(DEFAULT, include_str!("scenarios/leaked-secret.yaml")), ("quiet", include_str!("scenarios/quiet.yaml"))];
+const BUILT_IN: [(&str, &str); 4] = [
+    (DEFAULT, include_str!("scenarios/leaked-secret.yaml")),
+    ("quiet", include_str!("scenarios/quiet.yaml")),
+    ("leaked-string", include_str!("scenarios/leaked-string.yaml")),
+    ("open-vault", include_str!("scenarios/open-vault.yaml")),
+];
 
 /// A game day.
 #[derive(Debug)]
 pub struct Scenario {
     pub(super) name: String,
     pub(super) summary: String,
+    pub(super) runbook: Option<String>,
     pub(super) vault: String,
     pub(super) secret: String,
     pub(super) secrets: Vec<SeededSecret>,
@@ -147,6 +152,11 @@ impl Scenario {
     /// What happens, in one line.
     pub fn summary(&self) -> &str {
         &self.summary
+    }
+
+    /// What the response is played with, where the scenario is made for something else than the usual.
+    pub fn runbook(&self) -> Option<&str> {
+        self.runbook.as_deref()
     }
 
     /// The vault's name, without a host.

@@ -35,6 +35,7 @@ pub(crate) fn resolve(written: WrittenScenario) -> Result<Scenario, Vec<String>>
         secrets: written.secrets.into_iter().map(resolve_secret).collect(),
         name: written.name,
         summary: written.summary,
+        runbook: written.runbook,
         vault: written.vault,
         secret: written.secret,
         faults: written.faults,

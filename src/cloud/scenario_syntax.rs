@@ -14,6 +14,8 @@ pub(crate) struct WrittenScenario {
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) summary: String,
+    /// The cloud knows nothing of runbooks; whoever plays the response does.
+    pub(crate) runbook: Option<String>,
     pub(crate) vault: String,
     pub(crate) secret: String,
     pub(crate) secrets: Vec<WrittenSecret>,

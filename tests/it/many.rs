@@ -1,11 +1,11 @@
 //! Many secrets at once: a list, a whole vault, or all that hold one value; each is done once, whatever happens.
 
 use crate::secrecy::{assert_folder_free_of, assert_free_of};
-use crate::stage::{Said, Stage, given};
+use crate::stage::{STANCH, Said, Stage, count_lines, given};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -87,6 +87,11 @@ async fn a_loop_that_is_killed_goes_on_without_touching_the_items_that_are_done(
     assert_eq!(times(&stage, "r-each", "\"type\":\"loop_opened\""), 1, "the list is pinned");
 }
 
+fn whole_vault(run: &str) -> Vec<&str> {
+    let vault = "vault=https://kv-drill.vault.azure.net";
+    vec!["run", "whole-vault", "--run-id", run, "-i", vault, "-i", "overlap=1s", "--yes", "--json"]
+}
+
 #[tokio::test]
 async fn a_whole_vault_that_is_killed_in_the_middle_gets_one_new_version_of_each_secret_and_no_more() {
     let count = if std::env::var_os("STANCH_HEAVY").is_some() { 100 } else { 16 };
@@ -95,18 +100,7 @@ async fn a_whole_vault_that_is_killed_in_the_middle_gets_one_new_version_of_each
     stage.seed("a-certificate", &json!({ "value": "x", "managed": true })).await;
     stage.seed("switched-off", &json!({ "value": "x", "enabled": false })).await;
     stage.seed("of-stripe", &json!({ "value": "x", "tags": { "issuer": "Stripe", "provider": "manual" } })).await;
-    let begin = [
-        "run",
-        "whole-vault",
-        "--run-id",
-        "r-whole-vault",
-        "-i",
-        "vault=https://kv-drill.vault.azure.net",
-        "-i",
-        "overlap=1s",
-        "--yes",
-        "--json",
-    ];
+    let begin = whole_vault("r-whole-vault");
     kill_after(&stage, &begin, "r-whole-vault", "rotate", count / 2);
     let resume = ["resume", "r-whole-vault", "--json"];
     kill_after(&stage, &resume, "r-whole-vault", "revoke", count / 2);
@@ -257,4 +251,88 @@ async fn secrets_are_chosen_by_name_tags_and_exceptions() {
         .filter(|call| call["path"].as_str().unwrap().starts_with("/secrets/"))
         .count();
     assert_eq!(reads, 0, "no value was read");
+}
+
+/// Lets a command run until its journal has so many lines, then kills it. Gives whether it was killed.
+fn kill_at(stage: &Stage, arguments: &[&str], run: &str, lines: usize) -> bool {
+    let mut command = stage.command(arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    drop(std::io::Write::write_all(&mut child.stdin.take().unwrap(), LEAKED.as_bytes()));
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if count_lines(&stage.journal(run)) >= lines {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return true;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it neither ends nor gets on");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    false
+}
+
+/// Kills a run at a line of its journal, and twice more during the resume; the last resume gets through.
+fn killed_again_and_again(stage: &Stage, begin: &[&str], run: &str, lines: usize) {
+    let resume = ["resume", run, "--json"];
+    if kill_at(stage, begin, run, lines) {
+        for further in [1 + lines % 3, 4] {
+            let lines = count_lines(&stage.journal(run)) + further;
+            if !kill_at(stage, &resume, run, lines) {
+                break;
+            }
+        }
+    }
+    let status = stage.stanch_given(&resume, LEAKED.as_bytes()).exit(0).json();
+    assert_eq!(status["status"], "completed", "killed at {lines}");
+    stage.stanch(&["verify", run]).exit(0).done();
+}
+
+/// Every second line is tried by the heavy suite; the quick one takes a sample.
+fn points_of_death() -> impl Iterator<Item = usize> {
+    let every = if std::env::var_os("STANCH_HEAVY").is_some() { 2 } else { 24 };
+    (1..120).step_by(every)
+}
+
+#[tokio::test]
+async fn a_run_from_a_value_that_is_killed_anywhere_ends_where_the_whole_one_ends() {
+    for lines in points_of_death() {
+        let stage = Stage::empty(&[]).await;
+        seed_leaked(&stage).await;
+        let run = format!("r-value-{lines}");
+        killed_again_and_again(&stage, &leaked_value(&run), &run, lines);
+        assert_all_holders_are_contained(&stage, &run).await;
+    }
+}
+
+#[tokio::test]
+async fn a_whole_vault_run_that_is_killed_anywhere_ends_where_the_whole_one_ends() {
+    for lines in points_of_death() {
+        let stage = Stage::empty(&[]).await;
+        seed_many(&stage, 3).await;
+        let run = format!("r-vault-{lines}");
+        killed_again_and_again(&stage, &whole_vault(&run), &run, lines);
+        let state = stage.state().await;
+        for name in ["secret-000", "secret-001", "secret-002"] {
+            let versions = versions(&state, name);
+            assert_eq!(versions.len(), 2, "killed at {lines}: {versions:?}");
+            assert!(
+                versions.iter().all(|version| (version["tags"]["stanch-run"] == *run) == (version["enabled"] == true))
+            );
+        }
+    }
+}
+
+#[test]
+fn the_drills_of_a_string_and_of_a_whole_vault_meet_every_target() {
+    let state = tempfile::tempdir().unwrap();
+    let drill = |scenario: &str| {
+        let mut command = Command::new(STANCH);
+        command.args(["drill", scenario, "--json", "--state-dir"]).arg(state.path()).env_remove("STANCH_CLOUD");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for (scenario, child) in ["leaked-string", "open-vault"].map(|scenario| (scenario, drill(scenario))) {
+        let said = Said::from(child.wait_with_output().unwrap()).exit(0).json();
+        assert_eq!(said["passed"], true, "{scenario}: {said}");
+        assert!(said["targets"].as_array().unwrap().len() >= 9, "{scenario}: {said}");
+    }
 }

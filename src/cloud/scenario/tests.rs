@@ -28,7 +28,7 @@ fn changed(from: &str, to: &str) -> Result<Scenario, String> {
 #[test]
 fn the_built_in_scenarios_pass_the_checks_and_fit_in_twenty_seconds() {
     let names: Vec<&str> = Scenario::builtin_names().collect();
-    assert_eq!(names, ["leaked-secret", "quiet"]);
+    assert_eq!(names, ["leaked-secret", "quiet", "leaked-string", "open-vault"]);
     for name in names {
         let scenario = Scenario::builtin(name).unwrap();
         assert_eq!(scenario.name(), name);
@@ -137,5 +137,8 @@ fn problems_of_meaning_are_told_all_at_once_and_problems_of_form_with_their_line
 #[test]
 fn an_unknown_scenario_is_refused_with_the_names_there_are() {
     let problem = Scenario::builtin("leak").unwrap_err();
-    assert_eq!(problem, "there is no scenario `leak`; built in are `leaked-secret` and `quiet`");
+    assert_eq!(
+        problem,
+        "there is no scenario `leak`; built in are `leaked-secret` and `quiet` and `leaked-string` and `open-vault`"
+    );
 }
