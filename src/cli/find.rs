@@ -95,18 +95,16 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     drop(values);
 
     let azure = session.azure(&fingerprints.request_prefix())?;
-    let (bar, secrets, versions) = (spinner(ui), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (bar, versions) = (progress_bar(ui), AtomicUsize::new(0));
     let progress = |progress| {
+        let Some(bar) = &bar else { return };
         match progress {
-            Progress::Listed(_) => {}
+            Progress::Listed(secrets) => bar.inc_length(secrets as u64),
             Progress::Read { versions: read } => {
-                secrets.fetch_add(1, Ordering::Relaxed);
-                versions.fetch_add(read, Ordering::Relaxed);
+                let versions = versions.fetch_add(read, Ordering::Relaxed) + read;
+                bar.inc(1);
+                bar.set_message(format!("{versions} versions"));
             }
-        }
-        if let Some(bar) = &bar {
-            let (secrets, versions) = (secrets.load(Ordering::Relaxed), versions.load(Ordering::Relaxed));
-            bar.set_message(format!("reading: {secrets} secrets, {versions} versions"));
         }
     };
     let answer = search(&azure, &vaults, &needle, &progress).await;
@@ -267,15 +265,15 @@ fn time(text: &str) -> Result<Timestamp, CommandError> {
     })
 }
 
-fn spinner(ui: Ui) -> Option<ProgressBar> {
+fn progress_bar(ui: Ui) -> Option<ProgressBar> {
     if ui.quiet || ui.json || !ui.shows_progress() {
         return None;
     }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("reading {bar:20} {pos} of {len} secrets, {msg}") {
+        bar.set_style(style.progress_chars("━━─"));
     }
+    bar.set_message("0 versions");
     bar.enable_steady_tick(Duration::from_millis(120));
-    bar.set_message("listing");
     Some(bar)
 }

@@ -4,7 +4,7 @@ use super::ui::Ui;
 use crate::actions::{Notice, Services};
 use crate::clock::{self, Timestamp};
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
-use crate::engine::split_item;
+use crate::engine::{State, item_id, split_item};
 use crate::journal::Record;
 use crate::plan::{Class, Plan};
 use crate::projection::fact;
@@ -31,8 +31,17 @@ impl Display {
 }
 
 /// Shows a run's notices until the last of their senders is gone.
-pub(crate) fn show(ui: Ui, plan: &Plan, services: &Services, inbox: mpsc::UnboundedReceiver<Notice>) -> Display {
+///
+/// `state` is where the run stands when this process takes it on.
+pub(crate) fn show(
+    ui: Ui,
+    plan: &Plan,
+    services: &Services,
+    state: &State,
+    inbox: mpsc::UnboundedReceiver<Notice>,
+) -> Display {
     let mut view = View::new(ui, plan, services);
+    view.count_before(state);
     let mut inbox = inbox;
     let task = tokio::spawn(async move {
         while let Some(notice) = inbox.recv().await {
@@ -63,6 +72,20 @@ struct Tally {
     all: usize,
     over: usize,
     failed: usize,
+}
+
+impl Tally {
+    fn describe(&self) -> String {
+        let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
+        format!("{} of {} done{failed}", self.over, self.all)
+    }
+
+    /// How far it is, as a bar of a fixed width.
+    fn bar(&self) -> String {
+        const WIDTH: usize = 20;
+        let full = (self.over * WIDTH).checked_div(self.all).unwrap_or_default().min(WIDTH);
+        "━".repeat(full) + &"─".repeat(WIDTH - full)
+    }
 }
 
 struct View {
@@ -186,15 +209,24 @@ impl View {
         }
     }
 
+    /// Items that were over before this process took the run on.
+    fn count_before(&mut self, state: &State) {
+        for (step, line) in &mut self.lines {
+            let all = state.step(step).items.as_ref().map_or(0, Vec::len);
+            let over = (0..all).filter(|index| state.step(&item_id(step, *index)).status.is_over()).count();
+            line.items = Tally { all, over, failed: 0 };
+        }
+    }
+
     /// An item of a step is over.
     fn count(&mut self, item: &str, failed: bool) {
         let (step, _) = split_item(item);
         let Some(line) = self.lines.get_mut(step) else { return };
         line.items.over += 1;
         line.items.failed += usize::from(failed);
-        let Tally { all, over, failed } = line.items;
-        let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-        self.say(step, &format!("{over} of {all} done{failed}"));
+        let (bar, told) = (line.items.bar(), line.items.describe());
+        let told = if self.header.is_some() { format!("{bar}  {told}") } else { told };
+        self.say(step, &told);
     }
 
     /// A line of its own, above the tree.
@@ -207,7 +239,10 @@ impl View {
 
     fn progress(&mut self, step: &str, text: &str) {
         let (step, item) = split_item(step);
-        let text = item.map(|index| format!("[{index}] {text}")).unwrap_or_else(|| text.to_owned());
+        let text = match (item, self.lines.get(step)) {
+            (Some(_), Some(line)) => format!("{}  {}; {text}", line.items.bar(), line.items.describe()),
+            _ => text.to_owned(),
+        };
         if let Some(bar) = self.lines.get(step).and_then(|line| line.bar.as_ref()) {
             bar.set_message(text);
         }

@@ -211,8 +211,8 @@ pub(crate) async fn at_work(
 ) -> Result<Exit, CommandError> {
     let (notices, inbox) = mpsc::unbounded_channel::<Notice>();
     let plan = Arc::new(plan);
+    let display = live::show(ui, &plan, &services, &beginning.state, inbox);
     let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
-    let display = live::show(ui, &plan, &services, inbox);
     let aside = notices.downgrade();
     services.azure.transport.announce(move |text| {
         // Nobody may be looking.

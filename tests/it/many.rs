@@ -67,8 +67,9 @@ async fn a_loop_that_is_killed_goes_on_without_touching_the_items_that_are_done(
     kill_after(&stage, &begin, "r-each", "each", 23);
     let done = times(&stage, "r-each", "\"type\":\"step_finished\",\"step\":\"each[");
     let before = calls(&stage.state().await);
-    let status = stage.stanch(&["resume", "r-each", "--json"]).exit(0).json();
-    assert_eq!(status["status"], "completed");
+    let resumed = stage.stanch(&["resume", "r-each", "--json"]).exit(0);
+    assert!(resumed.stderr.contains(&format!("{} of 50 done", done + 1)), "{}", resumed.stderr);
+    assert_eq!(resumed.json()["status"], "completed");
     let state = stage.state().await;
     let after = calls(&state);
     for number in 0..done {

@@ -168,6 +168,33 @@ async fn a_value_is_wiped_from_memory_once_it_is_in_the_vault() {
     assert_eq!(times_in_memory(&masked), 0, "after it was set and read back");
 }
 
+#[tokio::test]
+async fn a_value_that_was_looked_for_and_found_is_wiped_from_memory() {
+    use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Route, Transport};
+    use stanch::azure::{SecretUrl, Vault};
+    use stanch::find::{Needle, search};
+    let stage = Stage::set().await;
+    let masked: Vec<u8> = (0..40_u8).map(|index| (b'a' + (index % 26 * 9 + 5) % 26) ^ MASK).collect();
+    let value = || -> stanch::secret::Secret {
+        let mut text = zeroize::Zeroizing::new(String::with_capacity(masked.len()));
+        masked.iter().for_each(|byte| text.push(char::from(byte ^ MASK)));
+        text.into()
+    };
+    let transport =
+        Transport::new(Route::Cloud(Box::new(CloudFile::read(&stage.ready_file()).unwrap())), "01234567-89ab").unwrap();
+    let identity = Identity::new(IdentityChoice::Auto, transport.clone(), Environment::default());
+    let url = SecretUrl::parse("https://kv-drill.vault.azure.net/secrets/orders-db").unwrap();
+    let azure = Azure { transport, identity };
+    let vault = Vault::open(&url.vault, &azure).unwrap();
+    vault.set(&url.name, &value(), NewVersion::default()).await.unwrap();
+    let needle = Needle::new(&[value()]).unwrap();
+    assert!(times_in_memory(&masked) >= 1, "what is looked for is held");
+    let answer = search(&azure, &[url.vault], &needle, &|_| {}).await;
+    drop(needle);
+    assert_eq!(answer.found.len(), 1);
+    assert_eq!(times_in_memory(&masked), 0, "after it was found, with the answer still there");
+}
+
 #[test]
 fn the_clients_debug_output_holds_no_value() {
     // The feature `azure_core/debug` would print it, and any crate of the graph could switch it on.
