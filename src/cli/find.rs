@@ -97,14 +97,17 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let azure = session.azure(&fingerprints.request_prefix())?;
     let (bar, versions) = (progress_bar(ui), AtomicUsize::new(0));
     let progress = |progress| {
-        let Some(bar) = &bar else { return };
-        match progress {
-            Progress::Listed(secrets) => bar.inc_length(secrets as u64),
-            Progress::Read { versions: read } => {
+        match (progress, &bar) {
+            // Whoever waits for the last vault has something to begin with.
+            (Progress::Found(secret), Some(bar)) => bar.suspend(|| ui.note(&format!("found in {secret}; going on"))),
+            (Progress::Listed(secrets), Some(bar)) => bar.inc_length(secrets as u64),
+            (Progress::Read { versions: read }, Some(bar)) => {
                 let versions = versions.fetch_add(read, Ordering::Relaxed) + read;
                 bar.inc(1);
                 bar.set_message(format!("{versions} versions"));
             }
+            (Progress::Found(secret), None) => ui.note(&format!("found in {secret}; going on")),
+            (Progress::Listed(_) | Progress::Read { .. }, None) => {}
         }
     };
     let answer = search(&azure, &vaults, &needle, &progress).await;

@@ -17,6 +17,8 @@ const SECRETS_AT_A_TIME: usize = 12;
 const VAULTS_AT_A_TIME: usize = 5;
 /// What a vault in trouble or a throttling one is given before its answer is counted as none.
 const PATIENCE: RetryPolicy = RetryPolicy { max: 6, first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+/// The same for a list, whose every page has been asked for several times already.
+const FIRST: RetryPolicy = RetryPolicy { max: 1, ..PATIENCE };
 
 /// What was found, and how much of the vaults was seen.
 #[derive(Debug, Serialize)]
@@ -80,8 +82,10 @@ pub enum Because {
 }
 
 /// How far a search is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// A secret holds the value; the search goes on.
+    Found(SecretUrl),
     /// A vault lists so many secrets.
     Listed(usize),
     /// A secret is done.
@@ -149,7 +153,8 @@ async fn search_vault(
     let pace = Pace::new();
     let listed = async {
         let vault = Vault::open(url, azure)?;
-        let secrets = asked(&pace, async || vault.secrets().await).await?;
+        // A vault that cannot be reached at all must not hold up what the others hold.
+        let secrets = asked(&pace, FIRST, async || vault.secrets().await).await?;
         Ok((vault, secrets))
     };
     let (vault, secrets) = match listed.await {
@@ -166,6 +171,9 @@ async fn search_vault(
         let (vault, pace) = (&vault, &pace);
         async move {
             let read = read_secret(vault, url, &secret.name, needle, pace).await;
+            if let Some(found) = read.found.first() {
+                progress(Progress::Found(found.secret.clone()));
+            }
             progress(Progress::Read { versions: read.versions });
             read
         }
@@ -177,7 +185,7 @@ async fn search_vault(
         searched.unread.extend(read.unread);
         found.extend(read.found);
     }
-    match asked(&pace, async || vault.deleted_secrets().await).await {
+    match asked(&pace, FIRST, async || vault.deleted_secrets().await).await {
         Ok(deleted) => searched.unread.extend(deleted.into_iter().map(|secret| Unread {
             secret,
             version: None,
@@ -205,7 +213,7 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle,
         version: version.map(|version| version.id.clone()),
         because,
     };
-    let versions = match asked(pace, async || vault.versions(name).await).await {
+    let versions = match asked(pace, PATIENCE, async || vault.versions(name).await).await {
         Ok(versions) => versions,
         Err(failure) => {
             read.unread.push(unread(None, Because::Failed(failure.summary)));
@@ -219,7 +227,7 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle,
             read.unread.push(unread(Some(&version), Because::Disabled));
             continue;
         }
-        let because = match asked(pace, async || vault.read(name, &version.id).await).await {
+        let because = match asked(pace, PATIENCE, async || vault.read(name, &version.id).await).await {
             Ok(Reading::Value(value)) => {
                 read.versions += 1;
                 held.extend(needle.compare(&value).map(|matched| (version, matched)));
@@ -235,7 +243,7 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle,
     if held.is_empty() {
         return read;
     }
-    let current = asked(pace, async || vault.current(name).await).await;
+    let current = asked(pace, PATIENCE, async || vault.current(name).await).await;
     for (version, matched) in held {
         let is_current = matches!(&current, Ok(Current::Enabled(current)) if *current == version.id);
         let secret = SecretUrl { vault: url.clone(), name: name.to_owned(), version: None };
@@ -245,7 +253,7 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle,
 }
 
 /// Asks at the vault's pace, and again where it may help. The vault's answer to one caller holds for all of them.
-async fn asked<T>(pace: &Pace, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+async fn asked<T>(pace: &Pace, patience: RetryPolicy, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
     let mut attempt = 1;
     loop {
         pace.turn().await;
@@ -253,7 +261,7 @@ async fn asked<T>(pace: &Pace, ask: impl AsyncFn() -> Result<T, Failure>) -> Res
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
-        let Some(wait) = PATIENCE.wait(attempt, failure.retry, None, &failure.summary) else { return Err(failure) };
+        let Some(wait) = patience.wait(attempt, failure.retry, None, &failure.summary) else { return Err(failure) };
         pace.rest(wait);
         attempt += 1;
     }

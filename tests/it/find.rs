@@ -160,3 +160,44 @@ async fn a_throttling_vault_is_outlasted() {
     assert_eq!(answer["found"][0]["current"], true, "{answer}");
     assert_eq!(answer["versions"], 3);
 }
+
+/// A terminal whose other end is the program's standard input.
+fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let path = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    let theirs = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    (std::fs::File::from(ours), theirs)
+}
+
+#[tokio::test]
+async fn what_is_typed_at_the_prompt_is_hidden_and_the_terminal_is_given_back() {
+    use rustix::termios::{LocalModes, tcgetattr};
+    use std::io::Write;
+    use std::process::Stdio;
+    let stage = Stage::empty(&[]).await;
+    stage.seed("stripe-key", &json!({ "value": LEAKED })).await;
+    let arguments = ["find", "--vault", "https://kv-drill.vault.azure.net"];
+    for stopped in [false, true] {
+        let (mut ours, theirs) = terminal();
+        let shows = |theirs: &std::fs::File| tcgetattr(theirs).unwrap().local_modes.contains(LocalModes::ECHO);
+        assert!(shows(&theirs));
+        let child = stage.command(&arguments).stdin(Stdio::from(theirs.try_clone().unwrap())).spawn().unwrap();
+        while shows(&theirs) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        if stopped {
+            let process = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+        } else {
+            ours.write_all(format!("{LEAKED}\n").as_bytes()).unwrap();
+        }
+        let said = Said::from(child.wait_with_output().unwrap()).exit(if stopped { 130 } else { 0 });
+        assert!(shows(&theirs), "the terminal shows what is typed again");
+        assert!(said.stderr.starts_with("paste the leaked value, it will not be shown or stored: "), "{}", said.stderr);
+        assert!(!said.stderr.contains(LEAKED) && !said.stdout.contains(LEAKED));
+        assert_eq!(said.stdout.starts_with("found in 1 of 1 vault"), !stopped, "{}", said.stdout);
+    }
+}
