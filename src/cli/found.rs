@@ -1,6 +1,7 @@
 //! What a search for a leaked value found, as people and scripts see it.
 
 use super::Common;
+use super::session;
 use super::suggestion::Suggestion;
 use super::ui::{Ui, describe};
 use crate::clock::Timestamp;
@@ -34,6 +35,8 @@ pub(crate) struct Holder<'a> {
     pub(crate) versions: Vec<&'a Found>,
     facts: Facts,
     pub(crate) suggestion: Suggestion,
+    /// Why the suggestion is not enough by itself.
+    pub(crate) caution: Option<String>,
 }
 
 /// A version that holds the value, for scripts.
@@ -51,6 +54,8 @@ struct Row<'a> {
     #[serde(flatten)]
     facts: &'a Facts,
     next: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caution: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -99,8 +104,9 @@ impl<'a> Shown<'a> {
             ];
             let known: Vec<_> =
                 known.into_iter().filter(|(name, value)| *name != "found_at" || value.is_some()).collect();
-            let suggestion = Suggestion::new(facts.runbook.as_deref().unwrap_or(USUAL_RUNBOOK), &known);
-            holders.push(Holder { versions: vec![found], facts, suggestion });
+            let suggestion = Suggestion::new(&session::fitting_runbook(&facts), &known);
+            let caution = caution(&facts, &suggestion);
+            holders.push(Holder { versions: vec![found], facts, suggestion, caution });
         }
         Self { answer, fingerprint, leak, holders }
     }
@@ -164,6 +170,9 @@ impl<'a> Shown<'a> {
         for (index, holder) in self.holders.iter().enumerate() {
             let label = if index == 0 { "\nnext: " } else { " and: " };
             text.push_str(&format!("{label}{}\n", holder.suggestion.command(common)));
+            if let Some(caution) = &holder.caution {
+                text.push_str(&format!("      {} {caution}\n", ui.yellow("!")));
+            }
             if !holder.suggestion.is_here {
                 text.push_str(&format!(
                     "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret\n",
@@ -239,6 +248,7 @@ impl Holder<'_> {
             matched: found.matched,
             facts: &self.facts,
             next: next.clone(),
+            caution: self.caution.clone(),
         };
         self.versions.iter().map(row).collect()
     }
@@ -272,6 +282,21 @@ impl Holder<'_> {
         text.push_str(&format!("  {owner} · {issuer} · runbook {}\n", said(&self.suggestion.runbook)));
         text
     }
+}
+
+/// The usual runbook draws a value of its own: that does not end one that somebody else issued.
+fn caution(facts: &Facts, suggestion: &Suggestion) -> Option<String> {
+    let is_vaults_own = match (&facts.provider, &facts.issuer) {
+        (Some(provider), _) => provider.eq_ignore_ascii_case("random"),
+        (None, issuer) => issuer.is_none(),
+    };
+    if is_vaults_own || facts.runbook.is_some() || suggestion.runbook != USUAL_RUNBOOK {
+        return None;
+    }
+    let issuer = facts.issuer.as_ref().or(facts.provider.as_ref()).map(|issuer| said(issuer)).unwrap_or_default();
+    Some(format!(
+        "issued by {issuer}: `{USUAL_RUNBOOK}` puts a random value into the vault, which neither ends the leaked one at its issuer nor works in its place; rotate it there"
+    ))
 }
 
 fn word(because: &Because) -> String {

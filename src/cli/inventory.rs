@@ -8,7 +8,7 @@ use super::session::{self, Session};
 use super::ui::{Ui, describe};
 use crate::azure::{Listed, Vault, VaultUrl};
 use crate::clock::{self, Timestamp};
-use crate::config::{Facts, USUAL_RUNBOOK};
+use crate::config::Facts;
 use crate::failure::Failure;
 use crate::intake::said;
 use crate::projection::fact::counted;
@@ -108,8 +108,9 @@ fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &Listed) -> Row
     let good_for = facts.rotate_every.and_then(|period| TimeDelta::from_std(period).ok());
     let until = good_for.and_then(|period| current.created.checked_add_signed(period));
     let rotation_due = [until, current.expires].into_iter().flatten().min();
-    let runbook = facts.runbook.get_or_insert_with(|| USUAL_RUNBOOK.to_owned());
-    let last_drilled = past.drilled(runbook);
+    let runbook = session::fitting_runbook(&facts);
+    let last_drilled = past.drilled(&runbook);
+    facts.runbook = Some(runbook);
     let last_run = past.last_run(&secret, session.mode());
     Row {
         name: listed.name.clone(),

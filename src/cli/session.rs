@@ -7,7 +7,7 @@ use super::exit::{CommandError, Exit};
 use super::run::cannot_write;
 use crate::actions::Services;
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport, VaultUrl};
-use crate::config::Config;
+use crate::config::{Config, Facts, USUAL_RUNBOOK};
 use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs};
@@ -27,6 +27,25 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("database-credential", include_str!("../../runbooks/database-credential.yaml")),
     ("third-party-api-key", include_str!("../../runbooks/third-party-api-key.yaml")),
 ];
+
+/// The runbook for what a provider issues, where the program brings it along.
+const BY_PROVIDER: &[(&str, &str)] = &[
+    ("manual", "third-party-api-key"),
+    ("postgres", "database-credential"),
+    ("azure_storage_key", "storage-account-key"),
+    ("entra_app_secret", "entra-app-secret"),
+];
+
+/// The runbook that fits a secret: the one that is named for it, else the one for its provider, else the usual one.
+pub(crate) fn fitting_runbook(facts: &Facts) -> String {
+    let of_provider = || {
+        let provider = facts.provider.as_deref()?;
+        let (_, runbook) = BY_PROVIDER.iter().find(|(known, _)| known.eq_ignore_ascii_case(provider))?;
+        let is_here = BUILT_IN.iter().any(|(name, _)| name == runbook);
+        is_here.then(|| (*runbook).to_owned())
+    };
+    facts.runbook.clone().or_else(of_provider).unwrap_or_else(|| USUAL_RUNBOOK.to_owned())
+}
 
 /// The text of a runbook: a file, or a built-in where no such file is meant.
 pub(crate) fn read_runbook(name: &str) -> Result<String, CommandError> {

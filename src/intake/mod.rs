@@ -162,10 +162,9 @@ fn value(text: &str) -> Option<Secret> {
     (!hidden).then(|| Secret::new(text.to_owned()))
 }
 
-/// The values that a report really holds, the longest first.
+/// The values that a report really holds, each once.
 fn values(texts: &[&str]) -> Vec<Secret> {
     let mut texts: Vec<&str> = texts.to_vec();
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
     texts.dedup();
     texts.into_iter().filter_map(value).collect()
 }

@@ -127,6 +127,11 @@ async fn one_of_several_findings_is_chosen_and_begun() {
     assert_eq!(state["vaults"]["kv-drill"]["secrets"]["stripe-key"].as_array().unwrap().len(), 2);
     let refused = read(&stage, &report, &["--finding", "1", "--run"], b"").exit(5);
     assert!(refused.stderr.contains("no secret holds the value"), "{}", refused.stderr);
+    let elsewhere = json!({ "value": "something-else-that-leaked", "tags": { "issuer": "Stripe" } });
+    stage.seed("of-stripe", &elsewhere).await;
+    let refused = read(&stage, &report, &["--finding", "1", "--run"], b"").exit(5);
+    assert!(refused.stderr.contains("it would not contain the leak"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("! issued by Stripe: `secret-exposure` puts a random value"), "{}", refused.stderr);
 }
 
 #[tokio::test]
