@@ -106,7 +106,10 @@ fn found(outputs: &Map<String, Value>, secret: &str, secrets: usize) -> String {
     let not_read = outputs.get("not_read").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let not_read: Vec<&str> = not_read.collect();
     let not_read = if not_read.is_empty() { String::new() } else { format!("; not read: {}", not_read.join(", ")) };
-    format!("in {secret}{more}{not_read}")
+    let by_hand = outputs.get("by_hand").and_then(Value::as_array).into_iter().flatten();
+    let by_hand: Vec<&str> = by_hand.filter_map(|held| held.get("secret")?.as_str()).collect();
+    let by_hand = if by_hand.is_empty() { String::new() } else { format!("; left to you: {}", by_hand.join(", ")) };
+    format!("in {secret}{more}{by_hand}{not_read}")
 }
 
 fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: usize) -> String {

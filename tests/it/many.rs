@@ -172,6 +172,10 @@ async fn assert_all_holders_are_contained(stage: &Stage, run: &str) {
 #[tokio::test]
 async fn a_value_alone_is_enough_to_contain_every_secret_that_holds_it() {
     let stage = Stage::empty(&[]).await;
+    let stripes = json!({ "value": LEAKED, "tags": { "issuer": "Stripe" } });
+    stage.seed("of-stripe", &stripes).await;
+    let refused = stage.stanch_given(&leaked_value("r-stripe"), LEAKED.as_bytes()).exit(3);
+    assert!(refused.stdout.contains("of-stripe holds the value, and is rotated by other means"), "{}", refused.stdout);
     seed_leaked(&stage).await;
     let mut arguments = leaked_value("r-value");
     arguments.push("-vv");
@@ -182,6 +186,8 @@ async fn a_value_alone_is_enough_to_contain_every_secret_that_holds_it() {
     let find = status["steps"].as_array().unwrap().iter().find(|step| step["id"] == "find").unwrap();
     assert_eq!(find["outputs"]["secret"], "https://kv-drill.vault.azure.net/secrets/stripe-key");
     assert_eq!(find["outputs"]["secrets"].as_array().unwrap().len(), 2);
+    assert!(find["outputs"]["by_hand"][0]["secret"].as_str().unwrap().ends_with("/of-stripe"), "{find}");
+    assert_eq!(versions(&stage.state().await, "of-stripe").len(), 1, "a random value would not work at Stripe");
     assert!(find["outputs"]["fingerprint"].as_str().unwrap().starts_with("hmac-sha256:"));
     assert_all_holders_are_contained(&stage, "r-value").await;
     let values = [LEAKED.to_owned()];

@@ -4,11 +4,12 @@
 //! Recorded are their addresses, what the value is to them, and its keyed fingerprint. The value itself is kept
 //! nowhere, so after a crash it is asked for again, unless what was found stands in the journal already.
 
+use super::{issued_elsewhere, unattended};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
 use crate::azure::{VaultUrl, correlation};
 use crate::failure::Failure;
-use crate::find::{Answer, Match, Needle, Progress, search};
+use crate::find::{Answer, Found, Match, Needle, Progress, search};
 use crate::plan::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ struct Parameters {
     /// What is asked.
     #[serde(default = "prompt")]
     prompt: String,
+    /// Providers that rotate without a person. Secrets that another one issues are named in `by_hand`.
+    #[serde(default = "unattended")]
+    providers: Vec<String>,
 }
 
 fn prompt() -> String {
@@ -34,8 +38,10 @@ fn prompt() -> String {
 struct Outputs {
     /// The secret that holds it most clearly, by its URL.
     secret: String,
-    /// All secrets that hold it, by their URLs.
+    /// All secrets that hold it and can be rotated, by their URLs.
     secrets: Vec<String>,
+    /// Secrets that hold it and that somebody else issues: they are rotated there.
+    by_hand: Vec<ByHand>,
     /// The versions that hold it.
     versions: Vec<Holding>,
     /// Secrets whose value stands inside the leaked text, which may be chance: they are not among `secrets`.
@@ -46,6 +52,13 @@ struct Outputs {
     versions_read: usize,
     /// What could not be compared, in words.
     not_read: Vec<String>,
+}
+
+/// A secret that is rotated by other means.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+struct ByHand {
+    secret: String,
+    because: String,
 }
 
 /// A version that holds the value.
@@ -77,6 +90,13 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         context.note("found", &found).await?;
         return Ok(found);
     }
+    if !found.by_hand.is_empty() {
+        let summary = format!("{} holds the value, and is rotated by other means", found.secret);
+        let because = found.by_hand.into_iter().map(|held| format!("{}: {}", held.secret, held.because));
+        let failure = because.fold(Failure::refused(summary), Failure::because);
+        let help = "begin the runbook that fits: `stanch find` names it for each secret\nnothing was changed";
+        return Err(failure.help(help).into());
+    }
     // A miss is not recorded: what was pasted may have been something else.
     let vaults: Vec<&str> = parameters.vaults.iter().map(|vault| vault.name.as_str()).collect();
     let summary =
@@ -105,18 +125,18 @@ async fn find(context: &Context, parameters: &Parameters) -> Result<Outputs, Sto
     };
     let searched = search(&context.services.azure, &parameters.vaults, &needle, &progress);
     let answer = correlation::scope(format!("{}/find", context.step), searched).await;
-    let outputs = outputs(&answer, fingerprint);
+    let outputs = outputs(context, parameters, &answer, fingerprint);
     // Containment does not wait for a vault that cannot be searched; a miss without it would be no answer.
     let mut closed = answer.vaults.iter().filter(|vault| !vault.listed).flat_map(|vault| &vault.failures);
     match closed.next() {
-        Some(failure) if outputs.secrets.is_empty() => Err(failure.clone().into()),
+        Some(failure) if outputs.secret.is_empty() => Err(failure.clone().into()),
         _ => Ok(outputs),
     }
 }
 
-fn outputs(answer: &Answer, fingerprint: String) -> Outputs {
+fn outputs(context: &Context, parameters: &Parameters, answer: &Answer, fingerprint: String) -> Outputs {
     let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| found.matched == Match::InLeak);
-    let urls = |found: &[&crate::find::Found]| {
+    let urls = |found: &[&Found]| {
         let mut urls: Vec<String> = Vec::new();
         for found in found {
             let url = found.secret.to_string();
@@ -126,19 +146,33 @@ fn outputs(answer: &Answer, fingerprint: String) -> Outputs {
         }
         urls
     };
-    let holding = |found: &&crate::find::Found| Holding {
+    let holding = |found: &&Found| Holding {
         secret: found.secret.to_string(),
         version: found.version.id.clone(),
         current: found.current,
         how: found.matched.describe(),
     };
-    let secrets = urls(&sure);
+    let inventory = &context.services.config.inventory;
+    let elsewhere = |found: &&Found| {
+        let facts = inventory.facts(&found.vault.name, &found.secret.name, &found.version.tags);
+        issued_elsewhere(&facts, &parameters.providers)
+    };
+    let (held, ours): (Vec<_>, Vec<_>) = sure.iter().copied().partition(|found| elsewhere(found).is_some());
+    let secrets = urls(&ours);
+    let mut by_hand: Vec<ByHand> = Vec::new();
+    for found in held {
+        let secret = found.secret.to_string();
+        if !secrets.contains(&secret) && by_hand.iter().all(|known| known.secret != secret) {
+            by_hand.push(ByHand { secret, because: elsewhere(&found).unwrap_or_default() });
+        }
+    }
     let closed = answer.vaults.iter().filter(|vault| !vault.listed);
     let not_searched = closed.map(|vault| format!("the vault {} was not searched", vault.vault.name));
     let unread = answer.unread();
     let not_read = unread.iter().map(|(because, count)| because.describe(*count));
     Outputs {
-        secret: secrets.first().cloned().unwrap_or_default(),
+        secret: secrets.first().or_else(|| by_hand.first().map(|held| &held.secret)).cloned().unwrap_or_default(),
+        by_hand,
         versions: sure.iter().map(holding).collect(),
         doubtful: urls(&doubtful),
         secrets,

@@ -1,5 +1,6 @@
 //! `keyvault/list`: the secrets of a vault, for a step that is done for each of them. No value is read.
 
+use super::{issued_elsewhere, unattended};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
 use crate::azure::{Listed, SecretUrl, Vault, VaultUrl};
@@ -26,16 +27,12 @@ struct Parameters {
     #[serde(default)]
     except: Vec<String>,
     /// Providers that rotate without a person. Secrets that another one issues are left alone.
-    #[serde(default = "random")]
+    #[serde(default = "unattended")]
     providers: Vec<String>,
 }
 
 fn anything() -> String {
     "*".to_owned()
-}
-
-fn random() -> Vec<String> {
-    vec!["random".to_owned()]
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -105,10 +102,5 @@ fn left_alone(secret: &Listed, facts: &Facts, parameters: &Parameters) -> Option
     if !secret.current.enabled {
         return Some("its current version is disabled".to_owned());
     }
-    match (&facts.provider, &facts.issuer) {
-        (Some(provider), _) if parameters.providers.iter().any(|known| known.eq_ignore_ascii_case(provider)) => None,
-        (Some(provider), _) => Some(format!("`{provider}` issues it, which is not among the providers asked for")),
-        (None, Some(issuer)) => Some(format!("{issuer} issues it, and no provider says how to rotate it there")),
-        (None, None) => None,
-    }
+    issued_elsewhere(facts, &parameters.providers)
 }
