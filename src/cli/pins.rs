@@ -85,20 +85,32 @@ fn other_version(folder: &RunFolder, was: &str) -> CommandError {
     CommandError::refused(Failure::refused(summary).help(help))
 }
 
+/// The copy of the runbook in the run's folder is not what was pinned.
+pub(crate) fn other_runbook(folder: &RunFolder, opened: &RunOpened, text: &str, found: &str) -> CommandError {
+    let path = folder.path().join("runbook.yaml").display().to_string();
+    let mut shown = format!(
+        "error: the pinned runbook was changed since the run began\n  {path}: sha256 {}…, pinned {}…\n",
+        start(found),
+        start(&opened.runbook_sha256)
+    );
+    // Runs of older programs have their digest only.
+    if let Some(pinned) = &opened.runbook_text {
+        shown.push_str(&difference(pinned, text));
+    }
+    shown.push_str(&format!("  help: put the pinned bytes back into `{path}`\n  nothing was changed"));
+    CommandError::text(Exit::Refused, shown)
+}
+
 fn other_configuration(folder: &RunFolder, session: &Session, was: &str, now: &str) -> CommandError {
     let path = session.config_path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
     let mut text = format!(
         "error: the configuration was changed since the run began\n  {path}: sha256 {}…, pinned {}…\n",
-        was_start(now),
-        was_start(was)
+        start(now),
+        start(was)
     );
     let present = session.config_text().unwrap_or_default();
     match folder.configuration() {
-        Ok(pinned) => {
-            let changes = TextDiff::from_lines(pinned.as_str(), present);
-            let changes = changes.unified_diff().context_radius(1).header("pinned", "now").to_string();
-            text.extend(changes.lines().map(|line| format!("  {line}\n")));
-        }
+        Ok(pinned) => text.push_str(&difference(&pinned, present)),
         Err(error) => text.push_str(&format!("  the pinned copy cannot be read: {error}\n")),
     }
     text.push_str(&format!(
@@ -108,6 +120,13 @@ fn other_configuration(folder: &RunFolder, session: &Session, was: &str, now: &s
     CommandError::text(Exit::Refused, text)
 }
 
-fn was_start(digest: &str) -> &str {
+/// What changed, as `diff -u` shows it.
+fn difference(pinned: &str, now: &str) -> String {
+    let changes = TextDiff::from_lines(pinned, now);
+    let changes = changes.unified_diff().context_radius(1).header("pinned", "now").to_string();
+    changes.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+fn start(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }

@@ -124,11 +124,7 @@ pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan
     })?;
     let found = hex::encode(Sha256::digest(&text));
     if found != opened.runbook_sha256 {
-        return Err(CommandError::refused(
-            Failure::refused("the pinned runbook was changed since the run began")
-                .because(format!("sha256 {found}, pinned {}", opened.runbook_sha256))
-                .help(format!("put the pinned bytes back into `{}`", folder.path().join("runbook.yaml").display())),
-        ));
+        return Err(pins::other_runbook(folder, opened, &text, &found));
     }
     let name = folder.path().join("runbook.yaml").display().to_string();
     Plan::new(

@@ -118,6 +118,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         run,
         runbook: plan.runbook.name.clone(),
         runbook_sha256: plan.sha256.clone(),
+        runbook_text: Some(plan.text.clone()),
         inputs: plan.inputs.clone(),
         mode: session.mode(),
         operator: session::operator(),

@@ -119,6 +119,9 @@ pub struct RunOpened {
     pub runbook: String,
     /// SHA-256 of the pinned copy's bytes, lower-case hex.
     pub runbook_sha256: String,
+    /// The pinned copy itself, so that the journal alone tells what was to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook_text: Option<String>,
     /// All inputs with their defaults applied.
     pub inputs: Map<String, Value>,
     pub mode: Mode,

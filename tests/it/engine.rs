@@ -85,6 +85,7 @@ impl World {
             run: "r".to_owned(),
             runbook: "b".to_owned(),
             runbook_sha256: String::new(),
+            runbook_text: None,
             inputs: Map::new(),
             mode: Mode::Drill,
             operator: "o".to_owned(),

@@ -17,6 +17,7 @@ mod audit;
 mod cloud;
 mod config;
 mod crash;
+mod disk;
 mod documents;
 mod engine;
 mod find;

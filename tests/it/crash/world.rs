@@ -380,6 +380,7 @@ fn opened(plan: &Plan) -> RunOpened {
         run: RUN.to_owned(),
         runbook: plan.runbook.name.clone(),
         runbook_sha256: plan.sha256.clone(),
+        runbook_text: None,
         inputs: plan.inputs.clone(),
         mode: Mode::Drill,
         operator: "oncall".to_owned(),
