@@ -80,6 +80,11 @@ impl Ledger {
         self.writer.settle().await
     }
 
+    /// Looks at the state as it is now.
+    pub fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
+        at(&lock(&self.memory).state)
+    }
+
     /// The state as it is now.
     pub fn state(&self) -> State {
         lock(&self.memory).state.clone()

@@ -16,12 +16,13 @@ use azure_identity::{
     ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
     WorkloadIdentityCredentialOptions,
 };
+use azure_security_keyvault_secrets::SecretClient;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// What a managed identity is called that the instance metadata service gives.
@@ -109,6 +110,8 @@ struct Inner {
     /// By scope. The Azure CLI would be run anew for every token.
     tokens: Mutex<BTreeMap<String, AccessToken>>,
     signing_in: tokio::sync::Mutex<()>,
+    /// Clients of vaults that are in use, by host: a new one has to be challenged before it knows whom to show a token.
+    vaults: Mutex<BTreeMap<String, Weak<SecretClient>>>,
 }
 
 #[derive(Clone)]
@@ -131,7 +134,23 @@ impl Identity {
     /// Nothing is asked yet.
     pub fn new(choice: IdentityChoice, transport: Transport, environment: Environment) -> Self {
         let (answered, tokens, signing_in) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
-        Self { inner: Arc::new(Inner { choice, transport, environment, answered, tokens, signing_in }) }
+        let vaults = Mutex::default();
+        Self { inner: Arc::new(Inner { choice, transport, environment, answered, tokens, signing_in, vaults }) }
+    }
+
+    /// The client of a vault: the one in use, or a new one.
+    pub(super) fn vault(
+        &self,
+        host: &str,
+        make: impl FnOnce() -> Result<SecretClient, Failure>,
+    ) -> Result<Arc<SecretClient>, Failure> {
+        let mut vaults = self.inner.vaults.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = vaults.get(host).and_then(Weak::upgrade) {
+            return Ok(client);
+        }
+        let client = Arc::new(make()?);
+        vaults.insert(host.to_owned(), Arc::downgrade(&client));
+        Ok(client)
     }
 
     /// Which way to sign in answered; nothing before the first request.

@@ -75,7 +75,7 @@ pub struct NewVersion {
 
 /// A vault that requests can be sent to.
 pub struct Vault {
-    pub(super) client: SecretClient,
+    pub(super) client: Arc<SecretClient>,
     identity: Identity,
     pub(super) name: String,
 }
@@ -95,16 +95,7 @@ impl Vault {
             return Err(Failure::refused(format!("`{}` is not a vault of Azure", url.host))
                 .help("describe the server in a cloud file, with `base_url`, `ca_pem` and `hosts`, and name it with `--cloud`"));
         }
-        let transport = OneHost { transport: azure.transport.clone(), host: url.host.clone() };
-        let mut client_options = azure.transport.client_options();
-        client_options.transport = Some(azure_core::http::Transport::new(Arc::new(transport)));
-        // The challenge must ask for a token of the vault's own domain; another server on this machine has none.
-        let options =
-            SecretClientOptions { client_options, verify_challenge_resource: Some(is_azure), ..Default::default() };
-        let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
-        let client = SecretClient::new(&url.url(), credential, Some(options)).map_err(|error| {
-            Failure::refused(format!("the vault `{}` cannot be opened", url.name)).because(error.to_string())
-        })?;
+        let client = azure.identity.vault(&url.host, || client(url, azure, is_azure))?;
         Ok(Self { client, identity: azure.identity.clone(), name: url.name.clone() })
     }
 
@@ -283,6 +274,20 @@ impl Vault {
             ))),
         }
     }
+}
+
+/// A client that reaches the vault's host and no other.
+fn client(url: &VaultUrl, azure: &Azure, is_azure: bool) -> Result<SecretClient, Failure> {
+    let transport = OneHost { transport: azure.transport.clone(), host: url.host.clone() };
+    let mut client_options = azure.transport.client_options();
+    client_options.transport = Some(azure_core::http::Transport::new(Arc::new(transport)));
+    // The challenge must ask for a token of the vault's own domain; another server on this machine has none.
+    let options =
+        SecretClientOptions { client_options, verify_challenge_resource: Some(is_azure), ..Default::default() };
+    let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
+    SecretClient::new(&url.url(), credential, Some(options)).map_err(|error| {
+        Failure::refused(format!("the vault `{}` cannot be opened", url.name)).because(error.to_string())
+    })
 }
 
 /// The request was answered with success, but the answer broke off: what it did is not known from here.

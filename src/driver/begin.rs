@@ -125,14 +125,15 @@ impl Driver {
 
     /// What expressions can see now.
     fn scope(&self, item: Option<Value>) -> Scope {
-        let state = self.ledger.state();
-        let mut steps = Map::new();
-        for step in self.plan.steps() {
-            let at = state.step(&step.id.value);
-            let seen = json!({ "outputs": at.outputs, "status": at.status.name() });
-            steps.insert(step.id.value.clone(), seen);
-        }
-        let started_at = state.opened_at().map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
+        let (steps, opened_at) = self.ledger.look(|state| {
+            let seen = |step: &Step| {
+                let at = state.step(&step.id.value);
+                let seen = json!({ "outputs": at.outputs, "status": at.status.name() });
+                (step.id.value.clone(), seen)
+            };
+            (self.plan.steps().map(seen).collect::<Map<String, Value>>(), state.opened_at())
+        });
+        let started_at = opened_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
         let run = json!({
             "id": self.services.run,
             "runbook": self.services.runbook,

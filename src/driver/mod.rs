@@ -73,11 +73,10 @@ impl Driver {
         };
         let mut stopping = self.stopping.clone();
         loop {
-            let state = self.ledger.state();
             let mut wake: Option<Timestamp> = None;
             let mut paused = false;
             let mut obeyed = false;
-            for command in next(&self.plan.order, &state, clock::now()) {
+            for command in self.ledger.look(|state| next(&self.plan.order, state, clock::now())) {
                 obeyed = true;
                 match command {
                     Command::Start { step, attempt } => self.begin(&step, attempt, &mut hands).await?,

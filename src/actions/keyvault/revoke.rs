@@ -6,8 +6,13 @@ use crate::actions::context::{Context, Intent, Probed, Stop};
 use crate::azure::{Current, SecretUrl, Vault};
 use crate::failure::Failure;
 use crate::plan::Class;
+use futures::stream::{self, StreamExt};
+use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// So many versions are disabled side by side.
+const AT_A_TIME: usize = 8;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,24 +55,29 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let Parameters { secret, keep } = parameters;
     let vault = open(context, &secret)?;
     let targets = context.observe("targets", async || targets(&vault, &secret, &keep).await).await?;
-    for version in &targets.disable {
-        context.progress(format!("disabling {}", short(version)));
-        let intent =
-            Intent::new(format!("disable {version}"), format!("disable version {} of {}", short(version), secret.name));
-        context
-            .effect(
-                intent,
-                async |_| vault.disable(&secret.name, version).await.map(drop),
-                async |_| is_disabled(&vault, &secret.name, version).await,
-            )
-            .await?;
-    }
+    // Side by side, and each comes to its outcome, whatever became of the others.
+    let disabled = stream::iter(&targets.disable).map(|version| disable(context, &vault, &secret, version));
+    let outcomes: Vec<Result<(), Stop>> = disabled.buffered(AT_A_TIME).collect().await;
+    outcomes.into_iter().collect::<Result<(), Stop>>()?;
     Ok(Outputs { disabled: targets.disable, already_disabled: targets.already_disabled, kept: keep })
+}
+
+async fn disable(context: &Context, vault: &Vault, secret: &SecretUrl, version: &str) -> Result<(), Stop> {
+    context.progress(format!("disabling {}", short(version)));
+    let intent =
+        Intent::new(format!("disable {version}"), format!("disable version {} of {}", short(version), secret.name));
+    context
+        .effect(
+            intent,
+            async |_| vault.disable(&secret.name, version).await.map(drop),
+            async |_| is_disabled(vault, &secret.name, version).await,
+        )
+        .await
 }
 
 /// Older versions, once it is certain that a successor answers in their place.
 async fn targets(vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Targets, Failure> {
-    let versions = vault.versions(&secret.name).await?;
+    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
     let Some(kept) = versions.iter().find(|version| version.id == keep) else {
         return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault"))
             .help("revoke only after a rotation: `keep: ${{ steps.rotate.outputs.version }}`"));
@@ -76,7 +86,7 @@ async fn targets(vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Target
         return Err(Failure::refused(format!("the version to keep, `{keep}`, is disabled"))
             .help("enable it or rotate again: without an enabled current version every reader gets 403"));
     }
-    let is_current = match vault.current(&secret.name).await? {
+    let is_current = match current {
         Current::Enabled(current) => current == keep,
         Current::Disabled | Current::Missing => {
             return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))

@@ -18,6 +18,7 @@ use crate::providers::{
     LETTERS_AND_DIGITS, Named, ProviderKind, Random, Said, Standing, Survey, TAG_CREDENTIAL, TAG_VALIDITY,
 };
 use crate::secret::Secret;
+use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -185,13 +186,13 @@ pub(super) async fn publish(
 
 /// The version that is current now. Where its own state cannot be read because it is disabled, the newest counts.
 async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, Failure> {
-    let versions = vault.versions(&secret.name).await?;
+    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
     if versions.iter().any(|version| version.managed) {
         return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
             .because("its value is the certificate with its private key, which the vault itself writes")
             .help("have the certificate renewed and the leaked one revoked by its authority: `az keyvault certificate create`"));
     }
-    let current = match vault.current(&secret.name).await? {
+    let current = match current {
         Current::Enabled(id) => versions.iter().find(|version| version.id == id),
         Current::Disabled => versions.iter().max_by_key(|version| version.created),
         Current::Missing => {
