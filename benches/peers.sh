@@ -38,16 +38,16 @@ print(json.dumps({"version": "1.0.0", "title": "hundred", "description": "hundre
 PY
 python3 - "$steps" >"$work/audited.yaml" <<'PY'
 import sys
-print("name: hundred\ndescription: hundred\nsteps:")
+print("name: hundred\nsteps:")
 for i in range(int(sys.argv[1])):
-    print(f"  - name: s{i}\n    type: shell\n    command: /bin/true")
+    print(f"  - name: s{i}\n    command: /bin/true")
 PY
 
 run_stanch() { "$stanch" run "$work/hundred.yaml" --yes --quiet --json; }
 run_make() { make -s -f "$work/Makefile"; }
 run_ansible() { ANSIBLE_LOCALHOST_WARNING=False ansible-playbook -i localhost, "$work/playbook.yaml"; }
 run_chaos() { (cd "$work" && chaos --no-version-check run --journal-path "$work/chaos.json" "$work/experiment.json"); }
-run_audited() { (cd "$work" && runbook run "$work/audited.yaml"); }
+run_audited() { runbook --db "$work/audited.db" run "$work/audited.yaml"; }
 
 tools=(stanch)
 declare -A does=(
