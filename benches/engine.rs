@@ -22,6 +22,7 @@ use stanch::failure::Failure;
 use stanch::journal::{GENESIS, LocalStore, Store};
 use stanch::plan::Plan;
 use stanch::runbook::model::OnUnknown;
+use stanch::secret::FingerprintKey;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -123,6 +124,8 @@ fn services(plan: &Plan, folder: &Path) -> Arc<Services> {
         steps: Vec::new(),
         azure: Azure { transport, identity },
         config: Config::default(),
+        secret_prompt: Arc::new(stanch::secret::Nobody),
+        fingerprints: FingerprintKey::new([0; 32]),
         report_folder: folder.join("report"),
     })
 }

@@ -68,6 +68,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Window {
     let_go: VecDeque<Instant>,
+    /// How many were forgotten.
+    forgotten: usize,
     not_before: Option<Instant>,
 }
 
@@ -140,14 +142,16 @@ impl Budgets {
         }
         let creates = creates(method, path);
         let budget = Arc::clone(lock(&self.vaults).entry(host.clone()).or_default());
-        let (at, pass) = {
+        let (reserved, pass) = {
             let mut state = lock(&budget);
             let tries = state.may_be_asked(Instant::now()).map_err(|(rest, why)| left_alone(&host, rest, why))?;
             let most = if creates { self.limits.creates } else { self.limits.others };
-            let at = state.window(creates).reserve(Instant::now(), most, self.limits.window);
-            (at, Pass { budget: Arc::clone(&budget), creates, tries })
+            let reserved = state.window(creates).reserve(Instant::now(), most, self.limits.window);
+            (reserved, Pass { budget: Arc::clone(&budget), creates, tries })
         };
+        let (at, number) = reserved;
         clock::sleep(at.saturating_duration_since(Instant::now())).await;
+        lock(&budget).window(creates).went(number, Instant::now());
         if !pass.tries {
             // While it waited for its turn the vault may have gone down.
             lock(&budget).still_closed(Instant::now()).map_err(|(rest, why)| left_alone(&host, rest, why))?;
@@ -244,7 +248,8 @@ impl State {
 
 impl Window {
     /// The next moment at which one more request may go, which is taken by this.
-    fn reserve(&mut self, now: Instant, most: u32, window: Duration) -> Instant {
+    /// Gives its number as well.
+    fn reserve(&mut self, now: Instant, most: u32, window: Duration) -> (Instant, usize) {
         let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
         // Requests do not arrive as evenly as they are sent.
         let window = window + window / 50;
@@ -253,8 +258,17 @@ impl Window {
         self.let_go.push_back(at);
         if self.let_go.len() > most {
             self.let_go.pop_front();
+            self.forgotten += 1;
         }
-        at
+        (at, self.forgotten + self.let_go.len() - 1)
+    }
+
+    /// A request went later than it might have: whoever follows it in the next window does so as well.
+    fn went(&mut self, number: usize, at: Instant) {
+        let index = number.checked_sub(self.forgotten);
+        if let Some(let_go) = index.and_then(|index| self.let_go.get_mut(index)) {
+            *let_go = at;
+        }
     }
 
     /// Lets nothing go before a time. Says whether a rest begins with this.
