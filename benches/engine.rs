@@ -86,7 +86,8 @@ fn plan() -> Plan {
     let steps: Vec<String> =
         (0..STEPS).map(|step| format!("  - id: step{step}\n    uses: wait\n    with: {{ for: 0s }}\n")).collect();
     let text = format!("schema: stanch/v1\nname: hundred\nsteps:\n{}", steps.concat());
-    Plan::new("hundred", &text, &Map::new(), &stanch::actions::catalogue()).unwrap()
+    let source = stanch::runbook::Source { name: "hundred", text: &text, library: &stanch::runbook::NoLibrary };
+    Plan::new(&source, &Map::new(), &stanch::actions::catalogue()).unwrap()
 }
 
 fn opened(plan: &Plan) -> RunOpened {

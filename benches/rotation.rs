@@ -102,7 +102,8 @@ async fn rotation(folder: &Path, longer: Duration) {
     control(&client, reqwest::Method::POST, format!("{base}/faults"), &latency).await;
 
     let text = runbook();
-    let plan = Arc::new(Plan::new("mass", &text, &Map::new(), &stanch::actions::catalogue()).unwrap());
+    let source = stanch::runbook::Source { name: "mass", text: &text, library: &stanch::runbook::NoLibrary };
+    let plan = Arc::new(Plan::new(&source, &Map::new(), &stanch::actions::catalogue()).unwrap());
     let file = CloudFile::read(&folder.join("ready.json")).unwrap();
     let limits = Limits { creates: CREATES, others: OTHERS, window: Duration::from_secs(1) };
     let transport = Transport::limited(Route::Cloud(Box::new(file)), "01234567-89ab", limits).unwrap();
@@ -119,6 +120,8 @@ async fn rotation(folder: &Path, longer: Duration) {
         steps: Vec::new(),
         azure: Azure { transport, identity },
         config: Config::default(),
+        secret_prompt: Arc::new(stanch::secret::Nobody),
+        fingerprints: stanch::secret::FingerprintKey::new([0; 32]),
         report_folder: folder.join("report"),
     });
     let opened = RunOpened {

@@ -27,8 +27,16 @@ struct Outputs {
     status: u16,
 }
 
+const EXAMPLE: &str = r#"- id: service_works
+  uses: http/check
+  with: { url: "https://orders.contoso.com/healthz" }
+  retry: { max: 10, backoff: 2s..30s }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new("http/check", Class::Read, "asks a URL and compares the status", "asks again", run)
+        .idempotency("changes nothing: asking again is harmless")
+        .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

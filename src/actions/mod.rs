@@ -68,6 +68,21 @@ impl Action {
         Self { spec: Spec::of::<Parameters, Outputs>(name, class, summary, if_lost), run: Box::new(run) }
     }
 
+    /// Says what keeps a step that runs again from doing its work twice. Every action says so.
+    #[must_use]
+    fn idempotency(mut self, how: &'static str) -> Self {
+        self.spec.idempotency = how;
+        self
+    }
+
+    /// Shows how it is used: steps as they stand under `steps:`, which pass `lint` where the runbook has the inputs
+    /// `secret` and `exposed_at`. Every action has an example.
+    #[must_use]
+    fn example(mut self, steps: &'static str) -> Self {
+        self.spec.example = steps;
+        self
+    }
+
     /// Runs one attempt.
     pub async fn run(&self, context: Context, with: Value) -> Result<Map<String, Value>, Stop> {
         (self.run)(context, with).await

@@ -1,8 +1,9 @@
 //! Kinds of parameters that JSON has no word for.
 
 use crate::runbook::duration;
+use crate::runbook::language::TIME_PATTERN;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -17,12 +18,36 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&duration::format(self.0))
+    }
+}
+
 impl JsonSchema for Span {
     fn schema_name() -> Cow<'static, str> {
         "Duration".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" })
+        json_schema!({ "type": "string", "pattern": duration::pattern(), "x-stanch-type": "duration" })
+    }
+}
+
+/// How a time is described: `#[schemars(with = "Time")]` on a parameter that is a `Timestamp`.
+pub(super) struct Time;
+
+impl JsonSchema for Time {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "pattern": TIME_PATTERN,
+            "x-stanch-type": "timestamp",
+        })
     }
 }

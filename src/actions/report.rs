@@ -21,8 +21,14 @@ struct Outputs {
     head: String,
 }
 
+const EXAMPLE: &str = r#"- id: report
+  uses: report/write
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new("report/write", Class::Write, "writes the report, from the journal alone", "writes it again", run)
+        .idempotency("written from the journal alone: written again, it is the report of the journal as it stands then")
+        .example(EXAMPLE)
 }
 
 async fn run(context: &Context, _: Parameters) -> Result<Outputs, Stop> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 struct Parameters {
     /// How long.
     #[serde(rename = "for")]
+    #[schemars(extend("x-waits" = true))]
     duration: Span,
 }
 
@@ -21,8 +22,15 @@ struct Outputs {
     until: String,
 }
 
+const EXAMPLE: &str = r#"- id: settle
+  uses: wait
+  with: { for: 15m }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new("wait", Class::Read, "lets time pass", "keeps the deadline it had", run)
+        .idempotency("the deadline is kept: a wait that is cut off ends when it would have ended")
+        .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

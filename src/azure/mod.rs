@@ -26,7 +26,7 @@ pub use identity::{Environment, Identity, IdentityChoice};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};
-pub use secret_url::{SUFFIXES, SecretUrl, VaultUrl};
+pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl};
 pub use transport::{HttpAnswer, Transport};
 pub use vault::{Current, NewVersion, Readable, Vault, Version};
 

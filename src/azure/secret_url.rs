@@ -1,7 +1,9 @@
 //! The address of a secret, as people paste it.
 
 use crate::failure::Failure;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::borrow::Cow;
 use std::fmt;
 use url::{Host, Url};
 
@@ -24,6 +26,9 @@ pub struct SecretUrl {
     pub name: String,
     pub version: Option<String>,
 }
+
+/// What the URL of a secret looks like, as a regular expression.
+pub const SECRET_URL_PATTERN: &str = "^https://([A-Za-z0-9-]{3,24}\\.(vault\\.azure\\.net|vault\\.azure\\.cn|vault\\.usgovcloudapi\\.net)|([A-Za-z0-9-]+\\.)?localhost|127(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?/secrets/[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?/?$";
 
 const SHAPE: &str = "write `https://VAULT.vault.azure.net/secrets/NAME`";
 
@@ -138,5 +143,15 @@ impl<'de> Deserialize<'de> for SecretUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(|failure| de::Error::custom(failure.summary))
+    }
+}
+
+impl JsonSchema for SecretUrl {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretUrl".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": SECRET_URL_PATTERN, "x-stanch-type": "keyvault_secret" })
     }
 }

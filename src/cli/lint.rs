@@ -1,48 +1,69 @@
 //! `stanch lint`: everything that is wrong with some runbooks.
 
 use super::exit::{Exit, Outcome};
+use super::sarif;
 use super::session::read_runbook;
 use super::ui::Ui;
 use crate::actions;
 use crate::plan;
-use serde_json::json;
+use crate::runbook::{Diagnostic, Diagnostics};
+use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Paths of runbooks, or names of built-ins
+    /// Paths of runbooks, `-` for standard input, or names of built-ins
     #[arg(required = true, value_name = "RUNBOOK")]
     runbooks: Vec<String>,
+    /// Let warnings count as errors
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Print the problems as SARIF 2.1.0, for editors and code review
+    #[arg(long, conflicts_with = "json")]
+    sarif: bool,
 }
 
 pub(crate) fn run(ui: Ui, args: &Args) -> Outcome {
     let catalogue = actions::catalogue();
-    let mut wrong = 0;
-    let mut listed = Vec::new();
+    let (mut errors, mut warnings) = (0, 0);
+    let mut all = Vec::new();
     for name in &args.runbooks {
-        let text = read_runbook(name)?;
-        let Err(diagnostics) = plan::lint(name, &text, &catalogue) else {
+        let file = read_runbook(name)?;
+        let found = plan::lint(&file.source(), &catalogue).diagnostics;
+        let (own_errors, own_warnings) = found.count();
+        errors += own_errors;
+        warnings += own_warnings;
+        if found.found.is_empty() && !args.sarif {
             ui.note(&format!("{name}: no problems"));
-            continue;
-        };
-        wrong += diagnostics.found.iter().filter(|diagnostic| !diagnostic.warning).count();
-        for diagnostic in &diagnostics.found {
-            let position = diagnostics.position(diagnostic);
-            listed.push(json!({
-                "file": name, "line": position.line, "column": position.column,
-                "severity": if diagnostic.warning { "warning" } else { "error" },
-                "message": diagnostic.message, "help": diagnostic.help,
-            }));
         }
-        if !ui.json {
-            ui.data(&diagnostics.render());
+        if !ui.json && !args.sarif {
+            ui.data(&found.render());
         }
+        all.push(found);
     }
-    if ui.json {
-        ui.json(&json!({ "problems": listed }));
+    if args.sarif {
+        ui.json(&sarif::log(&all));
+    } else if ui.json {
+        let problems: Vec<Value> = all.iter().flat_map(listed).collect();
+        ui.json(&json!({ "errors": errors, "warnings": warnings, "problems": problems }));
     }
-    if wrong == 0 {
-        return Ok(Exit::Done);
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    if errors + warnings > 0 {
+        ui.note(&format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")));
     }
-    ui.note(&format!("{wrong} {}", if wrong == 1 { "problem" } else { "problems" }));
-    Ok(Exit::Usage)
+    let passes = errors == 0 && !(args.deny_warnings && warnings > 0);
+    Ok(if passes { Exit::Done } else { Exit::Usage })
+}
+
+/// The problems of a runbook, one object each.
+fn listed(found: &Diagnostics) -> Vec<Value> {
+    let one = |diagnostic: &Diagnostic| {
+        let position = found.position(diagnostic);
+        json!({
+            "file": found.file(diagnostic), "line": position.line, "column": position.column,
+            "end_column": position.end_column,
+            "severity": if diagnostic.warning { "warning" } else { "error" },
+            "rule": diagnostic.rule, "message": diagnostic.message, "help": diagnostic.help,
+        })
+    };
+    found.found.iter().map(one).collect()
 }

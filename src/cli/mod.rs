@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments and what it does.
 
+mod actions;
 mod answer;
 mod audit;
 mod drill;
@@ -21,6 +22,8 @@ mod report;
 mod resume;
 mod run;
 mod runs;
+mod sarif;
+mod schema;
 mod scorecard;
 mod screen;
 mod secret_prompt;
@@ -129,6 +132,10 @@ enum Command {
     Completions(shell::CompletionsArgs),
     /// Print the manual page, or write one for each command
     Man(shell::ManArgs),
+    /// Show what a step can do
+    Actions(actions::Args),
+    /// Print the JSON Schema of the runbook language
+    Schema,
 }
 
 /// Runs the program; gives its exit code.
@@ -190,6 +197,8 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Lint(args) => lint::run(ui, &args),
         Command::Completions(args) => shell::completions(ui, &args),
         Command::Man(args) => shell::man(ui, &args),
+        Command::Actions(args) => actions::run(ui, &args),
+        Command::Schema => schema::run(ui),
     }
 }
 

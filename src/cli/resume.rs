@@ -14,8 +14,10 @@ use crate::engine::{State, StepState, StepStatus};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Journal, Lock, RunFolder, Store};
 use crate::plan::Plan;
+use crate::runbook::Source;
 use serde_json::Map;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -127,13 +129,35 @@ pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan
         return Err(pins::other_runbook(folder, opened, &text, &found));
     }
     let name = folder.path().join("runbook.yaml").display().to_string();
+    let fragments = pinned_fragments(folder, opened)?;
     Plan::new(
-        &name,
-        &text,
+        &Source { name: &name, text: &text, library: &fragments },
         &opened.inputs.clone().into_iter().filter(|(_, value)| !value.is_null()).collect(),
         &actions::catalogue(),
     )
     .map_err(|error| {
         CommandError::text(Exit::Refused, format!("error: the pinned runbook no longer passes the checks\n{error}"))
     })
+}
+
+/// The pinned fragments by their paths, if their bytes are still those that were pinned.
+fn pinned_fragments(folder: &RunFolder, opened: &RunOpened) -> Result<BTreeMap<String, String>, CommandError> {
+    let mut texts = BTreeMap::new();
+    for (path, sha256) in &opened.fragments {
+        let lies_at = folder.fragment(sha256).display().to_string();
+        let text = folder.read_fragment(sha256).map_err(|error| {
+            let summary = format!("the pinned fragment `{path}` cannot be read");
+            CommandError::refused(Failure::refused(summary).because(format!("{lies_at}: {error}")))
+        })?;
+        let found = hex::encode(Sha256::digest(&text));
+        if found != *sha256 {
+            return Err(CommandError::refused(
+                Failure::refused(format!("the pinned fragment `{path}` was changed since the run began"))
+                    .because(format!("sha256 {found}, pinned {sha256}"))
+                    .help(format!("put the pinned bytes back into `{lies_at}`")),
+            ));
+        }
+        texts.insert(path.clone(), text);
+    }
+    Ok(texts)
 }

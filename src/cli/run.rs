@@ -19,7 +19,6 @@ use crate::plan::{Plan, PlanError};
 use crate::runbook::expression::Scope;
 use crate::secret::{Nobody, SecretPrompt};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -99,9 +98,9 @@ pub(crate) struct Prepared {
 
 /// Checks everything that can be checked without asking Azure.
 pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandError> {
-    let text = session::read_runbook(&args.runbook)?;
+    let runbook = session::read_runbook(&args.runbook)?;
     let given = inputs(args)?;
-    let plan = Plan::new(&args.runbook, &text, &given, &actions::catalogue()).map_err(|error| match error {
+    let plan = Plan::new(&runbook.source(), &given, &actions::catalogue()).map_err(|error| match error {
         PlanError::Runbook(diagnostics) => CommandError::text(Exit::Usage, diagnostics.render()),
         PlanError::Inputs(problems) => {
             let problems: Vec<String> = problems.iter().map(|problem| format!("error: {problem}")).collect();
@@ -125,7 +124,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         host: session::host(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         lock: plan.lock.clone(),
-        fragments: BTreeMap::new(),
+        fragments: plan.fragments.iter().map(|(path, pinned)| (path.clone(), pinned.sha256.clone())).collect(),
         request_prefix: request_prefix()?,
         cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
         config: session.config_path.as_ref().map(|path| path.display().to_string()),
@@ -168,7 +167,8 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
     }
     let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
     let staged = folder.staged();
-    staged.create(&plan.text, configuration.as_deref()).map_err(unwritable)?;
+    let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
+    staged.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;
     let lock = staged.lock(&claimant).map_err(|error| match error {
         LockError::Io(error) => unwritable(error),
         held => locked(&held, &opened.run),

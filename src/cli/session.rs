@@ -12,8 +12,12 @@ use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs};
 use crate::plan::Plan;
+use crate::runbook::Source;
 use crate::runbook::diagnostic::nearest;
+use crate::runbook::source::{Fragment, Library};
+use crate::runbook::syntax::LARGEST_RUNBOOK;
 use crate::secret::{FingerprintKey, Nobody, SecretPrompt};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,12 +51,61 @@ pub(crate) fn fitting_runbook(facts: &Facts) -> String {
     facts.runbook.clone().or_else(of_provider).unwrap_or_else(|| USUAL_RUNBOOK.to_owned())
 }
 
-/// The text of a runbook: a file, or a built-in where no such file is meant.
-pub(crate) fn read_runbook(name: &str) -> Result<String, CommandError> {
-    if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-        return Ok((*text).to_owned());
+/// The fragments that built-in runbooks may include, by their path.
+const BUILT_IN_FRAGMENTS: &[(&str, &str)] = &[];
+
+/// A runbook's text, and where the fragments that it includes lie.
+#[derive(Debug)]
+pub(crate) struct RunbookFile {
+    name: String,
+    text: String,
+    shelf: Shelf,
+}
+
+/// Where fragments lie.
+#[derive(Debug)]
+enum Shelf {
+    /// Beside the runbook.
+    Folder(PathBuf),
+    /// In the program. There is no way out of it.
+    BuiltIn,
+}
+
+impl RunbookFile {
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source { name: &self.name, text: &self.text, library: &self.shelf }
     }
-    std::fs::read_to_string(name).map_err(|error| {
+}
+
+impl Library for Shelf {
+    fn fragment(&self, path: &str) -> Result<Fragment, String> {
+        match self {
+            Self::BuiltIn => match BUILT_IN_FRAGMENTS.iter().find(|(name, _)| *name == path) {
+                Some((_, text)) => Ok(Fragment { name: format!("built-in {path}"), text: (*text).to_owned() }),
+                None => Err("the program brings no such fragment along".to_owned()),
+            },
+            Self::Folder(folder) => {
+                let path = folder.join(path);
+                let text = std::fs::File::open(&path).and_then(bounded).map_err(|error| error.to_string())?;
+                Ok(Fragment { name: path.display().to_string(), text })
+            }
+        }
+    }
+}
+
+/// The text of a runbook: a file, standard input as `-`, or a built-in where no such file is meant.
+pub(crate) fn read_runbook(name: &str) -> Result<RunbookFile, CommandError> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+        return Ok(RunbookFile { name: name.to_owned(), text: (*text).to_owned(), shelf: Shelf::BuiltIn });
+    }
+    let (text, called, folder) = match name {
+        "-" => (bounded(std::io::stdin()), "standard input", PathBuf::new()),
+        path => {
+            let folder = Path::new(path).parent().map(Path::to_path_buf).unwrap_or_default();
+            (std::fs::File::open(path).and_then(bounded), path, folder)
+        }
+    };
+    let text = text.map_err(|error| {
         let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
         let help = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -61,7 +114,15 @@ pub(crate) fn read_runbook(name: &str) -> Result<String, CommandError> {
         CommandError::usage(
             Failure::refused(format!("the runbook `{name}` cannot be read")).because(error.to_string()).help(help),
         )
-    })
+    })?;
+    Ok(RunbookFile { name: called.to_owned(), text, shelf: Shelf::Folder(folder) })
+}
+
+/// A text, read no further than it takes to see that it is too large.
+fn bounded(from: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    from.take(LARGEST_RUNBOOK as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The text of a file that the user named.

@@ -22,7 +22,7 @@ impl Suggestion {
     /// Takes those of the inputs that the runbook has.
     pub(crate) fn new(runbook: &str, known: &[(&'static str, Option<String>)]) -> Self {
         let text = session::read_runbook(runbook).ok();
-        let read = text.and_then(|text| runbook::read(&text).ok()).map(|(runbook, _)| runbook);
+        let read = text.and_then(|file| runbook::read(&file.source()).runbook);
         let inputs: Vec<(&'static str, String)> = known
             .iter()
             .filter(|(name, _)| read.as_ref().is_none_or(|read| read.inputs.iter().any(|input| input.name == *name)))

@@ -33,7 +33,7 @@ pub(super) fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diag
         Some(from) => hide(text, value_start(text, from)),
         None => text.to_owned(),
     };
-    Err(Diagnostics { name: name.to_owned(), text: shown, found: decoder.problems })
+    Err(Diagnostics::of(name, shown, decoder.problems))
 }
 
 /// A text whose structure is not known: which of its values are secrets is not either, so none is shown.
@@ -46,7 +46,7 @@ fn not_yaml(name: &str, text: &str, problem: Diagnostic) -> Diagnostics {
     let message = if gives_away { "this is not YAML".to_owned() } else { problem.message };
     let problem = Diagnostic::error(message, problem.span)
         .help("the configuration must be YAML 1.2; its values are not shown, because some may be secrets");
-    Diagnostics { name: name.to_owned(), text: shown, found: vec![problem] }
+    Diagnostics::of(name, shown, vec![problem])
 }
 
 /// Keeps a line's key, if it begins with one.

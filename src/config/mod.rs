@@ -46,13 +46,10 @@ impl Config {
     /// Reads a configuration; paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| Diagnostics {
-            name: name.clone(),
-            text: String::new(),
-            found: vec![
-                Diagnostic::error(format!("the configuration `{name}` cannot be read: {error}"), Span::default())
-                    .help("check the path after `--config`"),
-            ],
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("the configuration `{name}` cannot be read: {error}");
+            let problem = Diagnostic::error(message, Span::default()).help("check the path after `--config`");
+            Diagnostics::of(&name, "", vec![problem])
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let config = decode::read(&name, &text, folder)?;

@@ -7,6 +7,7 @@ use super::reader::{Damage, Journal};
 use super::record::Record;
 use super::store::LocalStore;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -116,9 +117,14 @@ impl RunFolder {
         Self { run: self.run.clone(), path: self.path.with_file_name(format!(".{}.new", self.run)) }
     }
 
-    /// Makes a staged run's folder and pins the runbook and the configuration in it. What a dead process left there is
-    /// taken away.
-    pub fn create(&self, runbook: &str, configuration: Option<&str>) -> io::Result<()> {
+    /// Makes a staged run's folder and pins the runbook and the configuration in it, with the fragments that the runbook
+    /// includes, each by its SHA-256. What a dead process left there is taken away.
+    pub fn create<'a>(
+        &self,
+        runbook: &str,
+        configuration: Option<&str>,
+        fragments: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> io::Result<()> {
         if let Some(runs) = self.path.parent() {
             create_folder(runs)?;
         }
@@ -126,12 +132,18 @@ impl RunFolder {
             fs::remove_dir_all(&self.path)?;
         }
         DirBuilder::new().mode(0o700).create(&self.path)?;
-        let pinned = [("runbook.yaml", Some(runbook)), ("stanch.yaml", configuration)];
-        for (name, text) in pinned.into_iter().filter_map(|(name, text)| Some((name, text?))) {
-            let mut file =
-                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join(name))?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
+        pin(&self.path.join("runbook.yaml"), runbook)?;
+        configuration.map(|text| pin(&self.path.join("stanch.yaml"), text)).transpose()?;
+        let mut fragments = fragments.peekable();
+        if fragments.peek().is_some() {
+            let folder = self.path.join("fragments");
+            create_folder(&folder)?;
+            // Two paths may name the same bytes.
+            let fragments: BTreeMap<&str, &str> = fragments.collect();
+            for (sha256, text) in fragments {
+                pin(&folder.join(format!("{sha256}.yaml")), text)?;
+            }
+            File::open(&folder)?.sync_all()?;
         }
         File::open(&self.path)?.sync_all()
     }
@@ -150,6 +162,16 @@ impl RunFolder {
     /// The pinned configuration.
     pub fn configuration(&self) -> io::Result<String> {
         fs::read_to_string(self.path.join("stanch.yaml"))
+    }
+
+    /// Where a pinned fragment lies, by its SHA-256.
+    pub fn fragment(&self, sha256: &str) -> PathBuf {
+        self.path.join("fragments").join(format!("{sha256}.yaml"))
+    }
+
+    /// A pinned fragment, by its SHA-256.
+    pub fn read_fragment(&self, sha256: &str) -> io::Result<String> {
+        fs::read_to_string(self.fragment(sha256))
     }
 
     /// Takes the run: one live process works on it.
@@ -226,6 +248,12 @@ impl RunFolder {
         drop(fs::remove_file(path));
         Some(reply)
     }
+}
+
+fn pin(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn is_json(path: &Path) -> bool {

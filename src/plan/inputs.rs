@@ -5,9 +5,11 @@ use crate::clock::Timestamp;
 use crate::engine::event::Field;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
-use crate::runbook::model::{InputKind, Runbook};
+use crate::runbook::model::{InputKind, Limits, Runbook};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
+use std::cmp::Ordering;
+use url::Url;
 
 /// Gives every input its value. `given` holds text from the command line, or values from a file.
 pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<Map<String, Value>, Vec<String>> {
@@ -24,7 +26,7 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
         match value {
-            Some(value) => match typed(&input.kind, value) {
+            Some(value) => match typed(&input.kind, &input.limits, value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
                 Err(problem) => problems.push(format!("the input `{}` cannot be used: {problem}", input.name)),
             },
@@ -51,80 +53,162 @@ pub fn answer(field: &Field, value: &Value) -> Result<Value, String> {
         "keyvault_secret" => InputKind::KeyvaultSecret,
         _ => InputKind::String,
     };
-    typed(&kind, value)
+    typed(&kind, &Limits::default(), value)
 }
 
-fn typed(kind: &InputKind, value: &Value) -> Result<Value, String> {
+/// Text from a command line, or a value from a file, as the type has it and within its limits.
+fn typed(kind: &InputKind, limits: &Limits, value: &Value) -> Result<Value, String> {
+    let value = converted(kind, value)?;
+    fits(kind, limits, &value)?;
+    Ok(value)
+}
+
+fn converted(kind: &InputKind, value: &Value) -> Result<Value, String> {
     let text = match value {
         Value::String(text) => Some(text.as_str()),
         _ => None,
     };
     match (kind, value, text) {
-        (InputKind::String, _, Some(text)) => Ok(Value::from(text)),
         (InputKind::String, Value::Number(_) | Value::Bool(_), _) => Ok(Value::from(value.to_string())),
-        (InputKind::Int, Value::Number(number), _) if number.is_i64() => Ok(value.clone()),
         (InputKind::Int, _, Some(text)) => parse::<i64>(text, "a whole number"),
-        (InputKind::Number, Value::Number(_), _) => Ok(value.clone()),
+        (InputKind::Number, Value::Number(number), _) => Ok(number.as_f64().map_or(Value::Null, Value::from)),
         (InputKind::Number, _, Some(text)) => parse::<f64>(text, "a number"),
-        (InputKind::Bool, Value::Bool(_), _) => Ok(value.clone()),
         (InputKind::Bool, _, Some(text)) => parse::<bool>(text, "`true` or `false`"),
-        (InputKind::Enum(words), _, Some(text)) => one_of(words, text),
-        (InputKind::Timestamp, _, Some(text)) => timestamp(text),
-        (InputKind::Duration, _, Some(text)) => duration::parse(text)
-            .map(|_| Value::from(text))
-            .map_err(|problem| format!("{problem}\n  help: a whole number and its unit: s, m, h or d")),
-        (InputKind::Url, _, Some(text)) => match url::Url::parse(text) {
-            Ok(url) if url.has_host() => Ok(Value::from(text)),
-            _ => Err(format!("`{text}` is not a URL")),
-        },
-        (InputKind::KeyvaultSecret, _, Some(text)) => {
-            SecretUrl::parse(text).map(|url| Value::from(url.to_string())).map_err(|failure| {
-                let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
-                format!("{}{help}", failure.summary)
-            })
-        }
-        (InputKind::List, Value::Array(_), _) => Ok(value.clone()),
-        (InputKind::List, _, Some(text)) => {
+        (InputKind::Timestamp, _, Some(text)) => timestamp(text).map(|time| Value::from(written(time))),
+        (InputKind::KeyvaultSecret, _, Some(text)) => secret(text).map(|url| Value::from(url.to_string())),
+        (InputKind::List(_), _, Some(text)) => {
             Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect())
         }
-        (kind, value, _) => {
-            let help = "the runbook says of which type its inputs are; in a file of inputs, texts stand in quotes";
-            Err(format!("`{value}` is not of the type {}\n  help: {help}", type_name(kind)))
+        _ => Ok(value.clone()),
+    }
+    .and_then(|value| match (kind, value) {
+        (InputKind::List(Some(of)), Value::Array(items)) => {
+            items.iter().map(|item| converted(&of.kind, item)).collect::<Result<_, _>>().map(Value::Array)
+        }
+        (_, value) => Ok(value),
+    })
+}
+
+/// Whether a value is of a type, and within its limits.
+pub(super) fn fits(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(), String> {
+    let text = value.as_str();
+    match (kind, value, text) {
+        (InputKind::String, _, Some(_)) | (InputKind::Number, Value::Number(_), _) => Ok(()),
+        (InputKind::Int, Value::Number(number), _) if number.is_i64() => Ok(()),
+        (InputKind::Bool, Value::Bool(_), _) => Ok(()),
+        (InputKind::Enum(words), _, Some(text)) => one_of(words, text),
+        (InputKind::Timestamp, _, Some(text)) => timestamp(text).map(drop),
+        (InputKind::Duration, _, Some(text)) => duration::parse(text).map(drop),
+        (InputKind::Url, _, Some(text)) => match Url::parse(text) {
+            Ok(url) if url.has_host() => Ok(()),
+            _ => Err(format!("`{text}` is not a URL")),
+        },
+        (InputKind::KeyvaultSecret, _, Some(text)) => secret(text).map(drop),
+        (InputKind::List(items), Value::Array(values), _) => match items {
+            Some(of) => values.iter().try_for_each(|value| fits(&of.kind, &of.limits, value)),
+            None => Ok(()),
+        },
+        (kind, value, _) => Err(format!("`{value}` is not of the type {}", kind.name())),
+    }?;
+    within(kind, limits, value)
+}
+
+fn within(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(), String> {
+    if let (Some(pattern), Some(text)) = (&limits.pattern, value.as_str())
+        && !pattern.value.regex.is_match(text)
+    {
+        return Err(format!("`{text}` does not match the pattern `{}`", pattern.value.source));
+    }
+    let measure = measure(kind, value);
+    for (bound, word, wrong) in [(&limits.min, "at least", Ordering::Less), (&limits.max, "at most", Ordering::Greater)]
+    {
+        let Some(bound) = bound else { continue };
+        let limit = bound_measure(kind, &bound.value).ok();
+        if let (Some(measure), Some(limit)) = (measure, limit)
+            && measure.partial_cmp(&limit) == Some(wrong)
+        {
+            let shown = bound.value.as_str().map_or_else(|| bound.value.to_string(), str::to_owned);
+            return Err(match kind {
+                InputKind::String => format!("`{}` must have {word} {shown} characters", plain(value)),
+                InputKind::List(_) => format!("it must have {word} {shown} items"),
+                _ => format!("`{}` must be {word} `{shown}`", plain(value)),
+            });
         }
     }
+    Ok(())
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What limits are compared with: numbers by themselves, times and durations by their length, texts and lists by what
+/// is in them.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) enum Measure {
+    Whole(i128),
+    Real(f64),
+}
+
+fn measure(kind: &InputKind, value: &Value) -> Option<Measure> {
+    match kind {
+        InputKind::String => value.as_str().map(|text| Measure::Whole(text.chars().count() as i128)),
+        InputKind::List(_) => value.as_array().map(|items| Measure::Whole(items.len() as i128)),
+        _ => bound_measure(kind, value).ok(),
+    }
+}
+
+/// A limit as it is compared.
+pub(super) fn bound_measure(kind: &InputKind, bound: &Value) -> Result<Measure, String> {
+    let whole = |number: &Value| number.as_i64().map(|number| Measure::Whole(number.into()));
+    let found = match kind {
+        InputKind::Number => bound.as_f64().map(Measure::Real),
+        InputKind::Duration => match bound.as_str() {
+            Some(text) => Some(Measure::Whole(i128::try_from(duration::parse(text)?.as_millis()).unwrap_or(i128::MAX))),
+            None => None,
+        },
+        InputKind::Timestamp => match bound.as_str() {
+            Some(text) => Some(Measure::Whole(timestamp(text)?.timestamp_micros().into())),
+            None => None,
+        },
+        InputKind::String | InputKind::List(_) => whole(bound).filter(|length| *length >= Measure::Whole(0)),
+        _ => whole(bound),
+    };
+    found.ok_or_else(|| match kind {
+        InputKind::Number => "a number is expected".to_owned(),
+        InputKind::Duration => "a duration such as `15m` is expected".to_owned(),
+        InputKind::Timestamp => "a time such as `2026-11-22T21:40:00Z` is expected".to_owned(),
+        InputKind::Int => "a whole number is expected".to_owned(),
+        _ => "a length is expected: a whole number, 0 or more".to_owned(),
+    })
 }
 
 fn parse<T: std::str::FromStr + Into<Value>>(text: &str, expected: &str) -> Result<Value, String> {
     text.parse::<T>().map(Into::into).map_err(|_| format!("`{text}` is not {expected}"))
 }
 
-fn one_of(words: &[String], text: &str) -> Result<Value, String> {
-    if words.iter().any(|word| word == text) {
-        return Ok(Value::from(text));
+fn one_of(words: &[String], text: &str) -> Result<(), String> {
+    // An enum without words has been complained about.
+    if words.is_empty() || words.iter().any(|word| word == text) {
+        return Ok(());
     }
     let near = nearest(text, words.iter().map(String::as_str));
     let help = near.map(|near| format!("\n  help: did you mean `{near}`?")).unwrap_or_default();
     Err(format!("`{text}` is not one of {}{help}", words.join(", ")))
 }
 
-fn timestamp(text: &str) -> Result<Value, String> {
-    let time: Timestamp = DateTime::parse_from_rfc3339(text)
-        .map_err(|_| format!("`{text}` is not a time such as `2026-11-22T21:40:00Z`\n  help: RFC 3339, with the zone"))?
-        .with_timezone(&Utc);
-    Ok(Value::from(time.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    let time = DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc));
+    time.map_err(|_| format!("`{text}` is not a time such as `2026-11-22T21:40:00Z`\n  help: RFC 3339, with the zone"))
 }
 
-fn type_name(kind: &InputKind) -> &'static str {
-    match kind {
-        InputKind::String => "string",
-        InputKind::Int => "int",
-        InputKind::Number => "number",
-        InputKind::Bool => "bool",
-        InputKind::Enum(_) => "enum",
-        InputKind::Timestamp => "timestamp",
-        InputKind::Duration => "duration",
-        InputKind::Url => "url",
-        InputKind::KeyvaultSecret => "keyvault_secret",
-        InputKind::List => "list",
-    }
+fn written(time: Timestamp) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn secret(text: &str) -> Result<SecretUrl, String> {
+    SecretUrl::parse(text).map_err(|failure| {
+        let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+        format!("{}{help}", failure.summary)
+    })
 }

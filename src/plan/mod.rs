@@ -2,17 +2,27 @@
 //! there are, in order, with every input typed.
 
 mod check;
+mod fits;
 mod inputs;
+mod operators;
 mod order;
+mod reference;
+mod schema;
+mod signatures;
 mod spec;
+mod types;
+mod typing;
 
 use crate::engine::Order;
 use crate::runbook::model::Step;
-use crate::runbook::{Diagnostics, Runbook, read};
+use crate::runbook::{Diagnostic, Diagnostics, Runbook, Source, Span, read};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 pub use inputs::answer;
+pub use reference::{Field, fields, page as reference_page};
+pub use schema::schema;
 pub use spec::{Catalogue, Class, Spec};
 
 /// A checked runbook with its inputs.
@@ -23,10 +33,20 @@ pub struct Plan {
     pub text: String,
     /// SHA-256 of them, lower-case hex.
     pub sha256: String,
+    /// What the runbook includes, by the path that names it; pinned with it.
+    pub fragments: BTreeMap<String, Pinned>,
     pub inputs: Map<String, Value>,
     pub order: Order,
     /// One live run per value.
     pub lock: Option<String>,
+}
+
+/// A fragment as it is pinned.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    pub text: String,
+    /// SHA-256 of its bytes, lower-case hex.
+    pub sha256: String,
 }
 
 /// Why there is no plan.
@@ -38,13 +58,49 @@ pub enum PlanError {
     Inputs(Vec<String>),
 }
 
-/// Finds everything that is wrong with a runbook, in the order of the text.
-pub fn lint(name: &str, text: &str, catalogue: &Catalogue) -> Result<Runbook, Diagnostics> {
-    let told = |found| Diagnostics { name: name.to_owned(), text: text.to_owned(), found };
-    let (runbook, mut found) = read(text).map_err(|problem| told(vec![problem]))?;
-    found.extend(check::check(&runbook, catalogue));
+/// A runbook as far as it could be read, with everything that is wrong with it, in the order of the text.
+#[derive(Debug)]
+pub struct Linted {
+    /// Nothing where the text is not even YAML.
+    pub runbook: Option<Runbook>,
+    pub is_fragment: bool,
+    pub fragments: BTreeMap<String, Pinned>,
+    pub diagnostics: Diagnostics,
+}
+
+/// Finds everything that is wrong with a runbook, or with a fragment by itself.
+pub fn lint(source: &Source<'_>, catalogue: &Catalogue) -> Linted {
+    let read = read(source);
+    let mut found = read.problems;
+    let mut hidden: Vec<(Span, String)> = Vec::new();
+    if let Some(runbook) = &read.runbook {
+        let checked = check::check(runbook, catalogue, read.is_fragment);
+        found.extend(checked.problems);
+        hidden = checked.hidden;
+    }
     found.sort_by_key(|problem| problem.span.offset);
-    if found.is_empty() { Ok(runbook) } else { Err(told(found)) }
+    found.dedup_by(|one, other| one.span == other.span && one.message == other.message);
+    let pinned = |text: &str| Pinned { text: text.to_owned(), sha256: hex::encode(Sha256::digest(text)) };
+    let fragments = read.included.iter().map(|(path, part)| (path.clone(), pinned(&part.text))).collect();
+    let included = read.included.into_iter().map(|(_, part)| part).collect();
+    let diagnostics = Diagnostics { included, ..Diagnostics::of(source.name, source.text, found) };
+    let diagnostics = diagnostics.hiding(&hidden);
+    Linted { runbook: read.runbook, is_fragment: read.is_fragment, fragments, diagnostics }
+}
+
+impl Linted {
+    /// The runbook, if nothing but warnings was found.
+    pub fn sound(self) -> Result<(Runbook, BTreeMap<String, Pinned>), Diagnostics> {
+        let Self { runbook, is_fragment, fragments, mut diagnostics } = self;
+        if is_fragment {
+            let problem = Diagnostic::error("this is a fragment, which no run can begin with", Span::default());
+            diagnostics.found.push(problem.rule("schema").help("include it from a runbook: `- include: PATH`"));
+        }
+        match runbook {
+            Some(runbook) if diagnostics.count().0 == 0 => Ok((runbook, fragments)),
+            _ => Err(diagnostics),
+        }
+    }
 }
 
 /// Gates that do not say otherwise follow the runbook's policy.
@@ -60,9 +116,9 @@ fn apply_gates(runbook: &mut Runbook) {
 }
 
 impl Plan {
-    /// Makes a plan. `name` is how the text is called in messages; `given` are the inputs as the user gave them.
-    pub fn new(name: &str, text: &str, given: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, PlanError> {
-        let mut runbook = lint(name, text, catalogue).map_err(PlanError::Runbook)?;
+    /// Makes a plan. `given` are the inputs as the user gave them.
+    pub fn new(source: &Source<'_>, given: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, PlanError> {
+        let (mut runbook, fragments) = lint(source, catalogue).sound().map_err(PlanError::Runbook)?;
         apply_gates(&mut runbook);
         let inputs = inputs::resolve(&runbook, given).map_err(PlanError::Inputs)?;
         let lock = match &runbook.policy.lock {
@@ -74,8 +130,8 @@ impl Plan {
             None => None,
         };
         let order = order::order(&runbook, catalogue);
-        let sha256 = hex::encode(Sha256::digest(text));
-        Ok(Self { runbook, text: text.to_owned(), sha256, inputs, order, lock })
+        let sha256 = hex::encode(Sha256::digest(source.text));
+        Ok(Self { runbook, text: source.text.to_owned(), sha256, fragments, inputs, order, lock })
     }
 
     /// A step by its id.
@@ -94,10 +150,14 @@ impl Plan {
         json!({ "lock": self.lock, "overlap": overlap })
     }
 
-    /// Digest of what people agree to: the runbook's bytes and its inputs. Lower-case hex.
+    /// Digest of what people agree to: the runbook's bytes, those of its fragments, and its inputs. Lower-case hex.
     pub fn digest(&self) -> String {
         let inputs = Value::Object(self.inputs.clone()).to_string();
-        hex::encode(Sha256::new().chain_update(&self.sha256).chain_update(inputs).finalize())
+        let mut digest = Sha256::new().chain_update(&self.sha256);
+        for (path, fragment) in &self.fragments {
+            digest.update(format!("\0{path}\0{}", fragment.sha256));
+        }
+        hex::encode(digest.chain_update(inputs).finalize())
     }
 
     /// All steps in the order in which they are written.

@@ -2,9 +2,8 @@
 
 use super::spec::{Catalogue, Class};
 use crate::engine::{OnFailure, Order, OrderedStep};
-use crate::runbook::Span;
 use crate::runbook::model::{Runbook, Step};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The order in which the engine may begin the steps.
 pub(super) fn order(runbook: &Runbook, catalogue: &Catalogue) -> Order {
@@ -45,45 +44,69 @@ fn needs(steps: &[Step], index: usize) -> Vec<String> {
     }
 }
 
-/// Every step that is over when this one begins.
-pub(super) fn ancestors(steps: &[Step], id: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![id.to_owned()];
-    while let Some(id) = open.pop() {
-        let Some(index) = steps.iter().position(|step| step.id.value == id) else { continue };
-        for need in needs(steps, index) {
-            if found.insert(need.clone()) {
-                open.push(need);
+/// What waits for what among steps, each known by its place in the list.
+#[derive(Debug)]
+pub(super) struct Graph {
+    ids: Vec<String>,
+    needs: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    /// The steps' waiting for each other; what is needed and does not exist is left out.
+    pub(super) fn of(steps: &[Step]) -> Self {
+        let mut places = BTreeMap::new();
+        for (place, step) in steps.iter().enumerate() {
+            places.entry(step.id.value.as_str()).or_insert(place);
+        }
+        let of = |place| needs(steps, place).iter().filter_map(|need| places.get(need.as_str()).copied()).collect();
+        Self {
+            ids: steps.iter().map(|step| step.id.value.clone()).collect(),
+            needs: (0..steps.len()).map(of).collect(),
+        }
+    }
+
+    fn reached(&self, from: usize) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(place) = open.pop() {
+            for need in self.needs.get(place).into_iter().flatten() {
+                if found.insert(*need) {
+                    open.push(*need);
+                }
             }
         }
+        found
     }
-    found
-}
 
-/// Steps that wait for each other, as a path that ends where it began.
-pub(super) fn cycle(steps: &[Step]) -> Option<(Vec<String>, Span)> {
-    for step in steps {
-        let id = &step.id.value;
-        if ancestors(steps, id).contains(id) {
-            return Some((path_back(steps, id), step.id.span));
-        }
+    /// Every step that is over when the one at a place begins.
+    pub(super) fn before(&self, place: usize) -> BTreeSet<String> {
+        self.reached(place).into_iter().filter_map(|place| self.ids.get(place).cloned()).collect()
     }
-    None
-}
 
-/// The way from a step over its needs back to itself.
-fn path_back(steps: &[Step], id: &str) -> Vec<String> {
-    let mut path = vec![id.to_owned()];
-    let mut at = id.to_owned();
-    while path.len() <= steps.len() {
-        let Some(index) = steps.iter().position(|step| step.id.value == at) else { break };
-        let back = |need: &String| need == id || ancestors(steps, need).contains(id);
-        let Some(next) = needs(steps, index).into_iter().find(back) else { break };
-        path.push(next.clone());
-        if next == id {
-            break;
+    /// Steps that wait for each other: the place of the first, and the way back to it.
+    pub(super) fn cycle(&self) -> Option<(usize, Vec<String>)> {
+        let first = (0..self.ids.len()).find(|place| self.reached(*place).contains(place))?;
+        // The shortest way back, by the step from which each was met first.
+        let mut met_from = BTreeMap::new();
+        let mut open = VecDeque::from([first]);
+        while let Some(at) = open.pop_front().filter(|_| !met_from.contains_key(&first)) {
+            for need in self.needs.get(at).into_iter().flatten() {
+                if !met_from.contains_key(need) {
+                    met_from.insert(*need, at);
+                    open.push_back(*need);
+                }
+            }
         }
-        at = next;
+        let mut path = vec![first];
+        let mut at = first;
+        while let Some(before) = met_from.get(&at) {
+            path.push(*before);
+            at = *before;
+            if at == first {
+                break;
+            }
+        }
+        path.reverse();
+        Some((first, path.into_iter().filter_map(|place| self.ids.get(place).cloned()).collect()))
     }
-    path
 }

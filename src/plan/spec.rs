@@ -38,6 +38,10 @@ pub struct Spec {
     pub class: Class,
     /// What happens if an answer is lost.
     pub if_lost: &'static str,
+    /// What keeps a step that runs again from doing its work twice.
+    pub idempotency: &'static str,
+    /// Steps that use it, as they stand under `steps:`. They may use the inputs `secret` and `exposed_at`.
+    pub example: &'static str,
     /// JSON Schema of `with`.
     pub parameters: Value,
     /// JSON Schema of the outputs.
@@ -63,6 +67,8 @@ impl Spec {
             summary,
             class,
             if_lost,
+            idempotency: "",
+            example: "",
             parameters: schemars::schema_for!(Parameters).to_value(),
             outputs: schemars::schema_for!(Outputs).to_value(),
             accepts: |with| {

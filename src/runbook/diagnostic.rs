@@ -11,6 +11,13 @@ pub struct Span {
     pub length: usize,
 }
 
+impl Span {
+    /// The same place where its text begins at an offset.
+    pub(super) fn moved(self, offset: usize) -> Self {
+        Self { offset: self.offset + offset, ..self }
+    }
+}
+
 /// One problem of a text.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
@@ -20,12 +27,26 @@ pub struct Diagnostic {
     pub label: Option<String>,
     pub help: Option<String>,
     pub warning: bool,
+    /// The name of the rule that it breaks, for programs that sort problems.
+    pub rule: &'static str,
 }
 
 impl Diagnostic {
     /// A problem that keeps the text from being used.
     pub fn error(message: impl Into<String>, span: Span) -> Self {
-        Self { message: message.into(), span, label: None, help: None, warning: false }
+        Self { message: message.into(), span, label: None, help: None, warning: false, rule: "form" }
+    }
+
+    /// A text that can be used, but hardly means what it says.
+    pub fn warning(message: impl Into<String>, span: Span) -> Self {
+        Self { warning: true, ..Self::error(message, span) }
+    }
+
+    /// Names the rule that is broken.
+    #[must_use]
+    pub fn rule(mut self, rule: &'static str) -> Self {
+        self.rule = rule;
+        self
     }
 
     /// Says what to do about it.
@@ -65,29 +86,75 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(name, _)| name)
 }
 
-/// Every problem of one text.
+/// Every problem of one text, and of those that it includes.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     /// The text's name: a path, or the name of a built-in.
     pub name: String,
     pub text: String,
+    /// Texts that it includes. The places of their problems are counted on from the end of the text before.
+    pub included: Vec<Included>,
     pub found: Vec<Diagnostic>,
 }
 
-/// A problem's line and column, counted from 1.
+/// An included text.
+#[derive(Clone, Debug)]
+pub struct Included {
+    pub name: String,
+    pub text: String,
+    /// Where its places begin, in bytes.
+    pub offset: usize,
+}
+
+/// A problem's line and column, counted from 1, and the column after its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Position {
     pub line: usize,
     pub column: usize,
+    pub end_column: usize,
 }
 
+/// More problems than these are not shown as text; nobody reads on.
+const MOST_SHOWN: usize = 100;
+/// Nor does anybody read on after so many bytes; lines may be long.
+const ENOUGH_SHOWN: usize = 200_000;
+
 impl Diagnostics {
-    /// Where a problem stands.
+    /// The problems of one text by itself.
+    pub fn of(name: impl Into<String>, text: impl Into<String>, found: Vec<Diagnostic>) -> Self {
+        Self { name: name.into(), text: text.into(), included: Vec::new(), found }
+    }
+
+    /// How many errors there are, and how many warnings.
+    pub fn count(&self) -> (usize, usize) {
+        let warnings = self.found.iter().filter(|problem| problem.warning).count();
+        (self.found.len() - warnings, warnings)
+    }
+
+    /// The text in which a problem stands: its name, the text, and where its places begin.
+    fn source(&self, diagnostic: &Diagnostic) -> (&str, &str, usize) {
+        let offset = diagnostic.span.offset;
+        match self.included.iter().rev().find(|included| included.offset <= offset) {
+            Some(included) => (&included.name, &included.text, included.offset),
+            None => (&self.name, &self.text, 0),
+        }
+    }
+
+    /// The name of the file in which a problem stands.
+    pub fn file(&self, diagnostic: &Diagnostic) -> &str {
+        self.source(diagnostic).0
+    }
+
+    /// Where a problem stands in its file.
     pub fn position(&self, diagnostic: &Diagnostic) -> Position {
-        let before = self.text.get(..diagnostic.span.offset.min(self.text.len())).unwrap_or_default();
+        let (_, text, base) = self.source(diagnostic);
+        let offset = (diagnostic.span.offset - base).min(text.len());
+        let before = text.get(..offset).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        Position { line: before.matches('\n').count() + 1, column }
+        let under = text.get(offset..).unwrap_or_default().get(..diagnostic.span.length).unwrap_or_default();
+        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
+        Position { line, column, end_column: column + under.chars().count() }
     }
 
     /// All of them as text, each with its line shown and its place underlined.
@@ -95,8 +162,14 @@ impl Diagnostics {
         let handler =
             GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_links(false).with_width(110);
         let mut out = String::new();
-        for diagnostic in &self.found {
-            let shown = Shown { diagnostic, source: NamedSource::new(&self.name, self.text.clone()) };
+        let mut shown_so_far = 0;
+        for diagnostic in self.found.iter().take(MOST_SHOWN) {
+            if out.len() > ENOUGH_SHOWN {
+                break;
+            }
+            shown_so_far += 1;
+            let (name, text, base) = self.source(diagnostic);
+            let shown = Shown { diagnostic, base, source: NamedSource::new(name, text.to_owned()) };
             let mut text = String::new();
             if handler.render_report(&mut text, &shown).is_err() {
                 text = diagnostic.message.clone();
@@ -104,6 +177,9 @@ impl Diagnostics {
             let word = if diagnostic.warning { "warning" } else { "error" };
             let text = text.trim_start().trim_start_matches(['×', '⚠', ' ']);
             out.push_str(&format!("{word}: {}\n", text.trim_end()));
+        }
+        if let Some(more @ 1..) = self.found.len().checked_sub(shown_so_far) {
+            out.push_str(&format!("and {more} more\n"));
         }
         out
     }
@@ -121,6 +197,7 @@ impl std::error::Error for Diagnostics {}
 #[derive(Debug)]
 struct Shown<'a> {
     diagnostic: &'a Diagnostic,
+    base: usize,
     source: NamedSource<String>,
 }
 
@@ -146,7 +223,7 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = SourceSpan::new(self.diagnostic.span.offset.into(), self.diagnostic.span.length);
+        let span = SourceSpan::new((self.diagnostic.span.offset - self.base).into(), self.diagnostic.span.length);
         let label = LabeledSpan::new_with_span(self.diagnostic.label.clone(), span);
         Some(Box::new(std::iter::once(label)))
     }

@@ -4,16 +4,25 @@
 //! expression's type; mixed with other text it becomes text. Nothing is ever pasted into a command.
 
 use super::diagnostic::{Diagnostic, Span};
+use super::expression_places::{Places, children};
+use super::functions;
 use super::syntax::{Node, NodeValue};
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::objects::{Key, Map as CelMap};
-use cel::{Context, Env, Program};
+use cel::parser::PrattParser;
+use cel::{Context, Env};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// The names that an expression may begin with.
 pub const ROOTS: [&str; 5] = ["inputs", "steps", "run", "item", "policy"];
+
+/// The longest expression, in bytes, how many parts it may have, and how deep they may lie in each other: every walk
+/// over it is bounded.
+const LONGEST: usize = 4096;
+const MOST_PARTS: usize = 1000;
+const DEEPEST: u16 = 32;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
@@ -22,6 +31,8 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()
 pub enum Template {
     Literal(Value),
     Expression(Expression),
+    /// An expression that cannot be read; it has been complained about.
+    Broken,
     Text(Vec<Part>),
     List(Vec<Template>),
     Map(Vec<(String, Template)>),
@@ -38,8 +49,26 @@ pub enum Part {
 #[derive(Clone, Debug)]
 pub struct Expression {
     source: String,
-    program: Arc<Program>,
+    tree: Arc<IdedExpr>,
+    places: Arc<Places>,
     pub span: Span,
+    /// Where its source begins, if it stands in the text as it is.
+    start: Option<usize>,
+}
+
+/// A text with its place among others: where expressions are looked for, to point at them.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    pub text: &'a str,
+    pub offset: usize,
+}
+
+impl Written<'_> {
+    /// Where a piece of a scalar begins, searched from a place on.
+    fn find(self, piece: &str, from: usize, end: usize) -> Option<usize> {
+        let within = self.text.get(from.checked_sub(self.offset)?..end.checked_sub(self.offset)?)?;
+        within.find(piece).map(|at| from + at)
+    }
 }
 
 /// What expressions can see: one JSON value per root name.
@@ -47,16 +76,21 @@ pub type Scope = Map<String, Value>;
 
 impl Template {
     /// Compiles a node; problems of its expressions are collected.
-    pub fn compile(node: &Node, problems: &mut Vec<Diagnostic>) -> Self {
+    pub fn compile(node: &Node, written: Written<'_>, problems: &mut Vec<Diagnostic>) -> Self {
         match &node.value {
             NodeValue::Null => Self::Literal(Value::Null),
             NodeValue::Bool(value) => Self::Literal(Value::Bool(*value)),
             NodeValue::Int(value) => Self::Literal(Value::from(*value)),
             NodeValue::Float(value) => Self::Literal(Value::from(*value)),
-            NodeValue::String(text) => compile_text(text, node.span, problems),
-            NodeValue::List(values) => Self::List(values.iter().map(|value| Self::compile(value, problems)).collect()),
+            NodeValue::String(text) => compile_text(text, node, written, problems),
+            NodeValue::List(values) => {
+                Self::List(values.iter().map(|value| Self::compile(value, written, problems)).collect())
+            }
             NodeValue::Map(entries) => Self::Map(
-                entries.iter().map(|(key, value)| (key.name.clone(), Self::compile(value, problems))).collect(),
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.name.clone(), Self::compile(value, written, problems)))
+                    .collect(),
             ),
         }
     }
@@ -65,7 +99,7 @@ impl Template {
     pub fn literal(&self) -> Option<Value> {
         match self {
             Self::Literal(value) => Some(value.clone()),
-            Self::Expression(_) | Self::Text(_) => None,
+            Self::Expression(_) | Self::Text(_) | Self::Broken => None,
             Self::List(values) => values.iter().map(Self::literal).collect::<Option<Vec<_>>>().map(Value::Array),
             Self::Map(entries) => {
                 let entry = |(key, value): &(String, Self)| value.literal().map(|value| (key.clone(), value));
@@ -83,7 +117,7 @@ impl Template {
     /// All expressions in it.
     pub fn expressions(&self) -> Vec<&Expression> {
         match self {
-            Self::Literal(_) => Vec::new(),
+            Self::Literal(_) | Self::Broken => Vec::new(),
             Self::Expression(expression) => vec![expression],
             Self::Text(parts) => parts
                 .iter()
@@ -101,6 +135,7 @@ impl Template {
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, String> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
+            Self::Broken => Err("the expression cannot be read".to_owned()),
             Self::Expression(expression) => expression.evaluate(scope),
             Self::Text(parts) => {
                 let mut text = String::new();
@@ -127,24 +162,29 @@ impl Template {
     }
 }
 
-fn compile_text(text: &str, span: Span, problems: &mut Vec<Diagnostic>) -> Template {
+fn compile_text(text: &str, node: &Node, written: Written<'_>, problems: &mut Vec<Diagnostic>) -> Template {
     let mut parts = Vec::new();
     let mut rest = text;
+    let mut from = node.span.offset;
     while let Some((before, opened)) = rest.split_once("${{") {
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
         let Some((source, after)) = split_expression(opened) else {
-            let problem =
-                Diagnostic::error("the expression has no end", span).help("an expression is written `${{ … }}`");
+            let problem = Diagnostic::error("the expression has no end", node.span)
+                .rule("expression")
+                .help("an expression is written `${{ … }}`");
             problems.push(problem);
             return Template::Literal(Value::String(text.to_owned()));
         };
-        match Expression::compile(source.trim(), span) {
+        let start = written.find(&format!("${{{{{source}}}}}"), from, node.end).map(|at| at + 3);
+        from = start.map_or(from, |at| at + source.len());
+        let begins = source.len() - source.trim_start().len();
+        match Expression::compile(source.trim(), node.span, start.map(|at| at + begins)) {
             Ok(expression) => parts.push(Part::Expression(expression)),
             Err(problem) => {
                 problems.push(problem);
-                return Template::Literal(Value::Null);
+                return Template::Broken;
             }
         }
         rest = after;
@@ -181,17 +221,48 @@ fn split_expression(text: &str) -> Option<(&str, &str)> {
 }
 
 impl Expression {
-    /// Compiles a CEL expression.
-    pub fn compile(source: &str, span: Span) -> Result<Self, Diagnostic> {
+    /// Compiles a CEL expression. `span` is the place of the value in which it stands, `start` its own.
+    pub fn compile(source: &str, span: Span, start: Option<usize>) -> Result<Self, Diagnostic> {
+        let line = source.lines().next().unwrap_or_default().len();
+        let span = start.map_or(span, |offset| Span { offset, length: line });
+        let wrong = |message: String| Diagnostic::error(message, span).rule("expression");
         if source.is_empty() {
-            return Err(Diagnostic::error("the expression is empty", span));
+            return Err(wrong("the expression is empty".to_owned()));
         }
-        let program = ENVIRONMENT.compile(source).map_err(|errors| {
-            let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
-            Diagnostic::error(format!("`{source}` is not a CEL expression: {first}"), span)
+        if source.len() > LONGEST {
+            return Err(wrong(format!("the expression is longer than {LONGEST} bytes")));
+        }
+        let parser = PrattParser::new()
+            .max_recursion_depth(DEEPEST)
+            .max_expression_node_count(MOST_PARTS)
+            .error_recovery_limit(4)
+            .error_reporting_limit(1);
+        let tree = parser.parse(source).map_err(|errors| {
+            let first = errors.errors.first().map(|error| error.msg.lines().next().unwrap_or_default().to_owned());
+            let why = first.unwrap_or_default().to_lowercase();
+            wrong(format!("`{}` is not a CEL expression: {why}", shortened(source)))
                 .help("see the CEL language definition; names begin with `inputs`, `steps`, `run`, `item` or `policy`")
         })?;
-        Ok(Self { source: source.to_owned(), program: Arc::new(program), span })
+        if deeper_than(&tree, usize::from(DEEPEST)) {
+            return Err(wrong("the expression is nested too deeply".to_owned()));
+        }
+        let places = Arc::new(Places::find(source, &tree));
+        Ok(Self { source: source.to_owned(), tree: Arc::new(tree), places, span, start })
+    }
+
+    /// The parsed expression.
+    pub fn tree(&self) -> &IdedExpr {
+        &self.tree
+    }
+
+    /// The place of a part of it.
+    pub fn place(&self, part: &IdedExpr) -> Span {
+        match (self.start, self.places.of(part)) {
+            (Some(start), Some(place)) if self.source.get(place.clone()).is_some_and(|part| !part.contains('\n')) => {
+                Span { offset: start + place.start, length: place.len() }
+            }
+            _ => self.span,
+        }
     }
 
     /// The text between the braces.
@@ -202,18 +273,19 @@ impl Expression {
     /// Every dotted name in it, as its parts: `steps.rotate.outputs.version`. Variables of macros are left out.
     pub fn names(&self) -> Vec<Vec<String>> {
         let mut names = Vec::new();
-        collect_names(self.program.expression(), &mut Vec::new(), &mut names);
+        collect_names(&self.tree, &mut Vec::new(), &mut names);
         names
     }
 
     /// The value in a scope.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, String> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        functions::register(&mut context);
         for (name, value) in scope {
             context.add_variable_from_value(name.clone(), to_cel(value));
         }
         let told = |why: String| format!("`{}` cannot be evaluated: {why}", self.source);
-        let value = self.program.execute(&context).map_err(|error| told(error.to_string()))?;
+        let value = cel::Value::resolve(&self.tree, &context).map_err(|error| told(error.to_string()))?;
         value.json().map_err(|error| told(error.to_string()))
     }
 }
@@ -236,6 +308,27 @@ fn to_cel(value: &Value) -> cel::Value {
             cel::Value::Map(CelMap { map: Arc::new(entries) })
         }
     }
+}
+
+/// Enough of an expression to know it by.
+fn shortened(source: &str) -> String {
+    const ENOUGH: usize = 60;
+    let line = source.lines().next().unwrap_or_default();
+    match line.char_indices().nth(ENOUGH) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}
+
+fn deeper_than(expression: &IdedExpr, most: usize) -> bool {
+    let mut open = vec![(expression, 1)];
+    while let Some((part, depth)) = open.pop() {
+        if depth > most {
+            return true;
+        }
+        open.extend(children(part).into_iter().map(|child| (child, depth + 1)));
+    }
+    false
 }
 
 fn collect_names(expression: &IdedExpr, bound: &mut Vec<String>, names: &mut Vec<Vec<String>>) {

@@ -3,6 +3,7 @@
 use super::diagnostic::Span;
 use super::expression::Template;
 use crate::engine::{OnFailure, RetryPolicy};
+use regex::Regex;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub struct Placed<T> {
 }
 
 /// A runbook as written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Runbook {
     pub name: String,
     pub summary: Option<String>,
@@ -52,13 +53,40 @@ pub struct Input {
     pub name: String,
     pub span: Span,
     pub kind: InputKind,
+    pub limits: Limits,
     pub required: bool,
     pub default: Option<Placed<Value>>,
     pub description: Option<String>,
 }
 
+/// What a value must keep to beyond its type.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// What the whole text must match.
+    pub pattern: Option<Placed<Pattern>>,
+    /// The least: a number, a time, a duration, a length in characters or in items.
+    pub min: Option<Placed<Value>>,
+    pub max: Option<Placed<Value>>,
+}
+
+/// A regular expression.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// As it is written.
+    pub source: String,
+    /// For the whole text.
+    pub regex: Regex,
+}
+
+/// What the items of a list are.
+#[derive(Clone, Debug)]
+pub struct Items {
+    pub kind: InputKind,
+    pub limits: Limits,
+}
+
 /// The type of an input.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum InputKind {
     String,
     Int,
@@ -72,7 +100,26 @@ pub enum InputKind {
     Url,
     /// `https://VAULT.vault.azure.net/secrets/NAME[/VERSION]`.
     KeyvaultSecret,
-    List,
+    /// Of anything, unless its items have a type.
+    List(Option<Box<Items>>),
+}
+
+impl InputKind {
+    /// The word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Int => "int",
+            Self::Number => "number",
+            Self::Bool => "bool",
+            Self::Enum(_) => "enum",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+            Self::Url => "url",
+            Self::KeyvaultSecret => "keyvault_secret",
+            Self::List(_) => "list",
+        }
+    }
 }
 
 /// One step.

@@ -4,17 +4,25 @@
 //! deserialising straight into structs, is what allows every problem of a file to be reported at once.
 
 use super::diagnostic::{Diagnostic, Span};
+use super::secrets;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 use std::fmt;
 
 /// The largest runbook that is read, in bytes. Runbooks are written by people.
 pub const LARGEST_RUNBOOK: usize = 1 << 20;
+/// How many values a text may hold, and how deep they may lie in each other, aliases counted as what they stand for.
+const MOST_VALUES: usize = 20_000;
+const DEEPEST: usize = 32;
 
 /// A value with its place in the text.
 #[derive(Clone, Debug)]
 pub struct Node {
+    /// Its place, at most to the end of its first line.
     pub span: Span,
+    /// Where it ends, in bytes.
+    pub end: usize,
     pub value: NodeValue,
 }
 
@@ -52,43 +60,74 @@ impl Node {
     }
 }
 
-/// Reads one YAML document.
+/// Reads one YAML document, in which no key may stand twice in one mapping.
 pub fn parse(text: &str) -> Result<Node, Diagnostic> {
+    tree(text, DuplicateKeyPolicy::Error).map(|tree| node(text, 0, tree))
+}
+
+/// Reads one YAML document that lies at an offset among others. Repeated keys are kept, for the reader to complain.
+pub(super) fn parse_at(text: &str, offset: usize) -> Result<Node, Diagnostic> {
+    let found = tree(text, DuplicateKeyPolicy::PassThrough).map(|tree| node(text, offset, tree));
+    found.map_err(|problem| Diagnostic { span: problem.span.moved(offset), ..problem })
+}
+
+fn tree(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Spanned<Tree>, Diagnostic> {
     if text.len() > LARGEST_RUNBOOK {
         let message = format!("the file is larger than {} KiB", LARGEST_RUNBOOK / 1024);
         return Err(Diagnostic::error(message, Span { offset: 0, length: 0 })
+            .rule("too-large")
             .help("runbooks are written by people; is this the right file?"));
     }
-    let tree: Spanned<Tree> = serde_saphyr::from_str(text).map_err(|error| yaml_error(text, &error))?;
-    Ok(node(text, tree))
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_nodes: MOST_VALUES,
+            max_events: 4 * MOST_VALUES,
+            max_depth: DEEPEST,
+            max_documents: 1,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 2 * MOST_VALUES,
+            max_replay_stack_depth: 8,
+        },
+        duplicate_keys: duplicate_keys,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(text, &error))
 }
 
 fn yaml_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
     let whole = error.without_snippet().to_string();
-    let message = whole.lines().next().unwrap_or_default().trim_end_matches('.');
-    // The reader writes the place into its message; here it stands beside it.
-    let (message, told) = match message.rsplit_once(" at line ") {
-        Some((message, place)) => (message, place_of(text, place)),
-        None => (message, None),
-    };
-    let span = error.location().filter(|_| told.is_none()).map(|location| span(text, &location));
-    let span = told.or(span).unwrap_or(Span { offset: 0, length: 0 });
-    if let Some(key) = message.strip_prefix("duplicate mapping key: ") {
-        let key = key.split(", set ").next().unwrap_or(key);
-        return Diagnostic::error(format!("the key `{key}` stands twice"), span).help("keep one of the two");
+    let first = whole.lines().next().unwrap_or_default().trim_end_matches('.');
+    let (first, told) = first.split_once(" at line ").unwrap_or((first, ""));
+    let location = || error.location().map(|location| place(text, &location).0);
+    let span = told_place(text, told).or_else(location).unwrap_or_default();
+    if first.contains("Documents") {
+        let problem = Diagnostic::error("the file holds more than one document", span).rule("yaml");
+        return problem.help("write each runbook into a file of its own");
     }
-    Diagnostic::error(message.to_owned(), span).help("the file must be YAML 1.2 before stanch can read it as a runbook")
+    if first.contains("budget breached") || first.contains("limit") {
+        let message = format!(
+            "the file holds more than stanch reads: at most {MOST_VALUES} values, {DEEPEST} deep in each other"
+        );
+        return Diagnostic::error(message, span)
+            .rule("too-large")
+            .help("runbooks are written by people; is this the right file?");
+    }
+    let message = secrets::masked(first, &secrets::find(text));
+    Diagnostic::error(message, span)
+        .rule("yaml")
+        .help("the file must be YAML 1.2 before stanch can read it as a runbook")
 }
 
-/// The rest of the line that `LINE, column COLUMN` points into.
-fn place_of(text: &str, place: &str) -> Option<Span> {
-    let (line, column) = place.split_once(", column ")?;
-    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
-    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let start = text.get(before..)?;
-    let content = start.lines().next().unwrap_or_default().trim_end();
-    let into = content.char_indices().nth(column.checked_sub(1)?).map_or(content.len(), |(index, _)| index);
-    Some(Span { offset: before + into, length: content.len() - into })
+/// The place that a message names at its end: `5, column 11`.
+fn told_place(text: &str, told: &str) -> Option<Span> {
+    let mut numbers =
+        told.split(", column ").map(|number| number.trim_matches(|letter: char| !letter.is_ascii_digit()));
+    let mut number = || numbers.next().and_then(|number| number.parse::<usize>().ok()).and_then(|it| it.checked_sub(1));
+    let (line, column) = (number()?, number()?);
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let column = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+    Some(Span { offset: start + column, length: usize::from(column < line.len()) })
 }
 
 /// The tree as the YAML reader gives it.
@@ -102,33 +141,40 @@ enum Tree {
     Map(Vec<(Spanned<String>, Spanned<Tree>)>),
 }
 
-fn node(text: &str, tree: Spanned<Tree>) -> Node {
+fn node(text: &str, base: usize, tree: Spanned<Tree>) -> Node {
     let value = match tree.value {
         Tree::Null => NodeValue::Null,
         Tree::Bool(value) => NodeValue::Bool(value),
         Tree::Int(value) => NodeValue::Int(value),
         Tree::Float(value) => NodeValue::Float(value),
         Tree::String(value) => NodeValue::String(value),
-        Tree::List(values) => NodeValue::List(values.into_iter().map(|value| node(text, value)).collect()),
+        Tree::List(values) => NodeValue::List(values.into_iter().map(|value| node(text, base, value)).collect()),
         Tree::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Spanned<Tree>)| {
-                (Key { span: span(text, &key.referenced), name: key.value }, node(text, value))
+                let (span, _) = place(text, &key.referenced);
+                (Key { span: span.moved(base), name: key.value }, node(text, base, value))
             };
             NodeValue::Map(entries.into_iter().map(entry).collect())
         }
     };
-    Node { span: span(text, &tree.referenced), value }
+    let (span, end) = place(text, &tree.referenced);
+    Node { span: span.moved(base), end: base + end, value }
 }
 
-/// The reader counts characters; places are kept in bytes, and never beyond the text.
-fn span(text: &str, location: &Location) -> Span {
+/// A place in bytes, never beyond the text, and where it ends. What is shown ends with its line.
+fn place(text: &str, location: &Location) -> (Span, usize) {
     let place = location.span();
-    let offset = place.byte_offset().and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0).min(text.len());
-    let length = place.byte_len().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let bytes = |number: u64| usize::try_from(number).ok();
+    let mut offset = place.byte_offset().and_then(bytes).unwrap_or(0).min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let length = place.byte_len().and_then(bytes).unwrap_or(0);
     let rest = text.get(offset..).unwrap_or_default();
     let line = rest.lines().next().unwrap_or_default().trim_end();
-    let length = if length == 0 { line.len() } else { length };
-    Span { offset, length: length.min(line.len()) }
+    let end = (offset + length).clamp(offset, text.len());
+    let shown = if length == 0 { line.len() } else { length };
+    (Span { offset, length: shown.min(line.len()) }, end.max(offset + line.len()))
 }
 
 impl<'de> Deserialize<'de> for Tree {

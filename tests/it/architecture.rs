@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What each module may know. Not listed: `clock`, `failure` and `secret`, which everybody may know.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("runbook", &["engine"]),
+    ("runbook", &["azure", "engine"]),
     ("plan", &["azure", "engine", "runbook"]),
     ("preflight", &["actions", "audit", "azure", "config", "engine", "plan", "projection", "runbook"]),
     ("engine", &[]),

@@ -25,6 +25,7 @@ mod identity;
 mod intake;
 mod inventory;
 mod journal;
+mod language;
 mod limits;
 mod many;
 mod people;

@@ -2,6 +2,7 @@
 
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
+use crate::actions::parameter::Time;
 use crate::audit;
 use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
@@ -16,14 +17,13 @@ use std::collections::BTreeSet;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// Since when it was exposed.
-    #[schemars(with = "String")]
+    #[schemars(with = "Time")]
     since: Timestamp,
     /// Until when; now unless given.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<Time>")]
     until: Option<Timestamp>,
 }
 
@@ -46,6 +46,12 @@ struct Outputs {
     because: Option<String>,
 }
 
+const EXAMPLE: &str = r#"- id: blast_radius
+  uses: audit/blast_radius
+  with: { secret: "${{ inputs.secret }}", since: "${{ before(inputs.exposed_at, \"1h\") }}" }
+  on_failure: continue
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "audit/blast_radius",
@@ -54,6 +60,8 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .idempotency("changes nothing: asking again is harmless")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -23,6 +23,7 @@ struct Parameters {
     from: Vec<String>,
     /// After this long without an answer it counts as a no.
     #[serde(default)]
+    #[schemars(extend("x-waits" = true))]
     expires: Option<Span>,
     /// Whether the one who started the run may not say yes.
     #[serde(default)]
@@ -42,8 +43,20 @@ struct Outputs {
     comment: Option<String>,
 }
 
+const EXAMPLE: &str = r#"- id: approve
+  uses: human/approve
+  with:
+    prompt: "Disable every older version of ${{ secret_name(inputs.secret) }}?"
+    min: 2
+    from: [alice, bob, carol]
+    not_requester: true
+    expires: 30m
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new("human/approve", Class::Human, "asks people to go on", "the question stays open", run)
+        .idempotency("asked once: answers are kept in the journal and bind to the plan's digest")
+        .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -30,6 +30,7 @@ struct Parameters {
     from: Vec<String>,
     /// After this long without an answer the step fails.
     #[serde(default)]
+    #[schemars(extend("x-waits" = true))]
     expires: Option<Span>,
 }
 
@@ -77,8 +78,22 @@ struct Outputs {
     comment: Option<String>,
 }
 
+const EXAMPLE: &str = r#"- id: dashboard
+  uses: human/do
+  with:
+    instructions: Roll the key in the dashboard of its issuer
+    checklist: [the old key is revoked there, the new one is in the vault]
+    answers:
+      rolled_at: { type: timestamp, description: when the old key was revoked }
+- id: told
+  uses: notify/slack
+  with: { title: "Revoked at its issuer at ${{ steps.dashboard.outputs.answers.rolled_at }}" }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new("human/do", Class::Human, "asks a person to do something by hand", "the question stays open", run)
+        .idempotency("asked once: answers are kept in the journal")
+        .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -21,12 +21,12 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The new version.
     version: String,
     /// How long to wait at most.
     #[serde(default = "fifteen_minutes")]
+    #[schemars(extend("x-waits" = true))]
     overlap: Span,
     /// How far back a reader counts as one.
     #[serde(default = "one_day")]
@@ -100,6 +100,18 @@ struct Adoption {
     pinned: Vec<Laggard>,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: readers
+  uses: keyvault/await_readers
+  with:
+    secret: ${{ inputs.secret }}
+    version: ${{ steps.rotate.outputs.version }}
+    overlap: 15m
+  on_failure: continue
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/await_readers",
@@ -108,6 +120,8 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .idempotency("changes nothing: the deadline is kept, the trail is read again")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
 }
 
@@ -57,6 +56,11 @@ impl From<&Version> for Seen {
     }
 }
 
+const EXAMPLE: &str = r#"- id: preflight
+  uses: keyvault/check
+  with: { secret: "${{ inputs.secret }}" }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/check",
@@ -65,6 +69,8 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .idempotency("changes nothing: asking again is harmless")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -18,7 +18,6 @@ const AT_ONCE: usize = 8;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The version that stays.
     keep: String,
@@ -44,6 +43,16 @@ enum Asked {
     Refused(String),
     Readable(String),
 }
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: revoke
+  uses: keyvault/revoke
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
+- id: prove
+  uses: keyvault/prove_revoked
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
+"#;
 
 pub(crate) fn action() -> Action {
     Action::new(
@@ -53,6 +62,8 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .idempotency("changes nothing: asking again is harmless")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

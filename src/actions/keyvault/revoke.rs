@@ -18,7 +18,6 @@ const AT_A_TIME: usize = 8;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The version that stays: what the rotation put in.
     keep: String,
@@ -41,6 +40,14 @@ struct Targets {
     already_disabled: Vec<String>,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: revoke
+  uses: keyvault/revoke
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/revoke",
@@ -49,6 +56,8 @@ pub(crate) fn action() -> Action {
         "asks the vault whether the version is disabled",
         run,
     )
+    .idempotency("which versions are to be disabled is decided once; disabling a disabled version changes nothing")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -35,7 +35,6 @@ const MOST_TAGS: usize = 15;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// Who issues the new value; what the secret's tags say, else the inventory, else the vault, unless given.
     #[serde(default)]
@@ -110,6 +109,12 @@ struct Outputs {
     issuer: Standing,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}", provider: random, length: 48 }
+  retry: { max: 8, backoff: 1s..30s }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/rotate",
@@ -118,6 +123,8 @@ pub(crate) fn action() -> Action {
         "asks the issuer, and the vault for the tag of the new version",
         run,
     )
+    .idempotency("exactly one new version: it carries the effect's key as the tag `stanch-effect`, and is looked for before another is made")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

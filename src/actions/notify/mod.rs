@@ -36,7 +36,7 @@ struct Parameters {
     /// What to know.
     #[serde(default)]
     summary: String,
-    /// `sev1`, `sev2` or `sev3`.
+    /// How bad it is: `sev1`, `sev2` or `sev3`.
     #[serde(default = "most_severe")]
     severity: String,
     /// Further facts, by name.
@@ -73,14 +73,52 @@ struct Sent {
 pub(super) fn actions() -> Vec<Action> {
     let same_key = "sent again under the same key: no second message";
     let twice = "sent again: the message may stand there twice";
+    let keyed = "the message carries a key by which its receiver knows a repetition";
+    let unkeyed = "sent once per step unless the answer is lost; a chat knows no keys";
     vec![
-        Action::new("notify/pagerduty", Class::Notify, "opens a PagerDuty incident", same_key, pagerduty),
-        Action::new("notify/slack", Class::Notify, "writes to a Slack channel", twice, slack),
-        Action::new("notify/teams", Class::Notify, "writes to a Teams channel", twice, teams),
-        Action::new("notify/email", Class::Notify, "sends a mail", same_key, email),
-        Action::new("notify/webhook", Class::Notify, "calls another system", same_key, webhook),
+        Action::new("notify/pagerduty", Class::Notify, "opens a PagerDuty incident", same_key, pagerduty)
+            .idempotency(keyed)
+            .example(PAGERDUTY),
+        Action::new("notify/slack", Class::Notify, "writes to a Slack channel", twice, slack)
+            .idempotency(unkeyed)
+            .example(SLACK),
+        Action::new("notify/teams", Class::Notify, "writes to a Teams channel", twice, teams)
+            .idempotency(unkeyed)
+            .example(TEAMS),
+        Action::new("notify/email", Class::Notify, "sends a mail", same_key, email).idempotency(keyed).example(EMAIL),
+        Action::new("notify/webhook", Class::Notify, "calls another system", same_key, webhook)
+            .idempotency(keyed)
+            .example(WEBHOOK),
     ]
 }
+
+const PAGERDUTY: &str = r#"- id: page
+  uses: notify/pagerduty
+  with: { title: "Leaked secret: ${{ inputs.secret }}", severity: sev1 }
+"#;
+
+const SLACK: &str = r#"- id: tell_channel
+  uses: notify/slack
+  with:
+    channel: incident
+    title: "Contained: ${{ secret_name(inputs.secret) }}"
+    facts: { exposed since: "${{ inputs.exposed_at }}" }
+"#;
+
+const TEAMS: &str = r#"- id: tell_stakeholders
+  uses: notify/teams
+  with: { title: "Contained: ${{ secret_name(inputs.secret) }}", summary: Nothing is left to do for you }
+"#;
+
+const EMAIL: &str = r#"- id: mail_security
+  uses: notify/email
+  with: { title: "Contained: ${{ secret_name(inputs.secret) }}", severity: sev2 }
+"#;
+
+const WEBHOOK: &str = r#"- id: tell_siem
+  uses: notify/webhook
+  with: { channel: siem, title: "Contained: ${{ inputs.secret }}" }
+"#;
 
 async fn pagerduty(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     tell(context, "pagerduty", parameters).await

@@ -266,7 +266,8 @@ fn every_effect_that_happens_twice_ends_as_if_it_had_happened_once() {
 fn every_built_in_runbook_that_rotates_looks_for_what_arrived_late() {
     let catalogue = stanch::actions::catalogue();
     for (name, text) in stanch::cli::BUILT_IN {
-        let runbook = stanch::plan::lint(name, text, &catalogue).unwrap();
+        let source = stanch::runbook::Source { name, text, library: &stanch::runbook::source::NoLibrary };
+        let (runbook, _) = stanch::plan::lint(&source, &catalogue).sound().unwrap();
         let uses =
             |steps: &[stanch::runbook::model::Step], action: &str| steps.iter().any(|step| step.uses.value == action);
         let rotates = uses(&runbook.steps, "keyvault/rotate");

@@ -14,7 +14,9 @@ use stanch::failure::Failure;
 use stanch::journal::{GENESIS, Journal, Store};
 use stanch::plan::Plan;
 use stanch::projection::Report;
+use stanch::runbook::Source;
 use stanch::runbook::model::InputKind;
+use stanch::runbook::source::NoLibrary;
 use stanch::secret::{FingerprintKey, Secret, SecretPrompt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -185,7 +187,7 @@ fn inputs(runbook: &stanch::runbook::Runbook) -> Map<String, Value> {
             InputKind::Int | InputKind::Number => json!(1),
             InputKind::Bool => json!(true),
             InputKind::Enum(words) => json!(words.first()),
-            InputKind::List => json!([SECRET]),
+            InputKind::List(_) => json!([SECRET]),
         };
         Some((input.name.clone(), value))
     };
@@ -209,8 +211,9 @@ impl World {
 
     fn plan(&self) -> Plan {
         let catalogue = stanch::actions::catalogue();
-        let runbook = stanch::plan::lint("crash", self.runbook, &catalogue).unwrap();
-        Plan::new("crash", self.runbook, &inputs(&runbook), &catalogue).unwrap_or_else(|error| panic!("{error}"))
+        let source = Source { name: "crash", text: self.runbook, library: &NoLibrary };
+        let (runbook, _) = stanch::plan::lint(&source, &catalogue).sound().unwrap();
+        Plan::new(&source, &inputs(&runbook), &catalogue).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// A life with trouble on one request.

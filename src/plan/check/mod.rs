@@ -1,0 +1,277 @@
+//! Everything that can be wrong with a runbook although it is well formed, found at once.
+
+mod inputs;
+mod parameters;
+mod reach;
+mod waits;
+
+pub(super) use parameters::GATE;
+
+use super::order::Graph;
+use super::spec::{Catalogue, Class};
+use super::types::Type;
+use super::typing::{Named, Names, View};
+use crate::runbook::expression::Template;
+use crate::runbook::model::{Placed, Runbook, Step};
+use crate::runbook::{Diagnostic, Span};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) problems: Vec<Diagnostic>,
+    /// Places and values that may be secrets, and must not be shown.
+    pub(super) hidden: Vec<(Span, String)>,
+}
+
+/// Checks a runbook against the actions there are. A fragment by itself is checked as far as that goes without the
+/// runbook that includes it.
+pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool) -> Found {
+    let names = names(runbook, catalogue, is_fragment);
+    let mut check = Check { runbook, catalogue, names: &names, problems: Vec::new(), hidden: Vec::new() };
+    check.inputs();
+    check.ids();
+    let main = Graph::of(&runbook.steps);
+    let finally = Graph::of(&runbook.finally);
+    check.needs(&runbook.steps, &main);
+    check.needs(&runbook.finally, &finally);
+    for (place, step) in runbook.steps.iter().enumerate() {
+        check.step(step, &main.before(place));
+    }
+    for (place, step) in runbook.finally.iter().enumerate() {
+        let mut before = finally.before(place);
+        before.extend(runbook.steps.iter().map(|step| step.id.value.clone()));
+        check.step(step, &before);
+    }
+    check.policy(&main);
+    check.revoke_follows_rotate(&main);
+    if !is_fragment {
+        check.unused_inputs();
+    }
+    Found { problems: check.problems, hidden: check.hidden }
+}
+
+struct Check<'a> {
+    runbook: &'a Runbook,
+    catalogue: &'a Catalogue,
+    names: &'a Names,
+    problems: Vec<Diagnostic>,
+    hidden: Vec<(Span, String)>,
+}
+
+/// The names that expressions can use, with their types. The items of a loop are typed by what stands before it.
+fn names(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool) -> Names {
+    let inputs = runbook.inputs.iter().map(|input| (input.name.clone(), Type::of_input(&input.kind))).collect();
+    let mut names = Names { inputs, steps: BTreeMap::new(), is_fragment };
+    let all: BTreeSet<String> = steps(runbook).map(|step| step.id.value.clone()).collect();
+    for step in steps(runbook) {
+        let outputs = catalogue.get(step.uses.value.as_str()).map_or(Type::Any, |spec| reach::outputs(step, spec));
+        let outputs = match &step.for_each {
+            None => outputs,
+            Some(list) => {
+                let view = View { names: &names, before: &all, item: None };
+                let item = item(&view, &list.value);
+                Type::object(vec![("items".to_owned(), Type::list(reach::loop_item(item, outputs)))])
+            }
+        };
+        let named = Named { uses: step.uses.value.clone(), outputs, never_runs: reach::never_runs(step) };
+        names.steps.entry(step.id.value.clone()).or_insert(named);
+    }
+    names
+}
+
+fn steps(runbook: &Runbook) -> impl Iterator<Item = &Step> {
+    runbook.steps.iter().chain(&runbook.finally)
+}
+
+/// The type of a list's items.
+fn item(view: &View<'_>, list: &Template) -> Type {
+    match view_type(view, list) {
+        Type::List(item) => *item,
+        _ => Type::Any,
+    }
+}
+
+/// The type of a value in which expressions may stand.
+fn view_type(view: &View<'_>, template: &Template) -> Type {
+    match template {
+        Template::Literal(value) => Type::of_value(value),
+        Template::Expression(expression) => view.type_of(expression).0,
+        Template::Broken => Type::Any,
+        Template::Text(_) => super::types::TEXT,
+        Template::List(items) => {
+            let items = items.iter().map(|item| view_type(view, item));
+            Type::list(items.fold(Type::Never, Type::or))
+        }
+        Template::Map(fields) => {
+            Type::object(fields.iter().map(|(name, value)| (name.clone(), view_type(view, value))).collect())
+        }
+    }
+}
+
+impl Check<'_> {
+    fn report(&mut self, problem: Diagnostic) {
+        self.problems.push(problem);
+    }
+
+    fn ids(&mut self) {
+        let mut seen = BTreeSet::new();
+        for step in steps(self.runbook) {
+            if !step.id.value.is_empty() && !seen.insert(step.id.value.as_str()) {
+                let problem = Diagnostic::error(format!("two steps are called `{}`", step.id.value), step.id.span);
+                self.problems.push(problem.rule("repeated-id").help("an id names one step"));
+            }
+        }
+    }
+
+    fn needs(&mut self, steps: &[Step], graph: &Graph) {
+        let ids: Vec<&str> = steps.iter().map(|step| step.id.value.as_str()).collect();
+        for need in steps.iter().flat_map(|step| step.needs.iter().flatten()) {
+            if !ids.contains(&need.value.as_str()) && !self.names.is_fragment {
+                let problem = Diagnostic::error(format!("no step is called `{}`", need.value), need.span)
+                    .rule("reference")
+                    .label("needed here");
+                self.report(match self.names.steps.contains_key(&need.value) {
+                    true => problem.help("the steps of `steps` and of `finally` wait for their own kind only"),
+                    false => problem.suggest(&need.value, ids.iter().copied()),
+                });
+            }
+        }
+        if let Some((place, path)) = graph.cycle()
+            && let Some(step) = steps.get(place)
+        {
+            let message = format!("the steps wait for each other: {}", path.join(" → "));
+            let problem = Diagnostic::error(message, step.id.span).rule("cycle");
+            self.report(problem.help("take one of these out of `needs`"));
+        }
+    }
+
+    fn step(&mut self, step: &Step, before: &BTreeSet<String>) {
+        let outside = View { names: self.names, before, item: None };
+        let inside = View { item: step.for_each.as_ref().map(|list| item(&outside, &list.value)), ..outside.clone() };
+        if let Some(list) = &step.for_each {
+            self.expressions(&list.value, &outside);
+            self.for_each(list, &outside);
+        } else if let Some(concurrency) = &step.concurrency {
+            let problem = Diagnostic::error("`concurrency` without `for_each`", concurrency.span).rule("loop");
+            self.report(
+                problem.help("only the items of a loop are worked on at a time; add `for_each`, or take it out"),
+            );
+        }
+        if let Some(condition) = &step.condition {
+            self.expressions(&condition.value, &inside);
+            self.must_be_bool("`if`", condition, &inside);
+            self.constant_condition(step, condition);
+        }
+        for parameter in &step.with {
+            self.expressions(&parameter.value.value, &inside);
+        }
+        match self.catalogue.get(step.uses.value.as_str()) {
+            Some(spec) => {
+                self.parameters(step, spec, &inside);
+                self.waits(step, spec);
+                self.repeated_effects(step, spec);
+            }
+            None if step.uses.value.is_empty() => {}
+            None => {
+                let actions: Vec<&str> = self.catalogue.keys().copied().collect();
+                let problem = Diagnostic::error(format!("unknown action `{}`", step.uses.value), step.uses.span)
+                    .rule("unknown-action")
+                    .label("no such action")
+                    .help("`stanch actions` lists them all")
+                    .suggest(&step.uses.value, actions);
+                self.report(problem);
+            }
+        }
+    }
+
+    fn for_each(&mut self, list: &Placed<Template>, view: &View<'_>) {
+        let of = view_type(view, &list.value);
+        let is_nothing = matches!(list.value, Template::Literal(_));
+        if !matches!(of, Type::List(_) | Type::Any | Type::Null | Type::Never) || is_nothing {
+            let message = format!("`for_each` needs a list, not {}", of.describe());
+            self.report(
+                Diagnostic::error(message, list.span).rule(rule(&list.value)).help("for example `[one, other]`"),
+            );
+        }
+        if matches!(&list.value, Template::List(items) if items.is_empty()) {
+            let problem = Diagnostic::warning("the step never runs: its list is empty", list.span);
+            self.report(problem.rule("unreachable"));
+        }
+    }
+
+    /// Every problem of the expressions in a value.
+    fn expressions(&mut self, template: &Template, view: &View<'_>) {
+        for expression in template.expressions() {
+            self.problems.extend(view.type_of(expression).1);
+        }
+    }
+
+    fn must_be_bool(&mut self, what: &str, condition: &Placed<Template>, view: &View<'_>) {
+        // What is no single expression has been complained about.
+        let Template::Expression(_) = &condition.value else { return };
+        let of = view_type(view, &condition.value);
+        if !matches!(of, Type::Bool | Type::Any | Type::Null | Type::Never) {
+            let message = format!("{what} must be true or false, not {}", of.describe());
+            let problem = Diagnostic::error(message, condition.span).rule("expression");
+            self.report(problem.help("compare it with something, for example `x != \"\"`"));
+        }
+    }
+
+    fn policy(&mut self, main: &Graph) {
+        let nothing = BTreeSet::new();
+        let policy = &self.runbook.policy;
+        if let Some(lock) = &policy.lock {
+            let view = View { names: self.names, before: &nothing, item: None };
+            self.expressions(&lock.value, &view);
+            let of = view_type(&view, &lock.value);
+            if !matches!(of, Type::Text(_) | Type::Int | Type::Any | Type::Null) {
+                let message = format!("`lock` must be text, not {}", of.describe());
+                self.report(Diagnostic::error(message, lock.span).rule("expression"));
+            }
+            if ["steps", "run", "policy"].iter().any(|root| lock.value.mentions(root)) {
+                let problem = Diagnostic::error("`lock` is taken before the run begins", lock.span).rule("reference");
+                self.report(problem.help("it can name `inputs` only"));
+            }
+        }
+        self.gates(main);
+    }
+
+    /// Disabling the current version without a successor takes the secret from everyone who reads it.
+    fn revoke_follows_rotate(&mut self, main: &Graph) {
+        if self.names.is_fragment {
+            return;
+        }
+        let rotates = |step: &&Step| step.uses.value.ends_with("/rotate");
+        let rotations: BTreeSet<&str> =
+            self.runbook.steps.iter().filter(rotates).map(|step| step.id.value.as_str()).collect();
+        for (place, step) in self.runbook.steps.iter().enumerate() {
+            let irreversible =
+                self.catalogue.get(step.uses.value.as_str()).is_some_and(|spec| spec.class == Class::Irreversible);
+            if irreversible && !main.before(place).iter().any(|id| rotations.contains(id.as_str())) {
+                let problem = Diagnostic::error("versions are revoked without a rotation before", step.uses.span)
+                    .rule("revoke-without-rotate")
+                    .help("put a `keyvault/rotate` step before it: a disabled current version answers 403 to everyone");
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    fn repeated_effects(&mut self, step: &Step, spec: &super::spec::Spec) {
+        use crate::runbook::model::OnUnknown;
+        if step.on_unknown == OnUnknown::Rerun && spec.class == Class::Irreversible {
+            let problem = Diagnostic::warning("what takes something away is sent again without asking", step.uses.span);
+            self.report(problem.rule("rerun").help("leave `on_unknown` at `probe`: the other side is asked first"));
+        }
+    }
+}
+
+/// The rule that a value of the wrong type breaks: a schema sees what is written, not what an expression will give.
+fn rule(of: &Template) -> &'static str {
+    if of.expressions().is_empty() { "type" } else { "expression" }
+}
+
+/// A literal as text, where it is one.
+fn text(value: &Value) -> Option<&str> {
+    value.as_str()
+}

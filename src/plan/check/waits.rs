@@ -1,0 +1,62 @@
+//! A step that is cut off before what it waits for can have come.
+
+use super::super::spec::Spec;
+use super::super::types::resolved;
+use super::{Check, text};
+use crate::runbook::Diagnostic;
+use crate::runbook::duration;
+use crate::runbook::expression::{Scope, Template};
+use crate::runbook::model::{Placed, Step};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+impl Check<'_> {
+    /// Compares the step's timeout and the run's with every parameter that says how long the step waits.
+    pub(super) fn waits(&mut self, step: &Step, spec: &Spec) {
+        let Some(fields) = spec.parameters.get("properties").and_then(Value::as_object) else { return };
+        let limits = [("its `timeout`", step.timeout), ("the run's `timeout`", self.runbook.policy.timeout)];
+        for (name, schema) in fields {
+            let waits = |schema: &Value| schema.get("x-waits") == Some(&Value::Bool(true));
+            if !waits(schema) && !waits(resolved(schema, &spec.parameters)) {
+                continue;
+            }
+            let given = step.with.iter().find(|parameter| parameter.name == *name).map(|parameter| &parameter.value);
+            let Some((wait, is_sure)) = self.length(given, schema) else { continue };
+            for (limit, length) in limits.iter().filter_map(|(limit, length)| Some((limit, (*length)?))) {
+                if wait <= length {
+                    continue;
+                }
+                let (wait, length) = (duration::format(wait), duration::format(length));
+                let message = format!("`{}` waits {wait} for `{name}`, and {limit} of {length} cuts it off", spec.name);
+                let span = given.map_or(step.uses.span, |given| given.span);
+                let made = if is_sure { Diagnostic::error } else { Diagnostic::warning };
+                self.report(made(message, span).rule("timeout").help(format!("raise the timeout above {wait}")));
+            }
+        }
+    }
+
+    /// How long a parameter says, and whether that is sure whatever the inputs.
+    fn length(&self, given: Option<&Placed<Template>>, schema: &Value) -> Option<(Duration, bool)> {
+        let Some(given) = given else {
+            return Some((duration::parse(text(schema.get("default")?)?).ok()?, true));
+        };
+        if let Some(literal) = given.value.literal() {
+            return Some((duration::parse(text(&literal)?).ok()?, true));
+        }
+        let default = |name: &String, value: &Placed<Value>| (name.clone(), value.value.clone());
+        let inputs: Map<String, Value> = self
+            .runbook
+            .inputs
+            .iter()
+            .filter_map(|input| Some(default(&input.name, input.default.as_ref()?)))
+            .collect();
+        let overlap = self.runbook.policy.overlap.as_ref().map(|overlap| &overlap.value);
+        let is_sure = !given.value.mentions("inputs");
+        let scope = Scope::from_iter([
+            ("inputs".to_owned(), Value::Object(inputs)),
+            ("policy".to_owned(), json!({ "overlap": overlap })),
+        ]);
+        let value = given.value.evaluate(&scope).ok()?;
+        Some((duration::parse(text(&value)?).ok()?, is_sure))
+    }
+}

@@ -1,0 +1,72 @@
+//! Where a runbook comes from, and the fragments that it includes.
+
+use std::collections::BTreeMap;
+
+/// A runbook's text, with a way to the fragments that it names.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// How the text is called in messages: a path, or the name of a built-in.
+    pub name: &'a str,
+    pub text: &'a str,
+    pub library: &'a dyn Library,
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A text that a runbook includes.
+#[derive(Clone, Debug)]
+pub struct Fragment {
+    /// How it is called in messages.
+    pub name: String,
+    pub text: String,
+}
+
+/// Where fragments lie.
+pub trait Library {
+    /// The fragment at a path, which is relative to the runbook's folder and uses `/`. The error says why there is none.
+    fn fragment(&self, path: &str) -> Result<Fragment, String>;
+}
+
+/// Texts by their path: what a run has pinned.
+impl Library for BTreeMap<String, String> {
+    fn fragment(&self, path: &str) -> Result<Fragment, String> {
+        match self.get(path) {
+            Some(text) => Ok(Fragment { name: path.to_owned(), text: text.clone() }),
+            None => Err("there is no such fragment".to_owned()),
+        }
+    }
+}
+
+/// Nothing can be included.
+#[derive(Clone, Copy, Debug)]
+pub struct NoLibrary;
+
+impl Library for NoLibrary {
+    fn fragment(&self, _: &str) -> Result<Fragment, String> {
+        Err("there is no folder here to include from".to_owned())
+    }
+}
+
+/// The path of a fragment from the runbook's folder, for a path that stands in the file `from`.
+pub(super) fn resolve(from: &str, path: &str) -> Result<String, &'static str> {
+    if path.is_empty() || path.ends_with('/') {
+        return Err("it names no file");
+    }
+    if path.starts_with(['/', '~']) || path.contains(['\\', ':', '\0', '\n']) {
+        return Err("it must be relative, with `/` between folders");
+    }
+    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.split('/')) {
+        match (part, parts.last()) {
+            ("" | ".", _) => {}
+            ("..", Some(last)) if *last != ".." => drop(parts.pop()),
+            (part, _) => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}

@@ -1,0 +1,235 @@
+//! Whatever a text holds, reading and checking it ends soon, with words, and within bounded memory.
+//!
+//! `STANCH_FUZZ=N` tries so many inputs instead of a few.
+
+use super::{folder, runbooks, stanch};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use stanch::actions::catalogue;
+use stanch::plan::{Catalogue, lint};
+use stanch::runbook::expression::Expression;
+use stanch::runbook::{NoLibrary, Source, Span};
+use std::time::{Duration, Instant};
+
+/// More than any text that is within the limits needs, on a busy machine, unoptimised.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn check(catalogue: &Catalogue, text: &str) -> usize {
+    let begun = Instant::now();
+    let linted = lint(&Source { name: "hostile", text, library: &NoLibrary }, catalogue);
+    let shown = linted.diagnostics.render();
+    assert!(shown.len() < 2_000_000, "{} bytes are shown", shown.len());
+    for problem in &linted.diagnostics.found {
+        let position = linted.diagnostics.position(problem);
+        assert!(position.line >= 1 && position.column >= 1 && position.end_column >= position.column);
+        assert!(!problem.message.is_empty());
+    }
+    assert!(begun.elapsed() < PATIENCE, "{:?} for {} bytes", begun.elapsed(), text.len());
+    linted.diagnostics.found.len()
+}
+
+#[test]
+fn bombs_are_refused_soon() {
+    let catalogue = catalogue();
+    let many = |piece: &str, count: usize| piece.repeat(count);
+    let head = "schema: stanch/v1\nname: bomb\n";
+    let anchors: String =
+        (0..40).map(|level| format!("a{level}: &a{level} [*a{0},*a{0},*a{0}]\n", level.max(1) - 1)).collect();
+    let bombs = [
+        many("[", 100_000),
+        many("{a: ", 100_000),
+        many("- ", 100_000),
+        many("? ", 50_000),
+        format!("{head}x: &x [1]\n{anchors}"),
+        format!("{head}x: &x {{ <<: *x }}\n"),
+        format!("{head}steps:\n{}", many("  - { id: a, uses: wait }\n", 19_000 / 5)),
+        format!("{head}steps:\n{}", many("  - {}\n", 10_000)),
+        format!("{head}steps:\n  - id: a\n    uses: wait\n    needs: [{}]\n", many("b, ", 15_000)),
+        format!("{head}{}", (0..9_000).map(|key| format!("key{key}: 1\n")).collect::<String>()),
+        format!("{head}{}", many("same: 1\n", 9_000)),
+        format!(
+            "{head}summary: \"${{{{ {} }}}}\"\nsteps: [{{ id: a, uses: wait, if: \"${{{{ {} }}}}\" }}]\n",
+            many("(", 4000),
+            many("!", 4000)
+        ),
+        format!("{head}steps: [{{ id: a, uses: wait, if: \"${{{{ {}true }}}}\" }}]\n", many("true ? true : ", 280)),
+        format!("{head}steps: [{{ id: a, uses: wait, if: \"${{{{ {}.a }}}}\" }}]\n", many("a.b", 1000)),
+        format!("{head}steps: [{{ id: a, uses: wait, if: \"${{{{ {} }}}}\" }}]\n", many("[1].map(x, ", 200)),
+        format!("{head}inputs: {{ a: {{ type: string, pattern: \"{}\" }} }}\n", many("(a{1000}){1000}", 3)),
+        format!(
+            "{head}steps: [{{ id: a, uses: notify/slack, with: {{ title: \"{}\" }} }}]\n",
+            many("${{ 1 + }}", 5000)
+        ),
+        format!("{head}# {}\n", many("eyJ", 100_000)),
+        format!("{head}# {}\n", many("://a:", 100_000)),
+    ];
+    for (number, bomb) in bombs.iter().enumerate() {
+        assert!(check(&catalogue, bomb) > 0, "bomb {number} has no problem");
+    }
+}
+
+#[test]
+fn a_chain_of_five_hundred_steps_is_checked_soon() {
+    let steps: String =
+        (0..500).map(|step| format!("  - {{ id: s{step}, uses: wait, with: {{ for: 1s }} }}\n")).collect();
+    let text = format!("schema: stanch/v1\nname: long\nsteps:\n{steps}");
+    assert_eq!(check(&catalogue(), &text), 0);
+    let more = format!("{text}  - {{ id: one_more, uses: wait, with: {{ for: 1s }} }}\n");
+    assert_eq!(check(&catalogue(), &more), 1);
+}
+
+#[test]
+fn huge_files_are_refused_without_being_read_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.yaml");
+    std::fs::write(&path, "# much ado\n".repeat(1_000_000)).unwrap();
+    let begun = Instant::now();
+    let said = stanch(folder.path(), &["lint", "huge.yaml"]).exit(2);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(said.stdout.contains("larger than 1024 KiB"), "{}", said.stdout.get(..500).unwrap_or(&said.stdout));
+    assert!(said.stdout.len() < 2000, "{}", said.stdout.len());
+    let said = stanch(folder.path(), &["lint", "/dev/zero"]).exit(2);
+    assert!(said.stdout.contains("larger than 1024 KiB"), "{}", said.stdout);
+    std::fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
+    let said = stanch(folder.path(), &["lint", "huge.yaml"]).exit(2);
+    assert!(said.stderr.contains("cannot be read") && said.stderr.contains("UTF-8"), "{}", said.stderr);
+}
+
+/// How many inputs are tried, given how many a quick look tries.
+fn runner(few: u32) -> TestRunner {
+    let cases = std::env::var("STANCH_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(few);
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+}
+
+fn lines() -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for folder in [folder("tests/cases/lint"), folder("runbooks")] {
+        for (_, text) in runbooks(&folder) {
+            lines.extend(text.lines().filter(|line| line.len() < 200).map(str::to_owned));
+        }
+    }
+    lines
+}
+
+/// Lines of real runbooks, put together at random and damaged here and there.
+fn damaged() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => proptest::sample::select(lines()),
+        1 => "[ -~]{0,12}",
+        1 => proptest::sample::select(vec!["- ", "  ", ": ", "&a ", "*a", "<<: *a", "|\n", ">-\n", "\"", "'", "${{", "}}", "\t", "\u{feff}", "é", "---", "!!str "]).prop_map(str::to_owned),
+    ];
+    let indents = proptest::sample::select(vec!["", "", "", "  ", "    ", "  - "]);
+    proptest::collection::vec((indents, piece), 0..12).prop_map(|lines| {
+        let body: String = lines.into_iter().map(|(indent, line)| format!("{indent}{line}\n")).collect();
+        format!("schema: stanch/v1\nname: fuzz\n{body}")
+    })
+}
+
+/// Tokens of expressions, put together at random.
+fn expressions() -> impl Strategy<Value = String> {
+    let tokens = vec![
+        "inputs",
+        "steps",
+        "run",
+        "item",
+        "policy",
+        ".",
+        "a",
+        "rotate",
+        "outputs",
+        "version",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "?",
+        "&&",
+        "||",
+        "!",
+        "-",
+        "+",
+        "*",
+        "/",
+        "%",
+        "==",
+        "!=",
+        "<",
+        ">=",
+        "in",
+        "1",
+        "2.5",
+        "0u",
+        "\"x\"",
+        "'y'",
+        "r'\\'",
+        "b\"z\"",
+        "true",
+        "null",
+        "size",
+        "map",
+        "filter",
+        "exists",
+        "all",
+        "exists_one",
+        "has",
+        "string",
+        "timestamp",
+        "duration",
+        "after",
+        "before",
+        "count",
+        "join",
+        "vault",
+        " ",
+        "\n",
+        "é",
+        "'''",
+        "@in",
+    ];
+    proptest::collection::vec(proptest::sample::select(tokens), 0..24).prop_map(|tokens| tokens.concat())
+}
+
+#[test]
+fn no_text_breaks_the_parser_or_the_checker() {
+    let catalogue = catalogue();
+    runner(300)
+        .run(&damaged(), |text| {
+            check(&catalogue, &text);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn no_bytes_break_the_parser() {
+    let catalogue = catalogue();
+    runner(300)
+        .run(&"\\PC{0,200}", |text| {
+            check(&catalogue, &text);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn no_expression_breaks_the_typing_or_the_evaluation() {
+    let catalogue = catalogue();
+    runner(600)
+        .run(&expressions(), |source| {
+            let text = serde_json::json!({
+                "schema": "stanch/v1", "name": "fuzz", "inputs": { "a": { "type": "string", "default": "x" } },
+                "steps": [{ "id": "rotate", "uses": "wait", "if": format!("${{{{ {source} }}}}"), "with": { "for": "1s" } }],
+            });
+            check(&catalogue, &text.to_string());
+            if let Ok(expression) = Expression::compile(source.trim(), Span::default(), None) {
+                let scope = serde_json::json!({ "inputs": { "a": "x" }, "steps": {}, "run": {}, "policy": {}, "item": [1] });
+                drop(expression.evaluate(scope.as_object().unwrap()));
+            }
+            Ok(())
+        })
+        .unwrap();
+}

@@ -1,0 +1,61 @@
+//! Inputs as they are given: the right type, and within their limits.
+
+use serde_json::{Map, Value, json};
+use stanch::actions::catalogue;
+use stanch::plan::Plan;
+use stanch::runbook::{NoLibrary, Source};
+
+fn given(kind: &str, value: Value) -> Result<Value, String> {
+    let text = format!(
+        "schema: stanch/v1\nname: typed\ninputs:\n  it: {{ {kind}, required: true }}\nsteps:\n  - id: tell\n    uses: \
+         notify/slack\n    with: {{ title: \"${{{{ inputs.it }}}}\" }}\n"
+    )
+    .replace("${{ inputs.it }}", "${{ string(size([inputs.it])) }}");
+    let source = Source { name: "typed", text: &text, library: &NoLibrary };
+    let given = Map::from_iter([("it".to_owned(), value)]);
+    Plan::new(&source, &given, &catalogue()).map(|plan| plan.inputs["it"].clone()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn values_within_their_limits_are_taken() {
+    for (kind, value, typed) in [
+        ("type: int, min: 1, max: 3", json!("3"), json!(3)),
+        ("type: number, min: 0.5", json!("0.5"), json!(0.5)),
+        ("type: number", json!(3), json!(3.0)),
+        ("type: string, pattern: 'INC-[0-9]+', max: 8", json!("INC-1234"), json!("INC-1234")),
+        ("type: duration, max: 1h", json!("60m"), json!("60m")),
+        (
+            "type: timestamp, min: 2026-01-01T00:00:00Z",
+            json!("2026-01-01T01:00:00+01:00"),
+            json!("2026-01-01T00:00:00Z"),
+        ),
+        ("type: list, items: { type: int, max: 9 }, max: 3", json!("1, 2,3"), json!([1, 2, 3])),
+        (
+            "type: list, items: { type: keyvault_secret }",
+            json!("https://KV-a.vault.azure.net/secrets/x"),
+            json!(["https://kv-a.vault.azure.net/secrets/x"]),
+        ),
+    ] {
+        assert_eq!(given(kind, value.clone()), Ok(typed), "{kind} {value}");
+    }
+}
+
+#[test]
+fn values_outside_their_limits_are_refused_with_the_limit() {
+    for (kind, value, part) in [
+        ("type: int, min: 1, max: 3", json!("4"), "`4` must be at most `3`"),
+        ("type: int", json!("9223372036854775808"), "is not a whole number"),
+        ("type: number, min: 0.5", json!(0.4), "must be at least `0.5`"),
+        ("type: string, pattern: 'INC-[0-9]+'", json!("my INC-1234"), "does not match the pattern `INC-[0-9]+`"),
+        ("type: string, min: 3", json!("é"), "must have at least 3 characters"),
+        ("type: duration, max: 1h", json!("61m"), "must be at most `1h`"),
+        ("type: timestamp, min: 2026-01-01T00:00:00Z", json!("2026-01-01T00:59:59+01:00"), "must be at least"),
+        ("type: list, items: { type: int, max: 9 }", json!("1,10"), "`10` must be at most `9`"),
+        ("type: list, items: { type: int }", json!("1,two"), "`two` is not a whole number"),
+        ("type: list, max: 1", json!(["a", "b"]), "must have at most 1 items"),
+        ("type: list, items: { type: enum, values: [eu, us] }", json!("eu,uk"), "`uk` is not one of eu, us"),
+    ] {
+        let why = given(kind, value.clone()).unwrap_err();
+        assert!(why.contains("the input `it` cannot be used") && why.contains(part), "{kind} {value}: {why}");
+    }
+}
