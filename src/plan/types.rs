@@ -42,6 +42,9 @@ pub(super) enum Form {
     Secret,
 }
 
+/// Beyond this nothing is known of a value.
+const HEAVIEST: usize = 2000;
+
 pub(super) const TEXT: Type = Type::Text(Form::Plain);
 
 impl Type {
@@ -170,6 +173,20 @@ impl Type {
             (Self::Map(_) | Self::Object(_), Self::Map(_) | Self::Object(_)) => true,
             (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
         }
+    }
+
+    /// How many types it is made of. What is looked at for a while only is kept light by [`Type::light`].
+    fn weight(&self) -> usize {
+        match self {
+            Self::List(of) | Self::Map(of) => 1 + of.weight(),
+            Self::Object(fields) => 1 + fields.iter().map(|(_, of)| of.weight()).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
+    /// The same, unless it has grown too large to be looked at: expressions can double what they know at every turn.
+    pub(super) fn light(self) -> Self {
+        if self.weight() > HEAVIEST { Self::Any } else { self }
     }
 
     /// The words for it.

@@ -66,6 +66,10 @@ impl Typer<'_> {
     }
 
     pub(super) fn walk(&mut self, part: &IdedExpr) -> Type {
+        self.known(part).light()
+    }
+
+    fn known(&mut self, part: &IdedExpr) -> Type {
         match &part.expr {
             Expr::Literal(literal) => literal_type(literal),
             Expr::Ident(name) => self.name(part, name),

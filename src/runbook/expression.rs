@@ -250,6 +250,18 @@ impl Expression {
         Ok(Self { source: source.to_owned(), tree: Arc::new(tree), places, span, start })
     }
 
+    /// Whether it goes through lists, which may take any time.
+    pub fn repeats(&self) -> bool {
+        let mut open = vec![self.tree()];
+        while let Some(part) = open.pop() {
+            if matches!(part.expr, Expr::Comprehension(_)) {
+                return true;
+            }
+            open.extend(children(part));
+        }
+        false
+    }
+
     /// The parsed expression.
     pub fn tree(&self) -> &IdedExpr {
         &self.tree

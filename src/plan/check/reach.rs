@@ -60,7 +60,7 @@ pub(super) fn never_runs(step: &Step) -> bool {
 
 /// What a condition gives, where it depends on nothing.
 pub(super) fn constant(condition: &Template) -> Option<bool> {
-    if condition.expressions().iter().any(|expression| !expression.names().is_empty()) {
+    if condition.expressions().iter().any(|expression| expression.repeats() || !expression.names().is_empty()) {
         return None;
     }
     condition.evaluate(&Scope::new()).ok()?.as_bool()

@@ -2,6 +2,7 @@
 
 use super::super::spec::Spec;
 use super::super::types::resolved;
+use super::parameters::GATE;
 use super::{Check, text};
 use crate::runbook::Diagnostic;
 use crate::runbook::duration;
@@ -20,7 +21,10 @@ impl Check<'_> {
             if !waits(schema) && !waits(resolved(schema, &spec.parameters)) {
                 continue;
             }
-            let given = step.with.iter().find(|parameter| parameter.name == *name).map(|parameter| &parameter.value);
+            // A gate that does not say otherwise follows the policy.
+            let policy = if spec.name == GATE { self.runbook.policy.gates.defaults.as_slice() } else { &[] };
+            let given = step.with.iter().chain(policy).find(|parameter| parameter.name == *name);
+            let given = given.map(|parameter| &parameter.value);
             let Some((wait, is_sure)) = self.length(given, schema) else { continue };
             for (limit, length) in limits.iter().filter_map(|(limit, length)| Some((limit, (*length)?))) {
                 if wait <= length {
@@ -42,6 +46,9 @@ impl Check<'_> {
         };
         if let Some(literal) = given.value.literal() {
             return Some((duration::parse(text(&literal)?).ok()?, true));
+        }
+        if given.value.expressions().iter().any(|expression| expression.repeats()) {
+            return None;
         }
         let default = |name: &String, value: &Placed<Value>| (name.clone(), value.value.clone());
         let inputs: Map<String, Value> = self

@@ -261,12 +261,12 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 
 /// Judges a runbook, and what becomes of it with anything at any place, without any part, and with one part more.
 ///
-/// A quick look tries every third value at each place, another third at the next place; a heavy one all of them.
+/// A quick look tries every fifth value at each place, another fifth at the next place; a heavy one all of them.
 fn judge_around(judges: &mut Judges, name: &str, whole: &Value) {
     judges.judge_value(name, whole);
     let mut all = Vec::new();
     places(whole, "", &mut all);
-    let every = if std::env::var_os("STANCH_HEAVY").is_some() { 1 } else { 3 };
+    let every = if std::env::var_os("STANCH_HEAVY").is_some() { 1 } else { 5 };
     for (turn, place) in all.into_iter().enumerate() {
         for value in junk().into_iter().skip(turn % every).step_by(every) {
             let mut changed = whole.clone();
@@ -299,7 +299,7 @@ fn lint_and_schema_agree_on_every_key_of_the_language_with_anything_in_it() {
         json!({ "schema": "stanch-fragment/v1", "steps": [{ "id": "one", "uses": "wait", "with": { "for": "1s" } }] });
     judge_around(&mut judges, "fragment", &fragment);
     let (judged, accepted) = judges.agreed();
-    assert!(judged > 1000 && accepted > 50, "{judged} judged, {accepted} accepted");
+    assert!(judged > 500 && accepted > 50, "{judged} judged, {accepted} accepted");
 }
 
 #[test]
@@ -309,5 +309,5 @@ fn lint_and_schema_agree_on_every_parameter_of_every_action_with_anything_in_it(
         judge_around(&mut judges, spec.name, &runbook_of(spec));
     }
     let (judged, accepted) = judges.agreed();
-    assert!(judged > 1000 && accepted > 50, "{judged} judged, {accepted} accepted");
+    assert!(judged > 500 && accepted > 50, "{judged} judged, {accepted} accepted");
 }

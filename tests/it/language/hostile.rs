@@ -55,6 +55,19 @@ fn bombs_are_refused_soon() {
         format!("{head}steps: [{{ id: a, uses: wait, if: \"${{{{ {}true }}}}\" }}]\n", many("true ? true : ", 280)),
         format!("{head}steps: [{{ id: a, uses: wait, if: \"${{{{ {}.a }}}}\" }}]\n", many("a.b", 1000)),
         format!("{head}steps: [{{ id: a, uses: wait, if: \"${{{{ {} }}}}\" }}]\n", many("[1].map(x, ", 200)),
+        format!(
+            "{head}steps: [{{ id: a, uses: wait, if: \"${{{{ {}1{} }}}}\" }}]\n",
+            many("[1,2,3,4,5,6,7,8,9].all(x, ", 25),
+            many(")", 25)
+        ),
+        format!(
+            "{head}steps: [{{ id: a, uses: wait, if: \"${{{{ [1]{} }}}}\" }}]\n",
+            many(".map(x, {'a': x, 'b': x})", 28)
+        ),
+        format!(
+            "{head}steps: [{{ id: a, uses: wait, if: \"${{{{ [1]{} }}}}\" }}]\n",
+            many(".map(x, true ? [x, x] : [x])", 28)
+        ),
         format!("{head}inputs: {{ a: {{ type: string, pattern: \"{}\" }} }}\n", many("(a{1000}){1000}", 3)),
         format!(
             "{head}steps: [{{ id: a, uses: notify/slack, with: {{ title: \"{}\" }} }}]\n",
