@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Path of a runbook, or the name of a built-in (`secret-exposure`)
+    /// Path of a runbook, `-` for standard input, or the name of a built-in (`secret-exposure`)
     runbook: String,
     /// An input
     #[arg(short, long = "input", value_name = "NAME=VALUE")]

@@ -7,7 +7,7 @@ use super::language::{self, FRAGMENT_SCHEMA, MOST_AT_A_TIME, MOST_RETRIES, SCHEM
 use super::model::{Gates, OnUnknown, Parameter, Placed, Policy, Runbook, Step};
 use super::secrets;
 use super::source::{Fragment, Source, resolve};
-use super::syntax::{self, Node, NodeValue};
+use super::syntax::{self, LARGEST_RUNBOOK, Node, NodeValue};
 use crate::engine::{OnFailure, RetryPolicy};
 
 /// More steps than these are no runbook; every check stays quick.
@@ -38,7 +38,9 @@ pub fn read(source: &Source<'_>) -> Read {
         open: vec![String::new()],
         steps: 0,
     };
-    secrets::complain(&secrets::find(source.text), 0, &mut decoder.problems);
+    if source.text.len() <= LARGEST_RUNBOOK {
+        secrets::complain(&secrets::find(source.text), 0, &mut decoder.problems);
+    }
     let mut is_fragment = false;
     let runbook = match syntax::parse_at(source.text, 0) {
         Ok(root) => {
@@ -197,7 +199,9 @@ impl Decoder<'_> {
         let end = self.included.last().map_or(self.root.len(), |(_, last)| last.offset + last.text.len());
         let offset = end + 1;
         let Fragment { name, text } = fragment;
-        secrets::complain(&secrets::find(&text), offset, &mut self.problems);
+        if text.len() <= LARGEST_RUNBOOK {
+            secrets::complain(&secrets::find(&text), offset, &mut self.problems);
+        }
         let root = syntax::parse_at(&text, offset);
         self.included.push((path.clone(), Included { name, text, offset }));
         self.open.push(path);

@@ -2,6 +2,7 @@
 //! and never shown.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Span};
+use super::syntax::LARGEST_RUNBOOK;
 use regex::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -79,6 +80,12 @@ impl Diagnostics {
     /// The same problems without what stands at some places, and without anything that looks like a credential:
     /// neither is shown, nor repeated. Each place comes with the value that stands there.
     pub fn hiding(mut self, secrets: &[(Span, String)]) -> Self {
+        // What is too large was not read, and is not shown at all.
+        for text in std::iter::once(&mut self.text).chain(self.included.iter_mut().map(|part| &mut part.text)) {
+            if text.len() > LARGEST_RUNBOOK {
+                text.clear();
+            }
+        }
         let mut literals = find(&self.text);
         literals.extend(self.included.iter().flat_map(|part| find(&part.text)));
         for (span, value) in secrets {

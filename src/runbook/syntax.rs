@@ -100,6 +100,9 @@ fn yaml_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
     let (first, told) = first.split_once(" at line ").unwrap_or((first, ""));
     let location = || error.location().map(|location| place(text, &location).0);
     let span = told_place(text, told).or_else(location).unwrap_or_default();
+    if first.starts_with("recursive references") {
+        return Diagnostic::error("an alias stands within what it stands for", span).rule("yaml");
+    }
     if first.contains("Documents") {
         let problem = Diagnostic::error("the file holds more than one document", span).rule("yaml");
         return problem.help("write each runbook into a file of its own");
