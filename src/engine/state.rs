@@ -10,13 +10,14 @@ use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    opened: Option<(Timestamp, RunOpened)>,
-    steps: BTreeMap<String, StepState>,
+    opened: Option<(Timestamp, Arc<RunOpened>)>,
+    /// Shared with copies of the state, which are made after every event.
+    steps: BTreeMap<String, Arc<StepState>>,
     ended: Option<RunStatus>,
     halted: Option<Halt>,
     /// Since when the run's time limit counts: its beginning, or when it was last taken over.
@@ -159,7 +160,7 @@ pub struct IllegalEvent {
 impl State {
     /// What is pinned: at the beginning, and by what a person accepted since.
     pub fn opened(&self) -> Option<&RunOpened> {
-        self.opened.as_ref().map(|(_, opened)| opened)
+        self.opened.as_ref().map(|(_, opened)| opened.as_ref())
     }
 
     /// When the run began.
@@ -190,12 +191,12 @@ impl State {
     /// A step's state; a step of which nothing is known yet is pending.
     pub fn step(&self, step: &str) -> &StepState {
         static PENDING: LazyLock<StepState> = LazyLock::new(StepState::default);
-        self.steps.get(step).unwrap_or(&PENDING)
+        self.steps.get(step).map_or(&PENDING, Arc::as_ref)
     }
 
     /// All steps of which something is known.
     pub fn steps(&self) -> impl Iterator<Item = (&str, &StepState)> {
-        self.steps.iter().map(|(id, state)| (id.as_str(), state))
+        self.steps.iter().map(|(id, state)| (id.as_str(), state.as_ref()))
     }
 
     /// Takes one event in.
@@ -208,7 +209,7 @@ impl State {
         }
         match event {
             Event::RunOpened(opened) => {
-                self.opened = Some((at, opened.clone()));
+                self.opened = Some((at, Arc::new(opened.clone())));
                 self.limit_from = Some(at);
             }
             Event::RunResumed { .. } => self.resume(at),
@@ -219,7 +220,7 @@ impl State {
             _ => {
                 self.may_answer(at, event)?;
                 let step = event.step().unwrap_or_default().to_owned();
-                self.steps.entry(step).or_default().apply(at, event, self.lives)?;
+                Arc::make_mut(self.steps.entry(step).or_default()).apply(at, event, self.lives)?;
             }
         }
         self.last_at = Some(at);
@@ -271,6 +272,7 @@ impl State {
     /// From here on the run is pinned to what a person accepted.
     fn accept(&mut self, pin: Pin, now: &str) {
         let Some((_, opened)) = &mut self.opened else { return };
+        let opened = Arc::make_mut(opened);
         match pin {
             Pin::ProgramVersion => opened.program_version = now.to_owned(),
             Pin::Configuration => opened.config_sha256 = Some(now.to_owned()),
@@ -290,7 +292,7 @@ impl State {
         self.halted = None;
         // Whoever takes a run over late must not meet a limit that passed while nobody worked on it.
         self.limit_from = Some(at);
-        for step in self.steps.values_mut() {
+        for step in self.steps.values_mut().map(Arc::make_mut) {
             let given_up = step.status == StepStatus::Failed && !step.tolerated;
             if matches!(step.status, StepStatus::Running | StepStatus::Retrying) || given_up {
                 if step.status == StepStatus::Failed {
