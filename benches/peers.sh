@@ -51,7 +51,7 @@ run_audited() { runbook --db "$work/audited.db" run "$work/audited.yaml"; }
 
 tools=(stanch)
 declare -A does=(
-  [stanch]="intent and end of every step durable, hash chain"
+  [stanch]="end of every wait durable, hash chain; spawns nothing"
   [make]="spawns /bin/true; nothing durable"
   [ansible]="debug; nothing durable"
   [chaos]="spawns /bin/true; journal at the end"
