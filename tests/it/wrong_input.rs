@@ -224,9 +224,10 @@ async fn a_disk_too_full_for_the_first_record_begins_nothing() {
         "schema: stanch/v1\nname: look\ninputs:\n  note: {{ type: string }}\nsteps:\n  - id: look\n    uses: keyvault/check\n    with: {{ secret: \"{secret}\" }}\n"
     );
     std::fs::write(&path, text).unwrap();
-    let note = format!("note={}", "x".repeat(500));
+    let note = format!("note={}", "x".repeat(3000));
     let arguments = ["run", path.to_str().unwrap(), "--run-id", "r-none", "--yes", "-i", &note];
-    let said = stage.stanch_in_little_space(1, &arguments).exit(1);
+    // The pinned files fit, the first record does not.
+    let said = stage.stanch_in_little_space(4, &arguments).exit(1);
     told(&said, &["the journal cannot be written", "`r-none` did not begin", "nothing was changed"]);
     assert!(!said.stderr.contains("stanch resume"), "there is nothing to resume: {}", said.stderr);
     stage.stanch(&["status", "r-none"]).exit(2).done();
