@@ -5,7 +5,7 @@
 //! give back what the journal holds when they are met again.
 
 use super::ledger::{Ledger, Notice, Notices};
-use crate::audit::{Own, Query};
+use crate::audit::{Own, Query, Source};
 use crate::azure::{Azure, SecretUrl, correlation};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
@@ -177,20 +177,21 @@ impl Context {
         given
     }
 
-    /// A question to a vault's audit trail about a secret, in which our own calls are told apart; and where the
-    /// trail lies. Nothing if no trail is configured.
-    pub fn audit_query(&self, secret: &SecretUrl, since: Timestamp, until: Timestamp) -> Option<(PathBuf, Query)> {
-        let archive = self.services.config.archive(&secret.vault.name)?;
+    /// A question to a vault's audit trail about a secret, in which our own calls are told apart; and the trail.
+    /// Nothing if no trail is configured, or the one that is cannot be opened.
+    pub fn audit_query(&self, secret: &SecretUrl, since: Timestamp, until: Timestamp) -> Option<(Source, Query)> {
+        let config = &self.services.config;
+        let trail = config.audit_trail(&secret.vault.name);
+        let source = Source::open(&trail.place?, &self.services.azure, &secret.vault.host).ok()?;
         let query = Query {
-            vault: secret.vault.name.clone(),
-            vault_host: secret.vault.host.clone(),
-            secret: secret.name.clone(),
-            since,
-            until,
-            known: self.services.config.known_callers(),
+            baseline: trail.baseline,
+            thresholds: trail.thresholds,
+            known: config.known_callers(),
+            names: config.caller_names(),
             own: Own { prefixes: self.services.own_prefixes.clone() },
+            ..Query::new(secret, since, until)
         };
-        Some((archive, query))
+        Some((source, query))
     }
 
     /// The idempotency key of an effect: the same for every attempt, in every life of the run.

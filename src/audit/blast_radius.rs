@@ -1,21 +1,20 @@
-//! A [`Query`] and a folder of logs → the [`BlastRadius`].
+//! A [`Query`] and a [`Source`] → the [`BlastRadius`].
 //!
-//! Two passes over the files: the first finds who touched the secret, the second what else the unknown among them
-//! touched. What our own requests did is marked, and never makes a caller unknown.
+//! Two questions to the source: who touched the secret, then what else the unknown among them touched. What our own
+//! requests did is marked, and never makes a caller unknown.
 
-use super::archive::find_files;
-use super::coverage::Coverage;
-use super::event::Event;
+use super::coverage::{Coverage, coverage};
 use super::findings::{Facts, Finding, find};
-use super::groups::{Group, Groups, Key, Moment};
+use super::groups::{Group, Groups, Key};
 use super::question::{Query, Question};
-use super::scan::{Collect, scan};
-use super::search::Needle;
+use super::second_order::{SecondOrder, second_order};
+use super::source::Source;
+use super::trail::{Reach, Sighting};
+use super::who::name_of;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 
 /// Who touched a secret, what else they touched, and what the log could not show.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +27,7 @@ pub struct BlastRadius {
     pub accesses: Vec<Access>,
     /// Object ids, in lower case, of callers that were not expected.
     pub unknown_callers: Vec<String>,
-    /// What the unknown callers did to other secrets of the vault.
+    /// What the unknown callers did to other secrets, what matters most first.
     pub second_order: Vec<SecondOrder>,
     /// What deserves attention, the gravest first.
     pub findings: Vec<Finding>,
@@ -74,127 +73,88 @@ pub struct Access {
     pub known: bool,
     /// Whether these were our own requests. Where a principal made both, each has a row of its own.
     pub own: bool,
+    /// The caller in words.
+    #[serde(default)]
+    pub name: String,
+    /// What makes it known: `listed`, `baseline`, or empty.
+    #[serde(default)]
+    pub known_by: String,
+    /// The user agents, the most used first.
+    #[serde(default)]
+    pub user_agent: String,
 }
 
 impl Access {
-    /// The caller in words: sign-in name, else the resource's last part, else application id, else object id.
+    /// The caller in words.
     pub(crate) fn caller(&self) -> &str {
-        caller(&self.upn, &self.resource, &self.appid, &self.oid)
+        // Journals of earlier versions have no name.
+        let named = [&self.name, &self.upn, &self.appid, &self.oid];
+        named.into_iter().find(|name| !name.is_empty()).map_or("", |name| name.as_str())
     }
 }
 
-/// What an unknown caller did to another secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecondOrder {
-    /// The caller's object id in lower case.
-    pub oid: String,
-    /// The other secret's name in lower case.
-    pub secret: String,
-    /// `SecretGet` and the like.
-    pub operation: String,
-    /// How often, refusals included.
-    pub count: u64,
-    /// The first time, as it stands in the log.
-    pub first: String,
-    /// The last time, as it stands in the log.
-    pub last: String,
-}
-
-/// Reads the archive and answers the query. Blocks, and uses all cores.
+/// Asks the source and answers the query. Blocks, and uses all cores.
 ///
-/// `archive` is the `insights-logs-auditevent` folder, the folder it lies in, one below it, or a single file. An archive
-/// without a file for the vault and window gives an answer with the finding `no-evidence`.
+/// A source without an entry for the vault and window gives an answer with the finding `no-evidence`.
 ///
 /// # Errors
-/// Refused if the archive does not exist or cannot be listed, or the query makes no sense.
-pub fn blast_radius(archive: &Path, query: &Query) -> Result<BlastRadius, Failure> {
+/// Refused if the source does not exist, cannot be listed or asked, or the query makes no sense.
+pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failure> {
     let question = Question::new(query)?;
-    let files = find_files(archive, &question)?;
-    let new = || Accesses { question: &question, groups: Groups::default() };
-    let (accesses, seen) = scan(&files, &Needle::secret(&question.secret)?, new);
-    let accesses = accesses.groups;
-    let unknown: BTreeSet<String> = accesses
+    let trail = source.trail();
+    let Sighting { accesses, before, vault_changes, vault_changes_before, mut seen } = trail.sight(&question)?;
+    let known_before: BTreeSet<&str> = before
         .iter()
-        .filter(|(key, _)| !key.own && !key.oid.is_empty() && !question.is_known(&key.oid))
-        .map(|(key, _)| key.oid.clone())
+        .filter(|(key, _)| !key.own && !key.oid.is_empty() && key.operation == "SecretGet" && key.succeeded())
+        .map(|(key, _)| key.oid.as_str())
         .collect();
-    let reach = if unknown.is_empty() {
-        Groups::default()
-    } else {
-        let new = || Reach { question: &question, callers: &unknown, groups: Groups::default() };
-        scan(&files, &Needle::callers(unknown.iter())?, new).0.groups
+    let known_by = |oid: &str| match oid {
+        oid if question.is_listed(oid) => "listed",
+        oid if known_before.contains(oid) => "baseline",
+        _ => "",
     };
-    let source = archive.display().to_string();
-    let coverage = seen.coverage(source, files.len(), question.since, question.until, clock::now());
+    let strangers = accesses.iter().filter(|(key, _)| !key.own && !key.oid.is_empty() && known_by(&key.oid).is_empty());
+    let unknown: BTreeSet<String> = strangers.map(|(key, _)| key.oid.clone()).collect();
+    let reach = if unknown.is_empty() { Reach::default() } else { trail.reach(&question, &unknown)? };
+    for groups in [&accesses, &before, &vault_changes, &reach.groups] {
+        if groups.left_out > 0 {
+            seen.truncations.push(format!(
+                "{} entries belong to so many different groups that these were not told apart any more",
+                groups.left_out
+            ));
+        }
+    }
+    seen.truncations.extend(reach.truncations);
+    if !unknown.is_empty() {
+        seen.vaults.extend(reach.vaults);
+    } else {
+        // Nobody was looked for elsewhere, so nothing is said of the other vaults.
+        seen.vaults.extend(question.other_vaults.iter().map(|vault| vault.name.clone()));
+    }
+    let coverage = coverage(&seen, trail.describe(), &question, clock::now());
     let facts = Facts {
         question: &question,
         accesses: &accesses,
-        reach: &reach,
+        before: &before,
+        vault_changes: &vault_changes,
+        vault_changes_before: &vault_changes_before,
+        reach: &reach.groups,
         unknown: &unknown,
-        seen: &seen,
+        unreadable: seen.unreadable_relevant,
         coverage: &coverage,
     };
     Ok(BlastRadius {
         secret: query.secret.clone(),
         window: Window { since: question.since, until: question.until },
-        accesses: access_rows(&accesses, &question),
-        second_order: second_order(&reach),
+        accesses: access_rows(&accesses, &question, known_by),
+        second_order: second_order(&reach.groups, &question),
         findings: find(&facts),
         coverage,
-        unknown_callers: unknown.into_iter().collect(),
+        unknown_callers: unknown.iter().cloned().collect(),
     })
 }
 
-/// The first pass: what names the secret.
-pub(crate) struct Accesses<'q> {
-    pub(crate) question: &'q Question,
-    pub(crate) groups: Groups,
-}
-
-impl Collect for Accesses<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        let secret = &self.question.secret;
-        if event.names(secret) && self.question.covers(event) {
-            let key = Key::new(event, secret, event.version_of(secret), self.question.is_own(event));
-            self.groups.add(key, event);
-        }
-    }
-
-    fn merge(&mut self, later: Self) {
-        self.groups.merge(later.groups);
-    }
-}
-
-/// The second pass: what else the unknown callers did.
-struct Reach<'q> {
-    question: &'q Question,
-    callers: &'q BTreeSet<String>,
-    groups: Groups,
-}
-
-impl Collect for Reach<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        let question = self.question;
-        let sought = self.callers.contains(&event.oid) && !event.names(&question.secret);
-        if sought && question.covers(event) && !question.is_own(event) {
-            let named = event.returned.as_ref().or(event.asked.as_ref());
-            let secret = named.map_or("", |named| named.secret.as_str());
-            self.groups.add(Key::new(event, secret, "", false), event);
-        }
-    }
-
-    fn merge(&mut self, later: Self) {
-        self.groups.merge(later.groups);
-    }
-}
-
-/// A caller in words: sign-in name, else the resource's last part, else application id, else object id.
-pub(crate) fn caller<'a>(upn: &'a str, resource: &'a str, appid: &'a str, oid: &'a str) -> &'a str {
-    let resource = resource.rsplit('/').next().unwrap_or("");
-    [upn, resource, appid, oid].into_iter().find(|name| !name.is_empty()).unwrap_or("")
-}
-
-fn access_rows(groups: &Groups, question: &Question) -> Vec<Access> {
+fn access_rows<'k>(groups: &Groups, question: &Question, known_by: impl Fn(&str) -> &'k str) -> Vec<Access> {
     let mut rows: Vec<(&Key, &Group)> = groups.iter().collect();
     rows.sort_by(|one, other| (&one.1.first, one.0).cmp(&(&other.1.first, other.0)));
     let row = |(key, group): (&Key, &Group)| Access {
@@ -209,26 +169,11 @@ fn access_rows(groups: &Groups, question: &Question) -> Vec<Access> {
         count: group.count,
         first: group.first.text.clone(),
         last: group.last.text.clone(),
-        known: question.is_known(&key.oid),
+        known: !known_by(&key.oid).is_empty(),
         own: key.own,
+        name: name_of(&question.names, &group.upn, &group.resource, &group.appid, &key.oid),
+        known_by: known_by(&key.oid).to_owned(),
+        user_agent: group.agents(),
     };
-    rows.into_iter().map(row).collect()
-}
-
-fn second_order(reach: &Groups) -> Vec<SecondOrder> {
-    let mut rows: BTreeMap<(&str, &str, &str), (u64, &Moment, &Moment)> = BTreeMap::new();
-    for (key, group) in reach.iter().filter(|(key, _)| !key.secret.is_empty()) {
-        let row = rows.entry((&key.oid, &key.secret, &key.operation)).or_insert((0, &group.first, &group.last));
-        *row = (row.0 + group.count, row.1.min(&group.first), row.2.max(&group.last));
-    }
-    let row =
-        |((oid, secret, operation), (count, first, last)): ((&str, &str, &str), (u64, &Moment, &Moment))| SecondOrder {
-            oid: oid.to_owned(),
-            secret: secret.to_owned(),
-            operation: operation.to_owned(),
-            count,
-            first: first.text.clone(),
-            last: last.text.clone(),
-        };
     rows.into_iter().map(row).collect()
 }

@@ -2,15 +2,17 @@
 //!
 //! Callers chose some of what stands in a log: nothing of it reaches the terminal as a control character.
 
-use super::blast_radius::{Access, BlastRadius, caller};
+use super::blast_radius::{Access, BlastRadius};
 use super::coverage::Coverage;
 use super::findings::{Evidence, Severity};
-use std::collections::BTreeMap;
+use super::gaps::Likely;
 use std::fmt::Write;
 
 const COLUMNS: usize = 120;
 const SHOWN_EVIDENCE: usize = 3;
 const SHOWN_GAPS: usize = 5;
+const SHOWN_PLACES: usize = 40;
+const SHOWN_COMMANDS: usize = 5;
 /// The widths of the table's columns: who, kind, operation, version, status, count, first, last, address.
 const WIDTHS: [usize; 9] = [24, 7, 18, 8, 3, 6, 14, 14, 16];
 
@@ -63,14 +65,33 @@ fn second_order(text: &mut String, radius: &BlastRadius) {
     if radius.second_order.is_empty() {
         return;
     }
-    line(text, "what else the unknown callers touched");
-    let mut rows: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    line(text, "what else the unknown callers touched, what matters most first");
+    // The rows are ranked; those of one caller and secret become one line, at the place of the first.
+    let mut places: Vec<((&str, &str, &str), Vec<String>, &str)> = Vec::new();
     for reach in &radius.second_order {
-        let deed = format!("{} ×{}", reach.operation, reach.count);
-        rows.entry((&reach.oid, &reach.secret)).or_default().push(deed);
+        let place = (reach.oid.as_str(), reach.vault.as_str(), reach.secret.as_str());
+        let refused = if reach.succeeded == 0 { " refused" } else { "" };
+        let deed = format!("{} ×{}{refused}", reach.operation, reach.count);
+        match places.iter_mut().find(|(present, _, _)| *present == place) {
+            Some((_, deeds, _)) => deeds.push(deed),
+            None => places.push((place, vec![deed], &reach.command)),
+        }
     }
-    for ((oid, secret), deeds) in rows {
-        line(text, &format!("  {:24} {:40} {}", cut(name_of(radius, oid), 24), cut(secret, 40), deeds.join(", ")));
+    let more = places.len().saturating_sub(SHOWN_PLACES);
+    let mut commands: Vec<&str> = Vec::new();
+    for ((oid, vault, secret), deeds, command) in places.into_iter().take(SHOWN_PLACES) {
+        let secret = format!("{vault}/{secret}");
+        line(text, &format!("  {:24} {:40} {}", cut(name_of(radius, oid), 24), cut(&secret, 40), deeds.join(", ")));
+        if !command.is_empty() && !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    if more > 0 {
+        line(text, &format!("  and {more} more; `--json` has them all"));
+    }
+    for command in commands.into_iter().take(SHOWN_COMMANDS) {
+        // A command is only worth something whole.
+        text.push_str(&format!("  → {}\n", plain(command)));
     }
     text.push('\n');
 }
@@ -126,25 +147,41 @@ fn coverage(text: &mut String, coverage: &Coverage) {
         Some(horizon) => {
             line(text, &format!("  the log speaks from {} until {} (UTC);", short(&coverage.first), moment(horizon)));
             line(text, "  what happened later may not have reached it yet: entries arrive up to 20 minutes late");
+            if let Some(begins) = coverage.log_begins {
+                line(text, &format!("  the source holds entries of this vault since {}", moment(&begins)));
+            }
         }
         None => line(text, "  there is no entry at all, so nothing can be said about who touched the secret"),
     }
     if coverage.unreadable_lines > 0 {
         line(text, &format!("  {} could not be read", counted(coverage.unreadable_lines, "record", "records")));
     }
+    for sample in &coverage.unreadable {
+        line(text, &format!("    {}, record {}: {}", sample.source, sample.record, sample.why));
+    }
     for gap in coverage.gaps.iter().take(SHOWN_GAPS) {
-        line(
-            text,
-            &format!(
-                "  no entry from {} until {}: a quiet vault, or a log that was not kept",
-                moment(&gap.from),
-                moment(&gap.to)
-            ),
-        );
+        let likely = match gap.likely {
+            Likely::Quiet => "more likely a quiet vault",
+            Likely::Missing => "more likely a log that is missing",
+            Likely::Unknown => "a quiet vault, or a log that was not kept",
+        };
+        line(text, &format!("  no entry from {} until {}: {likely}", moment(&gap.from), moment(&gap.to)));
+        if !gap.why.is_empty() {
+            line(text, &format!("    {}", gap.why));
+        }
     }
     let more = coverage.gaps.len().saturating_sub(SHOWN_GAPS);
     if more > 0 {
         line(text, &format!("  and {more} more stretches without an entry"));
+    }
+    for vault in &coverage.vaults_without_log {
+        line(text, &format!("  nothing of the vault `{vault}`: its diagnostics may never have been switched on"));
+    }
+    for truncation in &coverage.truncations {
+        line(text, &format!("  cut off: {truncation}"));
+    }
+    for note in &coverage.notes {
+        wrapped(text, note);
     }
     line(
         text,
@@ -168,7 +205,7 @@ fn kind(access: &Access, radius: &BlastRadius) -> &'static str {
 
 fn name_of<'a>(radius: &'a BlastRadius, oid: &'a str) -> &'a str {
     let access = radius.accesses.iter().find(|access| access.oid == oid);
-    access.map_or(oid, |access| caller(&access.upn, &access.resource, &access.appid, &access.oid))
+    access.map_or(oid, Access::caller)
 }
 
 fn row(text: &mut String, cells: [&str; 9]) {
@@ -181,22 +218,40 @@ fn row(text: &mut String, cells: [&str; 9]) {
     line(text, whole.trim_end());
 }
 
+/// A sentence over as many lines as it needs.
+fn wrapped(text: &mut String, sentence: &str) {
+    let mut current = String::from(" ");
+    for word in sentence.split_whitespace() {
+        if current.chars().count() + 1 + word.chars().count() > COLUMNS {
+            line(text, &current);
+            current = String::from("   ");
+        }
+        current.push(' ');
+        current.push_str(word);
+    }
+    line(text, &current);
+}
+
 /// A line of text, without control characters, cut to the width.
 fn line(text: &mut String, content: &str) {
     text.push_str(&cut(content, COLUMNS));
     text.push('\n');
 }
 
-/// The text without control characters or marks that turn the writing direction, cut to so many characters.
-fn cut(text: &str, width: usize) -> String {
+/// The text without control characters or marks that turn the writing direction: what callers chose stays text.
+pub fn plain(text: &str) -> String {
     let is_hostile = |char: &char| {
         char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    let clean = |char: char| if is_hostile(&char) { '\u{fffd}' } else { char };
+    text.chars().map(|char| if is_hostile(&char) { '\u{fffd}' } else { char }).collect()
+}
+
+/// The same, cut to so many characters.
+fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
-        return text.chars().map(clean).collect();
+        return plain(text);
     }
-    text.chars().take(width.saturating_sub(1)).map(clean).chain(['…']).collect()
+    plain(text).chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {

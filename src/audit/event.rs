@@ -3,6 +3,7 @@
 //! Every field but the time may be missing, null or of another type: it then reads as empty. The only record that
 //! cannot be read is one that is not JSON, or has no time.
 
+use super::columns;
 use super::uri::{Named, host_of, secret_named};
 use crate::clock::Timestamp;
 use chrono::{DateTime, Utc};
@@ -43,36 +44,83 @@ pub(crate) struct Event<'a> {
     pub(crate) asked: Option<Named>,
     /// The secret the result is about.
     pub(crate) returned: Option<Named>,
+    /// How many requests this stands for: more than one where a query engine drew them together.
+    pub(crate) count: u64,
+    /// The last of them, where there are several.
+    pub(crate) last: Option<(String, Timestamp)>,
+    /// Whether a query engine found it to be our own.
+    pub(crate) own: bool,
     vault: String,
     host: String,
 }
 
+/// What an entry says, whatever shape it came in. What it does not say is empty.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) time: Cow<'a, str>,
+    pub(crate) resource_id: Cow<'a, str>,
+    pub(crate) operation: Cow<'a, str>,
+    pub(crate) signature: Cow<'a, str>,
+    pub(crate) status: Cow<'a, str>,
+    pub(crate) address: Cow<'a, str>,
+    pub(crate) correlation: Cow<'a, str>,
+    pub(crate) oid: Cow<'a, str>,
+    pub(crate) appid: Cow<'a, str>,
+    pub(crate) upn: Cow<'a, str>,
+    pub(crate) resource: Cow<'a, str>,
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) request_uri: Cow<'a, str>,
+    pub(crate) user_agent: Cow<'a, str>,
+}
+
 impl<'a> Event<'a> {
-    fn from_raw(raw: Raw<'a>) -> Result<Self, &'static str> {
-        let time = raw.time.0;
-        let at = DateTime::parse_from_rfc3339(time.trim()).map_err(|_| "it has no time that can be read")?;
-        let claim = raw.identity.0.claim.0;
-        let properties = raw.properties.0;
-        let operation = raw.operation_name.0;
+    /// # Errors
+    /// If there is no time that can be read.
+    pub(crate) fn new(fields: Fields<'a>) -> Result<Self, &'static str> {
+        let at = DateTime::parse_from_rfc3339(fields.time.trim()).map_err(|_| "it has no time that can be read")?;
         // `POST /secrets/restore` names no secret in its path: only the result does.
-        let asked = if operation == "SecretRestore" { None } else { secret_named(&properties.request_uri.0) };
-        let host = host_of(&properties.request_uri.0).or_else(|| host_of(&properties.id.0)).unwrap_or("");
+        let asked = if fields.operation == "SecretRestore" { None } else { secret_named(&fields.request_uri) };
+        let host = host_of(&fields.request_uri).or_else(|| host_of(&fields.id)).unwrap_or("");
         Ok(Self {
             at: at.with_timezone(&Utc),
-            time,
-            oid: first_of([claim.oid, claim.object_identifier]).to_lowercase(),
+            time: fields.time,
+            oid: fields.oid.to_lowercase(),
+            appid: fields.appid,
+            upn: fields.upn,
+            resource: fields.resource,
+            ip: without_port(&fields.address),
+            correlation: fields.correlation,
+            status: status_of(&fields.status, &fields.signature),
+            user_agent: fields.user_agent,
+            asked,
+            returned: secret_named(&fields.id),
+            count: 1,
+            last: None,
+            own: false,
+            vault: fields.resource_id.rsplit('/').next().unwrap_or("").to_lowercase(),
+            host: host.to_lowercase(),
+            operation: fields.operation,
+        })
+    }
+
+    fn from_raw(raw: Raw<'a>) -> Result<Self, &'static str> {
+        let claim = raw.identity.0.claim.0;
+        let properties = raw.properties.0;
+        Self::new(Fields {
+            time: raw.time.0,
+            resource_id: raw.resource_id.0,
+            operation: raw.operation_name.0,
+            signature: raw.result_signature.0,
+            status: properties.http_status_code.0,
+            address: raw.caller_ip_address.0,
+            correlation: raw.correlation_id.0,
+            oid: first_of([claim.oid, claim.object_identifier]),
             appid: claim.appid.0,
             upn: first_of([claim.upn, claim.upn_long, claim.name_long]),
             resource: claim.resource.0,
-            ip: without_port(&raw.caller_ip_address.0),
-            correlation: raw.correlation_id.0,
-            status: status_of(&properties.http_status_code.0, &raw.result_signature.0),
+            id: properties.id.0,
+            request_uri: properties.request_uri.0,
             user_agent: properties.client_info.0,
-            asked,
-            returned: secret_named(&properties.id.0),
-            vault: raw.resource_id.0.rsplit('/').next().unwrap_or("").to_lowercase(),
-            host: host.to_lowercase(),
-            operation,
         })
     }
 
@@ -92,6 +140,31 @@ impl<'a> Event<'a> {
     /// Whether the request itself named the version, rather than taking the newest.
     pub(crate) fn asked_by_number(&self) -> bool {
         self.asked.as_ref().is_some_and(|named| named.version.is_some())
+    }
+
+    /// The same, borrowed from nothing.
+    pub(crate) fn to_owned_event(&self) -> Event<'static> {
+        let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
+        Event {
+            time: owned(&self.time),
+            at: self.at,
+            operation: owned(&self.operation),
+            oid: self.oid.clone(),
+            appid: owned(&self.appid),
+            upn: owned(&self.upn),
+            resource: owned(&self.resource),
+            ip: self.ip.clone(),
+            correlation: owned(&self.correlation),
+            status: self.status,
+            user_agent: owned(&self.user_agent),
+            asked: self.asked.clone(),
+            returned: self.returned.clone(),
+            count: self.count,
+            last: self.last.clone(),
+            own: self.own,
+            vault: self.vault.clone(),
+            host: self.host.clone(),
+        }
     }
 
     /// Whether this entry is of `vault` (lower case), going by its resource, else by its host. An entry that says
@@ -117,9 +190,33 @@ pub(crate) fn read_events(record: &[u8], take: &mut impl FnMut(&Event<'_>)) -> R
 
 fn read_text(text: &str, take: &mut impl FnMut(&Event<'_>)) -> Result<u64, String> {
     let mut count = 0;
-    for raw in serde_json::Deserializer::from_str(text).into_iter::<Raw<'_>>() {
-        let raw = raw.map_err(|error| describe_error(&error))?;
-        take(&Event::from_raw(raw)?);
+    let mut entries = serde_json::Deserializer::from_str(text).into_iter::<Raw<'_>>();
+    loop {
+        let start = entries.byte_offset();
+        match entries.next() {
+            None => return Ok(count),
+            Some(Ok(raw)) if !raw.time.0.is_empty() => take(&Event::from_raw(raw)?),
+            // Named twice, or in a table's shape: read again, slower, from there on.
+            Some(Ok(_)) => {
+                let end = entries.byte_offset();
+                read_odd(text.get(start..end).unwrap_or_default(), take)?;
+            }
+            Some(Err(error)) if error.is_data() => {
+                return read_odd(text.get(start..).unwrap_or_default(), take).map(|more| count + more);
+            }
+            Some(Err(error)) => return Err(describe_error(&error)),
+        }
+        count += 1;
+    }
+}
+
+/// Reads entries that repeat a name (the last one counts) or are rows of a table.
+fn read_odd(text: &str, take: &mut impl FnMut(&Event<'_>)) -> Result<u64, String> {
+    let mut count = 0;
+    for row in serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>() {
+        let row = row.map_err(|error| describe_error(&error))?;
+        let serde_json::Value::Object(row) = row else { return Err("it is not an entry of the log".into()) };
+        take(&Event::new(columns::fields(&row))?);
         count += 1;
     }
     Ok(count)

@@ -1,19 +1,24 @@
 //! Events → groups: who, from where, did what to which version, how often, from when to when.
 
 use super::event::Event;
+use super::pace::Pace;
 use crate::clock::Timestamp;
 use std::collections::BTreeMap;
 
 /// The longest text that is kept from an entry: what callers choose must not fill the memory.
 const LONGEST_TEXT_BYTES: usize = 512;
 const MOST_AGENTS: usize = 16;
-const MOST_MINUTES: usize = 10_000;
+/// More groups than this are not told apart any more: only a caller that changes its address or its path all the time
+/// makes so many.
+const MOST_GROUPS: usize = 50_000;
 
 /// What makes events one group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) oid: String,
     pub(crate) ip: String,
+    /// The vault's name in lower case.
+    pub(crate) vault: String,
     /// The secret's name in lower case; empty where the entry names none.
     pub(crate) secret: String,
     pub(crate) operation: String,
@@ -24,10 +29,11 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub(crate) fn new(event: &Event<'_>, secret: &str, version: &str, own: bool) -> Self {
+    pub(crate) fn new(event: &Event<'_>, vault: &str, secret: &str, version: &str, own: bool) -> Self {
         Self {
             oid: clip(&event.oid),
             ip: clip(&event.ip),
+            vault: vault.to_owned(),
             secret: clip(secret),
             operation: clip(&event.operation),
             version: clip(version),
@@ -56,8 +62,7 @@ pub(crate) struct Group {
     pub(crate) statuses: BTreeMap<u16, u64>,
     /// User agents, the first few.
     pub(crate) agents: BTreeMap<String, u64>,
-    /// How many events in which minute since 1970, for the first ten thousand minutes with any.
-    pub(crate) minutes: BTreeMap<i64, u64>,
+    pub(crate) pace: Pace,
 }
 
 /// A time, to compare and as it stands in the log.
@@ -69,18 +74,19 @@ pub(crate) struct Moment {
 
 impl Group {
     fn new(event: &Event<'_>) -> Self {
-        let moment = Moment { at: event.at, text: clip(&event.time) };
+        let first = Moment { at: event.at, text: clip(&event.time) };
+        let last = event.last.as_ref().map(|(text, at)| Moment { at: *at, text: clip(text) });
         Self {
-            count: 1,
-            first: moment.clone(),
-            last: moment,
+            count: event.count,
+            last: last.unwrap_or_else(|| first.clone()),
+            first,
             appid: clip(&event.appid),
             upn: clip(&event.upn),
             resource: clip(&event.resource),
             by_number: event.asked_by_number(),
-            statuses: BTreeMap::from([(event.status, 1)]),
-            agents: BTreeMap::from([(clip(&event.user_agent), 1)]),
-            minutes: BTreeMap::from([(minute_of(event.at), 1)]),
+            statuses: BTreeMap::from([(event.status, event.count)]),
+            agents: BTreeMap::from([(clip(&event.user_agent), event.count)]),
+            pace: Pace::of(minute_of(event.at), event.count),
         }
     }
 
@@ -102,7 +108,7 @@ impl Group {
         }
         add(&mut self.statuses, other.statuses, usize::MAX);
         add(&mut self.agents, other.agents, MOST_AGENTS);
-        add(&mut self.minutes, other.minutes, MOST_MINUTES);
+        self.pace.merge(other.pace);
     }
 
     /// The HTTP status: the lowest where events of one class differ (a 403 says more than a 404), 0 if the log has none.
@@ -120,7 +126,11 @@ impl Group {
 
 /// All groups, in the order of their keys.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Groups(pub(crate) BTreeMap<Key, Group>);
+pub(crate) struct Groups {
+    pub(crate) groups: BTreeMap<Key, Group>,
+    /// How many events found no group any more.
+    pub(crate) left_out: u64,
+}
 
 impl Groups {
     pub(crate) fn add(&mut self, key: Key, event: &Event<'_>) {
@@ -128,26 +138,29 @@ impl Groups {
     }
 
     pub(crate) fn merge(&mut self, later: Self) {
-        for (key, group) in later.0 {
+        self.left_out += later.left_out;
+        for (key, group) in later.groups {
             self.put(key, group);
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Group)> {
-        self.0.iter()
+        self.groups.iter()
     }
 
-    fn put(&mut self, key: Key, group: Group) {
-        match self.0.get_mut(&key) {
+    pub(crate) fn put(&mut self, key: Key, group: Group) {
+        let is_full = self.groups.len() >= MOST_GROUPS;
+        match self.groups.get_mut(&key) {
             Some(present) => present.merge(group),
+            None if is_full => self.left_out += group.count,
             None => {
-                self.0.insert(key, group);
+                self.groups.insert(key, group);
             }
         }
     }
 }
 
-fn minute_of(at: Timestamp) -> i64 {
+pub(crate) fn minute_of(at: Timestamp) -> i64 {
     at.timestamp().div_euclid(60)
 }
 

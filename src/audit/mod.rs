@@ -1,34 +1,59 @@
-//! The blast radius: a folder of Key Vault audit logs → who touched a secret, what else they touched, and what the
-//! logs could not show. Usable without any runbook.
+//! The blast radius: an audit trail of Key Vault → who touched a secret, what else they touched, and what the trail could
+//! not show. Usable without any runbook.
 //!
 //! ```text
-//! archive  (folder → the files of this vault and window)
-//!    └─► records (bytes → lines or list elements) ─► search (which are worth parsing) ─► event (one parsed record)
-//!           └─► groups (who, where from, what, how often) ─► findings ─► blast radius ─► describe
-//!    └─► coverage (what was read, what was missing)
+//! source ─► trail ─┬─ files  (folder · blobs: pruned by place, read side by side)
+//!                  │    └─► records (bytes → lines or list elements) ─► search (which are worth parsing) ─► event
+//!                  ├─ export (a portal's CSV: columns → event)
+//!                  └─ workspace (kql: summaries by the query engine → events that stand for many)
+//!         ─► groups (who, where from, what, how often, at which pace) ─► findings (rules) ─► blast radius ─► describe
+//!         ─► seen ─► coverage, gaps (what was read, what was missing, and which is more likely)
 //! ```
-//! The main types are [`Query`] and [`BlastRadius`]. Invariants: a record that could not be read is counted, never
-//! passed over in silence; no record is fatal; an empty log is "no evidence", never "no access"; memory does not grow
-//! with the size of the log.
+//! The main types are [`Source`], [`Query`] and [`BlastRadius`]. Invariants: a record that could not be read is counted,
+//! never passed over in silence; no record is fatal; an empty log is "no evidence", never "no access"; memory does not
+//! grow with the size of the log; which secret an entry names is decided in one place, whatever the source.
 
-mod archive;
 mod blast_radius;
+mod blobs;
+mod columns;
 mod coverage;
 mod describe;
 mod event;
+mod export;
+mod files;
 mod findings;
+mod folder;
+mod gaps;
 mod groups;
+mod kql;
+mod pace;
+mod place;
 mod question;
 mod readers;
 mod records;
 mod rules;
 mod scan;
 mod search;
+mod second_order;
+mod seen;
+mod source;
+mod table;
+mod thresholds;
+mod trail;
 mod uri;
+mod watch;
+mod who;
+mod workspace;
 
-pub use blast_radius::{Access, BlastRadius, SecondOrder, Window, blast_radius};
-pub use coverage::{Coverage, Gap};
-pub use describe::describe;
+pub use blast_radius::{Access, BlastRadius, Window, blast_radius};
+pub use coverage::{Coverage, UnreadableSample};
+pub use describe::{describe, plain};
 pub use findings::{Evidence, Finding, Severity};
+pub use gaps::{Gap, Likely};
 pub use question::{Own, Query};
 pub use readers::{Reader, VersionRead, readers};
+pub use second_order::SecondOrder;
+pub use source::{Place, Source};
+pub use table::csv;
+pub use thresholds::Thresholds;
+pub use watch::{Sight, Watch};

@@ -1,16 +1,13 @@
 //! The log → who reads which version, and since when: what a revocation waits for.
 
-use super::archive::find_files;
-use super::blast_radius::{Accesses, caller};
-use super::groups::{Group, Groups};
+use super::groups::Group;
 use super::question::{Query, Question};
-use super::scan::scan;
-use super::search::Needle;
+use super::source::Source;
+use super::who::name_of;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A principal that read the secret, and which versions it read. A principal that made both our own requests and
 /// others is two readers, told apart by `own`.
@@ -47,13 +44,11 @@ pub struct VersionRead {
 ///
 /// # Errors
 /// As [`super::blast_radius()`] has them.
-pub fn readers(archive: &Path, query: &Query) -> Result<Vec<Reader>, Failure> {
-    let question = Question::new(query)?;
-    let files = find_files(archive, &question)?;
-    let new = || Accesses { question: &question, groups: Groups::default() };
-    let (accesses, _) = scan(&files, &Needle::secret(&question.secret)?, new);
+pub fn readers(source: &Source, query: &Query) -> Result<Vec<Reader>, Failure> {
+    let question = Question::new(&Query { baseline: None, ..query.clone() })?;
+    let accesses = source.trail().sight(&question)?.accesses;
     let mut principals: BTreeMap<(String, bool), BTreeMap<String, Group>> = BTreeMap::new();
-    for (key, group) in accesses.groups.0 {
+    for (key, group) in accesses.groups {
         if key.operation == "SecretGet" && key.succeeded() {
             let versions = principals.entry((key.oid, key.own)).or_default();
             match versions.get_mut(&key.version) {
@@ -69,7 +64,8 @@ pub fn readers(archive: &Path, query: &Query) -> Result<Vec<Reader>, Failure> {
 
 fn reader(oid: String, own: bool, groups: BTreeMap<String, Group>, question: &Question) -> Reader {
     let names = groups.values().max_by(|one, other| one.last.cmp(&other.last));
-    let name = names.map_or("", |group| caller(&group.upn, &group.resource, &group.appid, &oid)).to_owned();
+    let name = names
+        .map_or_else(String::new, |group| name_of(&question.names, &group.upn, &group.resource, &group.appid, &oid));
     let mut versions: Vec<VersionRead> = groups
         .into_iter()
         .map(|(version, group)| VersionRead {
@@ -81,5 +77,5 @@ fn reader(oid: String, own: bool, groups: BTreeMap<String, Group>, question: &Qu
         })
         .collect();
     versions.sort_by_key(|read| std::cmp::Reverse(read.last));
-    Reader { known: question.is_known(&oid), oid, name, own, versions }
+    Reader { known: question.is_listed(&oid), oid, name, own, versions }
 }

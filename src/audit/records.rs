@@ -18,17 +18,32 @@ pub(crate) trait Sink {
     fn lines(&mut self, block: &[u8]) -> usize;
     /// Takes one element of a list.
     fn element(&mut self, element: &[u8]);
-    /// Learns of bytes that cannot be told apart into records.
-    fn broken(&mut self, why: &'static str);
+    /// Learns of bytes that cannot be told apart into records, and of the beginning of them where it is at hand;
+    /// `at_end` if the file ends there.
+    fn broken(&mut self, why: &'static str, beginning: &[u8], at_end: bool);
+}
+
+/// What files are read into: one after the other into the same.
+#[derive(Debug)]
+pub(crate) struct Buffer(Vec<u8>);
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
 }
 
 /// Reads a file to its end, or to the error, and returns how many bytes there were.
 ///
 /// # Errors
 /// The first error of `source`; what came before it was handed over.
-pub(crate) fn read_records(mut source: impl Read, sink: &mut impl Sink) -> (u64, io::Result<()>) {
+pub(crate) fn read_records(mut source: impl Read, buffer: &mut Buffer, sink: &mut impl Sink) -> (u64, io::Result<()>) {
     let mut framing = Framing::Lines;
-    let mut buffer = vec![0; BLOCK_BYTES];
+    let buffer = &mut buffer.0;
+    // A long record of an earlier file may have let it grow.
+    if buffer.len() != BLOCK_BYTES {
+        *buffer = vec![0; BLOCK_BYTES];
+    }
     let mut filled = 0;
     let mut total = 0_u64;
     loop {
@@ -45,10 +60,10 @@ pub(crate) fn read_records(mut source: impl Read, sink: &mut impl Sink) -> (u64,
         filled -= taken;
         if filled == buffer.len() {
             if filled >= LONGEST_RECORD_BYTES {
-                sink.broken("it is longer than 64 MB");
+                sink.broken("it is longer than 64 MB", beginning_of(buffer), false);
                 framing = Framing::Skip;
                 filled = 0;
-                buffer = vec![0; BLOCK_BYTES];
+                *buffer = vec![0; BLOCK_BYTES];
             } else {
                 buffer.resize(LONGEST_RECORD_BYTES.min(filled * 2), 0);
             }
@@ -58,12 +73,20 @@ pub(crate) fn read_records(mut source: impl Read, sink: &mut impl Sink) -> (u64,
 
 /// Whether a list of records begins here: `[` or `{"records"`.
 pub(crate) fn begins_list(bytes: &[u8]) -> bool {
+    if bytes.starts_with(b"{\"time\"") {
+        return false;
+    }
     let bytes = without_mark(bytes).trim_ascii_start();
     match bytes.split_first() {
         Some((b'[', _)) => true,
         Some((b'{', rest)) => rest.trim_ascii_start().starts_with(b"\"records\""),
         _ => false,
     }
+}
+
+/// As much of a long record as is worth showing.
+fn beginning_of(bytes: &[u8]) -> &[u8] {
+    bytes.get(..1024).unwrap_or(bytes)
 }
 
 /// The bytes without a byte order mark.
@@ -129,7 +152,7 @@ impl Framing {
 
     fn finish(&self, sink: &mut impl Sink) {
         if matches!(self, Self::List(_)) {
-            sink.broken("the file ends inside a list of records");
+            sink.broken("the file ends inside a list of records", b"", true);
         }
     }
 }
@@ -191,7 +214,7 @@ impl List {
         match byte {
             // No string holds a line break: a quote was lost, so begin again with the next element.
             b'\n' => {
-                sink.broken("a string does not end on its line");
+                sink.broken("a string does not end on its line", &self.carried, false);
                 self.inside_element = false;
                 self.in_string = false;
                 self.escaped = false;
@@ -213,7 +236,7 @@ impl List {
         }
         self.carry(end);
         if self.too_long {
-            sink.broken("it is longer than 64 MB");
+            sink.broken("it is longer than 64 MB", b"", false);
         } else {
             sink.element(&self.carried);
         }

@@ -3,11 +3,11 @@
 //! Every record is counted and its time noted; only candidates are parsed. Results are merged in the order of the
 //! files, so that the same archive always gives the same answer.
 
-use super::archive::{LogFile, open};
-use super::coverage::{Seen, Unreadable};
 use super::event::{Event, read_events};
-use super::records::{Sink, begins_list, read_records, without_mark};
-use super::search::{Needle, find_escape};
+use super::files::{LogFile, Store, decompress};
+use super::records::{Buffer, Sink, begins_list, read_records, without_mark};
+use super::search::Needle;
+use super::seen::{Seen, Unreadable};
 use memchr::{memchr, memmem};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 
@@ -19,114 +19,157 @@ pub(crate) trait Collect: Send {
     fn merge(&mut self, later: Self);
 }
 
-/// Reads `files` and gives every event the needle points at to a collector.
-pub(crate) fn scan<C: Collect>(files: &[LogFile], needle: &Needle, new: impl Fn() -> C + Sync) -> (C, Seen) {
-    let empty = || (new(), Seen::default());
-    files.par_iter().map(|file| scan_file(file, needle, new())).reduce(empty, |mut earlier, later| {
-        earlier.0.merge(later.0);
-        earlier.1.merge(later.1);
-        earlier
-    })
+/// What one worker has gathered so far, and what it works with.
+struct Work<C> {
+    collector: C,
+    seen: Seen,
+    buffer: Buffer,
+    candidates: Vec<usize>,
 }
 
-fn scan_file<C: Collect>(file: &LogFile, needle: &Needle, collector: C) -> (C, Seen) {
-    let mut scanner = Scanner { file, needle, collector, seen: Seen::default(), position: 0 };
-    match open(&file.path) {
+/// Reads `files` and gives every event the needle points at to a collector. Uses the current pool of threads.
+pub(crate) fn scan<C: Collect>(
+    store: &impl Store,
+    files: &[&LogFile],
+    needle: &Needle,
+    new: impl Fn() -> C + Sync + Send,
+) -> (C, Seen) {
+    let empty = || Work { collector: new(), seen: Seen::default(), buffer: Buffer::default(), candidates: Vec::new() };
+    let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, needle, work));
+    let gathered = work.map(|work| (work.collector, work.seen)).reduce(
+        || (new(), Seen::default()),
+        |mut earlier, later| {
+            earlier.0.merge(later.0);
+            earlier.1.merge(later.1);
+            earlier
+        },
+    );
+    gathered
+}
+
+fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, needle: &Needle, mut work: Work<C>) -> Work<C> {
+    let mut buffer = std::mem::take(&mut work.buffer);
+    let events = work.seen.events;
+    let mut scanner = Scanner { file, needle, work, position: 0 };
+    match store.open(file).and_then(decompress) {
         Ok(source) => {
-            let (bytes, result) = read_records(source, &mut scanner);
-            scanner.seen.bytes = bytes;
+            let (bytes, result) = read_records(source, &mut buffer, &mut scanner);
+            scanner.work.seen.bytes += bytes;
             if let Err(error) = result {
-                scanner.unreadable(format!("the file cannot be read any further: {error}"), true);
+                scanner.unreadable(format!("the file cannot be read any further: {error}"), b"", true);
             }
         }
-        Err(error) => scanner.unreadable(format!("the file cannot be opened: {error}"), true),
+        Err(error) => scanner.unreadable(format!("the file cannot be opened: {error}"), b"", true),
     }
-    if scanner.seen.events > 0 {
-        scanner.seen.hours.extend(file.hour);
+    let mut work = scanner.work;
+    if work.seen.events > events {
+        work.seen.file_had_events(file.hour);
     }
-    (scanner.collector, scanner.seen)
+    work.buffer = buffer;
+    work
 }
 
 struct Scanner<'a, C> {
     file: &'a LogFile,
     needle: &'a Needle,
-    collector: C,
-    seen: Seen,
+    work: Work<C>,
     position: u64,
 }
 
 impl<C: Collect> Sink for Scanner<'_, C> {
     fn lines(&mut self, block: &[u8]) -> usize {
-        let mut found = self.needle.find(block, 0);
-        let mut escape = find_escape(block, 0);
+        let mut candidates = std::mem::take(&mut self.work.candidates);
+        self.needle.candidates(block, &mut candidates);
+        let taken = self.take_lines(block, &candidates);
+        self.work.candidates = candidates;
+        taken
+    }
+
+    fn element(&mut self, element: &[u8]) {
+        let mut candidates = std::mem::take(&mut self.work.candidates);
+        self.needle.candidates(element, &mut candidates);
+        self.record(element, !candidates.is_empty(), false);
+        self.work.candidates = candidates;
+    }
+
+    fn broken(&mut self, why: &'static str, bytes: &[u8], at_end: bool) {
+        self.position += 1;
+        if at_end && self.file.may_grow {
+            return self.growing(bytes);
+        }
+        self.unreadable(why.into(), bytes, true);
+    }
+}
+
+impl<C: Collect> Scanner<'_, C> {
+    fn take_lines(&mut self, block: &[u8], candidates: &[usize]) -> usize {
+        let mut candidates = candidates.iter().copied().peekable();
         let mut start = 0;
         while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty()) {
-            let end = memchr(b'\n', rest).map_or(block.len(), |length| start + length);
+            let length = memchr(b'\n', rest);
+            let end = length.map_or(block.len(), |length| start + length);
             let line = trim(block.get(start..end).unwrap_or_default());
-            if !line.is_empty() {
-                if begins_list(rest) {
-                    return start;
-                }
-                if found.is_some_and(|at| at < start) {
-                    found = self.needle.find(block, start);
-                }
-                if escape.is_some_and(|at| at < start) {
-                    escape = find_escape(block, start);
-                }
-                let candidate = [found, escape].into_iter().flatten().any(|at| at < end);
-                self.record(line, candidate);
-            } else {
+            let mut candidate = false;
+            while candidates.next_if(|at| *at < end).is_some() {
+                candidate = true;
+            }
+            if line.is_empty() {
                 self.position += 1;
+            } else if begins_list(line) {
+                return start;
+            } else {
+                self.record(line, candidate, length.is_none());
             }
             start = end + 1;
         }
         block.len()
     }
 
-    fn element(&mut self, element: &[u8]) {
-        let candidate = self.needle.find(element, 0).is_some() || find_escape(element, 0).is_some();
-        self.record(element, candidate);
-    }
-
-    fn broken(&mut self, why: &'static str) {
+    /// Counts a record, and parses it if it is a candidate. `unended` is what stands at a file's end without a line
+    /// break behind it.
+    fn record(&mut self, record: &[u8], candidate: bool, unended: bool) {
         self.position += 1;
-        self.unreadable(why.into(), true);
-    }
-}
-
-impl<C: Collect> Scanner<'_, C> {
-    /// Counts a record, and parses it if it is a candidate.
-    fn record(&mut self, record: &[u8], candidate: bool) {
-        self.position += 1;
+        let seen = &mut self.work.seen;
         let whole = record.starts_with(b"{") && record.ends_with(b"}");
         if whole {
-            self.seen.events += 1;
-        }
-        if let Some(time) = time_of(record).filter(|_| whole) {
-            self.seen.time(time);
+            seen.events += 1;
+            if let Some(time) = time_of(record) {
+                seen.time(time);
+            }
+        } else if unended && self.file.may_grow {
+            return self.growing(record);
         }
         if candidate {
-            let collector = &mut self.collector;
+            let collector = &mut self.work.collector;
             if let Err(why) = read_events(record, &mut |event| collector.event(event)) {
                 if whole {
-                    self.seen.events -= 1;
+                    self.work.seen.events -= 1;
                 }
-                self.unreadable(why, true);
+                self.unreadable(why, record, true);
             }
         } else if !whole {
-            self.unreadable("it is cut off, or not an entry of the log".into(), false);
+            self.unreadable("it is cut off, or not an entry of the log".into(), record, false);
         }
+    }
+
+    /// The beginning of an entry that is still being written.
+    fn growing(&mut self, bytes: &[u8]) {
+        self.work.seen.growing += 1;
+        self.unreadable("its end was not written yet when it was read".into(), bytes, false);
     }
 
     /// Counts what cannot be read; `relevant` if it may be about what is sought.
-    fn unreadable(&mut self, why: String, relevant: bool) {
-        let source = self.file.path.display().to_string();
-        self.seen.unreadable(Unreadable { source, position: self.position, why }, relevant);
+    fn unreadable(&mut self, why: String, bytes: &[u8], relevant: bool) {
+        let source = &self.file.name;
+        self.work.seen.unreadable(|| Unreadable::new(source, self.position, why, bytes), relevant);
     }
 }
 
 /// A line without the white space around it, and without the comma that separates it from the next.
 fn trim(line: &[u8]) -> &[u8] {
+    if line.starts_with(b"{") && line.ends_with(b"}") {
+        return line;
+    }
     let line = without_mark(line).trim_ascii();
     line.strip_suffix(b",").map_or(line, <[u8]>::trim_ascii_end)
 }
@@ -136,11 +179,11 @@ fn time_of(record: &[u8]) -> Option<&str> {
     const FIRST: &[u8] = b"{\"time\":\"";
     let value = match record.strip_prefix(FIRST) {
         Some(value) => value,
-        None => {
-            let key = memmem::find(record, b"\"time\"")?;
-            let rest = record.get(key + b"\"time\"".len()..)?.trim_ascii_start();
-            rest.strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?
-        }
+        None => [&b"\"time\""[..], b"\"TimeGenerated\""].iter().find_map(|key| {
+            let at = memmem::find(record, key)?;
+            let rest = record.get(at + key.len()..)?.trim_ascii_start();
+            rest.strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")
+        })?,
     };
     let value = value.get(..memchr(b'"', value)?)?;
     std::str::from_utf8(value).ok()

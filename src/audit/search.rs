@@ -1,89 +1,250 @@
-//! Which records are worth parsing: bytes → the place of the next candidate.
+//! Which records are worth parsing: a block of bytes → the places of the candidates.
 //!
 //! The answer may be too generous, never too strict: a record without a candidate cannot be about what is sought.
+//! A block is looked at in tiles, with whatever the processor has for many bytes at once: two bytes of the name that
+//! are rare in logs, at their distance, tell which tiles are looked at closely.
 
-use crate::failure::Failure;
-use memchr::{memchr, memchr2};
-use regex::bytes::{Regex, RegexBuilder};
+use memchr::memchr;
+use pulp::{Arch, Simd, WithSimd};
 use std::collections::HashSet;
+
+/// How many bytes are looked at together.
+const TILE: usize = 128;
+/// From frequent to rare in such logs: hexadecimal numbers, then the letters of addresses and claims.
+const BY_FREQUENCY: &[u8; 37] = b"0123456789abcdeftsinorl-puhmygvkwzxqj";
+const CLAIM: &[u8] = b"objectidentifier\"";
+const SHORT_CLAIM: &[u8] = b"\"oid\"";
 
 /// What makes a record worth parsing.
 #[derive(Debug)]
 pub(crate) enum Needle {
-    /// It holds the secret's name, in any case, not as a part of a longer name.
-    Secret(Regex),
-    /// One of these object ids (lower case) called. Object ids are looked for behind their claim's name: logs are
-    /// full of hexadecimal, on which a search for several ids at once gives up its speed.
-    Callers { claim: Regex, oids: HashSet<Vec<u8>> },
+    /// It holds the secret's name, in any case, not as a part of a longer name; or a spelling that may hide it; or it
+    /// says that the vault itself was changed.
+    Secret { name: Vec<u8>, probe: Probe },
+    /// One of these object ids (lower case) called. They are looked for behind their claim's name: logs are full of
+    /// hexadecimal, on which a search for several ids at once gives up its speed.
+    Callers { oids: HashSet<Vec<u8>>, beginnings: Box<[bool; 256]> },
+}
+
+/// Two places in a name, and the bytes there, in lower case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    first: (usize, u8),
+    second: (usize, u8),
+}
+
+impl Probe {
+    fn of(name: &[u8]) -> Self {
+        let rarity = |byte: u8| BY_FREQUENCY.iter().position(|known| *known == byte).unwrap_or(BY_FREQUENCY.len());
+        let mut places: Vec<(usize, u8)> = name.iter().copied().enumerate().collect();
+        places.sort_by_key(|(at, byte)| (std::cmp::Reverse(rarity(*byte)), *at));
+        let first = places.first().copied().unwrap_or_default();
+        // Two of the same byte say less than two different ones.
+        let second = places.iter().find(|(_, byte)| *byte != first.1).or(places.get(1)).copied().unwrap_or(first);
+        Self { first, second }
+    }
 }
 
 impl Needle {
-    pub(crate) fn secret(name: &str) -> Result<Self, Failure> {
-        build(RegexBuilder::new(&regex::escape(name)).case_insensitive(true)).map(Self::Secret)
+    /// Looks for a secret's name, given in lower case.
+    pub(crate) fn secret(name: &str) -> Self {
+        let name = name.as_bytes().to_vec();
+        Self::Secret { probe: Probe::of(&name), name }
     }
 
-    pub(crate) fn callers<'a>(oids: impl Iterator<Item = &'a String>) -> Result<Self, Failure> {
-        let oids = oids.map(|oid| oid.clone().into_bytes()).collect();
-        let claim = build(&mut RegexBuilder::new(r#"(?:objectidentifier|"oid)"\s*:\s*""#))?;
-        Ok(Self::Callers { claim, oids })
-    }
-
-    /// The first candidate at or behind `from`.
-    pub(crate) fn find(&self, haystack: &[u8], from: usize) -> Option<usize> {
-        let mut from = from;
-        while from <= haystack.len() {
-            match self {
-                Self::Secret(name) => {
-                    let found = name.find_at(haystack, from)?;
-                    let before = found.start().checked_sub(1).and_then(|at| haystack.get(at));
-                    if !continues_name(before) && !continues_name(haystack.get(found.end())) {
-                        return Some(found.start());
-                    }
-                    from = found.start() + 1;
-                }
-                Self::Callers { claim, oids } => {
-                    let found = claim.find_at(haystack, from)?;
-                    let value = haystack.get(found.end()..).unwrap_or_default();
-                    let value = value.get(..memchr(b'"', value)?).unwrap_or_default();
-                    if oids.contains(&value.to_ascii_lowercase()) {
-                        return Some(found.start());
-                    }
-                    from = found.end();
-                }
+    pub(crate) fn callers<'a>(oids: impl Iterator<Item = &'a String>) -> Self {
+        let oids: HashSet<Vec<u8>> = oids.map(|oid| oid.clone().into_bytes()).collect();
+        let mut beginnings = Box::new([false; 256]);
+        for oid in &oids {
+            if let Some(known) = beginnings.get_mut(beginning(oid)) {
+                *known = true;
             }
         }
-        None
+        Self::Callers { oids, beginnings }
+    }
+
+    /// Gives `found` the places of all candidates, in order.
+    pub(crate) fn candidates(&self, block: &[u8], found: &mut Vec<usize>) {
+        found.clear();
+        match self {
+            Self::Secret { probe, .. } => {
+                Arch::new().dispatch(Pass { block, tiles: SecretTiles(*probe), needle: self, found })
+            }
+            Self::Callers { .. } => Arch::new().dispatch(Pass { block, tiles: CallerTiles, needle: self, found }),
+        }
+    }
+
+    /// Whether a candidate begins at a place.
+    fn begins_at(&self, block: &[u8], at: usize) -> bool {
+        let Some(rest) = block.get(at..) else { return false };
+        match self {
+            Self::Secret { name, .. } => match rest.first() {
+                Some(b'%' | b'\\') => spells(rest),
+                Some(b'"') => is_vault_change(rest),
+                _ => {
+                    rest.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name))
+                        && !continues_name(at.checked_sub(1).and_then(|before| block.get(before)))
+                        && !continues_name(rest.get(name.len()))
+                }
+            },
+            Self::Callers { oids, beginnings } => {
+                let behind = rest.strip_prefix(CLAIM).or_else(|| rest.strip_prefix(SHORT_CLAIM));
+                behind.map_or_else(|| spells(rest), |behind| calls(behind, oids, beginnings))
+            }
+        }
     }
 }
 
-/// The first place at or behind `from` where an escape spells a letter, digit, dash or slash, so that a name may stand
-/// there without its bytes: `%2D`, `\u002d`.
-pub(crate) fn find_escape(haystack: &[u8], from: usize) -> Option<usize> {
-    let mut from = from;
-    loop {
-        let at = from + memchr2(b'%', b'\\', haystack.get(from..)?)?;
-        let digits = match haystack.get(at) {
-            Some(b'%') => haystack.get(at + 1..at + 3),
-            _ => haystack
-                .get(at + 1..at + 6)
-                .filter(|escape| escape.to_ascii_lowercase().starts_with(b"u00"))
-                .and_then(|escape| escape.get(3..)),
-        };
-        let byte = digits
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        if byte.is_some_and(|byte| continues_name(Some(&byte)) || byte == b'/' || byte == b'%') {
-            return Some(at);
-        }
-        from = at + 1;
+/// What tells the tiles that may hold a candidate.
+trait Tiles {
+    /// How many bytes behind a tile it looks at.
+    fn reach(&self) -> usize;
+    /// Whether a candidate may begin in the first [`TILE`] bytes of `bytes`, of which there are as many and the reach.
+    fn may_begin_in(&self, bytes: &[u8]) -> bool;
+}
+
+fn tile(bytes: &[u8], at: usize) -> Option<&[u8; TILE]> {
+    bytes.get(at..at + TILE)?.try_into().ok()
+}
+
+struct SecretTiles(Probe);
+
+impl Tiles for SecretTiles {
+    #[inline(always)]
+    fn reach(&self) -> usize {
+        self.0.first.0.max(self.0.second.0).max(1)
     }
+
+    #[inline(always)]
+    fn may_begin_in(&self, bytes: &[u8]) -> bool {
+        let Probe { first, second } = self.0;
+        let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return true };
+        let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return true };
+        let mut any = 0_u8;
+        for ((own, next), (one, other)) in own.iter().zip(next).zip(one.iter().zip(other)) {
+            // A letter and its capital differ in this bit; digits and dashes have it set.
+            let name = u8::from(one | 0x20 == first.1) & u8::from(other | 0x20 == second.1);
+            let escape = u8::from(*own == b'%') | u8::from(*own == b'\\');
+            let vault = u8::from(*own == b'"') & u8::from(*next == b'V');
+            any |= name | escape | vault;
+        }
+        any != 0
+    }
+}
+
+struct CallerTiles;
+
+impl Tiles for CallerTiles {
+    #[inline(always)]
+    fn reach(&self) -> usize {
+        CLAIM.len()
+    }
+
+    #[inline(always)]
+    fn may_begin_in(&self, bytes: &[u8]) -> bool {
+        let (Some(own), Some(third), Some(fourth), Some(fifth)) =
+            (tile(bytes, 0), tile(bytes, 2), tile(bytes, 3), tile(bytes, 4))
+        else {
+            return true;
+        };
+        let mut any = 0_u8;
+        for ((own, third), (fourth, fifth)) in own.iter().zip(third).zip(fourth.iter().zip(fifth)) {
+            let claim = u8::from(*own == b'o') & u8::from(*third == b'j');
+            let short = u8::from(*own == b'"') & u8::from(*fourth == b'd') & u8::from(*fifth == b'"');
+            any |= claim | short | u8::from(*own == b'\\');
+        }
+        any != 0
+    }
+}
+
+/// One pass over a block.
+struct Pass<'a, T> {
+    block: &'a [u8],
+    tiles: T,
+    needle: &'a Needle,
+    found: &'a mut Vec<usize>,
+}
+
+impl<T: Tiles> WithSimd for Pass<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let reach = self.tiles.reach();
+        let mut at = 0;
+        while let Some(bytes) = self.block.get(at..at + TILE + reach) {
+            if self.tiles.may_begin_in(bytes) {
+                look_closely(self.block, at..at + TILE, self.needle, self.found);
+            }
+            at += TILE;
+        }
+        look_closely(self.block, at..self.block.len(), self.needle, self.found);
+    }
+}
+
+#[inline(never)]
+fn look_closely(block: &[u8], places: std::ops::Range<usize>, needle: &Needle, found: &mut Vec<usize>) {
+    let bytes = block.get(places.clone()).unwrap_or_default();
+    let mut take = |offset: usize| {
+        let at = places.start + offset;
+        if needle.begins_at(block, at) {
+            found.push(at);
+        }
+    };
+    match needle {
+        Needle::Secret { name, .. } => {
+            let first = name.first().copied().unwrap_or_default();
+            let worth = |byte: u8| byte | 0x20 == first || matches!(byte, b'%' | b'\\' | b'"');
+            bytes.iter().enumerate().filter(|(_, byte)| worth(**byte)).for_each(|(offset, _)| take(offset));
+        }
+        Needle::Callers { .. } => {
+            let worth = |byte: u8| matches!(byte, b'o' | b'"' | b'\\');
+            bytes.iter().enumerate().filter(|(_, byte)| worth(**byte)).for_each(|(offset, _)| take(offset));
+        }
+    }
+}
+
+/// Whether an escape here spells a letter, digit, dash, slash or another escape, so that a name may stand there without
+/// its bytes: `%2D`, `\u002d`.
+fn spells(rest: &[u8]) -> bool {
+    let digits = match rest.first() {
+        Some(b'%') => rest.get(1..3),
+        Some(b'\\') => rest
+            .get(1..6)
+            .filter(|escape| escape.to_ascii_lowercase().starts_with(b"u00"))
+            .and_then(|escape| escape.get(3..)),
+        _ => None,
+    };
+    let byte = digits
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    byte.is_some_and(|byte| continues_name(Some(&byte)) || byte == b'/' || byte == b'%')
+}
+
+/// Whether an operation on the vault itself is named here, other than looking at it.
+fn is_vault_change(rest: &[u8]) -> bool {
+    rest.strip_prefix(b"\"Vault").is_some_and(|verb| matches!(verb.first(), Some(b'P' | b'D' | b'A' | b'R')))
+}
+
+/// Whether one of `oids` is the value of the claim that ends where `behind` begins.
+fn calls(behind: &[u8], oids: &HashSet<Vec<u8>>, beginnings: &[bool; 256]) -> bool {
+    let Some(value) = behind.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start) else {
+        return false;
+    };
+    let Some(value) = value.strip_prefix(b"\"") else { return false };
+    if !beginnings.get(beginning(value)).copied().unwrap_or_default() {
+        return false;
+    }
+    let Some(value) = memchr(b'"', value).and_then(|end| value.get(..end)) else { return false };
+    oids.contains(&value.to_ascii_lowercase())
+}
+
+/// The first bytes of an object id mixed into one, without case.
+fn beginning(oid: &[u8]) -> usize {
+    let mixed = oid.iter().take(8).fold(0_u8, |mixed, byte| mixed.wrapping_mul(31) ^ (byte | 0x20));
+    usize::from(mixed)
 }
 
 fn continues_name(byte: Option<&u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-}
-
-fn build(pattern: &mut RegexBuilder) -> Result<Regex, Failure> {
-    let regex = pattern.unicode(false).build();
-    regex.map_err(|error| Failure::refused("the search cannot be built").because(error.to_string()))
 }

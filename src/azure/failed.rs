@@ -39,6 +39,11 @@ pub(super) fn of_credential(error: &azure_core::Error) -> Failure {
     }
 }
 
+/// The failure that an error carries, else another.
+pub(super) fn carried_or(error: &azure_core::Error, other: impl FnOnce() -> Failure) -> Failure {
+    carried(error).cloned().unwrap_or_else(other)
+}
+
 /// An error and everything behind it.
 fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
@@ -99,7 +104,7 @@ pub(super) struct Refusal {
     /// The inner code where there is one: the outer one is generic.
     pub(super) code: String,
     message: String,
-    retry_after: Option<Duration>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Refusal {

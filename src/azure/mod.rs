@@ -2,15 +2,17 @@
 //!
 //! [`Transport`] is the one seam through which requests leave the program, to the real hosts or to a cloud on this
 //! machine. [`Identity`] says who we are, [`Vault`] speaks with a Key Vault through the official client,
-//! [`ResourceManager`] and [`Graph`] with those who issue keys and passwords. No request that writes is ever repeated
-//! here.
+//! [`ResourceManager`] and [`Graph`] with those who issue keys and passwords, [`BlobContainer`] with a storage account,
+//! [`LogAnalytics`] with a workspace. No request that writes is ever repeated here.
 
+mod blob;
 mod budget;
 mod contents;
 pub mod correlation;
 mod failed;
 mod graph;
 mod identity;
+mod logs;
 mod management;
 mod resource_manager;
 mod retry;
@@ -19,10 +21,12 @@ mod secret_url;
 mod transport;
 mod vault;
 
+pub use blob::{Blob, BlobContainer};
 pub use budget::Limits;
 pub use contents::{Listed, Reading};
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
 pub use identity::{Environment, Identity, IdentityChoice};
+pub use logs::{Answer, LogAnalytics};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};

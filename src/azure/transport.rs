@@ -25,6 +25,13 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 /// More than this of an answer is not read.
 const LARGEST_ANSWER: usize = 4 << 20;
 
+/// How long an answer may take, and how large it may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) longest: Duration,
+    pub(super) largest_answer: usize,
+}
+
 /// The way out of the program.
 #[derive(Clone)]
 pub struct Transport {
@@ -134,12 +141,38 @@ impl Transport {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Result<HttpAnswer, Failure> {
+        let patience = Patience { longest: REQUEST_TIMEOUT, largest_answer: LARGEST_ANSWER };
+        self.exchange(patience, method, url, headers, body).await.map(|(answer, _)| answer)
+    }
+
+    /// Sends one request whose answer may take long or be large. Gives nothing if it is larger than agreed.
+    pub(super) async fn send_patiently(
+        &self,
+        patience: Patience,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Option<HttpAnswer>, Failure> {
+        let (answer, whole) = self.exchange(patience, method, url, headers, body).await?;
+        Ok(whole.then_some(answer))
+    }
+
+    /// Sends one request; also says whether the answer was read to its end.
+    async fn exchange(
+        &self,
+        patience: Patience,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<(HttpAnswer, bool), Failure> {
         let unusable = |why: String| Failure::refused("the address cannot be used").because(why);
         let url = Url::parse(url).map_err(|error| unusable(error.to_string()))?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let way = self.inner.route.way(&url)?;
         let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| unusable(error.to_string()))?;
-        let mut request = self.client(&way.url).request(method, way.url).body(body);
+        let mut request = self.client(&way.url).request(method, way.url).timeout(patience.longest).body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -150,14 +183,16 @@ impl Transport {
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|value| retry::after(value.to_str().ok()?));
         let mut body = Vec::new();
+        let mut whole = true;
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(&host, error))? {
-            if body.len() + chunk.len() > LARGEST_ANSWER {
+            if body.len() + chunk.len() > patience.largest_answer {
+                whole = false;
                 break;
             }
             body.extend_from_slice(&chunk);
         }
         tracing::debug!(host, status, "answered");
-        Ok(HttpAnswer { status, retry_after, body })
+        Ok((HttpAnswer { status, retry_after, body }, whole))
     }
 }
 

@@ -1,23 +1,30 @@
 //! `stanch audit`: the blast radius by itself.
 
-use super::Common;
+#![expect(clippy::disallowed_methods, reason = "the journals of earlier runs tell which requests were our own")]
+
 use super::exit::{CommandError, Exit, Outcome};
-use super::session;
 use super::ui::Ui;
-use crate::audit::{self, Own, Query};
-use crate::azure::SecretUrl;
+use super::{Common, audit_watch, session};
+use crate::audit::{self, BlastRadius, Own, Place, Query, Source};
+use crate::azure::{SecretUrl, VaultUrl};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
-use chrono::{DateTime, Utc};
-use std::collections::BTreeSet;
+use crate::runbook::duration;
+use chrono::{DateTime, TimeDelta, Utc};
+use session::Session;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folder of an archive of the audit trail (`insights-logs-auditevent`)
-    #[arg(long, value_name = "DIR")]
-    archive: PathBuf,
-    /// The secret, by its URL
+    /// Where the audit trail is archived: a folder (`insights-logs-auditevent`), a file of it or one exported from a
+    /// portal (JSON, CSV), or the URL of a container [default: as the configuration says]
+    #[arg(long, value_name = "DIR|FILE|URL", conflicts_with = "workspace")]
+    archive: Option<String>,
+    /// The Log Analytics workspace that the vault logs to, by its id
+    #[arg(long, value_name = "ID")]
+    workspace: Option<String>,
+    /// The secret, by its URL; with a version, if it is known which one leaked
     #[arg(long, value_name = "URL")]
     secret: String,
     /// Since when (RFC 3339)
@@ -26,39 +33,115 @@ pub(crate) struct Args {
     /// Until when [default: now]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Object ids of known callers, one a line
+    /// Object ids of known callers, one a line; a name may follow
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
+    /// Read so much of the log before `--since` to learn who and what is ordinary, for example 14d
+    #[arg(long, value_name = "DURATION")]
+    baseline: Option<String>,
+    /// Another vault in which to look for what the unknown callers did; repeat it for more
+    #[arg(long, value_name = "URL")]
+    vault: Vec<String>,
+    /// Print the accesses as CSV
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print new accesses as they reach the log; those of the version in `--secret` alone, if it names one
+    #[arg(long, conflicts_with_all = ["csv", "until"])]
+    watch: bool,
+    /// How often to look
+    #[arg(long, value_name = "DURATION", default_value = "15s", requires = "watch")]
+    every: String,
+    /// How long to watch [default: until it is interrupted]
+    #[arg(long = "for", value_name = "DURATION", requires = "watch")]
+    span: Option<String>,
 }
 
-pub(crate) fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let secret = SecretUrl::parse(&args.secret).map_err(CommandError::usage)?;
-    let session = session::Session::open(common, None)?;
-    let mut known: BTreeSet<String> = session.config.known_callers();
-    if let Some(path) = &args.known {
-        let text = session::read_file(path, "the list of known callers")?;
-        known.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_lowercase));
+    let session = Session::open(common, None)?;
+    let query = query(common, &session, &secret, &args)?;
+    let source = source(&session, &secret, &args)?;
+    if args.watch {
+        let every = span(&args.every, "--every")?;
+        let until = args.span.as_deref().map(|text| span(text, "--for")).transpose()?.map(|span| clock::now() + span);
+        return audit_watch::run(ui, source, query, every, until).await;
     }
-    let query = Query {
-        vault: secret.vault.name.clone(),
-        vault_host: secret.vault.host.clone(),
-        secret: secret.name.clone(),
-        since: time(&args.since, "--since")?,
-        until: args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now),
-        known,
-        own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
-    };
     if query.since >= query.until {
         let failure = Failure::refused("the window is empty: `--since` is not before `--until`");
         return Err(CommandError::usage(failure));
     }
-    let found = audit::blast_radius(&args.archive, &query).map_err(CommandError::usage)?;
+    let found: BlastRadius = tokio::task::spawn_blocking(move || audit::blast_radius(&source, &query))
+        .await
+        .map_err(|error| Failure::refused("the audit trail could not be read").because(error.to_string()))
+        .and_then(|found| found)
+        .map_err(CommandError::usage)?;
     if ui.json {
         ui.json(&found);
+    } else if args.csv {
+        ui.data(&audit::csv(&found, &secret.vault.name).map_err(CommandError::program)?);
     } else {
         ui.data(&audit::describe(&found));
     }
     Ok(Exit::Done)
+}
+
+fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
+    let trail = session.config.audit_trail(&secret.vault.name);
+    let mut known = session.config.known_callers();
+    let mut names = session.config.caller_names();
+    if let Some(path) = &args.known {
+        for (oid, name) in known_callers(&session::read_file(path, "the list of known callers")?) {
+            known.insert(oid.clone());
+            if !name.is_empty() {
+                names.insert(oid, name);
+            }
+        }
+    }
+    let baseline = args.baseline.as_deref().map(|text| span(text, "--baseline")).transpose()?.or(trail.baseline);
+    let until = args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now);
+    let vaults = args.vault.iter().map(|url| VaultUrl::parse(url).map_err(CommandError::usage));
+    Ok(Query {
+        baseline,
+        known,
+        names,
+        other_vaults: vaults.collect::<Result<_, _>>()?,
+        own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
+        thresholds: trail.thresholds,
+        ..Query::new(secret, time(&args.since, "--since")?, until)
+    })
+}
+
+fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<Source, CommandError> {
+    let named = match (&args.archive, &args.workspace) {
+        (Some(archive), _) => Some(Place::archive(archive).map_err(CommandError::usage)?),
+        (None, Some(workspace)) => Some(Place::workspace(workspace).map_err(CommandError::usage)?),
+        (None, None) => session.config.archive(&secret.vault.name),
+    };
+    match named {
+        Some(Place::Path(path)) => Ok(Source::path(path)),
+        Some(place) => {
+            let azure = session.azure("")?;
+            Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)
+        }
+        None => Err(CommandError::usage(
+            Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name))
+                .help("give `--archive DIR|FILE|URL` or `--workspace ID`, or set `audit` in stanch.yaml"),
+        )),
+    }
+}
+
+/// Object ids in lower case, and the names behind them: `OID`, `OID NAME`, `OID # NAME`.
+fn known_callers(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let parts = lines.map(|line| line.split_once([' ', '\t', ',', '#']).unwrap_or((line, "")));
+    parts.map(|(oid, name)| (oid.to_lowercase(), name.trim_matches([' ', '\t', ',', '#']).to_owned())).collect()
+}
+
+fn span(text: &str, option: &str) -> Result<TimeDelta, CommandError> {
+    let span = duration::parse(text).and_then(|span| TimeDelta::from_std(span).map_err(|error| error.to_string()));
+    span.map_err(|why| {
+        CommandError::usage(Failure::refused(format!("`{text}` is no time for `{option}`")).because(why))
+    })
 }
 
 fn time(text: &str, option: &str) -> Result<Timestamp, CommandError> {

@@ -3,6 +3,7 @@
 mod actions;
 mod answer;
 mod audit;
+mod audit_watch;
 mod drill;
 mod emulate;
 mod exit;
@@ -116,7 +117,7 @@ enum Command {
     Verify(verify::Args),
     /// Build the report again, from the journal alone
     Report(report::Args),
-    /// Find who read a secret, in an archive of the audit trail
+    /// Find who read a secret, in an archive of the audit trail or a workspace
     Audit(audit::Args),
     /// Find which secret of which vault holds a leaked value
     Find(find::Args),
@@ -189,7 +190,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Settle(args) => answer::settle(&common, ui, args).await,
         Command::Verify(args) => verify::run(&common, ui, &args),
         Command::Report(args) => report::run(&common, ui, &args),
-        Command::Audit(args) => audit::run(&common, ui, args),
+        Command::Audit(args) => audit::run(&common, ui, args).await,
         Command::Find(args) => find::run(&common, ui, args).await,
         Command::Inventory(args) => inventory::run(&common, ui, args).await,
         Command::Drill(args) => drill::run(&common, ui, args).await,

@@ -83,7 +83,7 @@ fn hide(text: &str, from: usize) -> String {
 }
 
 pub(super) struct Decoder<'a> {
-    folder: &'a Path,
+    pub(super) folder: &'a Path,
     problems: Vec<Diagnostic>,
     /// Places of literals that may be secrets.
     pub(super) literals: Vec<Span>,
@@ -141,7 +141,7 @@ impl Decoder<'_> {
         }
     }
 
-    fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
+    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
         match &node.value {
             NodeValue::List(values) => values.iter().filter_map(|value| self.text(value, what)).collect(),
             _ => self.text(node, what).into_iter().collect(),
@@ -179,13 +179,16 @@ impl Decoder<'_> {
         if let Some(node) = get(&entries, "identity") {
             config.identity = self.identity(node);
         }
-        config.archive = get(&entries, "audit").and_then(|node| self.audit(node));
+        if let Some(node) = get(&entries, "audit") {
+            config.audit = self.audit(node);
+        }
         if let Some(node) = get(&entries, "vaults") {
             for (name, _, node) in self.open(node, "`vaults`") {
                 let vault = self.entries(node, &format!("the vault `{name}`"), &["audit"]);
                 config.named_vaults.push(name.to_owned());
-                if let Some(archive) = get(&vault, "audit").and_then(|node| self.audit(node)) {
-                    config.vaults.insert(name.to_lowercase(), archive);
+                if let Some(node) = get(&vault, "audit") {
+                    let audit = self.audit(node);
+                    config.vaults.insert(name.to_lowercase(), audit);
                 }
             }
         }
@@ -197,8 +200,7 @@ impl Decoder<'_> {
             }
         }
         if let Some(node) = get(&entries, "known_callers") {
-            config.known_callers =
-                self.texts(node, "each of `known_callers`").iter().map(|oid| oid.to_lowercase()).collect();
+            config.known_callers = self.known_callers(node);
         }
         if let Some(node) = get(&entries, "inventory") {
             config.inventory = self.inventory(node);
@@ -233,11 +235,6 @@ impl Decoder<'_> {
             }
         }
         limits
-    }
-
-    fn audit(&mut self, node: &Node) -> Option<PathBuf> {
-        let entries = self.entries(node, "`audit`", &["archive"]);
-        get(&entries, "archive").and_then(|node| self.path(node, "`archive`"))
     }
 
     fn identity(&mut self, node: &Node) -> IdentityChoice {

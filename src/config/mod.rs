@@ -4,11 +4,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "the configuration is a file that the user named")]
 
+mod audit;
 mod channel;
 mod decode;
 mod inventory;
 mod reference;
 
+use crate::audit::Place;
 use crate::azure::{IdentityChoice, Limits, SecretUrl};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use serde_json::{Map, Value};
@@ -16,6 +18,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub use audit::AuditTrail;
 pub use channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
 pub use inventory::{Facts, Inventory, USUAL_RUNBOOK, matches};
 pub use reference::SecretReference;
@@ -36,10 +39,11 @@ pub struct Config {
     /// Names of the vaults that the configuration speaks of, as they are written.
     pub named_vaults: Vec<String>,
     sha256: Option<String>,
-    archive: Option<PathBuf>,
-    /// Archives of single vaults, by the vault's name.
-    vaults: BTreeMap<String, PathBuf>,
-    known_callers: BTreeSet<String>,
+    audit: AuditTrail,
+    /// Audit trails of single vaults, by the vault's name.
+    vaults: BTreeMap<String, AuditTrail>,
+    /// What people call them, by object id in lower case; empty where nothing is said.
+    known_callers: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -67,18 +71,32 @@ impl Config {
     }
 
     /// Where the audit trail of a vault lies, if anywhere.
-    pub fn archive(&self, vault: &str) -> Option<PathBuf> {
-        self.vaults.get(&vault.to_lowercase()).or(self.archive.as_ref()).cloned()
+    pub fn archive(&self, vault: &str) -> Option<Place> {
+        self.vaults.get(&vault.to_lowercase()).and_then(|own| own.place.as_ref()).or(self.audit.place.as_ref()).cloned()
+    }
+
+    /// A vault's audit trail, and how it is judged: its own, else that of all.
+    pub fn audit_trail(&self, vault: &str) -> AuditTrail {
+        let own = self.vaults.get(&vault.to_lowercase());
+        let judged = own.filter(|own| own.baseline.is_some() || own.thresholds != Default::default());
+        let judged = judged.unwrap_or(&self.audit);
+        AuditTrail { place: self.archive(vault), baseline: judged.baseline, thresholds: judged.thresholds.clone() }
     }
 
     /// The audit trail of all vaults that no other is given for.
     pub fn set_archive(&mut self, archive: PathBuf) {
-        self.archive = Some(archive);
+        self.audit.place = Some(Place::Path(archive));
     }
 
     /// Object ids of principals that are meant to read secrets, in lower case.
     pub fn known_callers(&self) -> BTreeSet<String> {
-        self.known_callers.clone()
+        self.known_callers.keys().cloned().collect()
+    }
+
+    /// What people call the known callers, by object id in lower case.
+    pub fn caller_names(&self) -> BTreeMap<String, String> {
+        let named = self.known_callers.iter().filter(|(_, name)| !name.is_empty());
+        named.map(|(oid, name)| (oid.clone(), name.clone())).collect()
     }
 
     /// Who issues a secret, as the inventory says: a provider's name and its settings.

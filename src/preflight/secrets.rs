@@ -1,13 +1,12 @@
 //! What a secret, its readers and its audit trail look like before anything is changed.
 
 use super::{Broken, Check, Verdict};
-use crate::audit::{self, BlastRadius, Own, Query, Reader};
+use crate::audit::{self, BlastRadius, Place, Query, Reader, Source};
 use crate::azure::{Azure, Current, SecretUrl, Vault, Version};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::projection::fact::short_version;
-use std::path::PathBuf;
 
 /// How far back a reader counts as one.
 const BASELINE: chrono::TimeDelta = chrono::TimeDelta::days(1);
@@ -36,13 +35,13 @@ pub(super) async fn look(secret: &SecretUrl, azure: &Azure, config: &Config, sin
         }
         Err(failure) => seen.checks.push(Check::of(Verdict::Failed, &failure)),
     }
-    let Some(archive) = config.archive(&secret.vault.name) else {
+    let Some(place) = config.archive(&secret.vault.name) else {
         let what = format!("no audit source for `{}`: who read it will not be known", secret.vault.name);
         let help = "name one under `audit:` in stanch.yaml; without one the whole overlap is waited for";
         seen.checks.push(Check::new(Verdict::Warning, what).help(help));
         return seen;
     };
-    match trail(secret, config, archive, since, now).await {
+    match trail(secret, azure, config, &place, since, now).await {
         Ok((radius, readers)) => {
             seen.checks.push(coverage(&radius, now));
             // Where the known callers are listed, a stranger is nobody that a revocation could break.
@@ -100,24 +99,18 @@ fn state(secret: &SecretUrl, versions: &[Version], current: &Current) -> Check {
 
 async fn trail(
     secret: &SecretUrl,
+    azure: &Azure,
     config: &Config,
-    archive: PathBuf,
+    place: &Place,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<(BlastRadius, Vec<Reader>), Failure> {
-    let query = Query {
-        vault: secret.vault.name.clone(),
-        vault_host: secret.vault.host.clone(),
-        secret: secret.name.clone(),
-        since,
-        until: now,
-        known: config.known_callers(),
-        own: Own::default(),
-    };
+    let source = Source::open(place, azure, &secret.vault.host)?;
+    let query = Query { known: config.known_callers(), names: config.caller_names(), ..Query::new(secret, since, now) };
     let asked = tokio::task::spawn_blocking(move || {
-        let radius = audit::blast_radius(&archive, &query)?;
+        let radius = audit::blast_radius(&source, &query)?;
         let baseline = Query { since: now - BASELINE, ..query };
-        Ok((radius, audit::readers(&archive, &baseline)?))
+        Ok((radius, audit::readers(&source, &baseline)?))
     });
     asked.await.map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))?
 }

@@ -14,7 +14,8 @@ mod shapes;
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
-use stanch::audit::{BlastRadius, Finding, Own, Query, blast_radius};
+use stanch::audit::{BlastRadius, Finding, Own, Query, Source, blast_radius};
+use stanch::azure::SecretUrl;
 use stanch::clock::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -66,8 +67,12 @@ impl Archive {
     }
 
     fn ask(&self) -> BlastRadius {
-        blast_radius(self.path(), &query()).unwrap()
+        ask(self.path(), &query())
     }
+}
+
+fn ask(place: &Path, query: &Query) -> BlastRadius {
+    blast_radius(&Source::path(place), query).unwrap()
 }
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -90,14 +95,11 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn query() -> Query {
+    let secret = SecretUrl::parse(&format!("{HOST}/secrets/db-password")).unwrap();
     Query {
-        vault: "kv-drill".into(),
-        vault_host: "kv-drill.vault.azure.net".into(),
-        secret: "db-password".into(),
-        since: time("2026-11-20T10:00:00Z"),
-        until: time("2026-11-20T11:00:00Z"),
         known: BTreeSet::from([SHOP.to_uppercase()]),
         own: Own { prefixes: vec!["5ca1ab1e-".into()] },
+        ..Query::new(&secret, time("2026-11-20T10:00:00Z"), time("2026-11-20T11:00:00Z"))
     }
 }
 
@@ -177,7 +179,8 @@ fn an_access_says_who_from_where_what_and_when() {
             "resource": "/subscriptions/s/providers/Microsoft.Web/sites/shop", "ip": "203.0.113.9",
             "operation": "SecretGet", "version": LEAKED, "status": 200, "count": 2,
             "first": "2026-11-20T10:00:03.1234567Z", "last": "2026-11-20T10:00:05.1234567Z",
-            "known": false, "own": false
+            "known": false, "own": false, "name": "mallory@example.com", "known_by": "",
+            "user_agent": "azsdk-net-Security.KeyVault.Secrets/4.6.0"
         }])
     );
     let keys: Vec<String> = serde_json::to_value(&radius).unwrap().as_object().unwrap().keys().cloned().collect();
@@ -331,7 +334,7 @@ fn own_requests_are_marked_and_make_nobody_unknown() {
 
     let mut nothing_is_own = query();
     nothing_is_own.own = Own { prefixes: vec![String::new()] };
-    assert_eq!(blast_radius(Archive::with(&[read(1)]).path(), &nothing_is_own).unwrap().unknown_callers, [THIEF]);
+    assert_eq!(ask(Archive::with(&[read(1)]).path(), &nothing_is_own).unknown_callers, [THIEF]);
 }
 
 #[test]
@@ -376,11 +379,17 @@ fn the_second_order_is_what_unknown_callers_did_to_other_secrets() {
     assert_eq!(
         rows,
         [
-            (THIEF, "smtp", "SecretGet", 1, "05", "05"),
-            (THIEF, "spaced", "SecretGet", 1, "09", "09"),
             (THIEF, "stripe-key", "SecretGet", 2, "02", "04"),
             (THIEF, "stripe-key", "SecretSet", 1, "03", "03"),
-        ]
+            (THIEF, "smtp", "SecretGet", 1, "05", "05"),
+            (THIEF, "spaced", "SecretGet", 1, "09", "09"),
+        ],
+        "what succeeded most comes first"
+    );
+    assert_eq!((radius.second_order[0].succeeded, &*radius.second_order[0].vault), (1, "kv-drill"));
+    assert_eq!(
+        radius.second_order[0].command,
+        "stanch run secret-exposure -i secret=https://kv-drill.vault.azure.net/secrets/stripe-key -i exposed_at=2026-11-20T10:00:02Z"
     );
     assert!(found(&radius, "beyond-secrets").summary.contains("KeySign"));
 }
@@ -396,7 +405,7 @@ fn a_question_that_makes_no_sense_is_refused() {
     ] {
         let mut query = query();
         change(&mut query);
-        let error = blast_radius(archive.path(), &query).unwrap_err();
+        let error = blast_radius(&Source::path(archive.path()), &query).unwrap_err();
         assert!(error.help.is_some(), "{error:?}");
     }
 }
@@ -410,16 +419,12 @@ fn a_generated_archive_gives_the_generators_answers() {
     let file = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let parameters: Value = serde_json::from_str(&file("params.json")).unwrap();
     let text = |name: &str| parameters[name].as_str().unwrap().to_owned();
+    let secret = SecretUrl::parse(&format!("https://{}.vault.azure.net/secrets/{}", text("vault"), text("target")));
     let query = Query {
-        vault_host: format!("{}.vault.azure.net", text("vault")),
-        vault: text("vault"),
-        secret: text("target"),
-        since: time(&text("from")),
-        until: time(&text("to")),
         known: file("known_callers.txt").lines().map(str::to_owned).collect(),
-        own: Own::default(),
+        ..Query::new(&secret.unwrap(), time(&text("from")), time(&text("to")))
     };
-    let radius = blast_radius(&folder, &query).unwrap();
+    let radius = ask(&folder, &query);
     let mut accesses: BTreeMap<[&str; 4], (u64, &str, &str)> = BTreeMap::new();
     for access in &radius.accesses {
         let row = accesses.entry([&access.oid, &access.ip, &access.operation, &access.version]).or_insert((

@@ -7,6 +7,7 @@
 )]
 
 use crate::surroundings::Surroundings;
+use stanch::audit::Place;
 use stanch::azure::{IdentityChoice, SecretUrl};
 use stanch::config::{Channel, Config, SecretReference};
 use std::path::{Path, PathBuf};
@@ -59,8 +60,12 @@ fn everything_is_read_and_paths_are_relative_to_the_file() {
     let config = written.read();
     let folder = written.folder.path();
     assert_eq!(config.identity, IdentityChoice::Managed { client_id: Some("c-1".to_owned()) });
-    assert_eq!(config.archive("kv-other"), Some(folder.join("trails/all")));
-    assert_eq!(config.archive("kv-prod"), Some(PathBuf::from("/trails/prod")), "vaults' names have no case");
+    assert_eq!(config.archive("kv-other"), Some(Place::Path(folder.join("trails/all"))));
+    assert_eq!(
+        config.archive("kv-prod"),
+        Some(Place::Path(PathBuf::from("/trails/prod"))),
+        "vaults' names have no case"
+    );
     assert_eq!(config.templates, Some(folder.join("templates")));
     assert!(config.known_callers().contains("7991ac3e-0000-0000-0000-000000000001"));
     let secret = |text: &str| SecretReference::KeyVault(SecretUrl::parse(text).unwrap());

@@ -80,7 +80,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         });
     };
     context.progress("reading the audit trail");
-    let source = archive.display().to_string();
+    let source = archive.describe();
     let found = tokio::task::spawn_blocking(move || audit::blast_radius(&archive, &query))
         .await
         .map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))??;

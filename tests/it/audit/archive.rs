@@ -1,8 +1,8 @@
 //! Which files of an archive are read, and what is said of those that are missing.
 
-use super::{Archive, compress, counts, event, found, query, read, text, time, write};
+use super::{Archive, ask, compress, counts, event, found, query, read, text, time, write};
 use serde_json::json;
-use stanch::audit::{Severity, blast_radius};
+use stanch::audit::{Severity, Source, blast_radius};
 use stanch::clock::now;
 use tempfile::TempDir;
 
@@ -39,7 +39,7 @@ fn the_archive_may_be_entered_at_any_level() {
         &hour,
         &hour.join("m=00/PT1H.json"),
     ] {
-        let radius = blast_radius(folder, &query()).unwrap();
+        let radius = ask(folder, &query());
         assert_eq!((counts(&radius), radius.coverage.files), (1, 1), "{}", folder.display());
         assert_eq!(radius.coverage.sources, [folder.display().to_string()]);
     }
@@ -63,7 +63,7 @@ fn other_vaults_services_and_days_are_not_read() {
     let radius = archive.ask();
     assert_eq!((counts(&radius), radius.coverage.files), (1, 1));
     let other = archive.of_vault("MICROSOFT.KEYVAULT", "KV-DRILL-2");
-    assert_eq!(blast_radius(&other, &query()).unwrap().coverage.files, 0);
+    assert_eq!(ask(&other, &query()).coverage.files, 0);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn links_that_go_round_in_circles_are_followed_once() {
     let elsewhere = TempDir::new().unwrap();
     std::os::unix::fs::symlink(archive.path(), elsewhere.path().join("mounted")).unwrap();
     assert_eq!(counts(&archive.ask()), 1);
-    assert_eq!(counts(&blast_radius(elsewhere.path(), &query()).unwrap()), 1);
+    assert_eq!(counts(&ask(elsewhere.path(), &query())), 1);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn gaps_are_hours_of_the_window_without_an_entry() {
     let mut query = query();
     query.since = time("2026-11-20T04:15:00Z");
     query.until = time("2026-11-20T12:30:00Z");
-    let coverage = blast_radius(archive.path(), &query).unwrap().coverage;
+    let coverage = ask(archive.path(), &query).coverage;
     let gaps: Vec<_> = coverage.gaps.iter().map(|gap| (gap.from.to_rfc3339(), gap.to.to_rfc3339())).collect();
     let expected = [("04:15", "06:00"), ("08:00", "09:00"), ("10:00", "12:30")];
     let moment = |clock: &str| format!("2026-11-20T{clock}:00+00:00");
@@ -109,7 +109,7 @@ fn the_time_that_has_not_come_is_no_gap() {
     let archive = Archive::with(&[read(1)]);
     let mut query = query();
     query.until = now() + chrono::TimeDelta::days(365);
-    let coverage = blast_radius(archive.path(), &query).unwrap().coverage;
+    let coverage = ask(archive.path(), &query).coverage;
     assert!(coverage.gaps.iter().all(|gap| gap.to < now()), "{:?}", coverage.gaps);
 }
 
@@ -118,13 +118,13 @@ fn the_horizon_is_not_beyond_the_window() {
     let archive = Archive::with(&[read(1), event(0, |event| event["time"] = json!("2026-11-20T10:59:00.0000000Z"))]);
     let mut query = query();
     query.until = time("2026-11-20T10:30:00Z");
-    assert_eq!(blast_radius(archive.path(), &query).unwrap().coverage.horizon, Some(query.until));
+    assert_eq!(ask(archive.path(), &query).coverage.horizon, Some(query.until));
 }
 
 #[test]
 fn an_empty_log_is_no_evidence_and_a_missing_one_an_error() {
     let archive = Archive::new();
-    let error = blast_radius(&archive.path().join("nowhere"), &query()).unwrap_err();
+    let error = blast_radius(&Source::path(archive.path().join("nowhere")), &query()).unwrap_err();
     assert!(error.summary.contains("nowhere") && error.help.is_some(), "{error:?}");
 
     write(&archive.of_vault("MICROSOFT.KEYVAULT", "OTHER").join("y=2026/m=11/d=20/h=10/m=00/PT1H.json"), b"{}\n");

@@ -2,7 +2,7 @@
 
 use super::{Archive, FRESH, HOST, LEAKED, SHOP, THIEF, deed, event, query};
 use serde_json::json;
-use stanch::audit::{describe, readers};
+use stanch::audit::{Source, describe, readers};
 
 #[test]
 fn readers_are_principals_with_the_versions_they_read() {
@@ -19,7 +19,7 @@ fn readers_are_principals_with_the_versions_they_read() {
         deed(40, SHOP, "SecretGet", &format!("secrets/db-password/{FRESH}"), 403),
         deed(41, SHOP, "SecretListVersions", "secrets/db-password/versions", 200),
     ]);
-    let readers = readers(archive.path(), &query()).unwrap();
+    let readers = readers(&Source::path(archive.path()), &query()).unwrap();
     assert_eq!(
         serde_json::to_value(&readers).unwrap(),
         json!([

@@ -1,0 +1,14 @@
+//! A log without entries shows nothing, not that nothing happened: diagnostics may never have been switched on.
+
+use super::{Facts, Finding, Severity, finding};
+
+pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
+    if facts.coverage.events > 0 {
+        return Vec::new();
+    }
+    let summary = format!(
+        "the log has no entry of the vault `{}` in this window: this is no evidence, not no access",
+        facts.question.vault.name
+    );
+    vec![finding("no-evidence", Severity::High, summary, Vec::new(), &["T1562.008 Disable or Modify Cloud Logs"])]
+}

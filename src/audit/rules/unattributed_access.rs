@@ -1,0 +1,21 @@
+//! Something succeeded, and the log does not say who did it. The 401 of a first request without a token, which every
+//! official client makes, is no success and no finding.
+
+use super::{Deed, Facts, Finding, Severity, finding, times, total};
+use crate::audit::groups::Key;
+
+pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
+    let is_unattributed = |key: &Key| key.oid.is_empty() && key.succeeded() && !key.operation.ends_with("Notification");
+    let deeds: Vec<Deed<'_>> = facts.others().filter(|(key, _)| is_unattributed(key)).collect();
+    if deeds.is_empty() {
+        return Vec::new();
+    }
+    let summary = format!("the secret was touched {} by callers without an object id", times(total(&deeds)));
+    vec![finding(
+        "unattributed-access",
+        Severity::Medium,
+        summary,
+        facts.evidence_of(&deeds),
+        &["T1078 Valid Accounts"],
+    )]
+}

@@ -1,0 +1,186 @@
+//! What was seen of the log on the way: how much, from when to when, and what could not be read.
+
+use crate::clock::Timestamp;
+use chrono::{DateTime, Utc};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) const HOUR_SECONDS: i64 = 3600;
+/// How many unreadable records are shown.
+const SHOWN_UNREADABLE: usize = 5;
+/// How much of one is shown.
+const SHOWN_CHARACTERS: usize = 120;
+
+/// What was read on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) files: u64,
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+    /// Entries by the hour since 1970 they speak of; zero where only a folder's name tells of the hour.
+    pub(crate) hours: BTreeMap<i64, u64>,
+    pub(crate) first: String,
+    pub(crate) last: String,
+    pub(crate) unreadable: u64,
+    /// How many of the unreadable may have been about what is sought.
+    pub(crate) unreadable_relevant: u64,
+    pub(crate) shown: Vec<Unreadable>,
+    /// How many files ended in the middle of an entry, because they were still being written.
+    pub(crate) growing: u64,
+    /// Since when the source holds any entry of the vault, where it can tell.
+    pub(crate) log_begins: Option<Timestamp>,
+    /// Stretches that the source could not answer for, and why.
+    pub(crate) missing: Vec<(Timestamp, Timestamp, String)>,
+    /// What limits cut off.
+    pub(crate) truncations: Vec<String>,
+    /// What else must be said about the source.
+    pub(crate) notes: Vec<String>,
+    /// Vaults that the source holds anything of, in lower case.
+    pub(crate) vaults: BTreeSet<String>,
+    hour: LatestHour,
+}
+
+/// The hour of the latest entries: they come in the order of time, mostly.
+#[derive(Debug, Default)]
+struct LatestHour {
+    text: String,
+    hour: Option<i64>,
+    count: u64,
+}
+
+/// A record, or the rest of a file, that could not be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) source: String,
+    pub(crate) position: u64,
+    pub(crate) why: String,
+    /// How it begins, without control characters.
+    pub(crate) text: String,
+}
+
+impl Unreadable {
+    pub(crate) fn new(source: &str, position: u64, why: String, bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes.get(..SHOWN_CHARACTERS * 4).unwrap_or(bytes)).into_owned();
+        let text = text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).take(SHOWN_CHARACTERS);
+        Self { source: source.to_owned(), position, why, text: text.collect() }
+    }
+}
+
+impl Seen {
+    /// Notes an entry's time, given as it stands in the log.
+    pub(crate) fn time(&mut self, time: &str) {
+        let Some(hour) = time.get(..13).filter(|_| has_shape(time)) else {
+            return;
+        };
+        if self.first.is_empty() || compare(time, &self.first) == Ordering::Less {
+            time.clone_into(&mut self.first);
+        }
+        if compare(time, &self.last) == Ordering::Greater {
+            time.clone_into(&mut self.last);
+        }
+        if hour != self.hour.text {
+            self.end_hour();
+            hour.clone_into(&mut self.hour.text);
+            self.hour.hour = parse(time).map(hour_of);
+        }
+        self.hour.count += 1;
+    }
+
+    /// Notes that a file of this hour held entries, whatever times they name.
+    pub(crate) fn file_had_events(&mut self, hour: Option<i64>) {
+        if let Some(hour) = hour {
+            self.hours.entry(hour).or_insert(0);
+        }
+    }
+
+    /// Notes so many entries between two times of one hour.
+    pub(crate) fn entries(&mut self, first: &str, last: &str, count: u64) {
+        self.events += count;
+        self.time(first);
+        self.time(last);
+        // The two calls counted two.
+        self.hour.count = (self.hour.count + count).saturating_sub(2);
+    }
+
+    fn end_hour(&mut self) {
+        if let Some(hour) = self.hour.hour.take() {
+            *self.hours.entry(hour).or_insert(0) += self.hour.count;
+        }
+        self.hour = LatestHour::default();
+    }
+
+    /// Counts what could not be read, and keeps the first few to show, those first that may be about what is sought.
+    pub(crate) fn unreadable(&mut self, unreadable: impl FnOnce() -> Unreadable, relevant: bool) {
+        self.unreadable += 1;
+        self.unreadable_relevant += u64::from(relevant);
+        if self.shown.len() < SHOWN_UNREADABLE {
+            self.shown.push(unreadable());
+        }
+    }
+
+    pub(crate) fn merge(&mut self, mut later: Self) {
+        self.end_hour();
+        later.end_hour();
+        self.files += later.files;
+        self.events += later.events;
+        self.bytes += later.bytes;
+        self.unreadable += later.unreadable;
+        self.unreadable_relevant += later.unreadable_relevant;
+        self.growing += later.growing;
+        for (hour, count) in later.hours {
+            *self.hours.entry(hour).or_insert(0) += count;
+        }
+        if self.first.is_empty() || (!later.first.is_empty() && compare(&later.first, &self.first) == Ordering::Less) {
+            self.first = later.first;
+        }
+        if compare(&later.last, &self.last) == Ordering::Greater {
+            self.last = later.last;
+        }
+        self.shown.extend(later.shown);
+        self.shown.truncate(SHOWN_UNREADABLE);
+        self.log_begins = [self.log_begins, later.log_begins].into_iter().flatten().min();
+        self.missing.extend(later.missing);
+        self.truncations.extend(later.truncations);
+        self.notes.extend(later.notes);
+        self.vaults.extend(later.vaults);
+    }
+
+    /// The same, with nothing left uncounted.
+    #[must_use]
+    pub(crate) fn finished(mut self) -> Self {
+        self.end_hour();
+        self
+    }
+}
+
+/// The hour a moment lies in, counted from 1970.
+pub(crate) fn hour_of(at: Timestamp) -> i64 {
+    at.timestamp().div_euclid(HOUR_SECONDS)
+}
+
+/// Where an hour counted from 1970 begins.
+pub(crate) fn hour_start(hour: i64) -> Option<Timestamp> {
+    DateTime::from_timestamp(hour.checked_mul(HOUR_SECONDS)?, 0)
+}
+
+pub(crate) fn parse(time: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(time).ok().map(|at| at.with_timezone(&Utc))
+}
+
+/// Whether a text looks like `2026-11-20T22:02:11…`.
+fn has_shape(time: &str) -> bool {
+    let bytes = time.as_bytes();
+    bytes.len() >= 20
+        && matches!(
+            (bytes.get(4), bytes.get(7), bytes.get(10), bytes.get(13)),
+            (Some(b'-'), Some(b'-'), Some(b'T'), Some(b':'))
+        )
+}
+
+/// Compares two times of the log by their text: all are in UTC, and only their digits after the point differ in number.
+fn compare(one: &str, other: &str) -> Ordering {
+    if one.len() == other.len() {
+        return one.cmp(other);
+    }
+    one.trim_end_matches('Z').cmp(other.trim_end_matches('Z'))
+}

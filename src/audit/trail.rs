@@ -1,0 +1,90 @@
+//! What every source of the audit trail can do, whatever it is made of.
+
+use super::event::Event;
+use super::groups::{Groups, Key};
+use super::question::Question;
+use super::seen::Seen;
+use crate::failure::Failure;
+use std::collections::BTreeSet;
+
+/// A source of the audit trail. All of it blocks.
+pub(crate) trait Trail {
+    /// The source, for people.
+    fn describe(&self) -> String;
+
+    /// What was done to the secret, and what was done to its vault.
+    ///
+    /// # Errors
+    /// If the source cannot be asked. What it could not answer in full is in [`Sighting::seen`].
+    fn sight(&self, question: &Question) -> Result<Sighting, Failure>;
+
+    /// What these callers (object ids in lower case) did to all else, in all vaults of the question.
+    ///
+    /// # Errors
+    /// If the source cannot be asked.
+    fn reach(&self, question: &Question, callers: &BTreeSet<String>) -> Result<Reach, Failure>;
+
+    /// Gives every event of the window that names the secret, one by one: for short windows.
+    ///
+    /// # Errors
+    /// If the source cannot be asked.
+    fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure>;
+}
+
+/// What was done to the secret and its vault.
+#[derive(Debug, Default)]
+pub(crate) struct Sighting {
+    /// To the secret, in the window.
+    pub(crate) accesses: Groups,
+    /// To the secret, in the baseline before the window.
+    pub(crate) before: Groups,
+    /// To the vault itself, in the window: its settings, its access policies, its existence.
+    pub(crate) vault_changes: Groups,
+    /// Who changed the vault itself in the baseline.
+    pub(crate) vault_changes_before: Groups,
+    pub(crate) seen: Seen,
+}
+
+impl Sighting {
+    /// Sorts an event in.
+    pub(crate) fn take(&mut self, question: &Question, event: &Event<'_>) {
+        if !question.is_of_own_vault(event) {
+            return;
+        }
+        let before = question.is_before(event.at);
+        if !before && !question.is_in_window(event.at) {
+            return;
+        }
+        let vault = &question.vault.name;
+        let own = question.is_own(event);
+        if event.names(&question.secret) {
+            let key = Key::new(event, vault, &question.secret, event.version_of(&question.secret), own);
+            if before { self.before.add(key, event) } else { self.accesses.add(key, event) }
+        } else if is_vault_change(&event.operation) {
+            let key = Key::new(event, vault, "", "", own);
+            if before { self.vault_changes_before.add(key, event) } else { self.vault_changes.add(key, event) }
+        }
+    }
+
+    pub(crate) fn merge(&mut self, later: Self) {
+        self.accesses.merge(later.accesses);
+        self.before.merge(later.before);
+        self.vault_changes.merge(later.vault_changes);
+        self.vault_changes_before.merge(later.vault_changes_before);
+        self.seen.merge(later.seen);
+    }
+}
+
+/// Whether an operation changes a vault, rather than looking at it.
+pub(crate) fn is_vault_change(operation: &str) -> bool {
+    operation.starts_with("Vault") && operation != "VaultGet"
+}
+
+/// What callers did to all else.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    pub(crate) groups: Groups,
+    /// Vaults that the source holds anything of, in lower case.
+    pub(crate) vaults: BTreeSet<String>,
+    pub(crate) truncations: Vec<String>,
+}

@@ -1,0 +1,285 @@
+//! A Log Analytics workspace, asked in KQL. The query engine does the heavy lifting; what comes here are summaries.
+//!
+//! No limit truncates silently: an answer that is cut off, too large or partial is asked for again in halves of its
+//! time, and what stays incomplete is a gap with its reason.
+
+use super::event::{Event, Fields};
+use super::files::reach_key;
+use super::groups::Groups;
+use super::kql::{self, MOST_ROWS, SHAPES, Shape};
+use super::question::{Question, is_name};
+use super::seen::{Seen, hour_of, parse};
+use super::trail::{Reach, Sighting, Trail};
+use crate::azure::{Answer, LogAnalytics};
+use crate::clock::Timestamp;
+use crate::failure::Failure;
+use chrono::TimeDelta;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// A stretch this short is not halved any more.
+const SHORTEST_SLICE: TimeDelta = TimeDelta::minutes(10);
+/// A question is not taken apart into more queries than this.
+const MOST_SLICES: usize = 256;
+
+type Row = Map<String, Value>;
+
+/// A workspace.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    logs: LogAnalytics,
+    runtime: Handle,
+    /// Tables that it turned out not to have.
+    absent: Mutex<BTreeSet<Shape>>,
+}
+
+/// What a question brought, over all its slices.
+#[derive(Debug, Default)]
+struct Rows {
+    rows: Vec<Row>,
+    missing: Vec<(Timestamp, Timestamp, String)>,
+    truncations: Vec<String>,
+}
+
+impl Workspace {
+    pub(crate) fn new(logs: LogAnalytics, runtime: Handle) -> Self {
+        Self { logs, runtime, absent: Mutex::default() }
+    }
+
+    fn shapes(&self) -> Vec<Shape> {
+        let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        SHAPES.into_iter().filter(|shape| !absent.contains(shape)).collect()
+    }
+
+    fn query(&self, shape: Shape, text: &str, span: Option<(Timestamp, Timestamp)>) -> Result<Answer, Failure> {
+        let answer = self.runtime.block_on(self.logs.query(text, span))?;
+        if matches!(answer, Answer::NoSuchTable) {
+            self.absent.lock().unwrap_or_else(PoisonError::into_inner).insert(shape);
+        }
+        Ok(answer)
+    }
+
+    /// Asks about a stretch of time, in halves of it where one answer does not hold all.
+    fn sliced(
+        &self,
+        shape: Shape,
+        (from, to): (Timestamp, Timestamp),
+        text: impl Fn(Timestamp, Timestamp) -> String,
+    ) -> Result<Rows, Failure> {
+        let mut rows = Rows::default();
+        let mut left = vec![(from, to)];
+        let mut asked = 0;
+        while let Some((from, to)) = left.pop() {
+            asked += 1;
+            let can_halve = to - from > SHORTEST_SLICE && asked < MOST_SLICES;
+            let halves = || {
+                let middle = from + (to - from) / 2;
+                [(middle, to), (from, middle)]
+            };
+            match self.query(shape, &text(from, to), Some((from, to)))? {
+                Answer::NoSuchTable => return Ok(rows),
+                Answer::Nothing => rows.missing.push((from, to, "the workspace gave an empty answer".to_owned())),
+                Answer::TooMuch(_) if can_halve => left.extend(halves()),
+                Answer::TooMuch(why) => {
+                    rows.missing.push((from, to, format!("the workspace could not answer: {why}")));
+                }
+                Answer::Rows(some, None) if some.len() <= MOST_ROWS => rows.rows.extend(some),
+                Answer::Rows(_, _) if can_halve => left.extend(halves()),
+                Answer::Rows(some, partial) => {
+                    if some.len() > MOST_ROWS {
+                        rows.truncations.push(format!(
+                            "{} to {} holds more than {MOST_ROWS} different rows in `{}`; the others were not read",
+                            from.format("%Y-%m-%d %H:%M:%S"),
+                            to.format("%Y-%m-%d %H:%M:%S"),
+                            shape.table()
+                        ));
+                    }
+                    if let Some(why) = partial {
+                        rows.missing.push((from, to, format!("the workspace answered in part: {why}")));
+                    }
+                    rows.rows.extend(some.into_iter().take(MOST_ROWS));
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What the workspace holds of the vault at all.
+    fn look(&self, question: &Question) -> Result<Seen, Failure> {
+        let mut seen = Seen::default();
+        let mut hours: BTreeMap<i64, Vec<Shape>> = BTreeMap::new();
+        for shape in SHAPES {
+            let span = (question.from, question.until);
+            let rows = self.sliced(shape, span, |from, to| kql::hours(shape, question, from, to))?;
+            if !self.shapes().contains(&shape) {
+                continue;
+            }
+            seen.files += 1;
+            for row in &rows.rows {
+                let (first, last) = (text(row, "first_seen"), text(row, "last_seen"));
+                seen.entries(&first, &last, number(row, "entry_count"));
+                if let Some(at) = parse(&first) {
+                    hours.entry(hour_of(at)).or_default().push(shape);
+                }
+            }
+            seen.missing.extend(rows.missing);
+            seen.truncations.extend(rows.truncations);
+            if let Answer::Rows(rows, _) = self.query(shape, &kql::begins(shape, question), None)? {
+                let begins = rows.first().filter(|row| number(row, "entry_count") > 0);
+                let begins = begins.and_then(|row| parse(&text(row, "first_seen")));
+                seen.log_begins = [seen.log_begins, begins].into_iter().flatten().min();
+            }
+        }
+        if seen.files == 0 {
+            seen.notes
+                .push("the workspace has neither `AZKVAuditLogs` nor `AzureDiagnostics`: no vault logs to it".into());
+        }
+        let doubled =
+            hours.values().filter(|shapes| shapes.contains(&Shape::Specific) && shapes.contains(&Shape::Diagnostics));
+        let doubled = doubled.count();
+        if doubled > 0 {
+            seen.notes.push(format!(
+                "in {doubled} hours both `AZKVAuditLogs` and `AzureDiagnostics` hold entries of the vault: what is logged to both is counted twice"
+            ));
+        }
+        if seen.events > 0 {
+            seen.vaults.insert(question.vault.name.clone());
+        }
+        Ok(seen)
+    }
+}
+
+impl Trail for Workspace {
+    fn describe(&self) -> String {
+        format!("workspace {}", self.logs.id())
+    }
+
+    fn sight(&self, question: &Question) -> Result<Sighting, Failure> {
+        let mut sighting = Sighting::default();
+        let mut seen = self.look(question)?;
+        for shape in self.shapes() {
+            // The baseline and the window are never drawn together into one row.
+            for (from, to) in [(question.from, question.since), (question.since, question.until)] {
+                if from >= to {
+                    continue;
+                }
+                let rows = self.sliced(shape, (from, to), |from, to| kql::accesses(shape, question, from, to))?;
+                for row in &rows.rows {
+                    match event(row) {
+                        Ok(event) => sighting.take(question, &event),
+                        Err(why) => seen.unreadable(|| unreadable(shape, row, why), true),
+                    }
+                }
+                seen.missing.extend(rows.missing);
+                seen.truncations.extend(rows.truncations);
+            }
+        }
+        seen.missing.sort();
+        seen.missing.dedup();
+        sighting.seen = seen.finished();
+        Ok(sighting)
+    }
+
+    fn reach(&self, question: &Question, callers: &BTreeSet<String>) -> Result<Reach, Failure> {
+        let mut reach = Reach::default();
+        let span = (question.since, question.until);
+        let odd = callers.iter().filter(|oid| !is_name(oid)).count();
+        if odd > 0 {
+            reach.truncations.push(format!("{odd} callers have ids of an odd form and were not looked for elsewhere"));
+        }
+        for shape in self.shapes() {
+            if let Answer::Rows(rows, _) =
+                self.query(shape, &kql::vaults(shape, question, span.0, span.1), Some(span))?
+            {
+                let name = |row: &Row| text(row, "entry_resource").rsplit('/').next().unwrap_or("").to_lowercase();
+                reach.vaults.extend(rows.iter().map(name));
+            }
+            if odd == callers.len() {
+                continue;
+            }
+            let rows = self.sliced(shape, span, |from, to| kql::reach(shape, question, callers, (from, to)))?;
+            add(question, &rows.rows, &mut reach.groups);
+            reach.truncations.extend(rows.truncations);
+            reach.truncations.extend(rows.missing.into_iter().map(|(from, to, why)| {
+                format!("what the unknown callers did elsewhere from {from} to {to} is not known in full: {why}")
+            }));
+        }
+        Ok(reach)
+    }
+
+    fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
+        for shape in self.shapes() {
+            let span = (question.since, question.until);
+            let rows = self.sliced(shape, span, |from, to| kql::events(shape, question, from, to))?;
+            for event in rows.rows.iter().filter_map(|row| event(row).ok()) {
+                if event.names(&question.secret) && question.is_of_own_vault(&event) {
+                    take(&event);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add(question: &Question, rows: &[Row], groups: &mut Groups) {
+    for event in rows.iter().filter_map(|row| event(row).ok()) {
+        if let Some(key) = reach_key(question, &event) {
+            groups.add(key, &event);
+        }
+    }
+}
+
+/// A row of a summary as an event that stands for many.
+fn event(row: &Row) -> Result<Event<'static>, &'static str> {
+    let field = |name: &str| text(row, name).into();
+    let mut event = Event::new(Fields {
+        time: field("first_seen"),
+        resource_id: field("entry_resource"),
+        operation: field("entry_operation"),
+        signature: field("entry_signature"),
+        status: field("entry_status"),
+        address: field("entry_ip"),
+        correlation: field("entry_correlation"),
+        oid: field("entry_oid"),
+        appid: field("entry_appid"),
+        upn: field("entry_upn"),
+        resource: field("entry_principal"),
+        id: field("entry_id"),
+        request_uri: field("entry_path"),
+        user_agent: field("entry_agent"),
+    })?;
+    let last = text(row, "last_seen");
+    let at = parse(&last).ok_or("it has no time that can be read")?;
+    let own = row.get("entry_own").is_some_and(|own| match own {
+        Value::Bool(own) => *own,
+        Value::Number(number) => number.as_i64() == Some(1),
+        other => other.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")),
+    });
+    event.count = number(row, "entry_count").max(1);
+    event.last = Some((last, at));
+    event.own = own;
+    Ok(event)
+}
+
+fn unreadable(shape: Shape, row: &Row, why: &str) -> super::seen::Unreadable {
+    let text = Value::Object(row.clone()).to_string();
+    super::seen::Unreadable::new(shape.table(), 0, why.to_owned(), text.as_bytes())
+}
+
+fn text(row: &Row, name: &str) -> String {
+    match row.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn number(row: &Row, name: &str) -> u64 {
+    match row.get(name) {
+        Some(Value::Number(number)) => number.as_u64().or_else(|| number.as_f64().map(|real| real as u64)).unwrap_or(0),
+        Some(Value::String(text)) => text.parse().unwrap_or(0),
+        _ => 0,
+    }
+}

@@ -1,0 +1,141 @@
+//! A container of blobs: its names, and pieces of what they hold.
+
+use super::failed::{Refusal, carried_or};
+use super::transport::root_cause;
+use super::{Azure, retry};
+use crate::failure::{Failure, Retry};
+use azure_core::credentials::TokenCredential;
+use azure_core::error::ErrorKind;
+use azure_storage_blob::models::{BlobClientDownloadOptions, BlobContainerClientListBlobsOptions, HttpRange};
+use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
+use futures::TryStreamExt;
+use std::fmt;
+use std::num::NonZero;
+use std::sync::Arc;
+use url::Url;
+
+/// A container of a storage account, or what lies below a folder of it.
+#[derive(Clone)]
+pub struct BlobContainer {
+    client: Arc<BlobContainerClient>,
+    url: Url,
+    prefix: String,
+    azure: Azure,
+}
+
+/// A blob, as it was listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    pub name: String,
+    /// How many bytes it held then; it may have grown since.
+    pub size: u64,
+}
+
+impl fmt::Debug for BlobContainer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("BlobContainer").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl BlobContainer {
+    /// Opens `https://ACCOUNT.blob.core.windows.net/CONTAINER[/FOLDER]`; nothing is asked yet.
+    ///
+    /// # Errors
+    /// Refused if the address cannot be used.
+    pub fn open(url: &Url, azure: &Azure) -> Result<Self, Failure> {
+        let unusable = |why: String| Failure::refused(format!("`{url}` cannot be read from")).because(why);
+        let path = percent_encoding::percent_decode_str(url.path().trim_start_matches('/')).decode_utf8_lossy();
+        let (container, prefix) = path.split_once('/').unwrap_or((&path, ""));
+        let mut address = url.clone();
+        address.set_path(container);
+        let options = BlobContainerClientOptions {
+            client_options: azure.transport.client_options(),
+            ..BlobContainerClientOptions::default()
+        };
+        let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
+        let client = BlobContainerClient::new(address, Some(credential), Some(options))
+            .map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { client: Arc::new(client), url: url.clone(), prefix: prefix.to_owned(), azure: azure.clone() })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The folder that everything of interest lies below; empty for all of it.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Gives `take` every blob whose name begins with `prefix`, in the order of their names, until it says no.
+    ///
+    /// # Errors
+    /// If the container cannot be listed to its end.
+    pub async fn list(&self, prefix: &str, mut take: impl FnMut(Blob) -> bool) -> Result<(), Failure> {
+        let options = BlobContainerClientListBlobsOptions { prefix: Some(prefix.to_owned()), ..Default::default() };
+        let pages = self.client.list_blobs(Some(options)).map_err(|error| self.failed("list", &error))?;
+        let mut pages = pages.into_pages();
+        while let Some(page) = pages.try_next().await.map_err(|error| self.failed("list", &error))? {
+            let page = page.into_model().map_err(|error| self.failed("list", &error))?;
+            for item in page.blob_items {
+                let size = item.properties.and_then(|properties| properties.content_length).unwrap_or_default();
+                let Some(name) = item.name else { continue };
+                if !take(Blob { name, size }) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// So many bytes of a blob from an offset on.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn read(&self, name: &str, offset: u64, length: u64) -> Result<Vec<u8>, Failure> {
+        retry::read(async || {
+            let options = BlobClientDownloadOptions {
+                range: Some(HttpRange::new(offset, length)),
+                parallel: NonZero::new(1),
+                partition_size: NonZero::new(usize::try_from(length).unwrap_or(usize::MAX)),
+                ..Default::default()
+            };
+            let blob = self.client.blob_client(name);
+            let answer = blob.download(Some(options)).await.map_err(|error| self.failed("read", &error))?;
+            let bytes = answer.body.collect().await.map_err(|error| self.failed("read", &error))?;
+            Ok(bytes.to_vec())
+        })
+        .await
+    }
+
+    fn failed(&self, doing: &str, error: &azure_core::Error) -> Failure {
+        carried_or(error, || self.told(doing, error))
+    }
+
+    fn told(&self, doing: &str, error: &azure_core::Error) -> Failure {
+        let place = &self.url;
+        let Some(refusal) = Refusal::of(error) else {
+            let failure = Failure::refused(format!("`{place}` cannot be reached")).because(root_cause(error));
+            return match error.kind() {
+                ErrorKind::Connection | ErrorKind::Io => failure.retry(Retry::Later),
+                _ => failure,
+            };
+        };
+        let who = self.azure.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default();
+        let answered = format!("the storage account answered {} {}{who}", refusal.status, refusal.code);
+        let failure = match refusal.status {
+            401 | 403 => Failure::refused(format!("stanch may not {doing} `{place}`")).help(
+                "give this identity the role `Storage Blob Data Reader` on the container, and let its network in",
+            ),
+            404 => Failure::refused(format!("there is nothing at `{place}`"))
+                .help("check the account's and the container's name"),
+            _ => Failure::refused(format!("`{place}` cannot be read")),
+        };
+        let failure = failure.because(answered);
+        if matches!(refusal.status, 408 | 429 | 500..=599) {
+            return failure.retry(refusal.retry_after.map_or(Retry::Later, Retry::After));
+        }
+        failure
+    }
+}

@@ -1,0 +1,218 @@
+//! Queries to a Log Analytics workspace: KQL in, a table out, and whether the table is whole.
+//!
+//! There is no client of Azure's own for this service yet. What it answers is told apart by what the caller can do about
+//! it: read a smaller stretch of time, go without a table, or give up.
+
+use super::retry;
+use super::transport::Patience;
+use super::{Azure, HttpAnswer};
+use crate::clock::Timestamp;
+use crate::failure::{Failure, Retry};
+use azure_core::credentials::TokenCredential;
+use chrono::SecondsFormat;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The service works on a query for three minutes unless asked for more; it gets that, and some time for the answer.
+const PATIENCE: Patience = Patience { longest: Duration::from_secs(240), largest_answer: 192 << 20 };
+
+/// A workspace.
+#[derive(Clone, Debug)]
+pub struct LogAnalytics {
+    id: Uuid,
+    endpoint: &'static str,
+    scope: &'static str,
+    azure: Azure,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub enum Answer {
+    /// Rows by the names of their columns; with a reason if the service said that they are not all.
+    Rows(Vec<Map<String, Value>>, Option<String>),
+    /// The workspace has no such table.
+    NoSuchTable,
+    /// More than the service gives, or than it computes in time. A smaller question may succeed.
+    TooMuch(String),
+    /// Nothing at all, not even an empty table.
+    Nothing,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    tables: Vec<Table>,
+    error: Option<Detail>,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    #[serde(default)]
+    name: String,
+    columns: Vec<Column>,
+    rows: Vec<Vec<Value>>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: Detail,
+}
+
+#[derive(Default, Deserialize)]
+struct Detail {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default, alias = "innerError")]
+    innererror: Option<Box<Detail>>,
+    #[serde(default)]
+    details: Vec<Detail>,
+}
+
+impl Detail {
+    /// Every code and message, the outer ones first.
+    fn told(&self) -> Vec<String> {
+        let own = match (self.code.is_empty(), self.message.is_empty()) {
+            (false, false) => Some(format!("{}: {}", self.code, self.message)),
+            (false, true) => Some(self.code.clone()),
+            (true, false) => Some(self.message.clone()),
+            (true, true) => None,
+        };
+        let inner = self.innererror.iter().flat_map(|inner| inner.told());
+        own.into_iter().chain(inner).chain(self.details.iter().flat_map(Self::told)).collect()
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        self.told().iter().any(|text| words.iter().any(|word| text.contains(word)))
+    }
+}
+
+impl LogAnalytics {
+    /// The workspace of this id, in the cloud that the vault's host belongs to.
+    pub fn new(id: Uuid, vault_host: &str, azure: &Azure) -> Self {
+        let host = vault_host.rsplit_once(':').map_or(vault_host, |(host, _)| host);
+        let (endpoint, scope) = if host.ends_with(".vault.azure.cn") {
+            ("https://api.loganalytics.azure.cn", "https://api.loganalytics.azure.cn/.default")
+        } else if host.ends_with(".vault.usgovcloudapi.net") {
+            ("https://api.loganalytics.us", "https://api.loganalytics.us/.default")
+        } else {
+            ("https://api.loganalytics.azure.com", "https://api.loganalytics.io/.default")
+        };
+        Self { id, endpoint, scope, azure: azure.clone() }
+    }
+
+    /// The workspace's id.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Asks, and asks again where that helps.
+    ///
+    /// # Errors
+    /// If the workspace cannot be reached or refuses the question.
+    pub async fn query(&self, query: &str, span: Option<(Timestamp, Timestamp)>) -> Result<Answer, Failure> {
+        let mut body = json!({ "query": query });
+        if let (Some((from, to)), Some(body)) = (span, body.as_object_mut()) {
+            let moment = |at: Timestamp| at.to_rfc3339_opts(SecondsFormat::Micros, true);
+            body.insert("timespan".to_owned(), format!("{}/{}", moment(from), moment(to)).into());
+        }
+        let body = body.to_string();
+        retry::read(async || self.ask(&body).await).await
+    }
+
+    async fn ask(&self, body: &str) -> Result<Answer, Failure> {
+        let token = self.azure.identity.get_token(&[self.scope], None).await.map_err(|error| {
+            super::failed::carried_or(&error, || {
+                Failure::refused("no token for the workspace").because(error.to_string())
+            })
+        })?;
+        let url = format!("{}/v1/workspaces/{}/query", self.endpoint, self.id);
+        let bearer = format!("Bearer {}", token.token.secret());
+        let headers = [("content-type", "application/json"), ("authorization", &bearer), ("prefer", "wait=180")];
+        let answer = self.azure.transport.send_patiently(PATIENCE, "POST", &url, &headers, body.into()).await?;
+        let Some(answer) = answer else {
+            return Ok(Answer::TooMuch("the answer was larger than stanch takes at once".to_owned()));
+        };
+        self.read(&answer)
+    }
+
+    fn read(&self, answer: &HttpAnswer) -> Result<Answer, Failure> {
+        let workspace = format!("the workspace `{}`", self.id);
+        match answer.status {
+            200 if !answer.body.trim_ascii().is_empty() => {
+                let body: Body = serde_json::from_slice(&answer.body).map_err(|error| {
+                    Failure::refused(format!("{workspace} gave an answer that cannot be read"))
+                        .because(error.to_string())
+                        .retry(Retry::Later)
+                })?;
+                Ok(rows(body))
+            }
+            200 | 204 => Ok(Answer::Nothing),
+            status => {
+                let detail = serde_json::from_slice::<Refused>(&answer.body).map(|body| body.error).unwrap_or_default();
+                self.refused(status, &detail, answer.retry_after)
+            }
+        }
+    }
+
+    fn refused(&self, status: u16, detail: &Detail, retry_after: Option<Duration>) -> Result<Answer, Failure> {
+        if status == 400
+            && detail.says(&["Failed to resolve table", "could not be resolved", "Failed to resolve scalar"])
+        {
+            return Ok(Answer::NoSuchTable);
+        }
+        if matches!(status, 413 | 504)
+            || detail.says(&["ResponsePayloadTooLarge", "E_QUERY_RESULT_SET_TOO_LARGE", "E_RUNAWAY_QUERY", "Timeout"])
+        {
+            let told = detail.told();
+            return Ok(Answer::TooMuch(told.first().cloned().unwrap_or_else(|| format!("it answered {status}"))));
+        }
+        let failure = Failure::refused(match status {
+            401 | 403 => format!("stanch may not read the workspace `{}`", self.id),
+            404 => format!("there is no workspace `{}`", self.id),
+            429 => format!("the workspace `{}` is throttling", self.id),
+            _ => format!("the workspace `{}` did not answer the question", self.id),
+        });
+        let who = self.azure.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default();
+        let failure = detail
+            .told()
+            .into_iter()
+            .take(3)
+            .fold(failure.because(format!("it answered {status}{who}")), Failure::because);
+        Err(match status {
+            401 | 403 => failure.help("give this identity the role `Log Analytics Reader` on the workspace"),
+            404 => failure.help("`az monitor log-analytics workspace show --query customerId` tells the id"),
+            408 | 429 | 500..=599 => failure.retry(retry_after.map_or(Retry::Later, Retry::After)),
+            _ => failure,
+        })
+    }
+}
+
+fn rows(body: Body) -> Answer {
+    let partial = body.error.as_ref().map(|error| error.told().join("; "));
+    if body.error.as_ref().is_some_and(|error| {
+        error.says(&["E_QUERY_RESULT_SET_TOO_LARGE", "ResponsePayloadTooLarge", "E_RUNAWAY_QUERY", "truncated"])
+    }) {
+        return Answer::TooMuch(partial.unwrap_or_default());
+    }
+    let mut tables = body.tables;
+    let primary = tables.iter().position(|table| table.name == "PrimaryResult").unwrap_or(0);
+    if tables.is_empty() {
+        return match partial {
+            Some(partial) => Answer::Rows(Vec::new(), Some(partial)),
+            None => Answer::Nothing,
+        };
+    }
+    let table = tables.swap_remove(primary);
+    let names: Vec<String> = table.columns.into_iter().map(|column| column.name).collect();
+    let named = |row: Vec<Value>| names.iter().cloned().zip(row).collect();
+    Answer::Rows(table.rows.into_iter().map(named).collect(), partial)
+}

@@ -1,0 +1,71 @@
+//! `stanch audit --watch`: accesses of the secret, as they reach the log. One line each, or one JSON object each.
+
+use super::exit::{CommandError, Exit, Outcome};
+use super::ui::Ui;
+use crate::audit::{Query, Sight, Source, Watch, plain};
+use crate::clock::{self, Timestamp};
+use crate::failure::Failure;
+use chrono::TimeDelta;
+
+pub(super) async fn run(ui: Ui, source: Source, query: Query, every: TimeDelta, until: Option<Timestamp>) -> Outcome {
+    ui.note(&format!(
+        "watching `{}`{} in {}; entries reach the log some minutes late",
+        query.secret,
+        query.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default(),
+        source.describe()
+    ));
+    let mut watch = Watch::new(source, query);
+    loop {
+        let (back, found) = tokio::task::spawn_blocking(move || {
+            let found = watch.look();
+            (watch, found)
+        })
+        .await
+        .map_err(|error| {
+            CommandError::program(Failure::refused("the watch ended by itself").because(error.to_string()))
+        })?;
+        watch = back;
+        match found {
+            Ok(found) => found.iter().for_each(|sight| show(ui, sight)),
+            // What cannot be asked now may answer at the next look.
+            Err(failure) => {
+                ui.note(&format!("{} could not look: {}", clock::now().format("%H:%M:%S"), failure.summary))
+            }
+        }
+        let now = clock::now();
+        if until.is_some_and(|until| now >= until) {
+            return Ok(Exit::Done);
+        }
+        let next = until.map_or(now + every, |until| until.min(now + every));
+        tokio::select! {
+            () = clock::sleep_until(next) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+        }
+    }
+}
+
+fn show(ui: Ui, sight: &Sight) {
+    if ui.json {
+        if let Ok(text) = serde_json::to_string(sight) {
+            ui.data(&format!("{text}\n"));
+        }
+        return;
+    }
+    let kind = match (sight.own, sight.known, sight.oid.is_empty()) {
+        (true, _, _) => "own",
+        (_, true, _) => "known",
+        (_, _, true) => "no token",
+        _ => "UNKNOWN",
+    };
+    let who = if sight.name.is_empty() { "nobody" } else { &sight.name };
+    let line = format!(
+        "{}  {kind:8}  {who}  {}  {}  {}  {}  {}",
+        sight.time,
+        sight.ip,
+        sight.operation,
+        sight.version.get(..8).unwrap_or(&sight.version),
+        sight.status,
+        sight.user_agent
+    );
+    ui.data(&format!("{}\n", plain(line.trim_end())));
+}
