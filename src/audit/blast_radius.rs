@@ -105,7 +105,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
     let Sighting { accesses, before, vault_changes, vault_changes_before, mut seen } = trail.sight(&question)?;
     let known_before: BTreeSet<&str> = before
         .iter()
-        .filter(|(key, _)| !key.own && !key.oid.is_empty() && key.operation == "SecretGet" && key.succeeded())
+        .filter(|(key, _)| !key.own && !key.oid.is_empty() && key.succeeded())
         .map(|(key, _)| key.oid.as_str())
         .collect();
     let known_by = |oid: &str| match oid {

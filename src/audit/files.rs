@@ -5,15 +5,18 @@ use super::event::Event;
 use super::groups::{Groups, Key};
 use super::place::Place;
 use super::question::Question;
-use super::scan::{Collect, scan};
+use super::scan::{Collect, Look, scan};
 use super::search::Needle;
 use super::seen::{Seen, hour_start};
 use super::trail::{Reach, Sighting, Trail};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use flate2::read::MultiGzDecoder;
-use std::collections::BTreeSet;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -62,6 +65,8 @@ pub(crate) struct LogFile {
     pub(crate) vault: Option<String>,
     /// Whether it may still be written to: its hour is not long over.
     pub(crate) may_grow: bool,
+    /// Whether it was read before and held lines alone, no lists.
+    pub(crate) only_lines: bool,
 }
 
 impl LogFile {
@@ -69,7 +74,14 @@ impl LogFile {
         let hour = place.hour();
         let ends = hour.and_then(|hour| hour_start(hour + 1));
         let may_grow = ends.is_some_and(|ends| clock::now() - ends < LATENESS);
-        Self { name, hour, vault: place.vault.clone(), may_grow }
+        Self { name, hour, vault: place.vault.clone(), may_grow, only_lines: false }
+    }
+
+    /// Tells it from others, in little room.
+    pub(crate) fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.name.hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -87,36 +99,46 @@ pub(crate) fn decompress<'s>(mut source: Box<dyn Read + 's>) -> io::Result<Box<d
 
 /// A log that lies in files.
 #[derive(Debug)]
-pub(crate) struct Files<S>(pub(crate) S);
+pub(crate) struct Files<S> {
+    store: S,
+    /// What the first question learned for the second.
+    only_lines: Mutex<HashSet<u64>>,
+}
 
 impl<S: Store> Files<S> {
+    pub(crate) fn new(store: S) -> Self {
+        Self { store, only_lines: Mutex::default() }
+    }
+
     fn scan<C: Collect>(
         &self,
         files: &[&LogFile],
         needle: &Needle,
+        look: Look,
         new: impl Fn() -> C + Sync + Send,
     ) -> Result<(C, Seen), Failure> {
-        let Some(threads) = self.0.side_by_side() else { return Ok(scan(&self.0, files, needle, new)) };
+        let Some(threads) = self.store.side_by_side() else { return Ok(scan(&self.store, files, needle, look, new)) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool =
             pool.map_err(|error| Failure::refused("the log cannot be read side by side").because(error.to_string()))?;
-        Ok(pool.install(|| scan(&self.0, files, needle, new)))
+        Ok(pool.install(|| scan(&self.store, files, needle, look, new)))
     }
 }
 
 impl<S: Store> Trail for Files<S> {
     fn describe(&self) -> String {
-        self.0.describe()
+        self.store.describe()
     }
 
     fn sight(&self, question: &Question) -> Result<Sighting, Failure> {
         let question = question.of_own_vault();
-        let listing = self.0.list(&question)?;
+        let listing = self.store.list(&question)?;
         let new = || Accesses { question: &question, sighting: Sighting::default() };
         let files: Vec<&LogFile> = listing.files.iter().collect();
-        let (accesses, seen) = self.scan(&files, &Needle::secret(&question.secret), new)?;
+        let (accesses, seen) = self.scan(&files, &Needle::secret(&question.secret), Look::AtAll, new)?;
         let mut sighting = accesses.sighting;
         sighting.seen = seen.finished();
+        self.only_lines.lock().unwrap_or_else(PoisonError::into_inner).extend(sighting.seen.only_lines.drain(..));
         sighting.seen.files = files.len() as u64;
         sighting.seen.log_begins = listing.log_begins;
         sighting.seen.vaults = files.iter().filter_map(|file| file.vault.clone()).collect();
@@ -129,12 +151,15 @@ impl<S: Store> Trail for Files<S> {
 
     fn reach(&self, question: &Question, callers: &BTreeSet<String>) -> Result<Reach, Failure> {
         let question = question.without_baseline();
-        let listing = self.0.list(&question)?;
+        let mut listing = self.store.list(&question)?;
+        let only_lines = self.only_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        listing.files.iter_mut().for_each(|file| file.only_lines = only_lines.contains(&file.mark()));
+        drop(only_lines);
         let files: Vec<&LogFile> = listing.files.iter().collect();
         let new = || ReachOf { question: &question, callers, groups: Groups::default() };
-        let (reach, seen) = self.scan(&files, &Needle::callers(callers.iter()), new)?;
+        let (reach, seen) = self.scan(&files, &Needle::callers(callers.iter()), Look::AtCandidates, new)?;
         let mut vaults: BTreeSet<String> = files.iter().filter_map(|file| file.vault.clone()).collect();
-        if seen.events > 0 && files.iter().any(|file| file.vault.is_none()) {
+        if seen.bytes > 0 && files.iter().any(|file| file.vault.is_none()) {
             vaults.extend(question.vaults().map(|vault| vault.name.clone()));
         }
         Ok(Reach { groups: reach.groups, vaults, truncations: Vec::new() })
@@ -142,10 +167,10 @@ impl<S: Store> Trail for Files<S> {
 
     fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
         let question = question.of_own_vault();
-        let listing = self.0.list(&question)?;
+        let listing = self.store.list(&question)?;
         for file in &listing.files {
             let new = || Single { question: &question, found: Vec::new() };
-            let (single, _) = scan(&self.0, &[file], &Needle::secret(&question.secret), new);
+            let (single, _) = scan(&self.store, &[file], &Needle::secret(&question.secret), Look::AtAll, new);
             single.found.iter().for_each(|event| take(event));
         }
         Ok(())

@@ -23,7 +23,7 @@ pub struct Query {
     pub since: Timestamp,
     /// The first moment that no longer counts.
     pub until: Timestamp,
-    /// How long before `since` the log is read to learn what is ordinary. Whoever read the secret then is known.
+    /// How long before `since` the log is read to learn what is ordinary. Whoever used the secret then is known.
     pub baseline: Option<TimeDelta>,
     /// Object ids of the principals expected to read the secret; case does not count.
     pub known: BTreeSet<String>,

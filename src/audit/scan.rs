@@ -8,7 +8,7 @@ use super::files::{LogFile, Store, decompress};
 use super::records::{Buffer, Sink, begins_list, read_records, without_mark};
 use super::search::Needle;
 use super::seen::{Seen, Unreadable};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 
 /// Makes something of events.
@@ -17,6 +17,15 @@ pub(crate) trait Collect: Send {
     fn event(&mut self, event: &Event<'_>);
     /// Takes in what was made of later files.
     fn merge(&mut self, later: Self);
+}
+
+/// How closely files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Every record is counted, and what cannot be read is noted.
+    AtAll,
+    /// Nothing but the candidates matters: the rest was counted before.
+    AtCandidates,
 }
 
 /// What one worker has gathered so far, and what it works with.
@@ -32,10 +41,11 @@ pub(crate) fn scan<C: Collect>(
     store: &impl Store,
     files: &[&LogFile],
     needle: &Needle,
+    look: Look,
     new: impl Fn() -> C + Sync + Send,
 ) -> (C, Seen) {
     let empty = || Work { collector: new(), seen: Seen::default(), buffer: Buffer::default(), candidates: Vec::new() };
-    let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, needle, work));
+    let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, needle, look, work));
     let gathered = work.map(|work| (work.collector, work.seen)).reduce(
         || (new(), Seen::default()),
         |mut earlier, later| {
@@ -47,14 +57,23 @@ pub(crate) fn scan<C: Collect>(
     gathered
 }
 
-fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, needle: &Needle, mut work: Work<C>) -> Work<C> {
+fn scan_file<C: Collect>(
+    store: &impl Store,
+    file: &LogFile,
+    needle: &Needle,
+    look: Look,
+    mut work: Work<C>,
+) -> Work<C> {
     let mut buffer = std::mem::take(&mut work.buffer);
     let events = work.seen.events;
-    let mut scanner = Scanner { file, needle, work, position: 0 };
+    let mut scanner = Scanner { file, needle, look, work, position: 0, has_list: false };
     match store.open(file).and_then(decompress) {
         Ok(source) => {
             let (bytes, result) = read_records(source, &mut buffer, &mut scanner);
             scanner.work.seen.bytes += bytes;
+            if !scanner.has_list && result.is_ok() {
+                scanner.work.seen.only_lines.push(file.mark());
+            }
             if let Err(error) = result {
                 scanner.unreadable(format!("the file cannot be read any further: {error}"), b"", true);
             }
@@ -72,20 +91,28 @@ fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, needle: &Needle, mu
 struct Scanner<'a, C> {
     file: &'a LogFile,
     needle: &'a Needle,
+    look: Look,
     work: Work<C>,
     position: u64,
+    has_list: bool,
 }
 
 impl<C: Collect> Sink for Scanner<'_, C> {
     fn lines(&mut self, block: &[u8]) -> usize {
         let mut candidates = std::mem::take(&mut self.work.candidates);
         self.needle.candidates(block, &mut candidates);
-        let taken = self.take_lines(block, &candidates);
+        let taken = if self.look == Look::AtCandidates && self.file.only_lines {
+            self.take_candidates(block, &candidates);
+            block.len()
+        } else {
+            self.take_lines(block, &candidates)
+        };
         self.work.candidates = candidates;
         taken
     }
 
     fn element(&mut self, element: &[u8]) {
+        self.has_list = true;
         let mut candidates = std::mem::take(&mut self.work.candidates);
         self.needle.candidates(element, &mut candidates);
         self.record(element, !candidates.is_empty(), false);
@@ -102,6 +129,20 @@ impl<C: Collect> Sink for Scanner<'_, C> {
 }
 
 impl<C: Collect> Scanner<'_, C> {
+    /// Parses the lines that hold a candidate, and passes the others over.
+    fn take_candidates(&mut self, block: &[u8], candidates: &[usize]) {
+        let mut done = 0;
+        for at in candidates.iter().copied() {
+            if at < done {
+                continue;
+            }
+            let start = block.get(..at).and_then(|before| memrchr(b'\n', before)).map_or(0, |newline| newline + 1);
+            let end = block.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(block.len(), |length| at + length);
+            self.record(trim(block.get(start..end).unwrap_or_default()), true, end == block.len());
+            done = end;
+        }
+    }
+
     fn take_lines(&mut self, block: &[u8], candidates: &[usize]) -> usize {
         let mut candidates = candidates.iter().copied().peekable();
         let mut start = 0;
@@ -116,6 +157,7 @@ impl<C: Collect> Scanner<'_, C> {
             if line.is_empty() {
                 self.position += 1;
             } else if begins_list(line) {
+                self.has_list = true;
                 return start;
             } else {
                 self.record(line, candidate, length.is_none());

@@ -4,9 +4,10 @@
 //! A block is looked at in tiles, with whatever the processor has for many bytes at once: two bytes of the name that
 //! are rare in logs, at their distance, tell which tiles are looked at closely.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memmem};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// How many bytes are looked at together.
 const TILE: usize = 128;
@@ -99,9 +100,16 @@ impl Needle {
 trait Tiles {
     /// How many bytes behind a tile it looks at.
     fn reach(&self) -> usize;
-    /// Whether a candidate may begin in the first [`TILE`] bytes of `bytes`, of which there are as many and the reach.
-    fn may_begin_in(&self, bytes: &[u8]) -> bool;
+    /// Which kinds of candidates may begin in the first [`TILE`] bytes of `bytes`, of which there are as many and the
+    /// reach; zero for none.
+    fn may_begin_in(&self, bytes: &[u8]) -> u8;
 }
+
+const NAME: u8 = 1;
+const LONG: u8 = 2;
+const SHORT: u8 = 4;
+const ESCAPE: u8 = 8;
+const ANY: u8 = NAME | LONG | SHORT | ESCAPE;
 
 fn tile(bytes: &[u8], at: usize) -> Option<&[u8; TILE]> {
     bytes.get(at..at + TILE)?.try_into().ok()
@@ -116,10 +124,10 @@ impl Tiles for SecretTiles {
     }
 
     #[inline(always)]
-    fn may_begin_in(&self, bytes: &[u8]) -> bool {
+    fn may_begin_in(&self, bytes: &[u8]) -> u8 {
         let Probe { first, second } = self.0;
-        let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return true };
-        let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return true };
+        let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return ANY };
+        let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return ANY };
         let mut any = 0_u8;
         for ((own, next), (one, other)) in own.iter().zip(next).zip(one.iter().zip(other)) {
             // A letter and its capital differ in this bit; digits and dashes have it set.
@@ -128,7 +136,7 @@ impl Tiles for SecretTiles {
             let vault = u8::from(*own == b'"') & u8::from(*next == b'V');
             any |= name | escape | vault;
         }
-        any != 0
+        any
     }
 }
 
@@ -141,19 +149,19 @@ impl Tiles for CallerTiles {
     }
 
     #[inline(always)]
-    fn may_begin_in(&self, bytes: &[u8]) -> bool {
+    fn may_begin_in(&self, bytes: &[u8]) -> u8 {
         let (Some(own), Some(third), Some(fourth), Some(fifth)) =
             (tile(bytes, 0), tile(bytes, 2), tile(bytes, 3), tile(bytes, 4))
         else {
-            return true;
+            return ANY;
         };
         let mut any = 0_u8;
         for ((own, third), (fourth, fifth)) in own.iter().zip(third).zip(fourth.iter().zip(fifth)) {
-            let claim = u8::from(*own == b'o') & u8::from(*third == b'j');
+            let long = u8::from(*own == b'o') & u8::from(*third == b'j');
             let short = u8::from(*own == b'"') & u8::from(*fourth == b'd') & u8::from(*fifth == b'"');
-            any |= claim | short | u8::from(*own == b'\\');
+            any |= long * LONG | short * SHORT | u8::from(*own == b'\\') * ESCAPE;
         }
-        any != 0
+        any
     }
 }
 
@@ -173,21 +181,21 @@ impl<T: Tiles> WithSimd for Pass<'_, T> {
         let reach = self.tiles.reach();
         let mut at = 0;
         while let Some(bytes) = self.block.get(at..at + TILE + reach) {
-            if self.tiles.may_begin_in(bytes) {
-                look_closely(self.block, at..at + TILE, self.needle, self.found);
+            let kinds = self.tiles.may_begin_in(bytes);
+            if kinds != 0 {
+                look_closely(self.block, at..at + TILE, kinds, self.needle, self.found);
             }
             at += TILE;
         }
-        look_closely(self.block, at..self.block.len(), self.needle, self.found);
+        look_closely(self.block, at..self.block.len(), ANY, self.needle, self.found);
     }
 }
 
 #[inline(never)]
-fn look_closely(block: &[u8], places: std::ops::Range<usize>, needle: &Needle, found: &mut Vec<usize>) {
-    let bytes = block.get(places.clone()).unwrap_or_default();
-    let mut take = |offset: usize| {
-        let at = places.start + offset;
-        if needle.begins_at(block, at) {
+fn look_closely(block: &[u8], places: Range<usize>, kinds: u8, needle: &Needle, found: &mut Vec<usize>) {
+    let already = found.len();
+    let mut take = |at: usize| {
+        if places.contains(&at) && needle.begins_at(block, at) {
             found.push(at);
         }
     };
@@ -195,11 +203,29 @@ fn look_closely(block: &[u8], places: std::ops::Range<usize>, needle: &Needle, f
         Needle::Secret { name, .. } => {
             let first = name.first().copied().unwrap_or_default();
             let worth = |byte: u8| byte | 0x20 == first || matches!(byte, b'%' | b'\\' | b'"');
-            bytes.iter().enumerate().filter(|(_, byte)| worth(**byte)).for_each(|(offset, _)| take(offset));
+            let bytes = block.get(places.clone()).unwrap_or_default();
+            bytes
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| worth(**byte))
+                .for_each(|(offset, _)| take(places.start + offset));
         }
         Needle::Callers { .. } => {
-            let worth = |byte: u8| matches!(byte, b'o' | b'"' | b'\\');
-            bytes.iter().enumerate().filter(|(_, byte)| worth(**byte)).for_each(|(offset, _)| take(offset));
+            // `j` is the rarest letter of the long claim's name, and its third.
+            let behind =
+                |reach: usize| block.get(places.start..block.len().min(places.end + reach)).unwrap_or_default();
+            if kinds & LONG != 0 {
+                memchr_iter(b'j', behind(2)).for_each(|at| take((places.start + at).wrapping_sub(2)));
+            }
+            if kinds & SHORT != 0 {
+                memmem::find_iter(behind(SHORT_CLAIM.len()), SHORT_CLAIM).for_each(|at| take(places.start + at));
+            }
+            if kinds & ESCAPE != 0 {
+                memchr_iter(b'\\', behind(0)).for_each(|at| take(places.start + at));
+            }
+            if let Some(new) = found.get_mut(already..) {
+                new.sort_unstable();
+            }
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Seen {
     pub(crate) notes: Vec<String>,
     /// Vaults that the source holds anything of, in lower case.
     pub(crate) vaults: BTreeSet<String>,
+    /// Marks of the files that hold lines alone, no lists.
+    pub(crate) only_lines: Vec<u64>,
     hour: LatestHour,
 }
 
@@ -143,6 +145,7 @@ impl Seen {
         self.truncations.extend(later.truncations);
         self.notes.extend(later.notes);
         self.vaults.extend(later.vaults);
+        self.only_lines.extend(later.only_lines);
     }
 
     /// The same, with nothing left uncounted.

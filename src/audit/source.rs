@@ -109,8 +109,8 @@ impl Source {
     pub(crate) fn trail(&self) -> Box<dyn Trail> {
         match &self.kind {
             Kind::Path(path) if is_table(path) => Box::new(Export { path: path.clone() }),
-            Kind::Path(path) => Box::new(Files(Folder { path: path.clone() })),
-            Kind::Container(container, runtime) => Box::new(Files(Blobs::new(container.clone(), runtime.clone()))),
+            Kind::Path(path) => Box::new(Files::new(Folder { path: path.clone() })),
+            Kind::Container(container, runtime) => Box::new(Files::new(Blobs::new(container.clone(), runtime.clone()))),
             Kind::Workspace(logs, runtime) => Box::new(Workspace::new(logs.clone(), runtime.clone())),
         }
     }

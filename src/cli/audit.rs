@@ -1,7 +1,5 @@
 //! `stanch audit`: the blast radius by itself.
 
-#![expect(clippy::disallowed_methods, reason = "the journals of earlier runs tell which requests were our own")]
-
 use super::exit::{CommandError, Exit, Outcome};
 use super::ui::Ui;
 use super::{Common, audit_watch, session};

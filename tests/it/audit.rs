@@ -9,8 +9,11 @@
 
 mod archive;
 mod findings;
+mod ordinary;
 mod reading;
 mod shapes;
+mod traffic;
+mod workspace;
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};

@@ -1,14 +1,18 @@
-//! A version was asked for after it was changed by us, as a revocation does. If the value was given out all the same,
-//! the revocation did not hold. If it was refused, a consumer is still pinned to it, or a thief tries what he has: the
-//! log does not tell one from the other.
+//! A version was asked for after its attributes were changed, as a revocation does. If it was refused, a consumer is
+//! still pinned to it, or a thief tries what he has: the log does not tell one from the other. If we revoked it and the
+//! value was given out all the same, the revocation did not hold.
+//!
+//! The log does not say what a change was. A change by others is taken for a revocation only if nobody got the value
+//! afterwards: whoever changes a tag revokes nothing, and a refusal now and then is ordinary.
 
-use super::{Deed, Evidence, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, times};
+use super::{Deed, Evidence, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, is_read, times};
 use crate::audit::groups::minute_of;
 use crate::clock::Timestamp;
 use std::collections::BTreeMap;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
-    let changed = revoked(facts);
+    let changed = revoked(facts, false);
+    let ours = revoked(facts, true);
     let since = |(key, group): &Deed<'_>| {
         let since = changed.get(key.version.as_str()).filter(|_| !key.version.is_empty()).copied()?;
         (key.operation == "SecretGet" && group.last.at >= since).then_some(since)
@@ -24,7 +28,8 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     // The first change of a version by us may have been another than its revocation, so a read right after it is not
     // enough: the version must have been seen refused before it was read again.
     let reads = facts.others().filter(|deed| {
-        since(deed).is_some() && deed.0.succeeded() && first_refusal(facts, deed).is_some_and(|at| deed.1.last.at > at)
+        let revoked = ours.contains_key(deed.0.version.as_str()) && since(deed).is_some();
+        revoked && deed.0.succeeded() && first_refusal(facts, deed).is_some_and(|at| deed.1.last.at > at)
     });
     for (_, (name, deeds)) in by_caller(facts, reads) {
         let summary = format!("`{name}` got the value of a version after it was revoked");
@@ -34,12 +39,17 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Versions that we changed, and when first.
-fn revoked<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Timestamp> {
+/// Versions that were revoked, and when their attributes were first changed.
+fn revoked<'a>(facts: &Facts<'a>, only_by_us: bool) -> BTreeMap<&'a str, Timestamp> {
     let mut changed: BTreeMap<&str, Timestamp> = BTreeMap::new();
     for (key, group) in facts.accesses.iter().filter(|(key, _)| key.operation == "SecretUpdate" && key.succeeded()) {
-        let at = changed.entry(&key.version).or_insert(group.first.at);
-        *at = group.first.at.min(*at);
+        let given_out_later = facts
+            .others()
+            .any(|(other, read)| is_read(other) && other.version == key.version && read.last.at > group.last.at);
+        if key.own || (!only_by_us && !given_out_later) {
+            let at = changed.entry(&key.version).or_insert(group.first.at);
+            *at = group.first.at.min(*at);
+        }
     }
     changed
 }

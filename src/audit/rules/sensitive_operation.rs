@@ -1,7 +1,8 @@
 //! Backups, deletions and purges by others than us: of this secret, and of any by the unknown callers. A backup takes
 //! every version away in one piece; a purge destroys evidence and service alike.
 //!
-//! A known caller's backups on several days are a schedule, and so is what it did in the baseline: both are quiet.
+//! Backups on several days are a schedule, by whoever is no stranger, and so is what was done in the baseline: both are
+//! quiet.
 
 use super::{Deed, Evidence, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, joined, times, total};
 
@@ -43,7 +44,7 @@ fn is_ordinary(facts: &Facts<'_>, (key, group): &Deed<'_>) -> bool {
         days.dedup();
         days.len()
     };
-    let is_known = facts.question.is_listed(&key.oid) || did_so_before;
+    let is_known = facts.question.is_listed(&key.oid) || did_so_before || !facts.question.has_reference();
     is_known && key.succeeded() && (did_so_before || (key.operation == "SecretBackup" && days() >= 2))
 }
 
