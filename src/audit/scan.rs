@@ -144,23 +144,31 @@ impl<C: Collect> Scanner<'_, C> {
     }
 
     fn take_lines(&mut self, block: &[u8], candidates: &[usize]) -> usize {
-        let mut candidates = candidates.iter().copied().peekable();
+        let mut candidates = candidates.iter().copied();
+        let mut next = candidates.next();
         let mut start = 0;
         while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty()) {
             let length = memchr(b'\n', rest);
             let end = length.map_or(block.len(), |length| start + length);
-            let line = trim(block.get(start..end).unwrap_or_default());
+            let line = block.get(start..end).unwrap_or_default();
             let mut candidate = false;
-            while candidates.next_if(|at| *at < end).is_some() {
+            while next.is_some_and(|at| at < end) {
                 candidate = true;
+                next = candidates.next();
             }
-            if line.is_empty() {
+            // Nearly all lines are whole entries of nobody's interest, in the one shape that Azure writes.
+            if !candidate && length.is_some() && self.work.seen.ordinary(line) {
                 self.position += 1;
-            } else if begins_list(line) {
-                self.has_list = true;
-                return start;
             } else {
-                self.record(line, candidate, length.is_none());
+                let line = trim(line);
+                if line.is_empty() {
+                    self.position += 1;
+                } else if begins_list(line) {
+                    self.has_list = true;
+                    return start;
+                } else {
+                    self.record(line, candidate, length.is_none());
+                }
             }
             start = end + 1;
         }

@@ -43,11 +43,43 @@ pub(crate) struct Seen {
 }
 
 /// The hour of the latest entries: they come in the order of time, mostly.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct LatestHour {
     text: String,
     hour: Option<i64>,
     count: u64,
+    /// The earliest and the latest of what comes behind the hour in the times of [`Seen::ordinary`] lines.
+    low: u128,
+    high: u128,
+}
+
+impl Default for LatestHour {
+    fn default() -> Self {
+        Self { text: String::new(), hour: None, count: 0, low: u128::MAX, high: u128::MIN }
+    }
+}
+
+impl LatestHour {
+    fn covers(&self, time: &[u8; TIME_BYTES]) -> bool {
+        time.starts_with(self.text.as_bytes())
+            && !self.text.is_empty()
+            && time.get(13) == Some(&b':')
+            && time.ends_with(b"Z")
+    }
+
+    /// The time that a number of this hour stands for, as it stood in the log.
+    fn time(&self, within: u128) -> String {
+        format!("{}{}", self.text, String::from_utf8_lossy(within.to_be_bytes().get(1..).unwrap_or_default()))
+    }
+}
+
+/// What Azure writes: `2026-11-20T22:02:11.1234567Z`.
+const TIME_BYTES: usize = 28;
+
+/// What comes behind the hour in a time, as a number that orders it.
+fn within_hour(time: &[u8; TIME_BYTES]) -> u128 {
+    // The last digit of the hour comes along: sixteen bytes are one number.
+    time.last_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
 
 /// A record, or the rest of a file, that could not be read.
@@ -69,21 +101,34 @@ impl Unreadable {
 }
 
 impl Seen {
+    /// Counts a line and notes its time if it is an entry that begins with its time, written as Azure writes it. The way
+    /// of nearly all lines, and the only thing that is done for each of them: hence without text, by whole numbers.
+    pub(crate) fn ordinary(&mut self, line: &[u8]) -> bool {
+        let time: Option<&[u8; TIME_BYTES]> = line
+            .strip_prefix(b"{\"time\":\"")
+            .filter(|rest| rest.get(TIME_BYTES) == Some(&b'"') && rest.ends_with(b"}"))
+            .and_then(|rest| rest.first_chunk());
+        let Some(time) = time.filter(|time| self.hour.covers(time)) else { return false };
+        self.events += 1;
+        self.hour.count += 1;
+        let within = within_hour(time);
+        self.hour.low = self.hour.low.min(within);
+        self.hour.high = self.hour.high.max(within);
+        true
+    }
+
     /// Notes an entry's time, given as it stands in the log.
     pub(crate) fn time(&mut self, time: &str) {
         let Some(hour) = time.get(..13).filter(|_| has_shape(time)) else {
             return;
         };
-        if self.first.is_empty() || compare(time, &self.first) == Ordering::Less {
-            time.clone_into(&mut self.first);
-        }
-        if compare(time, &self.last) == Ordering::Greater {
-            time.clone_into(&mut self.last);
-        }
+        self.extend_to(time);
         if hour != self.hour.text {
             self.end_hour();
-            hour.clone_into(&mut self.hour.text);
             self.hour.hour = parse(time).map(hour_of);
+            if self.hour.hour.is_some() {
+                hour.clone_into(&mut self.hour.text);
+            }
         }
         self.hour.count += 1;
     }
@@ -105,10 +150,23 @@ impl Seen {
     }
 
     fn end_hour(&mut self) {
-        if let Some(hour) = self.hour.hour.take() {
-            *self.hours.entry(hour).or_insert(0) += self.hour.count;
+        let ended = std::mem::take(&mut self.hour);
+        if let Some(hour) = ended.hour {
+            *self.hours.entry(hour).or_insert(0) += ended.count;
         }
-        self.hour = LatestHour::default();
+        if ended.low <= ended.high {
+            self.extend_to(&ended.time(ended.low));
+            self.extend_to(&ended.time(ended.high));
+        }
+    }
+
+    fn extend_to(&mut self, time: &str) {
+        if self.first.is_empty() || compare(time, &self.first) == Ordering::Less {
+            time.clone_into(&mut self.first);
+        }
+        if compare(time, &self.last) == Ordering::Greater {
+            time.clone_into(&mut self.last);
+        }
     }
 
     /// Counts what could not be read, and keeps the first few to show, those first that may be about what is sought.

@@ -5,7 +5,7 @@
 set -euo pipefail
 stanch=$1 archive=$2 work=$3
 here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$work/npm" "$work/data"
+mkdir -p "$work/npm"
 cannot() { echo "$*" >"$work/reason"; exit 77; }
 command -v npm >/dev/null || cannot "there is no npm"
 command -v openssl >/dev/null || cannot "there is no openssl to make a certificate with"
@@ -18,7 +18,7 @@ openssl x509 -req -days 2 -in "$work/request.pem" -CA "$work/ca.pem" -CAkey "$wo
   -extfile <(echo 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.blob.core.windows.net') 2>>"$work/openssl.log"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$work/npm/node_modules/.bin/azurite-blob" --oauth basic --cert "$work/cert.pem" --key "$work/key.pem" --inMemoryPersistence \
-  --skipApiVersionCheck --disableTelemetry --silent --blobPort "$port" --location "$work/data" >"$work/azurite.log" 2>&1 & server=$!
+  --skipApiVersionCheck --disableTelemetry --silent --blobPort "$port" >"$work/azurite.log" 2>&1 & server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
 "$work/venv/bin/python" "$here/azurite_fill.py" "$archive" "$port" "$work/ca.pem" "$work/ready.json"
 url=https://devstoreaccount1.blob.core.windows.net/insights-logs-auditevent

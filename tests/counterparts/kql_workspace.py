@@ -37,7 +37,7 @@ def rows():
                   event["resultSignature"], properties["httpStatusCode"], properties["id"], properties["requestUri"],
                   properties["clientInfo"])
         if shape == "specific":
-            yield (*common, json.dumps(event.get("identity", {})))
+            yield (*common, event.get("identity", {}))
         else:
             yield (*common, claim.get(LONG_OID), claim.get("appid"), claim.get(LONG_UPN), claim.get("xms_mirid"), "VAULTS")
 
