@@ -58,7 +58,7 @@ pub mod actions;
 /// Who really issues a credential.
 pub mod providers;
 
-/// Azure's HTTP: routing, identity, the vault, the resource manager, Microsoft Graph.
+/// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;
 
 /// `stanch.yaml`: identity, audit sources, channels, references to secrets.

@@ -67,7 +67,8 @@ fn second_order(text: &mut String, radius: &BlastRadius) {
     }
     line(text, "what else the unknown callers touched, what matters most first");
     // The rows are ranked; those of one caller and secret become one line, at the place of the first.
-    let mut places: Vec<((&str, &str, &str), Vec<String>, &str)> = Vec::new();
+    type Place<'r> = (&'r str, &'r str, &'r str);
+    let mut places: Vec<(Place<'_>, Vec<String>, &str)> = Vec::new();
     for reach in &radius.second_order {
         let place = (reach.oid.as_str(), reach.vault.as_str(), reach.secret.as_str());
         let refused = if reach.succeeded == 0 { " refused" } else { "" };
@@ -157,7 +158,7 @@ fn coverage(text: &mut String, coverage: &Coverage) {
         line(text, &format!("  {} could not be read", counted(coverage.unreadable_lines, "record", "records")));
     }
     for sample in &coverage.unreadable {
-        line(text, &format!("    {}, record {}: {}", sample.source, sample.record, sample.why));
+        line(text, &format!("    record {}: {}, in {}", sample.record, sample.why, sample.source));
     }
     for gap in coverage.gaps.iter().take(SHOWN_GAPS) {
         let likely = match gap.likely {

@@ -11,7 +11,10 @@ use crate::failure::Failure;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A CSV file.
 #[derive(Debug)]
@@ -31,9 +34,10 @@ impl Export {
         seen.bytes = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
         seen.files = 1;
         let source = decompress(Box::new(file)).map_err(|error| unusable(error.to_string()))?;
+        let source = without_mark(source).map_err(|error| unusable(error.to_string()))?;
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
         let headers = reader.byte_headers().map_err(|error| unusable(error.to_string()))?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_start_matches('\u{feff}').trim().to_owned();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         let headers: Vec<String> = headers.iter().map(text).collect();
         if !headers.iter().any(|header| header.to_lowercase().starts_with("timegenerated")) {
             return Err(unusable("it has no column `TimeGenerated`".to_owned()));
@@ -55,6 +59,16 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// The same without a byte order mark, which would hide the first column's quotes.
+fn without_mark(mut source: impl Read) -> io::Result<impl Read> {
+    let mut beginning = Vec::with_capacity(MARK.len());
+    source.by_ref().take(MARK.len() as u64).read_to_end(&mut beginning)?;
+    if beginning == MARK {
+        beginning.clear();
+    }
+    Ok(io::Cursor::new(beginning).chain(source))
 }
 
 impl Trail for Export {

@@ -171,7 +171,7 @@ impl<S: Store> Trail for Files<S> {
         for file in &listing.files {
             let new = || Single { question: &question, found: Vec::new() };
             let (single, _) = scan(&self.store, &[file], &Needle::secret(&question.secret), Look::AtAll, new);
-            single.found.iter().for_each(|event| take(event));
+            single.found.iter().for_each(&mut *take);
         }
         Ok(())
     }

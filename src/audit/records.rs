@@ -24,14 +24,8 @@ pub(crate) trait Sink {
 }
 
 /// What files are read into: one after the other into the same.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Buffer(Vec<u8>);
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
 
 /// Reads a file to its end, or to the error, and returns how many bytes there were.
 ///

@@ -46,15 +46,14 @@ pub(crate) fn scan<C: Collect>(
 ) -> (C, Seen) {
     let empty = || Work { collector: new(), seen: Seen::default(), buffer: Buffer::default(), candidates: Vec::new() };
     let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, needle, look, work));
-    let gathered = work.map(|work| (work.collector, work.seen)).reduce(
+    work.map(|work| (work.collector, work.seen)).reduce(
         || (new(), Seen::default()),
         |mut earlier, later| {
             earlier.0.merge(later.0);
             earlier.1.merge(later.1);
             earlier
         },
-    );
-    gathered
+    )
 }
 
 fn scan_file<C: Collect>(

@@ -159,7 +159,7 @@ impl Tiles for CallerTiles {
         for ((own, third), (fourth, fifth)) in own.iter().zip(third).zip(fourth.iter().zip(fifth)) {
             let long = u8::from(*own == b'o') & u8::from(*third == b'j');
             let short = u8::from(*own == b'"') & u8::from(*fourth == b'd') & u8::from(*fifth == b'"');
-            any |= long * LONG | short * SHORT | u8::from(*own == b'\\') * ESCAPE;
+            any |= (long * LONG) | (short * SHORT) | (u8::from(*own == b'\\') * ESCAPE);
         }
         any
     }

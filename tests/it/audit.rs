@@ -8,7 +8,10 @@
 )]
 
 mod archive;
+mod coverage;
+mod export;
 mod findings;
+mod hostile;
 mod ordinary;
 mod reading;
 mod shapes;

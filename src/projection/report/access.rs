@@ -48,6 +48,8 @@ pub struct AccessLine {
 pub struct SecondOrderLine {
     pub who: String,
     pub oid: String,
+    /// Its vault; empty in journals of earlier versions.
+    pub vault: String,
     pub secret: String,
     pub operation: String,
     pub count: u64,
@@ -58,9 +60,19 @@ pub struct SecondOrderLine {
 /// Something that deserves attention.
 #[derive(Clone, Debug, Serialize)]
 pub struct FindingLine {
+    pub rule: String,
     pub severity: String,
     pub summary: String,
+    /// MITRE ATT&CK, comma-separated.
+    pub techniques: String,
+    /// The entries it rests on, the first few.
+    pub evidence: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
 }
+
+/// How many entries are shown with a finding.
+const SHOWN_EVIDENCE: usize = 5;
 
 /// What was looked through.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -69,6 +81,10 @@ pub struct CoverageLine {
     pub files: u64,
     pub events: u64,
     pub horizon: String,
+    /// Since when the source holds entries of the vault; empty where it cannot tell.
+    pub log_begins: String,
+    /// Records that could not be read, the first few, with the reason.
+    pub unreadable: Vec<String>,
 }
 
 /// The last blast radius that was recorded, and the number of its record.
@@ -96,19 +112,14 @@ impl BlastRadius {
             own,
             unknown_callers: found.unknown_callers.len(),
             second_order: found.second_order.iter().map(|touched| second_order(touched, &found.accesses)).collect(),
-            findings: found
-                .findings
-                .iter()
-                .map(|finding| FindingLine {
-                    severity: format!("{:?}", finding.severity).to_lowercase(),
-                    summary: finding.summary.clone(),
-                })
-                .collect(),
+            findings: found.findings.iter().map(finding).collect(),
             coverage: CoverageLine {
                 sources: found.coverage.sources.clone(),
                 files: found.coverage.files,
                 events: found.coverage.events,
                 horizon: found.coverage.horizon.map(super::second).unwrap_or_default(),
+                log_begins: found.coverage.log_begins.map(super::second).unwrap_or_default(),
+                unreadable: found.coverage.unreadable.iter().map(unreadable).collect(),
             },
             seq,
         }
@@ -144,11 +155,40 @@ fn line(access: &audit::Access) -> AccessLine {
     }
 }
 
+fn unreadable(sample: &audit::UnreadableSample) -> String {
+    format!("{}, record {}: {}", sample.source, sample.record, sample.why)
+}
+
+fn finding(found: &audit::Finding) -> FindingLine {
+    FindingLine {
+        rule: found.rule.clone(),
+        severity: format!("{:?}", found.severity).to_lowercase(),
+        summary: found.summary.clone(),
+        techniques: found.techniques.join(", "),
+        evidence: found.evidence.iter().take(SHOWN_EVIDENCE).map(evidence).collect(),
+        more: found.evidence.len().saturating_sub(SHOWN_EVIDENCE),
+    }
+}
+
+fn evidence(entry: &audit::Evidence) -> String {
+    if entry.operation.is_empty() {
+        return entry.note.clone();
+    }
+    let deed = format!("{} {} ×{}", entry.operation, entry.status, entry.count);
+    let span = match to_the_second(&entry.first) {
+        first if entry.first == entry.last => first,
+        first => format!("{first} to {}", to_the_second(&entry.last)),
+    };
+    let parts = [entry.caller.clone(), deed, span, entry.ip.clone(), entry.note.clone(), entry.user_agent.clone()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
 fn second_order(touched: &audit::SecondOrder, accesses: &[audit::Access]) -> SecondOrderLine {
     let named = accesses.iter().find(|access| access.oid == touched.oid).map(audit::Access::caller);
     SecondOrderLine {
         who: named.unwrap_or(&touched.oid).to_owned(),
         oid: touched.oid.clone(),
+        vault: touched.vault.clone(),
         secret: touched.secret.clone(),
         operation: touched.operation.clone(),
         count: touched.count,

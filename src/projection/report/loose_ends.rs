@@ -3,6 +3,7 @@
 use super::access::recorded;
 use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
+use crate::audit::Likely;
 use crate::engine::{EffectPhase, StepState, StepStatus};
 use crate::projection::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
@@ -25,12 +26,21 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
             );
             unseen.push(horizon);
             for gap in &found.coverage.gaps {
-                unseen.push(format!(
-                    "no entry in the audit trail from {} to {}: a quiet vault, or a log that was not kept",
-                    second(gap.from),
-                    second(gap.to)
-                ));
+                let likely = match gap.likely {
+                    Likely::Quiet => "more likely a quiet vault",
+                    Likely::Missing => "more likely a log that is missing",
+                    Likely::Unknown => "a quiet vault, or a log that was not kept",
+                };
+                let why = if gap.why.is_empty() { String::new() } else { format!(" ({})", gap.why) };
+                let (from, to) = (second(gap.from), second(gap.to));
+                unseen.push(format!("no entry in the audit trail from {from} to {to}: {likely}{why}"));
             }
+            for vault in &found.coverage.vaults_without_log {
+                unseen
+                    .push(format!("the audit trail holds nothing of the vault `{vault}`: its diagnostics may be off"));
+            }
+            unseen.extend(found.coverage.truncations.iter().map(|cut| format!("cut off: {cut}")));
+            unseen.extend(found.coverage.notes.iter().cloned());
             if found.coverage.unreadable_lines > 0 {
                 unseen.push(format!("{} lines of the audit trail could not be read", found.coverage.unreadable_lines));
             }
@@ -166,14 +176,22 @@ fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     let url = source.secret();
     let Some((vault, _)) = url.split_once("/secrets/") else { return };
     let read = found.second_order.iter().filter(|touched| touched.operation == "SecretGet");
-    let secrets: BTreeSet<&str> = read.map(|touched| touched.secret.as_str()).collect();
-    for secret in secrets {
-        let times = found.second_order.iter().filter(|touched| touched.secret == secret);
-        let since = times.filter_map(|touched| DateTime::parse_from_rfc3339(&touched.first).ok()).min();
-        left.push(FollowUp {
-            what: format!("an unknown caller also read `{secret}`: treat it as leaked"),
-            command: command(vault, secret, since).unwrap_or_default(),
-        });
+    let secrets: BTreeSet<(&str, &str)> =
+        read.map(|touched| (touched.vault.as_str(), touched.secret.as_str())).collect();
+    for (place, secret) in secrets {
+        let mut times = found.second_order.iter().filter(|touched| touched.vault == place && touched.secret == secret);
+        // The audit knows the vault's address; journals of earlier versions hold none.
+        let known = times.clone().map(|touched| touched.command.clone()).find(|command| !command.is_empty());
+        let since = times.clone().filter_map(|touched| DateTime::parse_from_rfc3339(&touched.first).ok()).min();
+        let own = place.is_empty().then(|| command(vault, secret, since)).flatten();
+        let command = known.or(own).unwrap_or_default();
+        // Where its value was refused throughout, nothing leaked.
+        if place.is_empty() || times.any(|touched| touched.succeeded > 0) {
+            left.push(FollowUp {
+                what: format!("an unknown caller also read `{secret}`: treat it as leaked"),
+                command,
+            });
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 
 fn traffic(seed: u64, attack_at: Option<i64>) -> Traffic {
-    Traffic { seed, since: time("2026-11-09T00:00:00Z"), days: 4, events_per_hour: 60, attack_at }
+    Traffic { seed, since: time("2026-11-09T00:00:00Z"), days: 4, events_per_hour: 24, attack_at }
 }
 
 fn question(traffic: &Traffic, since: TimeDelta) -> Query {
