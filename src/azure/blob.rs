@@ -6,7 +6,9 @@ use super::{Azure, retry};
 use crate::failure::{Failure, Retry};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
-use azure_storage_blob::models::{BlobClientDownloadOptions, BlobContainerClientListBlobsOptions, HttpRange};
+use azure_storage_blob::models::{
+    BlobClientDownloadOptions, BlobContainerClientListBlobsOptions, HttpRange, ListBlobsResponse,
+};
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use futures::TryStreamExt;
 use std::fmt;
@@ -73,11 +75,9 @@ impl BlobContainer {
     /// # Errors
     /// If the container cannot be listed to its end.
     pub async fn list(&self, prefix: &str, mut take: impl FnMut(Blob) -> bool) -> Result<(), Failure> {
-        let options = BlobContainerClientListBlobsOptions { prefix: Some(prefix.to_owned()), ..Default::default() };
-        let pages = self.client.list_blobs(Some(options)).map_err(|error| self.failed("list", &error))?;
-        let mut pages = pages.into_pages();
-        while let Some(page) = pages.try_next().await.map_err(|error| self.failed("list", &error))? {
-            let page = page.into_model().map_err(|error| self.failed("list", &error))?;
+        let mut marker = None;
+        loop {
+            let page = retry::read(async || self.page(prefix, marker.clone()).await).await?;
             for item in page.blob_items {
                 let size = item.properties.and_then(|properties| properties.content_length).unwrap_or_default();
                 let Some(name) = item.name else { continue };
@@ -85,8 +85,23 @@ impl BlobContainer {
                     return Ok(());
                 }
             }
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// One page of the names, by itself: a page that fails is asked for again, not the whole list.
+    async fn page(&self, prefix: &str, marker: Option<String>) -> Result<ListBlobsResponse, Failure> {
+        let prefix = Some(prefix.to_owned());
+        let options = BlobContainerClientListBlobsOptions { prefix, marker, ..Default::default() };
+        let mut pages =
+            self.client.list_blobs(Some(options)).map_err(|error| self.failed("list", &error))?.into_pages();
+        match pages.try_next().await.map_err(|error| self.failed("list", &error))? {
+            Some(page) => page.into_model().map_err(|error| self.failed("list", &error)),
+            None => Ok(ListBlobsResponse::default()),
+        }
     }
 
     /// So many bytes of a blob from an offset on.

@@ -2,7 +2,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::ui::Ui;
-use super::{Common, audit_watch, session};
+use super::{Common, audit_follow, audit_watch, session};
 use crate::audit::{self, BlastRadius, Own, Place, Query, Source};
 use crate::azure::{SecretUrl, VaultUrl};
 use crate::clock::{self, Timestamp};
@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::runbook::duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use session::Session;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -23,11 +23,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     workspace: Option<String>,
     /// The secret, by its URL; with a version, if it is known which one leaked
-    #[arg(long, value_name = "URL")]
-    secret: String,
+    #[arg(long, value_name = "URL", required_unless_present = "follow")]
+    secret: Option<String>,
     /// Since when (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    since: String,
+    #[arg(long, value_name = "TIME", required_unless_present = "follow")]
+    since: Option<String>,
     /// Until when [default: now]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// Print new accesses as they reach the log; those of the version in `--secret` alone, if it names one
     #[arg(long, conflicts_with_all = ["csv", "until"])]
     watch: bool,
+    /// Ask a run's question again, and show what has reached the log since it was answered
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["secret", "since", "until", "archive", "workspace", "watch", "csv", "vault", "baseline"])]
+    follow: Option<String>,
     /// How often to look
     #[arg(long, value_name = "DURATION", default_value = "15s", requires = "watch")]
     every: String,
@@ -55,7 +58,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
-    let secret = SecretUrl::parse(&args.secret).map_err(CommandError::usage)?;
+    if let Some(run) = &args.follow {
+        return audit_follow::run(common, ui, run, args.known.as_deref()).await;
+    }
+    let secret = SecretUrl::parse(args.secret.as_deref().unwrap_or_default()).map_err(CommandError::usage)?;
     let session = Session::open(common, None)?;
     let query = query(common, &session, &secret, &args)?;
     let source = source(&session, &secret, &args)?;
@@ -85,16 +91,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 
 fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
     let trail = session.config.audit_trail(&secret.vault.name);
-    let mut known = session.config.known_callers();
-    let mut names = session.config.caller_names();
-    if let Some(path) = &args.known {
-        for (oid, name) in known_callers(&session::read_file(path, "the list of known callers")?) {
-            known.insert(oid.clone());
-            if !name.is_empty() {
-                names.insert(oid, name);
-            }
-        }
-    }
+    let (known, names) = known_names(session, args.known.as_deref())?;
     let baseline = args.baseline.as_deref().map(|text| span(text, "--baseline")).transpose()?.or(trail.baseline);
     let until = args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now);
     let vaults = args.vault.iter().map(|url| VaultUrl::parse(url).map_err(CommandError::usage));
@@ -105,7 +102,7 @@ fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) ->
         other_vaults: vaults.collect::<Result<_, _>>()?,
         own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
         thresholds: trail.thresholds,
-        ..Query::new(secret, time(&args.since, "--since")?, until)
+        ..Query::new(secret, time(args.since.as_deref().unwrap_or_default(), "--since")?, until)
     })
 }
 
@@ -126,6 +123,24 @@ fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<Source, 
                 .help("give `--archive DIR|FILE|URL` or `--workspace ID`, or set `audit` in stanch.yaml"),
         )),
     }
+}
+
+/// Who is known, by the configuration and by a list, and what they are called.
+pub(super) fn known_names(
+    session: &Session,
+    list: Option<&Path>,
+) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CommandError> {
+    let mut known = session.config.known_callers();
+    let mut names = session.config.caller_names();
+    if let Some(path) = list {
+        for (oid, name) in known_callers(&session::read_file(path, "the list of known callers")?) {
+            known.insert(oid.clone());
+            if !name.is_empty() {
+                names.insert(oid, name);
+            }
+        }
+    }
+    Ok((known, names))
 }
 
 /// Object ids in lower case, and the names behind them: `OID`, `OID NAME`, `OID # NAME`.

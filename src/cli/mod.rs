@@ -3,6 +3,7 @@
 mod actions;
 mod answer;
 mod audit;
+mod audit_follow;
 mod audit_watch;
 mod drill;
 mod emulate;

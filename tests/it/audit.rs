@@ -8,6 +8,7 @@
 )]
 
 mod archive;
+mod command;
 mod coverage;
 mod export;
 mod findings;

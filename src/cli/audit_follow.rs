@@ -1,0 +1,89 @@
+//! `stanch audit --follow RUN`: asks a run's question again, and shows what has reached the log since it was answered.
+//!
+//! Logs are late, and a run ends when the secret is contained, not when the log is complete. The journal stays as it is:
+//! what is shown here is an amendment to its report, not a part of it.
+
+use super::audit::known_names;
+use super::exit::{CommandError, Exit, Outcome};
+use super::session::{self, Session};
+use super::ui::Ui;
+use super::{Common, resume};
+use crate::audit::{self, BlastRadius, Late, Own, Place, Query, Source};
+use crate::azure::SecretUrl;
+use crate::clock;
+use crate::engine::event::Event;
+use crate::failure::Failure;
+use serde_json::{Value, json};
+use std::path::Path;
+
+pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>) -> Outcome {
+    let folder = session::existing(common, run)?;
+    let journal = session::journal(&folder)?;
+    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
+    let opened = resume::opened(&folder, &state)?;
+    let before: Option<BlastRadius> = journal.records.iter().rev().find_map(|record| match &record.event {
+        Event::Observed { name, value, .. } if name == "blast_radius" => serde_json::from_value(value.clone()).ok(),
+        _ => None,
+    });
+    let url = opened.inputs.get("secret").and_then(Value::as_str);
+    let (Some(before), Some(url)) = (before, url) else {
+        let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));
+        return Err(CommandError::usage(failure.help("ask by `stanch audit --secret URL --since TIME`")));
+    };
+    let secret = SecretUrl::parse(url).map_err(CommandError::usage)?;
+    let session = Session::open(common, Some(&opened))?;
+    let trail = session.config.audit_trail(&secret.vault.name);
+    let Some(place) = trail.place else {
+        let failure = Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name));
+        return Err(CommandError::usage(failure.help("set `audit` in stanch.yaml")));
+    };
+    let source = match place {
+        Place::Path(path) => Source::path(path),
+        place => Source::open(&place, &session.azure("")?, &secret.vault.host).map_err(CommandError::usage)?,
+    };
+    let (listed, names) = known_names(&session, known)?;
+    let query = Query {
+        baseline: trail.baseline,
+        thresholds: trail.thresholds,
+        known: listed,
+        names,
+        own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
+        ..Query::new(&secret, before.window.since, clock::now())
+    };
+    let after = tokio::task::spawn_blocking(move || audit::blast_radius(&source, &query))
+        .await
+        .map_err(|error| Failure::refused("the audit trail could not be read").because(error.to_string()))
+        .and_then(|after| after)
+        .map_err(CommandError::usage)?;
+    let late = audit::late(&before, &after);
+    if ui.json {
+        ui.json(&json!({ "run": run, "late": late, "blast_radius": after }));
+    } else {
+        ui.data(&describe(run, &late));
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(run: &str, late: &Late) -> String {
+    let moment = |at: Option<clock::Timestamp>| {
+        at.map_or_else(|| "nothing".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S").to_string())
+    };
+    let (before, now) = (moment(late.horizon_before), moment(late.horizon));
+    let mut lines = vec![format!("{run}: the log spoke until {before} (UTC), and now until {now}")];
+    if late.is_empty() {
+        lines.push("nothing has arrived that was not known".to_owned());
+    }
+    for access in late.accesses.iter().filter(|access| !access.own) {
+        let kind = if access.known { "known" } else { "UNKNOWN" };
+        lines.push(format!(
+            "  {kind:7} {}  {}  {} ×{}  {}  {}  last {}",
+            access.name, access.ip, access.operation, access.count, access.version, access.status, access.last
+        ));
+    }
+    lines.extend(late.second_order.iter().map(|row| {
+        let command = if row.command.is_empty() { String::new() } else { format!("  → {}", row.command) };
+        format!("  touched {}/{} {} ×{}{command}", row.vault, row.secret, row.operation, row.count)
+    }));
+    lines.extend(late.findings.iter().map(|finding| format!("  finding {}", finding.summary)));
+    lines.iter().map(|line| format!("{}\n", audit::plain(line))).collect()
+}
