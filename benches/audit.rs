@@ -155,7 +155,7 @@ impl Bench {
     }
 
     fn pair(&self, what: &str, a: &dyn Fn() -> Cost, b: &dyn Fn() -> Cost) {
-        (a(), b());
+        let _warm = (a(), b());
         let pairs: Vec<(Cost, Cost)> = (0..PAIRS).map(|_| (a(), b())).collect();
         let of = |value: &dyn Fn(&(Cost, Cost)) -> f64| median(pairs.iter().map(value).collect());
         println!(
