@@ -17,7 +17,6 @@ const AT_ONCE: usize = 8;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The subscription whose sites are looked through.
     subscription: String,
@@ -56,6 +55,14 @@ struct Look {
     found: Vec<Found>,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: sites
+  uses: appservice/refresh
+  with: { secret: "${{ inputs.secret }}", subscription: 11111111-2222-4333-8444-555555555555 }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "appservice/refresh",
@@ -64,6 +71,8 @@ pub(crate) fn action() -> Action {
         "sends it again: fetching twice changes nothing",
         run,
     )
+    .idempotency("sent again at will: fetching twice changes nothing")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

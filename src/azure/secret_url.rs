@@ -30,6 +30,9 @@ pub struct SecretUrl {
 /// What the URL of a secret looks like, as a regular expression.
 pub const SECRET_URL_PATTERN: &str = "^https://([A-Za-z0-9-]{3,24}\\.(vault\\.azure\\.net|vault\\.azure\\.cn|vault\\.usgovcloudapi\\.net)|([A-Za-z0-9-]+\\.)?localhost|127(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?/secrets/[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?/?$";
 
+/// What the URL of a vault looks like.
+const VAULT_URL_PATTERN: &str = "^https://([A-Za-z0-9-]{3,24}\\.(vault\\.azure\\.net|vault\\.azure\\.cn|vault\\.usgovcloudapi\\.net)|([A-Za-z0-9-]+\\.)?localhost|127(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?/?$";
+
 const SHAPE: &str = "write `https://VAULT.vault.azure.net/secrets/NAME`";
 
 impl VaultUrl {
@@ -143,6 +146,16 @@ impl<'de> Deserialize<'de> for SecretUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(|failure| de::Error::custom(failure.summary))
+    }
+}
+
+impl JsonSchema for VaultUrl {
+    fn schema_name() -> Cow<'static, str> {
+        "VaultUrl".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": VAULT_URL_PATTERN })
     }
 }
 

@@ -20,7 +20,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The vaults to look in, by their URLs.
-    #[schemars(with = "Vec<String>")]
     vaults: Vec<VaultUrl>,
     /// What is asked.
     #[serde(default = "prompt")]
@@ -71,6 +70,11 @@ struct Holding {
     how: String,
 }
 
+const EXAMPLE: &str = r#"- id: find
+  uses: keyvault/find
+  with: { vaults: ["https://kv-prod.vault.azure.net"] }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/find",
@@ -79,6 +83,8 @@ pub(crate) fn action() -> Action {
         "asks for the value again, unless what was found is in the journal",
         run,
     )
+    .idempotency("it only reads; what was found is in the journal, and asked for no more")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The vault, by its URL.
-    #[schemars(with = "String")]
     vault: VaultUrl,
     /// A pattern that the name must fit: `*` stands for anything, `?` for one character.
     #[serde(default = "anything")]
@@ -51,6 +50,11 @@ struct Skipped {
     because: String,
 }
 
+const EXAMPLE: &str = r#"- id: secrets
+  uses: keyvault/list
+  with: { vault: "https://kv-prod.vault.azure.net", name: "orders-*", tags: ["owner=orders-team"] }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/list",
@@ -59,6 +63,8 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .idempotency("it only reads")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The version that the rotation put in; empty if none is known to be.
     #[serde(default)]
@@ -35,6 +34,14 @@ struct Outputs {
     put_in_again: String,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: reconcile
+  uses: keyvault/reconcile
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/reconcile",
@@ -43,6 +50,10 @@ pub(crate) fn action() -> Action {
         "asks the vault for the tag of the new version, and whether the late one is disabled",
         run,
     )
+    .idempotency(
+        "a version that is put in again carries the effect's key as a tag, and is looked for before another is made",
+    )
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The version that stays.
     keep: String,
@@ -38,6 +37,14 @@ struct Outputs {
     checked: Vec<String>,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: close
+  uses: provider/close
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}", revoked: false }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "provider/close",
@@ -46,6 +53,8 @@ pub(crate) fn action() -> Action {
         "asks the vault and the issuer what is left",
         run,
     )
+    .idempotency("what is gone already is not taken away again")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The issuer; what the secret's tags say, else the inventory, unless given.
     #[serde(default)]
@@ -45,6 +44,11 @@ struct Outputs {
     by_hand: Option<String>,
 }
 
+const EXAMPLE: &str = r#"- id: issuer
+  uses: provider/find
+  with: { secret: "${{ inputs.secret }}" }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "provider/find",
@@ -53,6 +57,8 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .idempotency("it only reads")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

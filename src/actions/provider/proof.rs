@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The version that stays.
     keep: String,
@@ -54,6 +53,17 @@ struct Evidence<'a> {
     at: Timestamp,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: retire
+  uses: provider/retire
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
+- id: prove_dead
+  uses: provider/prove
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "provider/prove",
@@ -62,6 +72,8 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .idempotency("it only reads")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

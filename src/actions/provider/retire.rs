@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The secret, by its URL.
-    #[schemars(with = "String")]
     secret: SecretUrl,
     /// The version that stays.
     keep: String,
@@ -33,6 +32,14 @@ struct Outputs {
     before: bool,
 }
 
+const EXAMPLE: &str = r#"- id: rotate
+  uses: keyvault/rotate
+  with: { secret: "${{ inputs.secret }}" }
+- id: retire
+  uses: provider/retire
+  with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
+"#;
+
 pub(crate) fn action() -> Action {
     Action::new(
         "provider/retire",
@@ -41,6 +48,8 @@ pub(crate) fn action() -> Action {
         "asks the issuer whether the old credential is dead",
         run,
     )
+    .idempotency("a credential that its issuer calls dead is not killed again")
+    .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
