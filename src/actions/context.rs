@@ -10,7 +10,7 @@ use crate::azure::{Azure, SecretUrl, correlation};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::engine::event::{EffectOutcome, Event, Mode, Question, SettledBy};
-use crate::engine::{EffectPhase, GateAnswer};
+use crate::engine::{EffectPhase, GateAnswer, GateState};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::journal::AppendError;
 use crate::runbook::model::OnUnknown;
@@ -400,8 +400,10 @@ impl Context {
     /// where that has changed since, it is asked again.
     pub async fn gate(&self, question: Question, expires_in: Option<Duration>) -> Result<GateAnswer, Stop> {
         let plan = self.plan_digest(&question);
-        let asked = self.ledger.step(&self.step).gate.filter(|gate| gate.question.plan == plan);
-        if let Some(answer) = asked.and_then(|gate| gate.answer) {
+        let step = self.ledger.step(&self.step);
+        let about_this = |gate: &&GateState| gate.question.plan == plan;
+        let answer = step.gate.iter().chain(&step.answered).filter(about_this).find_map(|gate| gate.answer.clone());
+        if let Some(answer) = answer {
             return Ok(answer);
         }
         let expires_at =

@@ -47,6 +47,8 @@ pub struct StepState {
     pub observations: BTreeMap<String, Value>,
     pub timers: BTreeMap<String, TimerState>,
     pub gate: Option<GateState>,
+    /// Gates that were answered before the present one opened: a step may ask more than once.
+    pub answered: Vec<GateState>,
     /// The list of a step with `for_each`, once it is known.
     pub items: Option<Vec<Value>>,
     /// Whether a person must say how to go on after a failure.
@@ -375,6 +377,7 @@ impl StepState {
             }
             (Running, Event::GateOpened { question, .. }) => {
                 self.status = Waiting;
+                self.answered.extend(self.gate.take().filter(|gate| gate.answer.is_some()));
                 self.gate =
                     Some(GateState { question: question.clone(), opened_at: at, agreed: Vec::new(), answer: None });
             }

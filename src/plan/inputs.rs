@@ -28,7 +28,14 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
         match value {
             Some(value) => match typed(&input.kind, &input.limits, value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
-                Err(problem) => problems.push(format!("the input `{}` cannot be used: {problem}", input.name)),
+                Err(problem) => {
+                    let help = if problem.contains("help: ") {
+                        String::new()
+                    } else {
+                        format!("\n  help: it is of the type {}, as the runbook says", input.kind.name())
+                    };
+                    problems.push(format!("the input `{}` cannot be used: {problem}{help}", input.name));
+                }
             },
             None if input.required => {
                 let about = input.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();

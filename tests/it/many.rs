@@ -137,6 +137,7 @@ fn leaked_value(run: &str) -> Vec<&str> {
     vec![
         "run",
         "leaked-value",
+        "--secret-stdin",
         "--run-id",
         run,
         "-i",
@@ -202,15 +203,18 @@ async fn a_value_alone_is_enough_to_contain_every_secret_that_holds_it() {
 async fn a_run_that_begins_from_a_value_asks_again_until_the_finding_is_in_the_journal() {
     let stage = Stage::empty(&[]).await;
     seed_leaked(&stage).await;
-    let nobody = stage.stanch(&leaked_value("r-asks")).exit(3);
-    assert!(nobody.stdout.contains("no value was given"), "{}", nobody.stdout);
-    let miss = stage.stanch_given(&["resume", "r-asks", "--json"], b"something else").exit(3);
+    let nobody: Vec<&str> = leaked_value("r-asks").into_iter().filter(|word| *word != "--secret-stdin").collect();
+    stage.stanch(&nobody).exit(4).done();
+    let waits = stage.stanch(&["status", "r-asks"]).exit(0).stdout;
+    assert!(waits.contains("stanch resume r-asks --secret-stdin"), "{waits}");
+    let resume = ["resume", "r-asks", "--json", "--secret-stdin"];
+    let miss = stage.stanch_given(&resume, b"something else").exit(3);
     assert!(
         miss.stdout.contains("no secret of kv-drill, kv-other holds the value; 3 versions were read"),
         "{}",
         miss.stdout
     );
-    let hit = stage.stanch_given(&["resume", "r-asks", "--json"], LEAKED.as_bytes()).exit(0);
+    let hit = stage.stanch_given(&resume, LEAKED.as_bytes()).exit(0);
     assert_eq!(hit.json()["status"], "completed", "a miss is not the last word");
 
     let stage = Stage::empty(&[]).await;
@@ -280,7 +284,7 @@ fn kill_at(stage: &Stage, arguments: &[&str], run: &str, lines: usize) -> bool {
 
 /// Kills a run at a line of its journal, and twice more during the resume; the last resume gets through.
 fn killed_again_and_again(stage: &Stage, begin: &[&str], run: &str, lines: usize) {
-    let resume = ["resume", run, "--json"];
+    let resume = ["resume", run, "--json", "--secret-stdin"];
     if kill_at(stage, begin, run, lines) {
         for further in [1 + lines % 3, 4] {
             let lines = count_lines(&stage.journal(run)) + further;
