@@ -1,7 +1,7 @@
 //! Those at the terminal, those who answer from another one, and a file that somebody filled in before.
 
 use super::exit::CommandError;
-use super::keyboard::{Keyboard, Typed};
+use super::keyboard::{self, Keyboard, Typed};
 use super::question::{self, Asked, Given, Open, Word};
 use super::session;
 use crate::actions::{Notice, Notices};
@@ -162,6 +162,9 @@ impl Terminal {
 
     /// Puts the first open question on the screen, and takes in what was typed to it.
     fn ask(&mut self, state: &State) -> Option<Event> {
+        if keyboard::is_hidden() {
+            return None;
+        }
         let Some(open) = question::open(state).into_iter().next() else {
             if self.asking.take().is_some() {
                 drop(self.notices.send(Notice::Asked { text: String::new() }));

@@ -2,6 +2,7 @@
 //!
 //! The value is read past the standard library's buffer, which would keep it.
 
+use super::keyboard;
 use crate::failure::Failure;
 use crate::secret::{Secret, SecretPrompt};
 use async_trait::async_trait;
@@ -50,9 +51,15 @@ impl Hidden {
                 .help("pipe the value in instead")
         };
         let before = tcgetattr(stdin()).map_err(failed)?;
+        keyboard::hide(true);
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(stdin(), OptionalActions::Flush, &hidden).map_err(failed)?;
+        // A question before this one may have left the terminal without lines.
+        hidden.local_modes.insert(LocalModes::ICANON);
+        tcsetattr(stdin(), OptionalActions::Flush, &hidden).map_err(|error| {
+            keyboard::hide(false);
+            failed(error)
+        })?;
         if let Some(prompt) = prompt {
             let mut out = stderr().lock();
             drop(write!(out, "{prompt}"));
@@ -64,6 +71,7 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
+        keyboard::hide(false);
         if let Some(before) = self.before.take() {
             // Nothing can be done about a terminal that went away.
             tcsetattr(stdin(), OptionalActions::Now, &before).ok();
