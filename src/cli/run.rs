@@ -16,7 +16,6 @@ use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
 use crate::failure::Failure;
 use crate::journal::{AppendError, Claimant, GENESIS, Holder, Lock, LockError, Record, RunFolder, Runs, Store};
 use crate::plan::{Plan, PlanError};
-use crate::runbook::expression::Scope;
 use crate::secret::{Nobody, SecretPrompt};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -135,7 +134,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
 
 /// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.
 fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError> {
-    let scope = Scope::from_iter([("inputs".to_owned(), Value::Object(plan.inputs.clone()))]);
+    let scope = Map::from_iter([("inputs".to_owned(), Value::Object(plan.inputs.clone()))]);
     for step in plan.steps().filter(|step| step.uses.value == "audit/blast_radius") {
         let since = step.with.iter().find(|parameter| parameter.name == "since");
         // What rests on other steps cannot be known yet.

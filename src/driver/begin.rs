@@ -3,10 +3,10 @@
 use super::{Driver, Hands};
 use crate::actions::{Context, Stop};
 use crate::engine::event::{Event, StepOutcome};
-use crate::engine::split_item;
+use crate::engine::{State, split_item};
 use crate::failure::{Failure, Retry};
 use crate::journal::AppendError;
-use crate::runbook::expression::{Scope, Template};
+use crate::runbook::expression::{Fields, Scope, Template};
 use crate::runbook::model::{Placed, Step};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
@@ -78,7 +78,7 @@ impl Driver {
     fn beginning(&self, step: &Step, id: &str, item: Option<usize>) -> Result<Beginning, String> {
         let at = self.ledger.step(&step.id.value);
         let item = item.map(|index| at.items.as_ref().and_then(|items| items.get(index)).cloned().unwrap_or_default());
-        let scope = self.scope(item.clone());
+        let scope = Seen { driver: self, item: item.as_ref() };
         // What has begun is carried to its end, whatever its conditions say by now.
         if self.ledger.step(id).started_at.is_none()
             && let Some(because) = self.skipped(step, item.is_some(), &scope)?
@@ -93,7 +93,7 @@ impl Driver {
     }
 
     /// Why a step does not run, if it does not. A condition that names the item is asked for each item.
-    fn skipped(&self, step: &Step, for_item: bool, scope: &Scope) -> Result<Option<String>, String> {
+    fn skipped(&self, step: &Step, for_item: bool, scope: &dyn Scope) -> Result<Option<String>, String> {
         let gates = &self.plan.runbook.policy.gates;
         if step.uses.value == "human/approve"
             && let Some(skip_if) = &gates.skip_if
@@ -122,35 +122,46 @@ impl Driver {
         self.ledger.record(Event::StepStarted { step: step.to_owned(), attempt }).await?;
         self.finish(step.to_owned(), StepOutcome::Failed, Map::new(), Some(Failure::refused(problem))).await
     }
+}
 
-    /// What expressions can see now.
-    fn scope(&self, item: Option<Value>) -> Scope {
-        let (steps, opened_at) = self.ledger.look(|state| {
-            let seen = |step: &Step| {
-                let at = state.step(&step.id.value);
-                let seen = json!({ "outputs": at.outputs, "status": at.status.name() });
-                (step.id.value.clone(), seen)
-            };
-            (self.plan.steps().map(seen).collect::<Map<String, Value>>(), state.opened_at())
-        });
-        let started_at = opened_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
-        let run = json!({
-            "id": self.services.run,
-            "runbook": self.services.runbook,
-            "mode": self.services.mode,
-            "operator": self.services.operator,
-            "started_at": started_at,
-        });
-        let mut scope = Scope::from_iter([
-            ("inputs".to_owned(), Value::Object(self.plan.inputs.clone())),
-            ("steps".to_owned(), Value::Object(steps)),
-            ("run".to_owned(), run),
-            ("policy".to_owned(), self.plan.policy()),
-        ]);
-        if let Some(item) = item {
-            scope.insert("item".to_owned(), item);
+/// What expressions can see now.
+struct Seen<'a> {
+    driver: &'a Driver,
+    item: Option<&'a Value>,
+}
+
+impl Scope for Seen<'_> {
+    fn root(&self, name: &str, fields: &Fields) -> Option<Value> {
+        let driver = self.driver;
+        match name {
+            "inputs" => Some(Value::Object(fields.of(&driver.plan.inputs))),
+            "steps" => Some(driver.ledger.look(|state| self.steps(state, fields))),
+            "run" => {
+                let opened_at = driver.ledger.look(State::opened_at);
+                let started_at = opened_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
+                Some(json!({
+                    "id": driver.services.run,
+                    "runbook": driver.services.runbook,
+                    "mode": driver.services.mode,
+                    "operator": driver.services.operator,
+                    "started_at": started_at,
+                }))
+            }
+            "policy" => Some(driver.plan.policy()),
+            "item" => self.item.cloned(),
+            _ => None,
         }
-        scope
+    }
+}
+
+impl Seen<'_> {
+    fn steps(&self, state: &State, fields: &Fields) -> Value {
+        let ids = self.driver.plan.steps().map(|step| &step.id.value).filter(|id| fields.contains(id));
+        let seen = |id: &String| {
+            let at = state.step(id);
+            (id.clone(), json!({ "outputs": at.outputs, "status": at.status.name() }))
+        };
+        Value::Object(ids.map(seen).collect())
     }
 }
 
@@ -161,7 +172,7 @@ fn overdue(timeout: Duration) -> Failure {
     failure.help("raise `timeout` in the runbook if the other side is only slow")
 }
 
-fn holds(condition: &Placed<Template>, scope: &Scope) -> Result<bool, String> {
+fn holds(condition: &Placed<Template>, scope: &dyn Scope) -> Result<bool, String> {
     match condition.value.evaluate(scope)? {
         Value::Bool(holds) => Ok(holds),
         other => Err(format!("the condition {} gives `{other}`, not true or false", sources(condition))),
@@ -174,7 +185,7 @@ fn sources(condition: &Placed<Template>) -> String {
     if sources.is_empty() { "`false`".to_owned() } else { sources.join(" ") }
 }
 
-fn items(list: &Placed<Template>, scope: &Scope) -> Result<Vec<Value>, String> {
+fn items(list: &Placed<Template>, scope: &dyn Scope) -> Result<Vec<Value>, String> {
     match list.value.evaluate(scope)? {
         Value::Array(items) if items.len() <= MOST_ITEMS => Ok(items),
         Value::Array(items) => Err(format!("the list has {} items; a step takes {MOST_ITEMS} at most", items.len())),
@@ -182,7 +193,7 @@ fn items(list: &Placed<Template>, scope: &Scope) -> Result<Vec<Value>, String> {
     }
 }
 
-fn parameters(step: &Step, scope: &Scope) -> Result<Value, String> {
+fn parameters(step: &Step, scope: &dyn Scope) -> Result<Value, String> {
     let mut with = Map::new();
     for parameter in &step.with {
         let value = parameter.value.value.evaluate(scope)?;

@@ -29,7 +29,7 @@ pub(super) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(plan: &'a Plan, step: &'a Step, spec: &'a Spec, scope: &Scope) -> Self {
+    pub(super) fn new(plan: &'a Plan, step: &'a Step, spec: &'a Spec, scope: &dyn Scope) -> Self {
         let mut with = Map::new();
         for parameter in &step.with {
             if let Some(value) = early(&parameter.value.value, scope).filter(|value| !value.is_null()) {
@@ -194,13 +194,13 @@ pub(super) fn duration(plan: &Plan, known: &[Known<'_>]) -> (u64, u64) {
 }
 
 /// The value of a template that rests on nothing that a step has yet to tell.
-fn early(template: &Template, scope: &Scope) -> Option<Value> {
+fn early(template: &Template, scope: &dyn Scope) -> Option<Value> {
     let late = template.mentions("steps") || template.mentions("item");
     if late { None } else { template.evaluate(scope).ok() }
 }
 
 /// Why a step is sure not to run.
-fn skipped(plan: &Plan, step: &Step, scope: &Scope) -> Option<String> {
+fn skipped(plan: &Plan, step: &Step, scope: &dyn Scope) -> Option<String> {
     let sources = |template: &Template| {
         template.expressions().iter().map(|expression| format!("`{}`", expression.source())).collect::<String>()
     };
@@ -216,7 +216,7 @@ fn skipped(plan: &Plan, step: &Step, scope: &Scope) -> Option<String> {
 }
 
 /// The nearest gate before a step that may have to be passed.
-fn gate(plan: &Plan, step: &Step, scope: &Scope) -> Option<String> {
+fn gate(plan: &Plan, step: &Step, scope: &dyn Scope) -> Option<String> {
     let mut open = vec![step.id.value.clone()];
     let mut met = Vec::new();
     while let Some(id) = open.pop() {

@@ -12,7 +12,6 @@ use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::engine::event::Mode;
 use crate::plan::{Catalogue, Plan};
-use crate::runbook::expression::Scope;
 use effects::Known;
 use secrets::Seen;
 use serde::Serialize;
@@ -154,7 +153,7 @@ impl Preflight {
 }
 
 /// What expressions can see before a run: no step has an output yet.
-fn scope(plan: &Plan, mode: Mode, now: Timestamp) -> Scope {
+fn scope(plan: &Plan, mode: Mode, now: Timestamp) -> Map<String, Value> {
     let run = json!({
         "id": "",
         "runbook": plan.runbook.name,

@@ -12,7 +12,7 @@ use cel::objects::{Key, Map as CelMap};
 use cel::parser::PrattParser;
 use cel::{Context, Env};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 /// The names that an expression may begin with.
@@ -50,6 +50,7 @@ pub enum Part {
 pub struct Expression {
     source: String,
     tree: Arc<IdedExpr>,
+    reads: Arc<BTreeMap<String, Fields>>,
     places: Arc<Places>,
     pub span: Span,
     /// Where its source begins, if it stands in the text as it is.
@@ -71,8 +72,49 @@ impl Written<'_> {
     }
 }
 
-/// What expressions can see: one JSON value per root name.
-pub type Scope = Map<String, Value>;
+/// What expressions can see: a JSON value per root name. It is asked for no more than an expression reads, so that what
+/// an evaluation costs does not grow with what there is to see.
+pub trait Scope {
+    /// The value of a root name, with these fields of it at least; nothing if there is no such name.
+    fn root(&self, name: &str, fields: &Fields) -> Option<Value>;
+}
+
+/// What an expression reads of a root name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fields {
+    All,
+    /// These alone: `steps.rotate.status` reads the field `rotate` of `steps`.
+    Some(BTreeSet<String>),
+}
+
+impl Fields {
+    /// Whether a field is read.
+    pub fn contains(&self, field: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(fields) => fields.contains(field),
+        }
+    }
+
+    /// As much of an object as is read.
+    pub fn of(&self, entries: &Map<String, Value>) -> Map<String, Value> {
+        match self {
+            Self::All => entries.clone(),
+            Self::Some(fields) => {
+                fields.iter().filter_map(|field| Some((field.clone(), entries.get(field)?.clone()))).collect()
+            }
+        }
+    }
+}
+
+impl Scope for Map<String, Value> {
+    fn root(&self, name: &str, fields: &Fields) -> Option<Value> {
+        Some(match self.get(name)? {
+            Value::Object(entries) => Value::Object(fields.of(entries)),
+            value => value.clone(),
+        })
+    }
+}
 
 impl Template {
     /// Compiles a node; problems of its expressions are collected.
@@ -132,7 +174,7 @@ impl Template {
     }
 
     /// The value in a scope.
-    pub fn evaluate(&self, scope: &Scope) -> Result<Value, String> {
+    pub fn evaluate(&self, scope: &dyn Scope) -> Result<Value, String> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
             Self::Broken => Err("the expression cannot be read".to_owned()),
@@ -247,7 +289,8 @@ impl Expression {
             return Err(wrong("the expression is nested too deeply".to_owned()));
         }
         let places = Arc::new(Places::find(source, &tree));
-        Ok(Self { source: source.to_owned(), tree: Arc::new(tree), places, span, start })
+        let reads = Arc::new(reads(&tree));
+        Ok(Self { source: source.to_owned(), tree: Arc::new(tree), reads, places, span, start })
     }
 
     /// Whether it goes through lists, which may take any time.
@@ -290,11 +333,13 @@ impl Expression {
     }
 
     /// The value in a scope.
-    pub fn evaluate(&self, scope: &Scope) -> Result<Value, String> {
+    pub fn evaluate(&self, scope: &dyn Scope) -> Result<Value, String> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         functions::register(&mut context);
-        for (name, value) in scope {
-            context.add_variable_from_value(name.clone(), to_cel(value));
+        for (name, fields) in self.reads.iter() {
+            if let Some(value) = scope.root(name, fields) {
+                context.add_variable_from_value(name.clone(), to_cel(&value));
+            }
         }
         let told = |why: String| format!("`{}` cannot be evaluated: {why}", self.source);
         let value = cel::Value::resolve(&self.tree, &context).map_err(|error| told(error.to_string()))?;
@@ -341,6 +386,24 @@ fn deeper_than(expression: &IdedExpr, most: usize) -> bool {
         open.extend(children(part).into_iter().map(|child| (child, depth + 1)));
     }
     false
+}
+
+/// The root names that an expression reads, and what it reads of each.
+fn reads(expression: &IdedExpr) -> BTreeMap<String, Fields> {
+    let mut names = Vec::new();
+    collect_names(expression, &mut Vec::new(), &mut names);
+    let mut reads = BTreeMap::new();
+    for name in names {
+        let mut parts = name.into_iter();
+        let Some(root) = parts.next() else { continue };
+        let read = reads.entry(root).or_insert_with(|| Fields::Some(BTreeSet::new()));
+        match (parts.next(), &mut *read) {
+            (Some(field), Fields::Some(fields)) => drop(fields.insert(field)),
+            (None, _) => *read = Fields::All,
+            (Some(_), Fields::All) => {}
+        }
+    }
+    reads
 }
 
 fn collect_names(expression: &IdedExpr, bound: &mut Vec<String>, names: &mut Vec<Vec<String>>) {

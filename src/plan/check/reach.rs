@@ -5,9 +5,9 @@ use super::super::spec::Spec;
 use super::super::types::Type;
 use super::Check;
 use crate::runbook::Diagnostic;
-use crate::runbook::expression::{Scope, Template};
+use crate::runbook::expression::Template;
 use crate::runbook::model::{Placed, Step};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The type of a step's outputs. What `human/do` is told is known by what it asks for.
 pub(super) fn outputs(step: &Step, spec: &Spec) -> Type {
@@ -63,7 +63,7 @@ pub(super) fn constant(condition: &Template) -> Option<bool> {
     if condition.expressions().iter().any(|expression| expression.repeats() || !expression.names().is_empty()) {
         return None;
     }
-    condition.evaluate(&Scope::new()).ok()?.as_bool()
+    condition.evaluate(&Map::new()).ok()?.as_bool()
 }
 
 impl Check<'_> {

@@ -6,7 +6,7 @@ use super::parameters::GATE;
 use super::{Check, text};
 use crate::runbook::Diagnostic;
 use crate::runbook::duration;
-use crate::runbook::expression::{Scope, Template};
+use crate::runbook::expression::Template;
 use crate::runbook::model::{Placed, Step};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Check<'_> {
             .collect();
         let overlap = self.runbook.policy.overlap.as_ref().map(|overlap| &overlap.value);
         let is_sure = !given.value.mentions("inputs");
-        let scope = Scope::from_iter([
+        let scope = Map::from_iter([
             ("inputs".to_owned(), Value::Object(inputs)),
             ("policy".to_owned(), json!({ "overlap": overlap })),
         ]);
