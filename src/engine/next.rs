@@ -106,8 +106,8 @@ pub fn next(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
 
 /// What happens before the run's time is over.
 fn in_time(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
-    let halted = order.steps.iter().any(|step| stops_run(step, state));
-    let list = List { steps: &order.steps, state, now, halted, finally: false };
+    let list = List::main(order, state, now);
+    let halted = list.halted;
     let commands = list.ready();
     if !commands.is_empty() || list.is_at_work() {
         return commands;
@@ -121,7 +121,7 @@ fn in_time(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
 
 /// What runs whatever happened, and then the end.
 fn at_last(order: &Order, state: &State, now: Timestamp, status: RunStatus) -> Vec<Command> {
-    let list = List { steps: &order.finally, state, now, halted: false, finally: true };
+    let list = List::finally(order, state, now);
     let commands = list.ready();
     if !commands.is_empty() || list.is_at_work() {
         return commands;
@@ -131,20 +131,19 @@ fn at_last(order: &Order, state: &State, now: Timestamp, status: RunStatus) -> V
     if !waits_for.is_empty() && status != RunStatus::Interrupted {
         return vec![Command::Pause { waits_for }];
     }
-    let failed = order.finally.iter().any(|step| stops_run(step, state));
+    let failed = list.steps.iter().any(|(step, at)| stops_run(step, at));
     let status = if failed && status == RunStatus::Completed { RunStatus::Failed } else { status };
     vec![Command::Finish { status }]
 }
 
 /// Whether a step's failure is one that the run does not go on after.
-fn stops_run(step: &OrderedStep, state: &State) -> bool {
-    let at = state.step(&step.id);
+fn stops_run(step: &OrderedStep, at: &StepState) -> bool {
     at.status == StepStatus::Failed && step.on_failure != OnFailure::Continue && !at.tolerated
 }
 
-/// Steps that are ordered among each other.
+/// Steps that are ordered among each other, each with where it stands.
 struct List<'a> {
-    steps: &'a [OrderedStep],
+    steps: Vec<(&'a OrderedStep, &'a StepState)>,
     state: &'a State,
     now: Timestamp,
     /// Whether nothing new begins.
@@ -153,18 +152,27 @@ struct List<'a> {
     finally: bool,
 }
 
-impl List<'_> {
-    /// Orders for those steps that can go on.
-    fn ready(&self) -> Vec<Command> {
-        self.steps.iter().flat_map(|step| self.step(step)).collect()
+impl<'a> List<'a> {
+    fn main(order: &'a Order, state: &'a State, now: Timestamp) -> Self {
+        let steps = standing(&order.steps, state);
+        let halted = steps.iter().any(|(step, at)| stops_run(step, at));
+        Self { steps, state, now, halted, finally: false }
     }
 
-    fn step(&self, step: &OrderedStep) -> Vec<Command> {
-        let at = self.state.step(&step.id);
+    fn finally(order: &'a Order, state: &'a State, now: Timestamp) -> Self {
+        Self { steps: standing(&order.finally, state), state, now, halted: false, finally: true }
+    }
+
+    /// Orders for those steps that can go on.
+    fn ready(&self) -> Vec<Command> {
+        self.steps.iter().flat_map(|(step, at)| self.step(step, at)).collect()
+    }
+
+    fn step(&self, step: &OrderedStep, at: &StepState) -> Vec<Command> {
         match (at.status, step.concurrency.zip(at.items.as_ref())) {
             (StepStatus::Running, Some((concurrency, items))) => self.items(step, concurrency, items.len()),
             (StepStatus::Pending | StepStatus::Done | StepStatus::Failed | StepStatus::Skipped, _) => {
-                let begins = !self.is_over(&step.id) && !self.halted && self.has_its_needs(step);
+                let begins = !self.is_over(at) && !self.halted && self.has_its_needs(step);
                 begins.then(|| start(&step.id, at)).into_iter().collect()
             }
             _ => self.goes_on(&step.id, at, step).into_iter().collect(),
@@ -173,12 +181,15 @@ impl List<'_> {
 
     fn has_its_needs(&self, step: &OrderedStep) -> bool {
         // A need is satisfied by a step that is over, unless its failure stops the run.
-        let stopped = |need: &String| self.steps.iter().any(|step| step.id == *need && stops_run(step, self.state));
-        step.needs.iter().all(|need| self.is_over(need) && (self.finally || !stopped(need)))
+        let satisfied = |need: &str| {
+            self.is_over(self.state.step(need))
+                && (self.finally || !self.steps.iter().any(|(step, at)| step.id == need && stops_run(step, at)))
+        };
+        step.needs.iter().all(|need| satisfied(need))
     }
 
-    fn is_over(&self, step: &str) -> bool {
-        if self.finally { self.state.ended_in_this_life(step) } else { self.state.step(step).status.is_over() }
+    fn is_over(&self, at: &StepState) -> bool {
+        at.status.is_over() && (!self.finally || self.state.is_of_this_life(at))
     }
 
     /// The order for something that has begun and is not at work now.
@@ -234,12 +245,9 @@ impl List<'_> {
     /// Whether the driver has something of it in its hands.
     fn is_at_work(&self) -> bool {
         let running = |id: &str| self.state.step(id).status == StepStatus::Running;
-        self.steps.iter().any(|step| {
-            let items = self.state.step(&step.id).items.as_ref().filter(|_| step.concurrency.is_some());
-            match items {
-                Some(items) => (0..items.len()).any(|index| running(&item_id(&step.id, index))),
-                None => running(&step.id),
-            }
+        self.steps.iter().any(|(step, at)| match at.items.as_ref().filter(|_| step.concurrency.is_some()) {
+            Some(items) => (0..items.len()).any(|index| running(&item_id(&step.id, index))),
+            None => at.status == StepStatus::Running,
         })
     }
 
@@ -249,13 +257,17 @@ impl List<'_> {
             let status = self.state.step(id).status;
             matches!(status, StepStatus::Waiting | StepStatus::Unknown)
         };
-        let ids = |step: &OrderedStep| {
-            let items = self.state.step(&step.id).items.as_ref().map_or(0, Vec::len);
+        let ids = |(step, at): &(&OrderedStep, &StepState)| {
+            let items = at.items.as_ref().map_or(0, Vec::len);
             let own = std::iter::once(step.id.clone());
             own.chain((0..items).map(|index| item_id(&step.id, index))).collect::<Vec<_>>()
         };
         self.steps.iter().flat_map(ids).filter(waits).collect()
     }
+}
+
+fn standing<'a>(steps: &'a [OrderedStep], state: &'a State) -> Vec<(&'a OrderedStep, &'a StepState)> {
+    steps.iter().map(|step| (step, state.step(&step.id))).collect()
 }
 
 fn start(id: &str, at: &StepState) -> Command {

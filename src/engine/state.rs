@@ -17,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 pub struct State {
     opened: Option<(Timestamp, Arc<RunOpened>)>,
     /// Shared with copies of the state, which are made after every event.
-    steps: BTreeMap<String, Arc<StepState>>,
+    steps: BTreeMap<Arc<str>, Arc<StepState>>,
     ended: Option<RunStatus>,
     halted: Option<Halt>,
     /// Since when the run's time limit counts: its beginning, or when it was last taken over.
@@ -198,7 +198,7 @@ impl State {
 
     /// All steps of which something is known.
     pub fn steps(&self) -> impl Iterator<Item = (&str, &StepState)> {
-        self.steps.iter().map(|(id, state)| (id.as_str(), state.as_ref()))
+        self.steps.iter().map(|(id, state)| (id.as_ref(), state.as_ref()))
     }
 
     /// Takes one event in.
@@ -221,8 +221,12 @@ impl State {
             Event::RunPaused { status, .. } | Event::RunFinished { status } => self.ended = Some(*status),
             _ => {
                 self.may_answer(at, event)?;
-                let step = event.step().unwrap_or_default().to_owned();
-                Arc::make_mut(self.steps.entry(step).or_default()).apply(at, event, self.lives)?;
+                let step = event.step().unwrap_or_default();
+                let step = match self.steps.get_mut(step) {
+                    Some(step) => step,
+                    None => self.steps.entry(step.into()).or_default(),
+                };
+                Arc::make_mut(step).apply(at, event, self.lives)?;
             }
         }
         self.last_at = Some(at);
@@ -281,10 +285,9 @@ impl State {
         }
     }
 
-    /// Whether a step came to its end since the run was taken over last.
-    pub(crate) fn ended_in_this_life(&self, step: &str) -> bool {
-        let step = self.step(step);
-        step.status.is_over() && step.ended_in_life == self.lives
+    /// Whether a step that is over ended since the run was taken over last.
+    pub(super) fn is_of_this_life(&self, step: &StepState) -> bool {
+        step.ended_in_life == self.lives
     }
 
     /// What ran goes on, what failed gets another chance; what is done stays done, and what waits for a person waits.
