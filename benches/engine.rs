@@ -128,6 +128,16 @@ fn services(plan: &Plan, folder: &Path) -> Arc<Services> {
         secret_prompt: Arc::new(stanch::secret::Nobody),
         fingerprints: FingerprintKey::new([0; 32]),
         report_folder: folder.join("report"),
+        targets: stanch::journal::Targets::new(
+            stanch::journal::Runs::new(folder.to_path_buf()),
+            "r-bench",
+            false,
+            stanch::journal::Claimant {
+                operator: "oncall".to_owned(),
+                host: "laptop-17".to_owned(),
+                takes_over: false,
+            },
+        ),
     })
 }
 

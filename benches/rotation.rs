@@ -123,6 +123,16 @@ async fn rotation(folder: &Path, longer: Duration) {
         secret_prompt: Arc::new(stanch::secret::Nobody),
         fingerprints: stanch::secret::FingerprintKey::new([0; 32]),
         report_folder: folder.join("report"),
+        targets: stanch::journal::Targets::new(
+            stanch::journal::Runs::new(folder.to_path_buf()),
+            "r-mass",
+            true,
+            stanch::journal::Claimant {
+                operator: "oncall".to_owned(),
+                host: "laptop-17".to_owned(),
+                takes_over: false,
+            },
+        ),
     });
     let opened = RunOpened {
         run: "r-mass".to_owned(),

@@ -18,7 +18,8 @@ const AT_ONCE: usize = 8;
 struct Parameters {
     /// The secret, by its URL.
     secret: SecretUrl,
-    /// The subscription whose sites are looked through.
+    /// The subscription whose sites are looked through; that of the configuration unless given.
+    #[serde(default)]
     subscription: String,
 }
 
@@ -30,6 +31,8 @@ struct Outputs {
     pinned: Vec<Pinned>,
     /// How many sites were looked through.
     sites: usize,
+    /// Why none were; empty where they were.
+    because: String,
 }
 
 /// A setting that is pinned to a version.
@@ -43,16 +46,16 @@ struct Pinned {
 
 /// A site with the references that point to the secret.
 #[derive(Serialize, Deserialize)]
-struct Found {
-    site: Site,
-    references: Vec<ConfigReference>,
+pub(crate) struct Found {
+    pub(crate) site: Site,
+    pub(crate) references: Vec<ConfigReference>,
 }
 
 /// What a look through the subscription gave.
 #[derive(Serialize, Deserialize)]
-struct Look {
-    sites: usize,
-    found: Vec<Found>,
+pub(crate) struct Look {
+    pub(crate) sites: usize,
+    pub(crate) found: Vec<Found>,
 }
 
 const EXAMPLE: &str = r#"- id: rotate
@@ -77,10 +80,18 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, subscription } = parameters;
+    let subscription = match subscription.as_str() {
+        "" => context.services.config.subscription.clone().unwrap_or_default(),
+        _ => subscription,
+    };
+    if subscription.is_empty() {
+        let because = "no subscription is named, by the run or in stanch.yaml".to_owned();
+        return Ok(Outputs { refreshed: Vec::new(), pinned: Vec::new(), sites: 0, because });
+    }
     let manager = ResourceManager::new(&context.services.azure, &secret.vault);
     context.progress("looking through the sites");
     let look = context.observe("sites", async || look(&manager, &secret, &subscription).await).await?;
-    let mut outputs = Outputs { refreshed: Vec::new(), pinned: Vec::new(), sites: look.sites };
+    let mut outputs = Outputs { refreshed: Vec::new(), pinned: Vec::new(), sites: look.sites, because: String::new() };
     for Found { site, references } in &look.found {
         for reference in references {
             let Some(version) = &reference.pinned else { continue };
@@ -89,7 +100,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
                 site: site.name.clone(),
                 setting: setting.clone(),
                 version: version.clone(),
-                remedy: format!("in the app setting `{setting}` of `{}`, write `@Microsoft.KeyVault(SecretUri=https://{}/secrets/{})`", site.name, secret.vault.host, secret.name),
+                remedy: remedy(&secret, site, setting),
             });
         }
         if references.iter().all(|reference| reference.pinned.is_some()) {
@@ -105,7 +116,14 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     Ok(outputs)
 }
 
-async fn look(manager: &ResourceManager, secret: &SecretUrl, subscription: &str) -> Result<Look, Failure> {
+/// What takes the version out of a site's setting.
+pub(crate) fn remedy(secret: &SecretUrl, site: &Site, setting: &str) -> String {
+    let whole = SecretUrl { version: None, ..secret.clone() };
+    format!("in the app setting `{setting}` of `{}`, write `@Microsoft.KeyVault(SecretUri={whole})`", site.name)
+}
+
+/// Looks for references to the secret; reads only.
+pub(crate) async fn look(manager: &ResourceManager, secret: &SecretUrl, subscription: &str) -> Result<Look, Failure> {
     let is_guid = subscription.len() == 36 && subscription.chars().all(|one| one.is_ascii_hexdigit() || one == '-');
     if !is_guid {
         return Err(Failure::refused(format!("`{subscription}` is not the id of a subscription"))

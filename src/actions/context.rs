@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::engine::event::{EffectOutcome, Event, Mode, Question, SettledBy};
 use crate::engine::{EffectPhase, GateAnswer, GateState};
 use crate::failure::{FailedOutcome, Failure, Retry};
-use crate::journal::AppendError;
+use crate::journal::{AppendError, LockError, Targets};
 use crate::runbook::model::OnUnknown;
 use crate::secret::{FingerprintKey, Secret, SecretPrompt};
 use serde::Serialize;
@@ -72,7 +72,12 @@ pub struct Services {
     pub fingerprints: FingerprintKey,
     /// Where the report is written to.
     pub report_folder: PathBuf,
+    /// What no other run may work on.
+    pub targets: Targets,
 }
+
+/// The observation that says what a step keeps other runs from.
+pub const LOCKED: &str = "locked";
 
 /// A running attempt of a step.
 #[derive(Clone, Debug)]
@@ -192,6 +197,14 @@ impl Context {
             ..Query::new(secret, since, until)
         };
         Some((source, query))
+    }
+
+    /// Keeps every other run from secrets that this one came upon, in every life of the run.
+    pub async fn lock(&self, secrets: &[String]) -> Result<(), Stop> {
+        for secret in secrets {
+            self.services.targets.take(secret).map_err(|error| is_locked(secret, &error))?;
+        }
+        self.note(LOCKED, &secrets).await
     }
 
     /// The idempotency key of an effect: the same for every attempt, in every life of the run.
@@ -472,4 +485,20 @@ impl Outcome {
 fn read_result<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, Stop> {
     serde_json::from_value(value)
         .map_err(|error| Failure::refused(format!("the journal's record of `{name}` cannot be read: {error}")).into())
+}
+
+fn is_locked(secret: &str, error: &LockError) -> Failure {
+    match error {
+        LockError::Held(Some(holder)) | LockError::NotKnown(holder) => {
+            let run = &holder.run;
+            Failure::refused(format!("{secret} is being worked on by the run `{run}`"))
+                .because(format!("{} on {} holds it, process {}", holder.operator, holder.host, holder.process))
+                .help(format!("`stanch status {run}` shows where it stands; resume this run when that one is over"))
+        }
+        LockError::Held(None) => Failure::refused(format!("{secret} is being worked on by another process"))
+            .help("resume this run when that one is over"),
+        LockError::Io(error) => {
+            Failure::refused(format!("the lock on {secret} cannot be taken")).because(error.to_string())
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What a step can do. One file per action; [`all`] is the list.
 
-mod appservice;
+pub(crate) mod appservice;
 mod audit;
 mod context;
 mod http;
@@ -21,9 +21,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-pub use context::{Context, Intent, Probed, Services, Stop, Unprobed};
+pub use context::{Context, Intent, LOCKED, Probed, Services, Stop, Unprobed};
 pub use ledger::{Ledger, Notice, Notices};
 pub use provider::prompt::VALUE_WANTED;
+pub(crate) use provider::{fitting_runbook, issuer, open as open_issuer};
 
 /// The code of an action: a context and parameters in, outputs out.
 type Run = Box<dyn Fn(Context, Value) -> LocalBoxFuture<'static, Result<Map<String, Value>, Stop>>>;

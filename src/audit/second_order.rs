@@ -94,5 +94,5 @@ fn command(question: &Question, vault: &str, secret: &str, since: Timestamp) -> 
     let host = &question.vaults().find(|known| known.name == vault)?.host;
     let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
     is_name(secret)
-        .then(|| format!("stanch run secret-exposure -i secret=https://{host}/secrets/{secret} -i exposed_at={since}"))
+        .then(|| format!("stanch plan secret-exposure -i secret=https://{host}/secrets/{secret} -i exposed_at={since}"))
 }

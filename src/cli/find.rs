@@ -5,7 +5,7 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::found::{Holder, Leak, Shown};
+use super::found::{Leak, Shown};
 use super::run::{self, Args as RunArgs};
 use super::secret_prompt::StandardInput;
 use super::session::{self, Session};
@@ -136,12 +136,6 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
 /// The run that fits, if it is clear which.
 fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
     let suggestion = match shown.holders.as_slice() {
-        [Holder { caution: Some(caution), .. }] => {
-            let failure = Failure::refused("no run was begun: it would not contain the leak").because(caution);
-            return Err(CommandError::refused(
-                failure.help("name the runbook that fits, by the tag `runbook` or in the inventory"),
-            ));
-        }
         [only] => &only.suggestion,
         [] => return Err(CommandError::refused(Failure::refused("no run was begun: no secret holds the value"))),
         several => {

@@ -15,6 +15,9 @@ use serde::Serialize;
 /// How many names of what could not be read are said.
 const MOST_NAMES: usize = 5;
 
+/// What is said where nothing names an issuer.
+const NOBODY_KNOWN: &str = "nothing names an issuer: if somebody else than the vault issued it, say so by the tag `stanch-provider` or in the inventory first";
+
 /// What is known of the leak beside the value.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Leak {
@@ -35,7 +38,7 @@ pub(crate) struct Holder<'a> {
     pub(crate) versions: Vec<&'a Found>,
     facts: Facts,
     pub(crate) suggestion: Suggestion,
-    /// Why the suggestion is not enough by itself.
+    /// What to think of before it is followed.
     pub(crate) caution: Option<String>,
 }
 
@@ -104,8 +107,9 @@ impl<'a> Shown<'a> {
             ];
             let known: Vec<_> =
                 known.into_iter().filter(|(name, value)| *name != "found_at" || value.is_some()).collect();
-            let suggestion = Suggestion::new(&session::fitting_runbook(&facts), &known);
-            let caution = caution(&facts, &suggestion);
+            let fitting = session::fitting_runbook(config, &found.secret, &found.version.tags);
+            let caution = (facts.issuer.is_none() && facts.provider.is_none()).then(|| NOBODY_KNOWN.to_owned());
+            let suggestion = Suggestion::new(&fitting, &known);
             holders.push(Holder { versions: vec![found], facts, suggestion, caution });
         }
         Self { answer, fingerprint, leak, holders }
@@ -282,21 +286,6 @@ impl Holder<'_> {
         text.push_str(&format!("  {owner} · {issuer} · runbook {}\n", said(&self.suggestion.runbook)));
         text
     }
-}
-
-/// The usual runbook draws a value of its own: that does not end one that somebody else issued.
-fn caution(facts: &Facts, suggestion: &Suggestion) -> Option<String> {
-    let is_vaults_own = match (&facts.provider, &facts.issuer) {
-        (Some(provider), _) => provider.eq_ignore_ascii_case("random"),
-        (None, issuer) => issuer.is_none(),
-    };
-    if is_vaults_own || facts.runbook.is_some() || suggestion.runbook != USUAL_RUNBOOK {
-        return None;
-    }
-    let issuer = facts.issuer.as_ref().or(facts.provider.as_ref()).map(|issuer| said(issuer)).unwrap_or_default();
-    Some(format!(
-        "issued by {issuer}: `{USUAL_RUNBOOK}` puts a random value into the vault, which neither ends the leaked one at its issuer nor works in its place; rotate it there"
-    ))
 }
 
 fn word(because: &Because) -> String {

@@ -6,7 +6,7 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::past::Past;
 use super::session::{self, Session};
 use super::ui::{Ui, describe};
-use crate::azure::{Listed, Vault, VaultUrl};
+use crate::azure::{Listed, SecretUrl, Vault, VaultUrl};
 use crate::clock::{self, Timestamp};
 use crate::config::Facts;
 use crate::failure::Failure;
@@ -108,7 +108,8 @@ fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &Listed) -> Row
     let good_for = facts.rotate_every.and_then(|period| TimeDelta::from_std(period).ok());
     let until = good_for.and_then(|period| current.created.checked_add_signed(period));
     let rotation_due = [until, current.expires].into_iter().flatten().min();
-    let runbook = session::fitting_runbook(&facts);
+    let url = SecretUrl { vault: vault.clone(), name: listed.name.clone(), version: None };
+    let runbook = session::fitting_runbook(&session.config, &url, &current.tags);
     let last_drilled = past.drilled(&runbook);
     facts.runbook = Some(runbook);
     let last_run = past.last_run(&secret, session.mode());

@@ -4,15 +4,15 @@ use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::people::Answers;
 use super::pins::{self, Accepting};
-use super::run::{Answering, Beginning, at_work, cannot_write, locked, take_target};
+use super::run::{Answering, Beginning, at_work, cannot_write, locked, take};
 use super::screen;
 use super::session::{self, Session};
 use super::ui::Ui;
 use crate::actions;
-use crate::engine::event::{Answer, Event, RunOpened, RunStatus, TakenOver};
+use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver};
 use crate::engine::{State, StepState, StepStatus};
 use crate::failure::Failure;
-use crate::journal::{Claimant, Journal, Lock, RunFolder, Store};
+use crate::journal::{Claimant, Journal, Lock, RunFolder, Store, Targets};
 use crate::plan::Plan;
 use crate::runbook::Source;
 use serde_json::Map;
@@ -47,8 +47,9 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let can_ask = session.secret_prompt.is_there();
     let accepted = pins::check(&folder, &opened, &session, &args.accepting, &claimant.operator)?;
     let runs = session::runs(common)?;
-    let target = take_target(&runs, &opened, &claimant)?;
-    let services = session.services(&plan, &opened, &claimant.operator, &runs)?;
+    let targets = Targets::new(runs.clone(), &opened.run, opened.mode == Mode::Drill, claimant.clone());
+    take(&targets, opened.lock.iter().chain(&locked_since(&state)), &runs, &opened.run)?;
+    let services = session.services(&plan, &opened, &claimant.operator, &runs, targets)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
     let answers = args.answering.read()?;
     let resumed = resumed(&claimant, &lock, args.accepting.because.filter(|_| args.accepting.take_over));
@@ -58,8 +59,14 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         beginning(&mut store, journal, state, first, answers).map_err(|error| cannot_write(runs.state(), &error))?;
     ui.note(&screen::taken_over(&opened, &beginning.state));
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await;
-    drop((lock, target));
+    drop(lock);
     exit
+}
+
+/// What the run came upon and keeps others from.
+fn locked_since(state: &State) -> Vec<String> {
+    let recorded = state.steps().filter_map(|(_, step)| step.observations.get(actions::LOCKED)?.as_array());
+    recorded.flatten().filter_map(|secret| secret.as_str().map(str::to_owned)).collect()
 }
 
 /// Lets the steps go on that wait for a value which can be entered now.

@@ -14,7 +14,7 @@ use crate::driver::Driver;
 use crate::engine::State;
 use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
 use crate::failure::Failure;
-use crate::journal::{AppendError, Claimant, GENESIS, Holder, Lock, LockError, Record, RunFolder, Runs, Store};
+use crate::journal::{AppendError, GENESIS, Holder, LockError, Record, RunFolder, Runs, Store, Targets};
 use crate::plan::{Plan, PlanError};
 use crate::secret::{Nobody, SecretPrompt};
 use serde_json::{Map, Value};
@@ -156,9 +156,10 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
     let Prepared { plan, opened, session, runs, answers } = prepared;
     let folder = runs.folder(&opened.run);
     let configuration = session.config_text().map(str::to_owned);
-    let services = session.services(&plan, &opened, &opened.operator, &runs)?;
     let claimant = session::claimant();
-    let target = take_target(&runs, &opened, &claimant)?;
+    let targets = Targets::new(runs.clone(), &opened.run, opened.mode == Mode::Drill, claimant.clone());
+    take(&targets, opened.lock.iter(), &runs, &opened.run)?;
+    let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);
         let help = format!("`stanch resume {}` goes on with it", opened.run);
@@ -182,7 +183,7 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
         answers,
     };
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await?;
-    drop((target, lock));
+    drop(lock);
     Ok((exit, folder))
 }
 
@@ -257,19 +258,20 @@ pub(crate) async fn at_work(
     })
 }
 
-/// Takes the lock on what the run works on, if its runbook has one.
-pub(crate) fn take_target(runs: &Runs, opened: &RunOpened, claimant: &Claimant) -> Result<Option<Lock>, CommandError> {
-    let Some(target) = &opened.lock else { return Ok(None) };
-    // A drill and a real run on secrets of one name do not meet.
-    let target = match opened.mode {
-        Mode::Real => target.clone(),
-        Mode::Drill => format!("drill {target}"),
-    };
-    match runs.lock_target(&target, &opened.run, claimant) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(LockError::Io(error)) => Err(cannot_write(runs.state(), &error)),
-        Err(error) => Err(locked(&error, &opened.run)),
+/// Takes the locks on what the run works on.
+pub(crate) fn take<'a>(
+    targets: &Targets,
+    wanted: impl Iterator<Item = &'a String>,
+    runs: &Runs,
+    run: &str,
+) -> Result<(), CommandError> {
+    for target in wanted {
+        targets.take(target).map_err(|error| match error {
+            LockError::Io(error) => cannot_write(runs.state(), &error),
+            held => locked(&held, run),
+        })?;
     }
+    Ok(())
 }
 
 /// Somebody else is at work.

@@ -5,18 +5,19 @@
 use super::Common;
 use super::exit::{CommandError, Exit};
 use super::run::cannot_write;
-use crate::actions::Services;
-use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport, VaultUrl};
-use crate::config::{Config, Facts, USUAL_RUNBOOK};
+use crate::actions::{self, Services};
+use crate::azure::{Azure, CloudFile, Environment, Identity, Route, SecretUrl, Transport, VaultUrl};
+use crate::config::{Config, USUAL_RUNBOOK};
 use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
-use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs};
+use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs, Targets};
 use crate::plan::Plan;
 use crate::runbook::Source;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::source::{Fragment, Library};
 use crate::runbook::syntax::LARGEST_RUNBOOK;
 use crate::secret::{FingerprintKey, Nobody, SecretPrompt};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,23 +33,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("third-party-api-key", include_str!("../../runbooks/third-party-api-key.yaml")),
 ];
 
-/// The runbook for what a provider issues, where the program brings it along.
-const BY_PROVIDER: &[(&str, &str)] = &[
-    ("manual", "third-party-api-key"),
-    ("postgres", "database-credential"),
-    ("azure_storage_key", "storage-account-key"),
-    ("entra_app_secret", "entra-app-secret"),
-];
-
-/// The runbook that fits a secret: the one that is named for it, else the one for its provider, else the usual one.
-pub(crate) fn fitting_runbook(facts: &Facts) -> String {
-    let of_provider = || {
-        let provider = facts.provider.as_deref()?;
-        let (_, runbook) = BY_PROVIDER.iter().find(|(known, _)| known.eq_ignore_ascii_case(provider))?;
-        let is_here = BUILT_IN.iter().any(|(name, _)| name == runbook);
-        is_here.then(|| (*runbook).to_owned())
-    };
-    facts.runbook.clone().or_else(of_provider).unwrap_or_else(|| USUAL_RUNBOOK.to_owned())
+/// The runbook that fits a secret: the one that is named for it, else the one for its issuer, else the usual one.
+pub(crate) fn fitting_runbook(config: &Config, secret: &SecretUrl, tags: &BTreeMap<String, String>) -> String {
+    let facts = config.inventory.facts(&secret.vault.name, &secret.name, tags);
+    let of_issuer = || actions::fitting_runbook(config, secret, tags).map(str::to_owned);
+    facts.runbook.or_else(of_issuer).unwrap_or_else(|| USUAL_RUNBOOK.to_owned())
 }
 
 /// The fragments that built-in runbooks may include, by their path.
@@ -317,6 +306,7 @@ impl Session {
         opened: &RunOpened,
         operator: &str,
         runs: &Runs,
+        targets: Targets,
     ) -> Result<Services, CommandError> {
         let fingerprints = fingerprints(runs)?;
         let mut own_prefixes = own_prefixes(runs);
@@ -336,6 +326,7 @@ impl Session {
             secret_prompt: self.secret_prompt,
             fingerprints,
             report_folder: runs.folder(&opened.run).report(),
+            targets,
         })
     }
 }

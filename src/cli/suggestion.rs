@@ -44,9 +44,10 @@ impl Suggestion {
         self.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
 
-    /// The command that begins it, with the options that this one was given.
+    /// The command that shows what it would do, with the options that this one was given. `run` in place of `plan` begins
+    /// it.
     pub(crate) fn command(&self, common: &Common) -> String {
-        let mut words = vec!["stanch".to_owned(), "run".to_owned(), quoted(&self.runbook)];
+        let mut words = vec!["stanch".to_owned(), "plan".to_owned(), quoted(&self.runbook)];
         for argument in self.arguments() {
             words.extend(["-i".to_owned(), quoted(&argument)]);
         }

@@ -163,8 +163,18 @@ impl Decoder<'_> {
     }
 
     fn config(&mut self, root: &Node) -> Config {
-        let known =
-            ["schema", "identity", "audit", "vaults", "channels", "known_callers", "templates", "limits", "inventory"];
+        let known = [
+            "schema",
+            "identity",
+            "audit",
+            "vaults",
+            "subscription",
+            "channels",
+            "known_callers",
+            "templates",
+            "limits",
+            "inventory",
+        ];
         let entries = self.entries(root, "the configuration", &known);
         if let Some(node) = get(&entries, "schema")
             && self.text(node, "`schema`").is_some_and(|schema| schema != SCHEMA)
@@ -205,6 +215,7 @@ impl Decoder<'_> {
         if let Some(node) = get(&entries, "inventory") {
             config.inventory = self.inventory(node);
         }
+        config.subscription = get(&entries, "subscription").and_then(|node| self.subscription(node));
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
         if let Some(node) = get(&entries, "limits") {
             config.limits = self.limits(node);
@@ -212,7 +223,19 @@ impl Decoder<'_> {
         config
     }
 
-    /// How often each vault is asked at most; what is left out is as Azure publishes it.
+    fn subscription(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node, "`subscription`")?;
+        if uuid::Uuid::parse_str(&text).is_err() {
+            self.wrong(
+                format!("`{text}` is not the id of a subscription"),
+                node.span,
+                "`az account show --query id` prints it",
+            );
+        }
+        Some(text)
+    }
+
+    /// How often each vault is asked at most; what is left out stays under what Azure publishes.
     fn limits(&mut self, node: &Node) -> Limits {
         let mut limits = Limits::default();
         let entries = self.entries(node, "`limits`", &["creates", "others", "window"]);

@@ -31,6 +31,8 @@ pub struct Config {
     pub channels: BTreeMap<String, Channel>,
     /// A folder with templates of the user's own.
     pub templates: Option<PathBuf>,
+    /// The subscription whose App Service and Functions sites read the vaults.
+    pub subscription: Option<String>,
     /// How often each vault is asked at most.
     pub limits: Limits,
     text: Option<String>,

@@ -5,7 +5,6 @@
 
 mod layers;
 mod needle;
-mod pace;
 mod sweep;
 
 pub use layers::Place;

@@ -2,8 +2,8 @@
 //! reason.
 
 use super::needle::{Match, Needle};
-use super::pace::Pace;
 use crate::azure::{Azure, Current, Listed, Reading, SecretUrl, Vault, VaultUrl, Version};
+use crate::clock;
 use crate::engine::RetryPolicy;
 use crate::failure::Failure;
 use futures::{StreamExt, stream};
@@ -150,11 +150,10 @@ async fn search_vault(
         failures: Vec::new(),
         listed: false,
     };
-    let pace = Pace::new();
     let listed = async {
         let vault = Vault::open(url, azure)?;
         // A vault that cannot be reached at all must not hold up what the others hold.
-        let secrets = asked(&pace, FIRST, async || vault.secrets().await).await?;
+        let secrets = asked(FIRST, async || vault.secrets().await).await?;
         Ok((vault, secrets))
     };
     let (vault, secrets) = match listed.await {
@@ -168,9 +167,9 @@ async fn search_vault(
     searched.secrets = secrets.len();
     progress(Progress::Listed(secrets.len()));
     let one = |secret: Listed| {
-        let (vault, pace) = (&vault, &pace);
+        let vault = &vault;
         async move {
-            let read = read_secret(vault, url, &secret.name, needle, pace).await;
+            let read = read_secret(vault, url, &secret.name, needle).await;
             if let Some(found) = read.found.first() {
                 progress(Progress::Found(found.secret.clone()));
             }
@@ -185,7 +184,7 @@ async fn search_vault(
         searched.unread.extend(read.unread);
         found.extend(read.found);
     }
-    match asked(&pace, FIRST, async || vault.deleted_secrets().await).await {
+    match asked(FIRST, async || vault.deleted_secrets().await).await {
         Ok(deleted) => searched.unread.extend(deleted.into_iter().map(|secret| Unread {
             secret,
             version: None,
@@ -206,14 +205,14 @@ struct Read {
     found: Vec<Found>,
 }
 
-async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle, pace: &Pace) -> Read {
+async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle) -> Read {
     let mut read = Read::default();
     let unread = |version: Option<&Version>, because| Unread {
         secret: name.to_owned(),
         version: version.map(|version| version.id.clone()),
         because,
     };
-    let versions = match asked(pace, PATIENCE, async || vault.versions(name).await).await {
+    let versions = match asked(PATIENCE, async || vault.versions(name).await).await {
         Ok(versions) => versions,
         Err(failure) => {
             read.unread.push(unread(None, Because::Failed(failure.summary)));
@@ -227,7 +226,7 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle,
             read.unread.push(unread(Some(&version), Because::Disabled));
             continue;
         }
-        let because = match asked(pace, PATIENCE, async || vault.read(name, &version.id).await).await {
+        let because = match asked(PATIENCE, async || vault.read(name, &version.id).await).await {
             Ok(Reading::Value(value)) => {
                 read.versions += 1;
                 held.extend(needle.compare(&value).map(|matched| (version, matched)));
@@ -243,7 +242,7 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle,
     if held.is_empty() {
         return read;
     }
-    let current = asked(pace, PATIENCE, async || vault.current(name).await).await;
+    let current = asked(PATIENCE, async || vault.current(name).await).await;
     for (version, matched) in held {
         let is_current = matches!(&current, Ok(Current::Enabled(current)) if *current == version.id);
         let secret = SecretUrl { vault: url.clone(), name: name.to_owned(), version: None };
@@ -252,17 +251,16 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle,
     read
 }
 
-/// Asks at the vault's pace, and again where it may help. The vault's answer to one caller holds for all of them.
-async fn asked<T>(pace: &Pace, patience: RetryPolicy, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+/// Asks, and asks again where it may help. How often the vault is asked by all of us is the transport's affair.
+async fn asked<T>(patience: RetryPolicy, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
     let mut attempt = 1;
     loop {
-        pace.turn().await;
         let failure = match ask().await {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
         let Some(wait) = patience.wait(attempt, failure.retry, None, &failure.summary) else { return Err(failure) };
-        pace.rest(wait);
+        clock::sleep(wait).await;
         attempt += 1;
     }
 }

@@ -10,6 +10,7 @@ mod lock;
 mod reader;
 mod record;
 mod store;
+mod targets;
 mod writer;
 
 pub use folder::{ReadError, RunFolder, Runs, read_journal};
@@ -17,4 +18,5 @@ pub use lock::{Claimant, Holder, Life, Lock, LockError};
 pub use reader::{Damage, DamageKind, Journal};
 pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
 pub use store::{LocalStore, Store};
+pub use targets::Targets;
 pub use writer::{AppendError, Listener, Writer};

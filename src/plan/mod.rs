@@ -13,6 +13,7 @@ mod spec;
 mod types;
 mod typing;
 
+use crate::azure::SecretUrl;
 use crate::engine::Order;
 use crate::runbook::model::Step;
 use crate::runbook::{Diagnostic, Diagnostics, Runbook, Source, Span, read};
@@ -125,7 +126,10 @@ impl Plan {
             Some(lock) => {
                 let scope = Map::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
                 let value = lock.value.evaluate(&scope).map_err(|problem| PlanError::Inputs(vec![problem]))?;
-                Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                // A secret is one target, whichever of its versions the URL names.
+                let secret = SecretUrl::parse(&text).map(|url| SecretUrl { version: None, ..url }.to_string());
+                Some(secret.unwrap_or(text))
             }
             None => None,
         };

@@ -1,11 +1,12 @@
 //! What a step would do to what, as far as it can be told before the steps before it have run.
 
-use super::Effect;
 use super::secrets::Seen;
+use super::{Effect, Issuer};
 use crate::azure::SecretUrl;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::plan::{Class, Plan, Spec};
+use crate::providers::{ProviderKind, Said};
 use crate::runbook::duration;
 use crate::runbook::expression::{Scope, Template};
 use crate::runbook::model::Step;
@@ -69,9 +70,34 @@ impl<'a> Known<'a> {
         Some((kind, self.with.get("channel").and_then(Value::as_str)))
     }
 
-    pub(super) fn effect(&self, seen: &BTreeMap<String, Seen>, config: &Config) -> Effect {
-        let seen = self.secret().and_then(|secret| seen.get(&secret.to_string()));
-        let does = self.does(seen, config);
+    /// What the step says of the issuer.
+    pub(super) fn said(&self) -> Said {
+        let kind = |name: &str| ProviderKind::parse(self.with.get(name)?.as_str()?);
+        let settings = self.with.get("settings").and_then(Value::as_object).cloned().unwrap_or_default();
+        Said { provider: kind("provider"), settings, fallback: kind("fallback"), in_words: None }
+    }
+
+    /// Whether it ends the old credential before the new one is published.
+    pub(super) fn revokes_first(&self) -> bool {
+        self.with.get("revoke_first").and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// The secret whose sites it refreshes, and the subscription that it looks through, if there is one.
+    pub(super) fn refreshes(&self, config: &Config) -> Option<(SecretUrl, String)> {
+        let refreshes = self.step.uses.value == "appservice/refresh";
+        let secret = self.secret().filter(|_| refreshes)?;
+        let given = self.with.get("subscription").and_then(Value::as_str).filter(|given| !given.is_empty());
+        Some((secret, given.map(str::to_owned).or_else(|| config.subscription.clone())?))
+    }
+
+    pub(super) fn effect(
+        &self,
+        seen: &BTreeMap<String, Seen>,
+        issuers: &BTreeMap<String, Issuer>,
+        config: &Config,
+    ) -> Effect {
+        let secret = self.secret().map(|secret| secret.to_string()).unwrap_or_default();
+        let does = self.at_issuer(issuers.get(&secret)).unwrap_or_else(|| self.does(seen.get(&secret), config));
         let does = match self.items {
             None => does,
             Some(Some(count)) => format!("{does}, for each of {count} items"),
@@ -87,6 +113,34 @@ impl<'a> Known<'a> {
             skipped: self.skipped.clone(),
             seconds: self.seconds(),
         }
+    }
+
+    /// What it does at the issuer, if it works there and the issuer is known.
+    fn at_issuer(&self, issuer: Option<&Issuer>) -> Option<String> {
+        let name = self.secret().map(|secret| secret.name).unwrap_or_default();
+        let action = self.step.uses.value.as_str();
+        if action == "appservice/refresh" {
+            return Some(format!("makes the sites that refer to {name} fetch it anew"));
+        }
+        let Issuer { provider, old, next, revoke_first, by_hand, .. } = issuer?;
+        let is_random = *provider == "random";
+        Some(match action {
+            "provider/find" => format!("who issues {name}, and what ending the old one breaks"),
+            "keyvault/rotate" if is_random => format!("1 new version of {name}, drawn at random"),
+            "keyvault/rotate" if by_hand.is_some() || next.is_empty() => {
+                format!("1 new version of {name}, issued by `{provider}`")
+            }
+            "keyvault/rotate" => format!("1 new version of {name}: {next} of `{provider}`"),
+            "provider/retire" | "provider/prove" if is_random => {
+                "nothing: the vault is taken for the issuer".to_owned()
+            }
+            "provider/retire" if *revoke_first => format!("nothing more: {old} was ended before `rotate` published"),
+            "provider/retire" if by_hand.is_some() => format!("asks a person to revoke {old} at `{provider}`"),
+            "provider/retire" => format!("ends {old} at `{provider}`"),
+            "provider/prove" => format!("{old} must be refused by `{provider}`"),
+            "provider/close" => format!("nothing of {name} may be left behind"),
+            _ => return None,
+        })
     }
 
     fn does(&self, seen: Option<&Seen>, config: &Config) -> String {

@@ -5,7 +5,9 @@
 
 mod channels;
 mod effects;
+mod issuers;
 mod secrets;
+mod sites;
 
 use crate::azure::Azure;
 use crate::clock::{self, Timestamp};
@@ -27,6 +29,8 @@ pub struct Preflight {
     /// Who it is, as far as the token tells.
     pub principal: Option<String>,
     pub checks: Vec<Check>,
+    /// Who issues what would be replaced.
+    pub issuers: Vec<Issuer>,
     /// Consumers that fail once the old versions are disabled.
     pub breaks: Vec<Broken>,
     pub steps: Vec<Effect>,
@@ -67,6 +71,28 @@ pub struct Broken {
     /// Why we think so.
     pub because: String,
     pub help: String,
+}
+
+/// Who issues a secret, and what ending the old credential would break.
+#[derive(Clone, Debug, Serialize)]
+pub struct Issuer {
+    pub secret: String,
+    pub provider: &'static str,
+    /// Why this one, and where that is written.
+    pub because: String,
+    /// Nothing names an issuer, so the vault is taken for it.
+    pub assumed: bool,
+    /// The credential in the current version; empty where it has no name.
+    pub old: String,
+    /// The one to come, where it is known beforehand.
+    pub next: String,
+    /// Whether the old one would be ended before the new one is published.
+    pub revoke_first: bool,
+    pub breaks_with_overlap: String,
+    pub breaks_with_revoke_first: String,
+    /// What a person would be asked to do at the issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
 }
 
 /// What one step would do.
@@ -128,6 +154,8 @@ pub async fn look(plan: &Plan, catalogue: &Catalogue, azure: &Azure, config: &Co
             place.insert(found);
         }
     }
+    let issuers = issuers_of(&known, &seen, azure, config, &mut checks).await;
+    sites_of(&known, &mut seen, azure, config, &mut checks).await;
     let revoked: BTreeSet<String> =
         known.iter().filter(|known| known.revokes()).filter_map(Known::secret).map(|url| url.to_string()).collect();
     let revoked = seen.iter().filter(|(url, _)| revoked.contains(*url));
@@ -139,9 +167,51 @@ pub async fn look(plan: &Plan, catalogue: &Catalogue, azure: &Azure, config: &Co
         principal: azure.identity.principal(),
         checks,
         breaks,
-        steps: known.iter().map(|known| known.effect(&seen, config)).collect(),
+        steps: known.iter().map(|known| known.effect(&seen, &issuers, config)).collect(),
+        issuers: issuers.into_values().collect(),
         expected_seconds,
         waiting_seconds,
+    }
+}
+
+/// The issuers of what would be replaced. What stands in no vault has none to look at.
+async fn issuers_of(
+    known: &[Known<'_>],
+    seen: &BTreeMap<String, Seen>,
+    azure: &Azure,
+    config: &Config,
+    checks: &mut Vec<Check>,
+) -> BTreeMap<String, Issuer> {
+    let mut issuers = BTreeMap::new();
+    let mut asked = BTreeSet::new();
+    for step in known.iter().filter(|step| step.step.uses.value == "keyvault/rotate") {
+        let Some(secret) = step.secret() else { continue };
+        let url = secret.to_string();
+        if seen.get(&url).is_some_and(|seen| seen.versions > 0) && asked.insert(url.clone()) {
+            let (check, issuer) = issuers::look(step, &secret, azure, config).await;
+            checks.push(check);
+            issuers.extend(issuer.map(|issuer| (url, issuer)));
+        }
+    }
+    issuers
+}
+
+/// The sites that refer to what would be replaced; those that are pinned to a version fail once it is disabled.
+async fn sites_of(
+    known: &[Known<'_>],
+    seen: &mut BTreeMap<String, Seen>,
+    azure: &Azure,
+    config: &Config,
+    checks: &mut Vec<Check>,
+) {
+    for (secret, subscription) in known.iter().filter_map(|step| step.refreshes(config)) {
+        let Some(seen) = seen.get_mut(&secret.to_string()).filter(|seen| seen.versions > 0) else { continue };
+        let (check, pinned) = sites::look(&secret, &subscription, azure).await;
+        checks.push(check);
+        // The setting tells more than that the site was seen asking.
+        let named: Vec<String> = pinned.iter().map(|broken| broken.consumer.to_lowercase()).collect();
+        seen.pinned.retain(|broken| !named.contains(&broken.consumer.to_lowercase()));
+        seen.pinned.extend(pinned);
     }
 }
 

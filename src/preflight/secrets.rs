@@ -15,6 +15,7 @@ const BASELINE: chrono::TimeDelta = chrono::TimeDelta::days(1);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pub(super) checks: Vec<Check>,
+    pub(super) versions: usize,
     pub(super) enabled: usize,
     /// How many principals read it of late.
     pub(super) readers: usize,
@@ -26,6 +27,7 @@ pub(super) async fn look(secret: &SecretUrl, azure: &Azure, config: &Config, sin
     let mut seen = Seen::default();
     match versions(secret, azure).await {
         Ok((versions, current)) => {
+            seen.versions = versions.len();
             seen.enabled = versions.iter().filter(|version| version.enabled).count();
             seen.checks.push(Check::fine(format!("can list and read the versions of `{}`", secret.name)));
             seen.checks.push(state(secret, &versions, &current));

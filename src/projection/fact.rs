@@ -59,6 +59,7 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
             };
             format!("{cleaned}; {} hold", counted(count("checked") as u64, "check"))
         }
+        "appservice/refresh" if !text("because").is_empty() => format!("no site was looked at: {}", text("because")),
         "appservice/refresh" => {
             let pinned = names(outputs, "pinned", "site");
             let told = format!("{} refreshed", counted(count("refreshed") as u64, "site"));

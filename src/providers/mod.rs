@@ -94,7 +94,7 @@ impl ProviderKind {
     }
 
     /// The built-in runbook that ends its credentials.
-    fn runbook(self) -> &'static str {
+    pub(crate) fn runbook(self) -> &'static str {
         match self {
             Self::Random => "secret-exposure",
             Self::Postgres => "database-credential",
@@ -159,6 +159,9 @@ pub(crate) struct Standing {
     pub(crate) provider: ProviderKind,
     /// Why this one, and where that is written.
     pub(crate) because: String,
+    /// Nothing names an issuer, so the vault was taken for it.
+    #[serde(default)]
+    pub(crate) assumed: bool,
     /// The issuer's address: a resource's id, a server.
     pub(crate) address: String,
     #[serde(default)]
@@ -188,6 +191,7 @@ impl Standing {
         Self {
             provider: named.provider,
             because: named.because.clone(),
+            assumed: named.assumed,
             address: named.address.clone(),
             settings: named.settings.clone(),
             survey,

@@ -27,6 +27,12 @@ const RESOURCE_TYPES: [(&str, ProviderKind); 4] = [
     ("/providers/microsoft.servicebus/namespaces/", ProviderKind::ServiceBusKey),
     ("/providers/microsoft.cache/redis/", ProviderKind::RedisKey),
 ];
+/// How the address of an application's registration at Entra begins.
+const APPLICATIONS: &str = "/applications/";
+
+/// What is said where nothing names an issuer.
+const ASSUMED: &str =
+    "nothing names an issuer, so the vault is taken for it: a value that somebody else issued goes on working there";
 
 /// An issuer as it was found.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -39,6 +45,9 @@ pub(crate) struct Named {
     pub(crate) settings: Map<String, Value>,
     /// Where it is written.
     pub(crate) because: String,
+    /// Nothing names an issuer, so the vault is taken for it. Nobody knows whether it is.
+    #[serde(default)]
+    pub(crate) assumed: bool,
 }
 
 /// What a runbook or the inventory says.
@@ -47,6 +56,8 @@ pub(crate) struct Said {
     pub(crate) provider: Option<ProviderKind>,
     /// Who issues it where nothing names an issuer.
     pub(crate) fallback: Option<ProviderKind>,
+    /// Who issues it in people's words, which name no provider: `Stripe`.
+    pub(crate) in_words: Option<String>,
     pub(crate) settings: Map<String, Value>,
 }
 
@@ -59,20 +70,25 @@ pub(crate) fn resolve(runbook: &Said, tags: &BTreeMap<String, String>, inventory
         (inventory.provider, "in the inventory"),
     ];
     let found = ranks.iter().find_map(|(provider, place)| provider.map(|provider| (provider, *place)));
-    let (provider, place) = found.unwrap_or((runbook.fallback.unwrap_or(ProviderKind::Random), "nothing"));
-    let mut because = match place {
-        "nothing" if provider == ProviderKind::Random => {
-            "nothing names an issuer: the vault is taken for it".to_owned()
+    let in_words = inventory.in_words.as_deref();
+    let (provider, mut because) = match (found, runbook.fallback, in_words) {
+        (Some((provider, place)), _, _) => (provider, format!("`{}` is named {place}", provider.name())),
+        (None, Some(provider), _) => {
+            (provider, format!("nothing names a provider; the runbook falls back on `{}`", provider.name()))
         }
-        "nothing" => format!("nothing names an issuer; the runbook falls back on `{}`", provider.name()),
-        place => format!("`{}` is named {place}", provider.name()),
+        // Whoever it is, it is not the vault: a person knows the way there.
+        (None, None, Some(issuer)) => {
+            (ProviderKind::Manual, format!("`{issuer}` issues it, and no provider says how: a person does it there"))
+        }
+        (None, None, None) => (ProviderKind::Random, ASSUMED.to_owned()),
     };
+    let assumed = provider == ProviderKind::Random && found.is_none();
     for (other, place) in ranks {
         if let Some(other) = other.filter(|other| *other != provider) {
             because = format!("{because}, `{}` {place}, which is weaker", other.name());
         }
     }
-    contradicts(provider, tagged, inventory.provider)?;
+    contradicts(runbook.provider, tagged.or(inventory.provider), in_words)?;
     // Settings of the same provider add up; the stronger place wins.
     let mut settings = Map::new();
     for said in [inventory, runbook] {
@@ -81,24 +97,32 @@ pub(crate) fn resolve(runbook: &Said, tags: &BTreeMap<String, String>, inventory
             settings.extend(said.settings.clone().into_iter().filter(|(_, value)| !value.is_null()));
         }
     }
+    if let Some(issuer) = in_words.filter(|_| provider == ProviderKind::Manual) {
+        settings.entry("issuer").or_insert_with(|| issuer.into());
+    }
     let set = settings.remove("address").and_then(|address| address.as_str().map(str::to_owned));
     let tag = tags.get(TAG_ADDRESS).filter(|_| tagged.is_none_or(|tagged| tagged == provider)).cloned();
     let address_from_tag = set.is_none() && tag.is_some();
-    Ok(Named { provider, address: set.or(tag).unwrap_or_default(), address_from_tag, settings, because })
+    Ok(Named { provider, address: set.or(tag).unwrap_or_default(), address_from_tag, settings, because, assumed })
 }
 
 /// A random text in place of a key that somebody else issues would break its users and kill nothing.
 fn contradicts(
-    provider: ProviderKind,
-    tagged: Option<ProviderKind>,
-    inventory: Option<ProviderKind>,
+    runbook: Option<ProviderKind>,
+    named: Option<ProviderKind>,
+    in_words: Option<&str>,
 ) -> Result<(), Failure> {
-    let issuer = [tagged, inventory].into_iter().flatten().find(|issuer| *issuer != ProviderKind::Random);
-    let Some(issuer) = issuer.filter(|_| provider == ProviderKind::Random) else { return Ok(()) };
-    let name = issuer.name();
-    Err(Failure::refused(format!("the runbook says `random`, but `{name}` issues this secret"))
+    let (issuer, kind) = match (named, in_words) {
+        (Some(ProviderKind::Random), _) | (None, None) => return Ok(()),
+        (Some(kind), _) => (kind.name(), kind),
+        (None, Some(issuer)) => (issuer, ProviderKind::Manual),
+    };
+    if runbook != Some(ProviderKind::Random) {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("the runbook says `random`, but `{issuer}` issues this secret"))
         .because("a random text would break every user of it, and the leaked value would go on working at its issuer")
-        .help(format!("use `{}`, which ends it there; nothing was changed", issuer.runbook())))
+        .help(format!("use `{}`, which ends it there; nothing was changed", kind.runbook())))
 }
 
 /// What the tags say, by name or by the type of the resource.
@@ -110,6 +134,14 @@ fn tagged(tags: &BTreeMap<String, String>) -> Result<Option<ProviderKind>, Failu
                 .help(format!("it is one of {}", ProviderKind::names().collect::<Vec<_>>().join(", ")))),
         };
     }
+    // A tag of everyday use counts only where it says something that is known.
+    let everyday = tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case("provider"));
+    if let Some(kind) = everyday.and_then(|(_, name)| ProviderKind::parse(name.trim())) {
+        return Ok(Some(kind));
+    }
     let address = tags.get(TAG_ADDRESS).map(|address| address.to_lowercase()).unwrap_or_default();
+    if address.starts_with(APPLICATIONS) {
+        return Ok(Some(ProviderKind::EntraAppSecret));
+    }
     Ok(RESOURCE_TYPES.iter().find(|(part, _)| address.contains(part)).map(|(_, kind)| *kind))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("runbook", &["azure", "engine"]),
     ("plan", &["azure", "engine", "runbook"]),
-    ("preflight", &["actions", "audit", "azure", "config", "engine", "plan", "projection", "runbook"]),
+    ("preflight", &["actions", "audit", "azure", "config", "engine", "plan", "projection", "providers", "runbook"]),
     ("engine", &[]),
     ("journal", &["engine"]),
     ("azure", &["engine"]),

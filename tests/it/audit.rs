@@ -396,7 +396,7 @@ fn the_second_order_is_what_unknown_callers_did_to_other_secrets() {
     assert_eq!((radius.second_order[0].succeeded, &*radius.second_order[0].vault), (1, "kv-drill"));
     assert_eq!(
         radius.second_order[0].command,
-        "stanch run secret-exposure -i secret=https://kv-drill.vault.azure.net/secrets/stripe-key -i exposed_at=2026-11-20T10:00:02Z"
+        "stanch plan secret-exposure -i secret=https://kv-drill.vault.azure.net/secrets/stripe-key -i exposed_at=2026-11-20T10:00:02Z"
     );
     assert!(found(&radius, "beyond-secrets").summary.contains("KeySign"));
 }

@@ -94,7 +94,7 @@ async fn what_cannot_be_read_is_said_with_its_reason() {
     assert!(said.stdout.contains("kv-drill/half-off") && said.stdout.contains("kv-drill/gone"), "{}", said.stdout);
     assert!(said.stdout.contains("current, enabled, created"), "{}", said.stdout);
     let next =
-        "next: stanch run secret-exposure -i secret=https://kv-drill.vault.azure.net/secrets/half-off -i exposed_at=…";
+        "next: stanch plan secret-exposure -i secret=https://kv-drill.vault.azure.net/secrets/half-off -i exposed_at=…";
     assert!(said.stdout.contains(next), "{}", said.stdout);
 
     stage.deny(&json!({ "deny": [{ "operation": "SecretGet" }] })).await;

@@ -173,10 +173,6 @@ async fn assert_all_holders_are_contained(stage: &Stage, run: &str) {
 #[tokio::test]
 async fn a_value_alone_is_enough_to_contain_every_secret_that_holds_it() {
     let stage = Stage::empty(&[]).await;
-    let stripes = json!({ "value": LEAKED, "tags": { "issuer": "Stripe" } });
-    stage.seed("of-stripe", &stripes).await;
-    let refused = stage.stanch_given(&leaked_value("r-stripe"), LEAKED.as_bytes()).exit(3);
-    assert!(refused.stdout.contains("of-stripe holds the value, and is rotated by other means"), "{}", refused.stdout);
     seed_leaked(&stage).await;
     let mut arguments = leaked_value("r-value");
     arguments.push("-vv");
@@ -187,8 +183,6 @@ async fn a_value_alone_is_enough_to_contain_every_secret_that_holds_it() {
     let find = status["steps"].as_array().unwrap().iter().find(|step| step["id"] == "find").unwrap();
     assert_eq!(find["outputs"]["secret"], "https://kv-drill.vault.azure.net/secrets/stripe-key");
     assert_eq!(find["outputs"]["secrets"].as_array().unwrap().len(), 2);
-    assert!(find["outputs"]["by_hand"][0]["secret"].as_str().unwrap().ends_with("/of-stripe"), "{find}");
-    assert_eq!(versions(&stage.state().await, "of-stripe").len(), 1, "a random value would not work at Stripe");
     assert!(find["outputs"]["fingerprint"].as_str().unwrap().starts_with("hmac-sha256:"));
     assert_all_holders_are_contained(&stage, "r-value").await;
     let values = [LEAKED.to_owned()];
@@ -197,6 +191,44 @@ async fn a_value_alone_is_enough_to_contain_every_secret_that_holds_it() {
     assert_folder_free_of(&stage.state_dir(), &values);
     let report = std::fs::read_to_string(stage.state_dir().join("runs/r-value/report/report.md")).unwrap();
     assert!(report.contains("stripe-key") && report.contains("Contained."), "{report}");
+}
+
+#[tokio::test]
+async fn what_somebody_else_issued_is_replaced_once_and_its_copies_are_left_to_a_person() {
+    let stage = Stage::empty(&[]).await;
+    let stripes = json!({ "value": LEAKED, "tags": { "issuer": "Stripe" } });
+    stage.seed("of-stripe", &stripes).await;
+    seed_leaked(&stage).await;
+    let said = stage.stanch_given(&leaked_value("r-stripe"), LEAKED.as_bytes()).exit(4);
+    let status = said.json();
+    let find = status["steps"].as_array().unwrap().iter().find(|step| step["id"] == "find").unwrap();
+    let secret = "https://kv-drill.vault.azure.net/secrets/of-stripe";
+    assert_eq!((&find["outputs"]["secrets"], &find["outputs"]["secret"]), (&json!([secret]), &json!(secret)));
+    let left = find["outputs"]["by_hand"].as_array().unwrap();
+    assert_eq!(left.len(), 2, "{find}");
+    assert!(left.iter().all(|left| left["because"].as_str().unwrap().contains("the same credential as")), "{find}");
+    for name in ["of-stripe", "stripe-key"] {
+        assert_eq!(versions(&stage.state().await, name).len(), 1, "a random value would not work at Stripe");
+    }
+    // Whoever begins another run on what was found is refused, also while this one waits for the value.
+    let mut waiting = stage.command(&["resume", "r-stripe", "--json", "--secret-stdin"]);
+    let mut waiting = waiting.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let other = format!("secret={secret}");
+    let other = ["run", "secret-exposure", "-i", &other, "-i", "exposed_at=2026-01-01T00:00:00Z", "--yes", "--json"];
+    let begun = Instant::now();
+    while times(&stage, "r-stripe", "\"run_resumed\"") == 0 {
+        assert!(begun.elapsed() < PATIENCE, "it is not resumed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let refused = stage.stanch(&other).exit(5);
+    assert!(refused.stderr.contains("is being worked on by another process"), "{}", refused.stderr);
+    std::io::Write::write_all(&mut waiting.stdin.take().unwrap(), b"sk_live_theNewOneOfStripe\n").unwrap();
+    let status = Said::from(waiting.wait_with_output().unwrap()).exit(4).json();
+    assert_eq!(status["status"], "waiting", "only a person can revoke it: {status}");
+    stage.stanch(&["approve", "r-stripe", "retire[0]", "--by", "kim"]).exit(0).done();
+    stage.stanch(&["resume", "r-stripe", "--json"]).exit(0).done();
+    let report = std::fs::read_to_string(stage.state_dir().join("runs/r-stripe/report/report.md")).unwrap();
+    assert!(report.contains("secrets/stripe-key holds the leaked value as well"), "{report}");
 }
 
 #[tokio::test]

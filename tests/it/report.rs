@@ -90,7 +90,7 @@ async fn what_an_attacker_wrote_into_the_log_stays_text() {
         !markdown.contains("<script") && !markdown.contains("[x](") && !markdown.contains("**bold**"),
         "{markdown}"
     );
-    assert!(!markdown.contains("stanch run secret-exposure"), "nothing of theirs stands in a command to paste");
+    assert!(!markdown.contains("stanch plan secret-exposure"), "nothing of theirs stands in a command to paste");
     let csv = text(&journal.records, Format::Csv);
     assert!(!csv.lines().any(|line| line.starts_with('=')), "{csv}");
 }

@@ -4,13 +4,14 @@
 //! Recorded are their addresses, what the value is to them, and its keyed fingerprint. The value itself is kept
 //! nowhere, so after a crash it is asked for again, unless what was found stands in the journal already.
 
-use super::{issued_elsewhere, unattended};
+use super::{issued_by, providers};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
 use crate::azure::{VaultUrl, correlation};
 use crate::failure::Failure;
 use crate::find::{Answer, Found, Match, Needle, Progress, search};
 use crate::plan::Class;
+use crate::providers::ProviderKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::slice;
@@ -24,9 +25,13 @@ struct Parameters {
     /// What is asked.
     #[serde(default = "prompt")]
     prompt: String,
-    /// Providers that rotate without a person. Secrets that another one issues are named in `by_hand`.
-    #[serde(default = "unattended")]
+    /// The issuers whose secrets are rotated; all unless given. Secrets of another one are named in `by_hand`.
+    #[serde(default = "all")]
     providers: Vec<String>,
+}
+
+fn all() -> Vec<String> {
+    ProviderKind::names().map(str::to_owned).collect()
 }
 
 fn prompt() -> String {
@@ -39,7 +44,7 @@ struct Outputs {
     secret: String,
     /// All secrets that hold it and can be rotated, by their URLs.
     secrets: Vec<String>,
-    /// Secrets that hold it and that somebody else issues: they are rotated there.
+    /// Secrets that hold it and are left to a person, each with the reason.
     by_hand: Vec<ByHand>,
     /// The versions that hold it.
     versions: Vec<Holding>,
@@ -53,7 +58,7 @@ struct Outputs {
     not_read: Vec<String>,
 }
 
-/// A secret that is rotated by other means.
+/// A secret that is left to a person.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct ByHand {
     secret: String,
@@ -88,12 +93,14 @@ pub(crate) fn action() -> Action {
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    if let Some(found) = context.recorded("found")? {
+    if let Some(found) = context.recorded::<Outputs>("found")? {
+        context.lock(&found.secrets).await?;
         return Ok(found);
     }
-    let found = find(context, &parameters).await?;
+    let found = find(context, &parameters, &providers(&parameters.providers)?).await?;
     if !found.secrets.is_empty() {
         context.note("found", &found).await?;
+        context.lock(&found.secrets).await?;
         return Ok(found);
     }
     if !found.by_hand.is_empty() {
@@ -116,7 +123,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     Err(failure.help(help).into())
 }
 
-async fn find(context: &Context, parameters: &Parameters) -> Result<Outputs, Stop> {
+async fn find(context: &Context, parameters: &Parameters, providers: &[ProviderKind]) -> Result<Outputs, Stop> {
     let value = crate::actions::provider::prompt::ask(context, &parameters.prompt).await?;
     let needle = Needle::new(slice::from_ref(&value))?;
     let fingerprint = context.services.fingerprints.fingerprint(&value);
@@ -131,7 +138,7 @@ async fn find(context: &Context, parameters: &Parameters) -> Result<Outputs, Sto
     };
     let searched = search(&context.services.azure, &parameters.vaults, &needle, &progress);
     let answer = correlation::scope(format!("{}/find", context.step), searched).await;
-    let outputs = outputs(context, parameters, &answer, fingerprint);
+    let outputs = outputs(context, providers, &answer, fingerprint);
     // Containment does not wait for a vault that cannot be searched; a miss without it would be no answer.
     let mut closed = answer.vaults.iter().filter(|vault| !vault.listed).flat_map(|vault| &vault.failures);
     match closed.next() {
@@ -140,7 +147,7 @@ async fn find(context: &Context, parameters: &Parameters) -> Result<Outputs, Sto
     }
 }
 
-fn outputs(context: &Context, parameters: &Parameters, answer: &Answer, fingerprint: String) -> Outputs {
+fn outputs(context: &Context, providers: &[ProviderKind], answer: &Answer, fingerprint: String) -> Outputs {
     let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| found.matched == Match::InLeak);
     let urls = |found: &[&Found]| {
         let mut urls: Vec<String> = Vec::new();
@@ -158,20 +165,8 @@ fn outputs(context: &Context, parameters: &Parameters, answer: &Answer, fingerpr
         current: found.current,
         how: found.matched.describe(),
     };
-    let inventory = &context.services.config.inventory;
-    let elsewhere = |found: &&Found| {
-        let facts = inventory.facts(&found.vault.name, &found.secret.name, &found.version.tags);
-        issued_elsewhere(&facts, &parameters.providers)
-    };
-    let (held, ours): (Vec<_>, Vec<_>) = sure.iter().copied().partition(|found| elsewhere(found).is_some());
-    let secrets = urls(&ours);
-    let mut by_hand: Vec<ByHand> = Vec::new();
-    for found in held {
-        let secret = found.secret.to_string();
-        if !secrets.contains(&secret) && by_hand.iter().all(|known| known.secret != secret) {
-            by_hand.push(ByHand { secret, because: elsewhere(&found).unwrap_or_default() });
-        }
-    }
+    let issued_by = |found: &Found| issued_by(context, &found.secret, &found.version.tags, providers);
+    let (secrets, by_hand) = share_out(&sure, issued_by);
     let closed = answer.vaults.iter().filter(|vault| !vault.listed);
     let not_searched = closed.map(|vault| format!("the vault {} was not searched", vault.vault.name));
     let unread = answer.unread();
@@ -186,4 +181,38 @@ fn outputs(context: &Context, parameters: &Parameters, answer: &Answer, fingerpr
         versions_read: answer.vaults.iter().map(|vault| vault.versions).sum(),
         not_read: not_searched.chain(not_read).collect(),
     }
+}
+
+/// Which secrets are rotated, and which are left to a person.
+///
+/// One credential may stand in several secrets, but its issuer replaces it once: the first is rotated there, and the
+/// others need what it then holds. A random value would fit none of them.
+fn share_out(
+    found: &[&Found],
+    issued_by: impl Fn(&Found) -> Result<ProviderKind, String>,
+) -> (Vec<String>, Vec<ByHand>) {
+    let mut held: Vec<(String, Result<ProviderKind, String>)> = Vec::new();
+    for found in found {
+        let secret = found.secret.to_string();
+        if held.iter().all(|(known, _)| *known != secret) {
+            held.push((secret, issued_by(found)));
+        }
+    }
+    let has_issuer = |(_, issuer): &&(_, Result<_, _>)| issuer.as_ref().is_ok_and(|kind| *kind != ProviderKind::Random);
+    let first = held.iter().find(has_issuer).map(|(secret, _)| secret.clone());
+    let (mut secrets, mut by_hand) = (Vec::new(), Vec::new());
+    for (secret, issuer) in held {
+        let because = match (&first, issuer) {
+            (_, Err(because)) => because,
+            (Some(first), Ok(_)) if *first != secret => {
+                format!("it holds the same credential as {first}: put in what that one holds once this run is over")
+            }
+            (_, Ok(_)) => {
+                secrets.push(secret);
+                continue;
+            }
+        };
+        by_hand.push(ByHand { secret, because });
+    }
+    (secrets, by_hand)
 }

@@ -1,12 +1,13 @@
 //! `keyvault/list`: the secrets of a vault, for a step that is done for each of them. No value is read.
 
-use super::{issued_elsewhere, unattended};
+use super::{issued_by, providers};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
 use crate::azure::{Listed, SecretUrl, Vault, VaultUrl};
-use crate::config::{Facts, matches};
+use crate::config::matches;
 use crate::failure::Failure;
 use crate::plan::Class;
+use crate::providers::ProviderKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,9 +26,13 @@ struct Parameters {
     /// Patterns of names that are left alone.
     #[serde(default)]
     except: Vec<String>,
-    /// Providers that rotate without a person. Secrets that another one issues are left alone.
-    #[serde(default = "unattended")]
+    /// The issuers whose secrets are listed; the vault alone unless given. Those of another one are left alone.
+    #[serde(default = "the_vault")]
     providers: Vec<String>,
+}
+
+fn the_vault() -> Vec<String> {
+    vec![ProviderKind::Random.name().to_owned()]
 }
 
 fn anything() -> String {
@@ -69,18 +74,19 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let wanted = tags(&parameters.tags)?;
+    let providers = providers(&parameters.providers)?;
     let vault = Vault::open(&parameters.vault, &context.services.azure)?;
     context.progress("listing the secrets");
     let mut listed = vault.secrets().await?;
     listed.sort_by(|one, other| one.name.cmp(&other.name));
     let (mut secrets, mut skipped) = (Vec::new(), Vec::new());
     for secret in listed.iter().filter(|secret| fits(secret, &parameters, &wanted)) {
-        let url = SecretUrl { vault: parameters.vault.clone(), name: secret.name.clone(), version: None }.to_string();
-        let tags = &secret.current.tags;
-        let facts = context.services.config.inventory.facts(&parameters.vault.name, &secret.name, tags);
-        match left_alone(secret, &facts, &parameters) {
-            Some(because) => skipped.push(Skipped { secret: url, because }),
-            None => secrets.push(url),
+        let url = SecretUrl { vault: parameters.vault.clone(), name: secret.name.clone(), version: None };
+        let left_alone = left_alone(secret, &parameters)
+            .or_else(|| issued_by(context, &url, &secret.current.tags, &providers).err());
+        match left_alone {
+            Some(because) => skipped.push(Skipped { secret: url.to_string(), because }),
+            None => secrets.push(url.to_string()),
         }
     }
     Ok(Outputs { count: secrets.len(), secrets, skipped })
@@ -98,7 +104,7 @@ fn fits(secret: &Listed, parameters: &Parameters, wanted: &BTreeMap<&str, &str>)
 }
 
 /// Why a secret is left alone, if it is.
-fn left_alone(secret: &Listed, facts: &Facts, parameters: &Parameters) -> Option<String> {
+fn left_alone(secret: &Listed, parameters: &Parameters) -> Option<String> {
     if parameters.except.iter().any(|pattern| matches(pattern, &secret.name)) {
         return Some("excepted by name".to_owned());
     }
@@ -108,5 +114,5 @@ fn left_alone(secret: &Listed, facts: &Facts, parameters: &Parameters) -> Option
     if !secret.current.enabled {
         return Some("its current version is disabled".to_owned());
     }
-    issued_elsewhere(facts, &parameters.providers)
+    None
 }

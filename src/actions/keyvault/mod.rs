@@ -11,37 +11,42 @@ pub(super) mod revoke;
 pub(super) mod rotate;
 
 use super::context::Context;
+use super::provider::issuer;
 use crate::azure::{SecretUrl, Vault, Version};
-use crate::config::Facts;
 use crate::failure::Failure;
+use crate::providers::{ProviderKind, Said};
+use std::collections::BTreeMap;
 
-pub(super) use rotate::TAG_RUN;
+pub(super) use rotate::{TAG_EFFECT, TAG_RUN};
 
 /// Opens the vault of a secret as the run's identity.
 fn open(context: &Context, secret: &SecretUrl) -> Result<Vault, Failure> {
     Vault::open(&secret.vault, &context.services.azure)
 }
 
-/// The providers that rotate without a person, unless a step names others.
-fn unattended() -> Vec<String> {
-    vec!["random".to_owned()]
+/// Who issues a secret, for a step that goes through many; if it is none of these providers, why it is left alone.
+///
+/// A random value in place of one that somebody else issued ends nothing at its issuer, and breaks whoever uses it.
+fn issued_by(
+    context: &Context,
+    secret: &SecretUrl,
+    tags: &BTreeMap<String, String>,
+    providers: &[ProviderKind],
+) -> Result<ProviderKind, String> {
+    let named = issuer(&context.services.config, secret, tags, &Said::default()).map_err(|failure| failure.summary)?;
+    match providers.contains(&named.provider) {
+        true => Ok(named.provider),
+        false => Err(format!("{}; `{}` contains it", named.because, named.provider.runbook())),
+    }
 }
 
-/// Why a secret is none that these providers rotate, if so: a random value in place of one that somebody else issued
-/// ends nothing at its issuer, and breaks whoever uses it.
-fn issued_elsewhere(facts: &Facts, providers: &[String]) -> Option<String> {
-    // A tag is whatever somebody wrote there.
-    let said = |text: &str| text.chars().filter(|character| !character.is_control()).take(60).collect::<String>();
-    match (&facts.provider, &facts.issuer) {
-        (Some(provider), _) if providers.iter().any(|known| known.eq_ignore_ascii_case(provider)) => None,
-        (Some(provider), _) => {
-            Some(format!("`{}` issues it, which is not among the providers asked for", said(provider)))
-        }
-        (None, Some(issuer)) => {
-            Some(format!("{} issues it, and no provider says how to rotate it there", said(issuer)))
-        }
-        (None, None) => None,
-    }
+/// Reads the names of providers.
+fn providers(names: &[String]) -> Result<Vec<ProviderKind>, Failure> {
+    let unknown = |name: &str| {
+        let known: Vec<&str> = ProviderKind::names().collect();
+        Failure::refused(format!("there is no provider `{name}`")).help(format!("it is one of {}", known.join(", ")))
+    };
+    names.iter().map(|name| ProviderKind::parse(name).ok_or_else(|| unknown(name))).collect()
 }
 
 /// A version id as people read it.

@@ -27,9 +27,9 @@ struct Parameters {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Outputs {
+pub(in crate::actions) struct Outputs {
     /// Versions of this run that nobody knew of; they are disabled.
-    late: Vec<String>,
+    pub(in crate::actions) late: Vec<String>,
     /// The version that carries the kept value and is current; empty where the kept version stayed current.
     put_in_again: String,
 }
@@ -58,13 +58,22 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
-    let vault = open(context, &secret)?;
+    settle(context, &open(context, &secret)?, &secret, &keep).await
+}
+
+/// Disables what arrived late, and sees to it that readers get the kept value.
+pub(in crate::actions) async fn settle(
+    context: &Context,
+    vault: &Vault,
+    secret: &SecretUrl,
+    keep: &str,
+) -> Result<Outputs, Stop> {
     let versions = vault.versions(&secret.name).await?;
     let ours = |version: &&Version| version.tags.get(TAG_RUN) == Some(&context.services.run);
     let Some(kept) = versions.iter().find(|version| version.id == keep) else {
         return match versions.iter().filter(ours).map(|version| short(&version.id)).collect::<Vec<_>>().as_slice() {
             [] => Ok(Outputs { late: Vec::new(), put_in_again: String::new() }),
-            found => Err(unknown_to_us(&secret, found).into()),
+            found => Err(unknown_to_us(secret, found).into()),
         };
     };
     let effect = kept.tags.get(TAG_EFFECT);
@@ -80,10 +89,10 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
             Current::Missing => false,
         };
         if is_current {
-            put_in_again = put_in(context, &vault, &secret, kept, &version.id).await?;
+            put_in_again = put_in(context, vault, secret, kept, &version.id).await?;
         }
         if version.enabled {
-            disable(context, &vault, &secret, &version.id).await?;
+            disable(context, vault, secret, &version.id).await?;
         }
     }
     Ok(Outputs { late: late.iter().map(|version| version.id.clone()).collect(), put_in_again })

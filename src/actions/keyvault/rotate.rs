@@ -133,10 +133,11 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let vault = open(context, secret)?;
     let predecessor = context.observe("predecessor", async || predecessor(&vault, secret).await).await?;
     let Parameters { provider, fallback, settings, .. } = &parameters;
-    let said = Said { provider: *provider, settings: settings.clone(), fallback: *fallback };
-    let found = async || provider::named(context, secret, &predecessor.tags, said);
+    let said = Said { provider: *provider, settings: settings.clone(), fallback: *fallback, in_words: None };
+    let config = &context.services.config;
+    let found = async || provider::issuer(config, secret, &predecessor.tags, &said);
     let named: Named = context.observe("issuer", found).await?;
-    let issuer = provider::open(context, secret, &named)?;
+    let issuer = provider::open(&context.services.azure, secret, &named)?;
     let (published, standing) = if named.provider == ProviderKind::Random {
         let value = async || draw.issue();
         let published = publish(context, &vault, secret, &predecessor, BTreeMap::new(), value).await?;

@@ -1,12 +1,13 @@
 //! `provider/find`: who issues the secret, where that is written, and what killing the old credential would break.
 
-use super::{named, open};
+use super::open;
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
-use crate::azure::{SecretUrl, Vault};
+use crate::azure::{Current, SecretUrl, Vault};
 use crate::failure::Failure;
 use crate::plan::Class;
-use crate::providers::{Breaks, Held, ProviderKind, Said};
+use crate::providers::{Breaks, Held, ProviderKind, Said, Survey};
+use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -30,8 +31,10 @@ struct Parameters {
 #[derive(Serialize, JsonSchema)]
 struct Outputs {
     provider: ProviderKind,
-    /// Why this one.
+    /// Why this one, and where that is written.
     because: String,
+    /// Nothing names an issuer, so the vault is taken for it.
+    assumed: bool,
     address: String,
     /// The credential in the current version.
     old: String,
@@ -63,26 +66,37 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, provider, fallback, settings } = parameters;
-    let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let versions = vault.versions(&secret.name).await?;
-    let current = match vault.current(&secret.name).await? {
-        crate::azure::Current::Enabled(id) => versions.iter().find(|version| version.id == id),
-        _ => None,
+    let (azure, config) = (&context.services.azure, &context.services.config);
+    let vault = Vault::open(&secret.vault, azure)?;
+    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
+    let current = match current {
+        Current::Enabled(id) => versions.iter().find(|version| version.id == id),
+        // Its tags tell who issued it, although nobody gets its value.
+        Current::Disabled => versions.iter().max_by_key(|version| version.created),
+        Current::Missing => None,
     };
-    let Some(current) = current else {
-        return Err(Failure::refused(format!("`{}` has no version that can be read", secret.name))
-            .help("enable the current version: its value tells which credential is to be replaced")
-            .into());
+    let tags = current.map(|version| version.tags.clone()).unwrap_or_default();
+    let named = super::issuer(config, &secret, &tags, &Said { provider, settings, fallback, in_words: None })?;
+    let issuer = open(azure, &secret, &named)?;
+    let survey = match (named.provider, current.filter(|version| version.enabled)) {
+        // There is nobody to ask, and no reason to read the value.
+        (ProviderKind::Random, _) => Survey::default(),
+        (_, Some(current)) => {
+            context.progress(format!("asking {}", named.provider.name()));
+            let value = vault.value(&secret.name, Some(&current.id)).await?;
+            let salt = context.key("fingerprints");
+            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt: &salt }).await?
+        }
+        (_, None) => {
+            return Err(Failure::refused(format!("`{}` has no version that can be read", secret.name))
+                .help("enable the current version: its value tells which credential is to be replaced")
+                .into());
+        }
     };
-    let named = named(context, &secret, &current.tags, Said { provider, settings, fallback })?;
-    context.progress(format!("asking {}", named.provider.name()));
-    let issuer = open(context, &secret, &named)?;
-    let value = vault.value(&secret.name, Some(&current.id)).await?;
-    let salt = context.key("fingerprints");
-    let survey = issuer.survey(&Held { value: &value, tags: &current.tags, older: &[], salt: &salt }).await?;
     Ok(Outputs {
         provider: named.provider,
         because: named.because,
+        assumed: named.assumed,
         address: named.address,
         old: survey.old,
         next: survey.next,

@@ -8,26 +8,30 @@ pub(super) mod proof;
 pub(super) mod retire;
 
 use super::context::{Context, Stop};
-use crate::azure::{Current, SecretUrl, Vault, Version};
+use crate::azure::{Azure, Current, SecretUrl, Vault, Version};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::providers::{self, Named, Provider, ProviderKind, Said, Standing, Surroundings};
 use crate::secret::Secret;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Map;
 use std::collections::BTreeMap;
 
 /// Characters of a value that stanch chooses.
 pub(super) const LENGTH: usize = 48;
 
-/// Finds a secret's issuer, by what the runbook said, the tags, and the inventory.
-pub(super) fn named(
-    context: &Context,
+/// Who issues a secret: by what the runbook said, its tags, and the inventory.
+pub(crate) fn issuer(
+    config: &Config,
     secret: &SecretUrl,
     tags: &BTreeMap<String, String>,
-    said: Said,
+    said: &Said,
 ) -> Result<Named, Failure> {
-    let inventory = match context.services.config.issuer(secret) {
-        None => Said::default(),
+    let (provider, settings) = match config.issuer(secret) {
+        None => (None, Map::new()),
         Some((name, settings)) => match ProviderKind::parse(name) {
-            Some(kind) => Said { provider: Some(kind), settings: settings.clone(), fallback: None },
+            Some(kind) => (Some(kind), settings.clone()),
             None => {
                 let names: Vec<&str> = ProviderKind::names().collect();
                 return Err(Failure::refused(format!("the inventory names no issuer for `{}`: `{name}`", secret.name))
@@ -35,13 +39,38 @@ pub(super) fn named(
             }
         },
     };
-    providers::resolve(&said, tags, &inventory)
+    let facts = config.inventory.facts(&secret.vault.name, &secret.name, tags);
+    // A tag is whatever somebody wrote there.
+    let printable = |text: String| text.chars().filter(|character| !character.is_control()).take(60).collect();
+    let in_words = facts.issuer.or(facts.provider.filter(|name| ProviderKind::parse(name).is_none())).map(printable);
+    providers::resolve(said, tags, &Said { provider, settings, fallback: None, in_words })
+}
+
+/// The built-in runbook for what issues a secret; nothing where nothing names an issuer, or one that is not known.
+pub(crate) fn fitting_runbook(
+    config: &Config,
+    secret: &SecretUrl,
+    tags: &BTreeMap<String, String>,
+) -> Option<&'static str> {
+    let named = issuer(config, secret, tags, &Said::default()).ok()?;
+    (!named.assumed).then(|| named.provider.runbook())
 }
 
 /// Opens an issuer.
-pub(super) fn open(context: &Context, secret: &SecretUrl, named: &Named) -> Result<Box<dyn Provider>, Failure> {
-    let surroundings = Surroundings { azure: context.services.azure.clone(), secret: secret.clone() };
-    providers::open(named, surroundings)
+pub(crate) fn open(azure: &Azure, secret: &SecretUrl, named: &Named) -> Result<Box<dyn Provider>, Failure> {
+    providers::open(named, Surroundings { azure: azure.clone(), secret: secret.clone() })
+}
+
+/// What the last steps at an issuer work on.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Replaced {
+    /// The secret, by its URL.
+    pub(super) secret: SecretUrl,
+    /// The version that stays.
+    pub(super) keep: String,
+    /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
+    pub(super) issuer: Standing,
 }
 
 /// Opens the issuer that a rotation recorded.
@@ -52,8 +81,9 @@ pub(super) fn reopen(context: &Context, secret: &SecretUrl, standing: &Standing)
         address_from_tag: false,
         settings: standing.settings.clone(),
         because: standing.because.clone(),
+        assumed: standing.assumed,
     };
-    open(context, secret, &named)
+    open(&context.services.azure, secret, &named)
 }
 
 /// The values that the last stages work with: the old one as long as it can be read, and the new one.

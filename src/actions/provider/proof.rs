@@ -3,28 +3,17 @@
 //! A refusal is recorded with its time and the issuer's answer. Where nothing can be tried, that is recorded with the
 //! reason, and the report says "not proven".
 
-use super::{kept, reopen};
+use super::{Replaced, kept, reopen};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
 use crate::actions::keyvault::{older, short};
-use crate::azure::{SecretUrl, Vault};
+use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;
 use crate::providers::{ProviderKind, Standing, Trial};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Parameters {
-    /// The secret, by its URL.
-    secret: SecretUrl,
-    /// The version that stays.
-    keep: String,
-    /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
-    issuer: Standing,
-}
+use serde::Serialize;
 
 #[derive(Serialize, JsonSchema)]
 struct Outputs {
@@ -34,6 +23,8 @@ struct Outputs {
     not_proven: Vec<NotProven>,
     /// What the issuer answered; empty where nothing was tried.
     answer: String,
+    /// What is known of the old credential at its issuer, in words.
+    statement: String,
 }
 
 /// An old version that could not be tried.
@@ -76,17 +67,22 @@ pub(crate) fn action() -> Action {
     .example(EXAMPLE)
 }
 
-async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let Parameters { secret, keep, issuer: standing } = parameters;
-    let vault = Vault::open(&secret.vault, &context.services.azure)?;
+async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
+    let Replaced { secret, keep, issuer: standing } = replaced;
+    let mut outputs =
+        Outputs { proven: Vec::new(), not_proven: Vec::new(), answer: String::new(), statement: String::new() };
     if standing.provider == ProviderKind::Random {
-        let answer = "the vault is the issuer: its own refusal is the proof".to_owned();
-        return Ok(Outputs { proven: Vec::new(), not_proven: Vec::new(), answer });
+        outputs.answer = match standing.assumed {
+            true => standing.because,
+            false => "the vault is the issuer: its own refusal is the proof".to_owned(),
+        };
+        outputs.statement.clone_from(&outputs.answer);
+        return Ok(outputs);
     }
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let provider = reopen(context, &secret, &standing)?;
     let versions = vault.versions(&secret.name).await?;
     let kept = kept(&vault, &secret.name, &versions, &keep).await?;
-    let mut outputs = Outputs { proven: Vec::new(), not_proven: Vec::new(), answer: String::new() };
     for version in older(&versions, kept, true) {
         let id = version.id.as_str();
         let Some(value) = vault.value_if_enabled(&secret.name, id).await? else {
@@ -126,7 +122,18 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
             }
         }
     }
+    outputs.statement = statement(&standing, &outputs);
     Ok(outputs)
+}
+
+/// For those who are told how it ended.
+fn statement(standing: &Standing, outputs: &Outputs) -> String {
+    let name = standing.provider.name();
+    match (outputs.not_proven.as_slice(), outputs.proven.len()) {
+        ([], 0) => format!("no old version was left to try at its issuer (`{name}`)"),
+        ([], _) => format!("the old credential was refused (`{name}`: {})", outputs.answer),
+        ([gap, ..], _) => format!("nothing proves that the old credential is dead (`{name}`): {}", gap.because),
+    }
 }
 
 async fn not_proven(

@@ -1,26 +1,15 @@
 //! `provider/retire`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
 
-use super::{Values, kept, reopen};
+use super::{Replaced, Values, kept, reopen};
 use crate::actions::Action;
 use crate::actions::context::{Context, Intent, Probed, Stop};
-use crate::azure::{SecretUrl, Vault};
+use crate::azure::Vault;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::plan::Class;
-use crate::providers::{Standing, Work};
+use crate::providers::Work;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Parameters {
-    /// The secret, by its URL.
-    secret: SecretUrl,
-    /// The version that stays.
-    keep: String,
-    /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
-    issuer: Standing,
-}
+use serde::Serialize;
 
 #[derive(Serialize, JsonSchema)]
 struct Outputs {
@@ -52,17 +41,21 @@ pub(crate) fn action() -> Action {
     .example(EXAMPLE)
 }
 
-async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let Parameters { secret, keep, issuer: standing } = parameters;
-    let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let versions = vault.versions(&secret.name).await?;
-    kept(&vault, &secret.name, &versions, &keep).await?;
+async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
+    let Replaced { secret, keep, issuer: standing } = replaced;
     let retired = standing.survey.retire.clone();
     let before = !standing.retired_by.is_empty();
     if before || retired.is_empty() {
-        let by = if before { standing.retired_by } else { "nobody: the vault is the issuer".to_owned() };
+        let by = match (before, standing.assumed) {
+            (true, _) => standing.retired_by,
+            (false, true) => "nobody: the vault was taken for the issuer".to_owned(),
+            (false, false) => "nobody: the vault is the issuer".to_owned(),
+        };
         return Ok(Outputs { retired, by, before });
     }
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
+    let versions = vault.versions(&secret.name).await?;
+    kept(&vault, &secret.name, &versions, &keep).await?;
     let provider = reopen(context, &secret, &standing)?;
     if let Some(question) = provider.by_hand() {
         let answer = context.gate(Question::new(question), None).await?;

@@ -242,7 +242,12 @@ impl Verdict {
                 0 => String::new(),
                 tried => format!("; {tried} of them tried at the issuer, and refused there"),
             };
-            let detail = format!("every old version ({versions}) was asked for, and the vault refused it{at_issuer}");
+            let assumed = match source.took_the_vault_for_the_issuer() {
+                true => "; nothing names its issuer, so nobody but the vault was asked",
+                false => "",
+            };
+            let detail =
+                format!("every old version ({versions}) was asked for, and the vault refused it{at_issuer}{assumed}");
             (format!("Contained. Exposed for {}.", exposure.length), detail)
         } else if let Some(gap) = containment.issuer_not_proven.first().filter(|_| by_vault) {
             let detail =

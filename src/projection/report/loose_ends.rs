@@ -4,7 +4,7 @@ use super::access::recorded;
 use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
 use crate::audit::Likely;
-use crate::engine::{EffectPhase, StepState, StepStatus};
+use crate::engine::{EffectPhase, StepStatus};
 use crate::projection::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::Value;
@@ -58,8 +58,7 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
         let version = short_version(&gap.version);
         unseen.push(format!("whether the value of version {version} still works at its issuer: {}", gap.because));
     }
-    let by_vault = |step: &StepState| step.outputs.get("provider").is_some_and(|provider| provider == "random");
-    if source.of("keyvault/rotate").any(|(_, step)| step.status == StepStatus::Done && by_vault(step)) {
+    if source.took_the_vault_for_the_issuer() {
         unseen.push(
             "whether the leaked value works anywhere else: the vault was taken for its issuer, and nobody else was asked"
                 .to_owned(),
@@ -85,6 +84,13 @@ pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
     readers(source, &mut left);
     pinned_settings(source, &mut left);
     staging(source, &mut left);
+    left_by_find(source, &mut left);
+    if source.took_the_vault_for_the_issuer() {
+        left.push(FollowUp {
+            what: "nothing names who issues the secret: say so in the inventory or by the tag `stanch-provider`, `random` if the vault does; if somebody else does, the leaked value still works there".to_owned(),
+            command: String::new(),
+        });
+    }
     second_order(source, &mut left);
     for (id, uses) in source.steps {
         let step = source.state.step(id);
@@ -157,6 +163,17 @@ fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     }
 }
 
+/// Secrets that hold the leaked value and were not rotated.
+fn left_by_find(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+    for (_, step) in source.of("keyvault/find") {
+        for held in step.outputs.get("by_hand").and_then(Value::as_array).into_iter().flatten() {
+            let text = |name: &str| held.get(name).map(plain).unwrap_or_default();
+            let what = format!("{} holds the leaked value as well; {}", text("secret"), text("because"));
+            left.push(FollowUp { what, command: String::new() });
+        }
+    }
+}
+
 /// Settings of sites that never follow.
 fn pinned_settings(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     for (_, step) in source.of("appservice/refresh") {
@@ -202,5 +219,5 @@ fn command(vault: &str, secret: &str, since: Option<DateTime<FixedOffset>>) -> O
         return None;
     }
     let since = since?.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Secs, true);
-    Some(format!("stanch run secret-exposure -i secret={vault}/secrets/{secret} -i exposed_at={since}"))
+    Some(format!("stanch plan secret-exposure -i secret={vault}/secrets/{secret} -i exposed_at={since}"))
 }

@@ -149,6 +149,16 @@ impl Source<'_> {
             .unwrap_or_else(|| self.input("vault"))
     }
 
+    /// Whether a rotation drew a random value although nothing says that the vault issues it.
+    pub(super) fn took_the_vault_for_the_issuer(&self) -> bool {
+        self.of("keyvault/rotate").any(|(_, step)| {
+            let by_vault = step.outputs.get("provider").is_some_and(|provider| provider == "random");
+            // Journals of earlier versions do not say whether the vault was named.
+            let assumed = step.outputs.get("issuer").and_then(|issuer| issuer.get("assumed")).and_then(Value::as_bool);
+            step.status == StepStatus::Done && by_vault && assumed.unwrap_or(true)
+        })
+    }
+
     /// The steps of an action; of a step that is done for each of a list, its items.
     pub(super) fn of(&self, uses: &str) -> impl Iterator<Item = (String, &StepState)> {
         let same = move |(_, own): &&(String, String)| own == uses;

@@ -321,6 +321,16 @@ impl World {
             secret_prompt: Arc::new(Telling),
             fingerprints: FingerprintKey::new([7; 32]),
             report_folder: self.surroundings.folder.path().join("report"),
+            targets: stanch::journal::Targets::new(
+                stanch::journal::Runs::new(self.surroundings.folder.path().to_path_buf()),
+                "r-crash",
+                true,
+                stanch::journal::Claimant {
+                    operator: "oncall".to_owned(),
+                    host: "laptop-17".to_owned(),
+                    takes_over: false,
+                },
+            ),
         }
     }
 

@@ -176,9 +176,87 @@ async fn nothing_is_changed_where_the_account_does_not_know_the_key() {
 #[tokio::test]
 async fn a_random_text_never_takes_the_place_of_an_accounts_key() {
     let (stage, _) = STORAGE.set(0).await;
-    let said = stage.stanch(&arguments("secret-exposure", "r-random", &[])).exit(3);
+    let runbook = r#"
+schema: stanch/v1
+name: random
+inputs:
+  secret: { type: keyvault_secret, required: true }
+  exposed_at: { type: timestamp, required: true }
+  overlap: { type: duration, default: 1s }
+steps:
+  - { id: readers, uses: wait, with: { for: "${{ inputs.overlap }}" } }
+  - { id: rotate, uses: keyvault/rotate, with: { secret: "${{ inputs.secret }}", provider: random } }
+  - { id: who, uses: audit/blast_radius, with: { secret: "${{ inputs.secret }}", since: "${{ inputs.exposed_at }}" } }
+"#;
+    std::fs::write(stage.path("random.yaml"), runbook).unwrap();
+    let said = stage.stanch(&arguments("random.yaml", "r-random", &[])).exit(3);
     let error = step(&said.json(), "rotate")["error"].to_string();
     assert!(error.contains("`azure_storage_key` issues this secret"), "{error}");
     assert!(error.contains("use `storage-account-key`"), "{error}");
     assert_eq!(versions(&stage.state().await).len(), 1);
+}
+
+#[tokio::test]
+async fn the_usual_runbook_ends_an_accounts_key_at_the_account() {
+    for leaked in [0, 1] {
+        let (stage, keys) = STORAGE.set(leaked).await;
+        let status = stage.stanch(&arguments("secret-exposure", "r-usual", &[])).exit(0).json();
+        assert_eq!(step(&status, "issuer")["outputs"]["assumed"], false);
+        assert_eq!(step(&status, "retire")["outputs"]["retired"], json!([STORAGE.names[leaked]]));
+        assert_eq!(step(&status, "prove_dead")["outputs"]["proven"].as_array().unwrap().len(), 1);
+        STORAGE.assert_contained(&stage, "r-usual", &keys, leaked).await;
+        let sent = stage.state().await["notifications"].to_string();
+        assert!(sent.contains("the old credential was refused (`azure_storage_key`"), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_says_who_issues_the_key_and_what_each_policy_breaks() {
+    let (stage, _) = STORAGE.set(0).await;
+    let old = versions(&stage.state().await)[0]["version"].as_str().unwrap().to_owned();
+    let (subscription, _) = GROUP.strip_prefix("/subscriptions/").unwrap().split_once('/').unwrap();
+    let sites = format!("/subscriptions/{subscription}/resourceGroups/rg-drill/providers/Microsoft.Web/sites");
+    let whole = "@Microsoft.KeyVault(SecretUri=https://kv-drill.vault.azure.net/secrets/orders-key/)";
+    let pinned = format!("@Microsoft.KeyVault(SecretUri=https://kv-drill.vault.azure.net/secrets/orders-key/{old})");
+    for (name, settings) in [("orders-web", json!({ "Key": whole })), ("reports-web", json!({ "Db__Key": pinned }))] {
+        stage.control_post("sites", &json!({ "id": format!("{sites}/{name}"), "settings": settings })).await;
+    }
+    let before = stage.state().await;
+    let subscription = format!("subscription={subscription}");
+    let secret = "secret=https://kv-drill.vault.azure.net/secrets/orders-key";
+    let ask = |more: &[&str]| {
+        let always = ["plan", "storage-account-key", "-i", secret, "-i", "exposed_at=2026-01-01T00:00:00Z"];
+        stage.stanch(&[&always, more].concat()).exit(0)
+    };
+    let plan = ask(&["-i", &subscription, "-i", "containment=revoke_first", "--json"]).json();
+    let issuer = &plan["issuers"][0];
+    assert_eq!(
+        (&issuer["provider"], &issuer["old"], &issuer["next"]),
+        (&json!("azure_storage_key"), &json!("key1"), &json!("key2"))
+    );
+    assert_eq!(
+        (&issuer["because"], &issuer["revoke_first"]),
+        (&json!("`azure_storage_key` is named in the secret's tags"), &json!(true))
+    );
+    assert!(issuer["breaks_with_overlap"].as_str().unwrap().contains("whoever uses the other key"), "{issuer}");
+    assert!(issuer["breaks_with_revoke_first"].as_str().unwrap().contains("every user of `ordersstore`"), "{issuer}");
+    assert_eq!((&plan["breaks"][0]["consumer"], &plan["breaks"][0]["version"]), (&json!("reports-web"), &json!(old)));
+    let told = ask(&["-i", &subscription]).stdout;
+    for words in [
+        "`orders-key` is issued by `azure_storage_key`: key2 follows key1; `azure_storage_key` is named in the secret's tags",
+        "ending the old one with an overlap breaks whoever uses the other key of `ordersstore`, at once",
+        "1 of 2 sites follow `orders-key`: orders-web",
+        "the app setting `Db__Key` of the site reports-web names it",
+        "write `@Microsoft.KeyVault(SecretUri=https://kv-drill.vault.azure.net/secrets/orders-key)`",
+        "1 new version of orders-key: key2 of `azure_storage_key`",
+        "ends key1 at `azure_storage_key`",
+        "key1 must be refused by `azure_storage_key`",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let after = stage.state().await;
+    assert_eq!(
+        (&after["vaults"], &after["accounts"], &after["sites"]),
+        (&before["vaults"], &before["accounts"], &before["sites"])
+    );
 }

@@ -184,6 +184,60 @@ async fn a_program_of_the_teams_own_killed_anywhere_leaves_one_living_credential
 }
 
 #[tokio::test]
+async fn the_usual_runbook_asks_for_what_only_a_person_can_make() {
+    // People's words for an issuer, in a tag of everyday use, are enough to keep a random value away.
+    for tags in [
+        json!({ "owner": "orders-team", "issuer": "Stripe" }),
+        json!({ "owner": "orders-team", "provider": "Stripe" }),
+        json!({ "owner": "orders-team", "stanch-provider": "manual" }),
+    ] {
+        let stage = set(OLD, tags).await;
+        let said = stage.stanch(&arguments("secret-exposure", "r-usual", &[])).exit(4);
+        assert!(said.stderr.contains("stanch resume r-usual --secret-stdin"), "{}", said.stderr);
+        assert_eq!(versions(&stage.state().await).len(), 1, "nothing was put in place of it");
+        let stdin = ["resume", "r-usual", "--json", "--secret-stdin"];
+        let status = with_input(&stage, &stdin, &format!("{NEW}\n")).exit(4).json();
+        assert_eq!(step(&status, "issuer")["outputs"]["provider"], "manual");
+        assert_eq!(step(&status, "retire")["status"], "waiting", "only a person can revoke it");
+        stage.stanch(&["approve", "r-usual", "retire", "--by", "kim"]).exit(0).done();
+        stage.stanch(&["resume", "r-usual", "--json"]).exit(0).done();
+        let sent = stage.state().await["notifications"].to_string();
+        assert!(sent.contains("Not proven at its issuer:") && !sent.contains("Contained"), "{sent}");
+        assert_vault(&stage.state().await, "r-usual");
+        assert_eq!(stage.read_value("orders-key", "").await, NEW);
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_names_an_issuer_the_plan_the_gate_and_the_report_say_so() {
+    const SAID: &str = "nothing names an issuer, so the vault is taken for it";
+    let stage = set(OLD, json!({ "owner": "orders-team" })).await;
+    let secret = "secret=https://kv-drill.vault.azure.net/secrets/orders-key";
+    let plan = ["plan", "secret-exposure", "-i", secret, "-i", "exposed_at=2026-01-01T00:00:00Z"];
+    let told = stage.stanch(&plan).exit(0).stdout;
+    assert!(told.contains(&format!("! `orders-key`: {SAID}")) && told.contains("drawn at random"), "{told}");
+    let waits = stage.stanch(&arguments("secret-exposure", "r-nobody", &["severity=sev2"])).exit(4);
+    assert!(waits.stderr.contains(SAID), "{}", waits.stderr);
+    stage.stanch(&["approve", "r-nobody", "approve", "--by", "kim"]).exit(0).done();
+    stage.stanch(&["resume", "r-nobody", "--json"]).exit(0).done();
+    let report = std::fs::read_to_string(stage.state_dir().join("runs/r-nobody/report/report.md")).unwrap();
+    for words in ["nobody but the vault was asked", "nothing names who issues the secret"] {
+        assert!(report.contains(words), "{words}: {report}");
+    }
+    let sent = stage.state().await["notifications"].to_string();
+    assert!(sent.contains(SAID), "{sent}");
+
+    // Where the vault is named, it is its own affair.
+    let stage = set(OLD, json!({ "owner": "orders-team", "stanch-provider": "random" })).await;
+    let told = stage.stanch(&plan).exit(0).stdout;
+    assert!(told.contains("`orders-key`: the vault issues it"), "{told}");
+    stage.stanch(&arguments("secret-exposure", "r-vault", &[])).exit(0).done();
+    let report = std::fs::read_to_string(stage.state_dir().join("runs/r-vault/report/report.md")).unwrap();
+    assert!(!report.contains("nobody but the vault was asked"), "{report}");
+    assert_vault(&stage.state().await, "r-vault");
+}
+
+#[tokio::test]
 async fn what_is_no_secret_of_its_own_is_refused_with_the_reason() {
     let stage = Stage::empty(&[]).await;
     let managed = json!({ "value": "the certificate with its key", "managed": true });

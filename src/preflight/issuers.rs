@@ -1,0 +1,94 @@
+//! Who issues what would be replaced, why we think so, and what ending the old credential would break.
+
+use super::effects::Known;
+use super::{Check, Issuer, Verdict};
+use crate::actions::{issuer, open_issuer};
+use crate::azure::{Azure, Current, SecretUrl, Vault};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::providers::{Held, Named, ProviderKind, Survey};
+use std::collections::BTreeMap;
+
+/// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
+pub(super) async fn look(
+    step: &Known<'_>,
+    secret: &SecretUrl,
+    azure: &Azure,
+    config: &Config,
+) -> (Check, Option<Issuer>) {
+    match ask(step, secret, azure, config).await {
+        Ok(issuer) => (check(&issuer), Some(issuer)),
+        Err(failure) => (Check::of(Verdict::Failed, &failure), None),
+    }
+}
+
+async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Config) -> Result<Issuer, Failure> {
+    let vault = Vault::open(&secret.vault, azure)?;
+    let versions = vault.versions(&secret.name).await?;
+    let current = match vault.current(&secret.name).await? {
+        Current::Enabled(id) => versions.iter().find(|version| version.id == id),
+        Current::Disabled => versions.iter().max_by_key(|version| version.created),
+        Current::Missing => None,
+    };
+    let tags: BTreeMap<String, String> = current.map(|version| version.tags.clone()).unwrap_or_default();
+    let named: Named = issuer(config, secret, &tags, &step.said())?;
+    let provider = open_issuer(azure, secret, &named)?;
+    let survey = match (named.provider, current.filter(|version| version.enabled)) {
+        (ProviderKind::Random, _) => Survey::default(),
+        (_, Some(current)) => {
+            let value = vault.value(&secret.name, Some(&current.id)).await?;
+            // Nothing of this look is kept, so nothing is compared with its fingerprints.
+            provider.survey(&Held { value: &value, tags: &tags, older: &[], salt: "a look" }).await?
+        }
+        (_, None) => {
+            return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
+                .help("enable it: its value tells which credential is to be replaced"));
+        }
+    };
+    let breaks = provider.breaks();
+    Ok(Issuer {
+        secret: secret.to_string(),
+        provider: named.provider.name(),
+        because: named.because,
+        assumed: named.assumed,
+        old: survey.old,
+        next: survey.next,
+        revoke_first: step.revokes_first(),
+        breaks_with_overlap: breaks.overlap,
+        breaks_with_revoke_first: breaks.revoke_first,
+        by_hand: provider.by_hand(),
+    })
+}
+
+fn check(issuer: &Issuer) -> Check {
+    let name = issuer.secret.rsplit('/').next().unwrap_or_default();
+    let what = match (issuer.assumed, issuer.provider) {
+        (true, _) => format!("`{name}`: {}", issuer.because),
+        (false, "random") => format!("`{name}`: the vault issues it; {}", issuer.because),
+        (false, provider) => {
+            let follows = match issuer.next.as_str() {
+                "" => String::new(),
+                next if next == issuer.old => format!(": {next}, set anew"),
+                next => format!(": {next} follows {}", issuer.old),
+            };
+            format!("`{name}` is issued by `{provider}`{follows}; {}", issuer.because)
+        }
+    };
+    let mark = |chosen: bool| if chosen { "  ← this run" } else { "" };
+    let mut help = format!(
+        "ending the old one with an overlap breaks {}{}\nending it first (`revoke_first`) breaks {}{}",
+        issuer.breaks_with_overlap,
+        mark(!issuer.revoke_first),
+        issuer.breaks_with_revoke_first,
+        mark(issuer.revoke_first),
+    );
+    if issuer.assumed {
+        help = format!(
+            "name its issuer in the inventory or by the tag `stanch-provider`, `random` if the vault is it\n{help}"
+        );
+    }
+    if let Some(by_hand) = &issuer.by_hand {
+        help.push_str(&format!("\na person enters the new value, and is then asked: {by_hand}"));
+    }
+    Check::new(if issuer.assumed { Verdict::Warning } else { Verdict::Fine }, what).help(help)
+}
