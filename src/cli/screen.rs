@@ -112,12 +112,18 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
 /// What a responder must know before going to bed.
 fn found(report: &Report) -> String {
     let mut text = String::new();
-    let radius = &report.blast_radius;
-    let unknown = radius.accesses.iter().filter(|access| access.unknown);
+    let radii = &report.blast_radii;
+    let unknown = radii.iter().flat_map(|radius| {
+        radius.accesses.iter().filter(|access| access.unknown).map(move |access| (radius.secret.as_str(), access))
+    });
     let strangers: Vec<String> = unknown
-        .map(|access| {
+        .map(|(secret, access)| {
             let (from, to) = (access.first.as_str(), access.last.as_str());
-            format!("{} from {}, {} {}, {from} to {to}", access.who, access.ip, access.count, access.operation)
+            let of = match secret.rsplit('/').next().filter(|_| radii.len() > 1) {
+                Some(name) => format!(" of {name}"),
+                None => String::new(),
+            };
+            format!("{} from {}, {} {}{of}, {from} to {to}", access.who, access.ip, access.count, access.operation)
         })
         .collect();
     for (index, stranger) in strangers.iter().take(5).enumerate() {

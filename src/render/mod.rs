@@ -97,8 +97,10 @@ fn fill(
 }
 
 fn csv(report: &Report) -> String {
-    let mut text = "who,oid,kind,ip,operation,version,status,count,first,last\n".to_owned();
-    for access in &report.blast_radius.accesses {
+    let mut text = "who,oid,kind,ip,operation,version,status,count,first,last,secret\n".to_owned();
+    let radii = report.blast_radii.iter();
+    let accesses = radii.flat_map(|radius| radius.accesses.iter().map(move |access| (&radius.secret, access)));
+    for (secret, access) in accesses {
         let (status, count) = (access.status.to_string(), access.count.to_string());
         let fields = [
             &access.who,
@@ -111,6 +113,7 @@ fn csv(report: &Report) -> String {
             &count,
             &access.first,
             &access.last,
+            secret,
         ];
         let fields: Vec<String> = fields.iter().map(|field| escape::csv(field)).collect();
         text.push_str(&fields.join(","));

@@ -10,14 +10,15 @@ pub(super) fn incident_finding(report: &Report) -> Value {
     let (activity_id, activity_name) = if contained { (3, "Close") } else { (2, "Update") };
     // Resolved, or in progress.
     let (status_id, status) = if contained { (4, "Resolved") } else { (2, "In Progress") };
-    let (severity_id, severity) = if report.blast_radius.unknown_callers > 0 { (5, "Critical") } else { (4, "High") };
+    let (severity_id, severity) =
+        if report.blast_radii.iter().any(|radius| radius.unknown_callers > 0) { (5, "Critical") } else { (4, "High") };
     let findings: Vec<Value> = std::iter::once(json!({
         "uid": report.run.id,
         "title": format!("Leaked secret: {}", report.secret),
         "desc": report.verdict.detail,
         "first_seen_time": milliseconds(&report.exposure.from),
     }))
-    .chain(report.blast_radius.findings.iter().enumerate().map(|(index, finding)| {
+    .chain(report.blast_radii.iter().flat_map(|radius| &radius.findings).enumerate().map(|(index, finding)| {
         json!({ "uid": format!("{}/{index}", report.run.id), "title": finding.summary, "desc": finding.severity })
     }))
     .collect();

@@ -191,6 +191,12 @@ async fn a_value_alone_is_enough_to_contain_every_secret_that_holds_it() {
     assert_folder_free_of(&stage.state_dir(), &values);
     let report = std::fs::read_to_string(stage.state_dir().join("runs/r-value/report/report.md")).unwrap();
     assert!(report.contains("stripe-key") && report.contains("Contained."), "{report}");
+    for secret in find["outputs"]["secrets"].as_array().unwrap() {
+        // What reads like an address is written so that nothing makes a link of it.
+        let place = secret.as_str().unwrap().trim_start_matches("https:");
+        let is_heading = |line: &str| line.starts_with("### ") && line.ends_with(place);
+        assert!(report.lines().any(is_heading), "the blast radius of each is shown: {report}");
+    }
 }
 
 #[tokio::test]

@@ -3,12 +3,15 @@
 use super::Source;
 use crate::audit;
 use crate::engine::event::Event;
+use crate::engine::split_item;
 use crate::projection::fact::short_version;
 use serde::Serialize;
 
 /// Who read the secret, and what else the unknown ones touched.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct BlastRadius {
+    /// The secret's URL, or its name where the journal has no more.
+    pub secret: String,
     /// Whether there is an answer at all.
     pub known: bool,
     /// Why there is none.
@@ -87,23 +90,56 @@ pub struct CoverageLine {
     pub unreadable: Vec<String>,
 }
 
-/// The last blast radius that was recorded, and the number of its record.
-pub(super) fn recorded(source: &Source<'_>) -> Option<(audit::BlastRadius, u64)> {
-    source.records.iter().rev().find_map(|record| match &record.event {
-        Event::Observed { name, value, .. } if name == "blast_radius" => {
-            serde_json::from_value(value.clone()).ok().map(|found| (found, record.seq))
-        }
-        _ => None,
-    })
+/// A blast radius as it was recorded.
+pub(super) struct Recorded {
+    /// The secret's URL, or its name where the journal has no more.
+    pub(super) secret: String,
+    pub(super) found: audit::BlastRadius,
+    /// The number of its record.
+    pub(super) seq: u64,
+}
+
+/// The last blast radius of every secret that was looked at; that of the run's own secret first.
+pub(super) fn recorded(source: &Source<'_>) -> Vec<Recorded> {
+    let own = source.secret();
+    let mut last: Vec<Recorded> = Vec::new();
+    for record in source.records {
+        let Event::Observed { step, name, value, .. } = &record.event else { continue };
+        let parsed = (name == "blast_radius").then(|| serde_json::from_value::<audit::BlastRadius>(value.clone()).ok());
+        let Some(found) = parsed.flatten() else { continue };
+        let secret = of_item(source, step).unwrap_or_else(|| {
+            let is_own = own.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(&found.secret));
+            if is_own { own.clone() } else { found.secret.clone() }
+        });
+        last.retain(|before| !before.secret.eq_ignore_ascii_case(&secret));
+        last.push(Recorded { secret, found, seq: record.seq });
+    }
+    last.sort_by_key(|recorded| !recorded.secret.eq_ignore_ascii_case(&own));
+    last
+}
+
+/// The secret that a step worked on which is done for each of a list of secrets.
+fn of_item(source: &Source<'_>, step: &str) -> Option<String> {
+    let (id, index) = split_item(step);
+    let item = source.state.step(id).items.as_ref()?.get(index?)?;
+    item.as_str().or_else(|| item.get("item")?.as_str()).map(str::to_owned)
 }
 
 impl BlastRadius {
-    pub(super) fn new(source: &Source<'_>) -> Self {
-        let Some((found, seq)) = recorded(source) else {
-            return Self { because: unknown_because(source), ..Self::default() };
-        };
+    /// One for every secret that was looked at; never empty.
+    pub(super) fn all(source: &Source<'_>) -> Vec<Self> {
+        let all: Vec<Self> = recorded(source).into_iter().map(Self::new).collect();
+        if all.is_empty() {
+            return vec![Self { secret: source.secret(), because: unknown_because(source), ..Self::default() }];
+        }
+        all
+    }
+
+    fn new(recorded: Recorded) -> Self {
+        let Recorded { secret, found, seq } = recorded;
         let own = found.accesses.iter().filter(|access| access.own).map(|access| access.count).sum();
         Self {
+            secret,
             known: true,
             because: String::new(),
             since: super::second(found.window.since),

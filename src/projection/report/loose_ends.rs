@@ -3,7 +3,7 @@
 use super::access::recorded;
 use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
-use crate::audit::Likely;
+use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::engine::{EffectPhase, StepStatus};
 use crate::projection::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
@@ -12,40 +12,18 @@ use std::collections::BTreeSet;
 
 /// What could not be seen or was not proven. Never empty: a log has an end.
 pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<String> {
-    let mut unseen = Vec::new();
-    match recorded(source) {
-        Some((found, _)) => {
-            let horizon = found.coverage.horizon.map_or_else(
-                || {
-                    "the audit trail holds nothing for this window: this is no evidence, not a sign that nobody read it"
-                        .to_owned()
-                },
-                |horizon| {
-                    format!("what happened after {} had not reached the audit trail when it was read", second(horizon))
-                },
-            );
-            unseen.push(horizon);
-            for gap in &found.coverage.gaps {
-                let likely = match gap.likely {
-                    Likely::Quiet => "more likely a quiet vault",
-                    Likely::Missing => "more likely a log that is missing",
-                    Likely::Unknown => "a quiet vault, or a log that was not kept",
-                };
-                let why = if gap.why.is_empty() { String::new() } else { format!(" ({})", gap.why) };
-                let (from, to) = (second(gap.from), second(gap.to));
-                unseen.push(format!("no entry in the audit trail from {from} to {to}: {likely}{why}"));
-            }
-            for vault in &found.coverage.vaults_without_log {
-                unseen
-                    .push(format!("the audit trail holds nothing of the vault `{vault}`: its diagnostics may be off"));
-            }
-            unseen.extend(found.coverage.truncations.iter().map(|cut| format!("cut off: {cut}")));
-            unseen.extend(found.coverage.notes.iter().cloned());
-            if found.coverage.unreadable_lines > 0 {
-                unseen.push(format!("{} lines of the audit trail could not be read", found.coverage.unreadable_lines));
+    let mut unseen: Vec<String> = Vec::new();
+    let radii = recorded(source);
+    for recorded in &radii {
+        for said in not_shown(&recorded.found.coverage) {
+            // Secrets of one vault share a trail.
+            if !unseen.contains(&said) {
+                unseen.push(said);
             }
         }
-        None => unseen.push("who read the secret is not known: no audit trail was read".to_owned()),
+    }
+    if radii.is_empty() {
+        unseen.push("who read the secret is not known: no audit trail was read".to_owned());
     }
     unseen.push("a copy of the value outside the vault leaves no trace in the vault's audit trail".to_owned());
     for version in &containment.not_proven {
@@ -74,6 +52,36 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
                 unseen.push(format!("whether this happened: {} (step `{id}`)", effect.summary));
             }
         }
+    }
+    unseen
+}
+
+/// What an audit trail did not show.
+fn not_shown(coverage: &Coverage) -> Vec<String> {
+    let mut unseen = vec![coverage.horizon.map_or_else(
+        || {
+            "the audit trail holds nothing for this window: this is no evidence, not a sign that nobody read it"
+                .to_owned()
+        },
+        |horizon| format!("what happened after {} had not reached the audit trail when it was read", second(horizon)),
+    )];
+    for gap in &coverage.gaps {
+        let likely = match gap.likely {
+            Likely::Quiet => "more likely a quiet vault",
+            Likely::Missing => "more likely a log that is missing",
+            Likely::Unknown => "a quiet vault, or a log that was not kept",
+        };
+        let why = if gap.why.is_empty() { String::new() } else { format!(" ({})", gap.why) };
+        let (from, to) = (second(gap.from), second(gap.to));
+        unseen.push(format!("no entry in the audit trail from {from} to {to}: {likely}{why}"));
+    }
+    for vault in &coverage.vaults_without_log {
+        unseen.push(format!("the audit trail holds nothing of the vault `{vault}`: its diagnostics may be off"));
+    }
+    unseen.extend(coverage.truncations.iter().map(|cut| format!("cut off: {cut}")));
+    unseen.extend(coverage.notes.iter().cloned());
+    if coverage.unreadable_lines > 0 {
+        unseen.push(format!("{} lines of the audit trail could not be read", coverage.unreadable_lines));
     }
     unseen
 }
@@ -189,14 +197,19 @@ fn pinned_settings(source: &Source<'_>, left: &mut Vec<FollowUp>) {
 
 /// What the unknown callers read elsewhere has leaked as well.
 fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    let Some((found, _)) = recorded(source) else { return };
     let url = source.secret();
     let Some((vault, _)) = url.split_once("/secrets/") else { return };
-    let read = found.second_order.iter().filter(|touched| touched.operation == "SecretGet");
+    let radii = recorded(source);
+    let touched: Vec<&SecondOrder> = radii.iter().flat_map(|recorded| &recorded.found.second_order).collect();
+    let read = touched.iter().filter(|touched| touched.operation == "SecretGet");
     let secrets: BTreeSet<(&str, &str)> =
         read.map(|touched| (touched.vault.as_str(), touched.secret.as_str())).collect();
     for (place, secret) in secrets {
-        let mut times = found.second_order.iter().filter(|touched| touched.vault == place && touched.secret == secret);
+        // What the run looked at itself is no news.
+        if radii.iter().any(|recorded| is_of(&recorded.secret, place, secret)) {
+            continue;
+        }
+        let mut times = touched.iter().filter(|touched| touched.vault == place && touched.secret == secret);
         // The audit knows the vault's address; journals of earlier versions hold none.
         let known = times.clone().map(|touched| touched.command.clone()).find(|command| !command.is_empty());
         let since = times.clone().filter_map(|touched| DateTime::parse_from_rfc3339(&touched.first).ok()).min();
@@ -210,6 +223,13 @@ fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
             });
         }
     }
+}
+
+/// Whether a URL is that of a secret in a vault of this name.
+fn is_of(url: &str, vault: &str, secret: &str) -> bool {
+    let Some((host, name)) = url.split_once("/secrets/") else { return false };
+    let host = host.trim_start_matches("https://").split('.').next().unwrap_or_default();
+    name.eq_ignore_ascii_case(secret) && host.eq_ignore_ascii_case(vault)
 }
 
 /// A command that somebody will paste into a shell: nothing goes into it as it stands in the log.

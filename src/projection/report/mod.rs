@@ -28,7 +28,12 @@ pub struct Report {
     pub verdict: Verdict,
     pub exposure: Exposure,
     pub containment: Containment,
+    /// Who read the run's own secret.
     pub blast_radius: BlastRadius,
+    /// The same for every secret that was looked at, that one first; never empty.
+    pub blast_radii: Vec<BlastRadius>,
+    /// Whether that are more than one.
+    pub several_secrets: bool,
     pub timeline: Vec<Moment>,
     pub steps: Vec<StepLine>,
     pub actions: Vec<ActionLine>,
@@ -190,12 +195,15 @@ impl Report {
         let source = Source { records, state: &state, opened: state.opened(), steps };
         let containment = Containment::new(&source);
         let exposure = Exposure::new(&source, &containment);
+        let blast_radii = BlastRadius::all(&source);
         Self {
             run: header(&source),
             secret: source.secret(),
             found_at: source.input("found_at"),
             verdict: Verdict::new(&source, &containment, &exposure),
-            blast_radius: BlastRadius::new(&source),
+            blast_radius: blast_radii.first().cloned().unwrap_or_default(),
+            several_secrets: blast_radii.len() > 1,
+            blast_radii,
             timeline: timeline(records),
             steps: steps.iter().map(|(id, uses)| step_line(id, uses, state.step(id))).collect(),
             actions: actions(records),
