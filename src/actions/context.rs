@@ -10,7 +10,7 @@ use crate::azure::{Azure, SecretUrl, correlation};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::engine::event::{EffectOutcome, Event, Mode, Question, SettledBy};
-use crate::engine::{EffectPhase, GateAnswer, GateState};
+use crate::engine::{EffectPhase, GateAnswer, GateState, TimerState};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::journal::{AppendError, LockError, Targets};
 use crate::runbook::model::OnUnknown;
@@ -442,8 +442,28 @@ impl Context {
             // A clock that was put back since must not make the wait longer.
             return Ok(timer.until.min(until));
         }
-        self.ledger.record(Event::TimerSet { step: self.step.clone(), timer: timer.to_owned(), until }).await?;
+        let event = Event::TimerSet { step: self.step.clone(), timer: timer.to_owned(), until, follow_up: false };
+        self.ledger.record(event).await?;
         Ok(until)
+    }
+
+    /// Puts something off until a point in time after the end of the step, which begins once more when the run is gone on
+    /// with after it. Set once; met again, it is the same.
+    pub async fn follow_up(&self, timer: &str, until: Timestamp) -> Result<(), Stop> {
+        if self.ledger.step(&self.step).timers.contains_key(timer) {
+            return Ok(());
+        }
+        let (step, timer) = (self.step.clone(), timer.to_owned());
+        self.ledger.record(Event::TimerSet { step, timer, until, follow_up: true }).await?;
+        Ok(())
+    }
+
+    /// What was put off, in the order of time.
+    pub fn follow_ups(&self) -> Vec<(String, TimerState)> {
+        let timers = self.ledger.step(&self.step).timers;
+        let mut timers: Vec<_> = timers.into_iter().filter(|(_, timer)| timer.follow_up).collect();
+        timers.sort_by_key(|(_, timer)| timer.until);
+        timers
     }
 
     /// Records that a deadline has come, or is no longer waited for.

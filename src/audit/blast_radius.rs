@@ -84,6 +84,20 @@ pub struct Access {
     pub user_agent: String,
 }
 
+impl BlastRadius {
+    /// How often the secret's value was given to others than us.
+    pub fn reads(&self) -> u64 {
+        let reads =
+            self.others().filter(|access| (200..300).contains(&access.status) && access.operation == "SecretGet");
+        reads.map(|access| access.count).sum()
+    }
+
+    /// What others than we did to the secret.
+    pub fn others(&self) -> impl Iterator<Item = &Access> {
+        self.accesses.iter().filter(|access| !access.own)
+    }
+}
+
 impl Access {
     /// The caller in words.
     pub(crate) fn caller(&self) -> &str {

@@ -51,7 +51,7 @@ pub use coverage::{Coverage, UnreadableSample};
 pub use describe::{describe, plain};
 pub use findings::{Evidence, Finding, Severity};
 pub use gaps::{Gap, Likely};
-pub use late::{Late, late};
+pub use late::{LATE_LOOK, Late, LateLook, late};
 pub use question::{Own, Query};
 pub use readers::{Reader, VersionRead, readers};
 pub use second_order::SecondOrder;

@@ -8,12 +8,12 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::session::{self, Session};
 use super::ui::Ui;
 use super::{Common, resume};
-use crate::audit::{self, BlastRadius, Late, Own, Place, Query, Source};
+use crate::audit::{self, Late, Own, Place, Query, Source};
 use crate::azure::SecretUrl;
 use crate::clock;
-use crate::engine::event::Event;
 use crate::failure::Failure;
-use serde_json::{Value, json};
+use crate::projection::{self, Report};
+use serde_json::json;
 use std::path::Path;
 
 pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>) -> Outcome {
@@ -21,16 +21,15 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = resume::opened(&folder, &state)?;
-    let before: Option<BlastRadius> = journal.records.iter().rev().find_map(|record| match &record.event {
-        Event::Observed { name, value, .. } if name == "blast_radius" => serde_json::from_value(value.clone()).ok(),
-        _ => None,
-    });
-    let url = opened.inputs.get("secret").and_then(Value::as_str);
-    let (Some(before), Some(url)) = (before, url) else {
+    let before = projection::blast_radius(&journal.records).map(|(found, _)| found);
+    let plan = resume::pinned_plan(&folder, &opened)?;
+    let steps: Vec<_> = plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let url = Report::new(&journal.records, &journal.head, &steps).secret;
+    let (Some(before), false) = (before, url.is_empty()) else {
         let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));
         return Err(CommandError::usage(failure.help("ask by `stanch audit --secret URL --since TIME`")));
     };
-    let secret = SecretUrl::parse(url).map_err(CommandError::usage)?;
+    let secret = SecretUrl::parse(&url).map_err(CommandError::usage)?;
     let session = Session::open(common, Some(&opened))?;
     let trail = session.config.audit_trail(&secret.vault.name);
     let Some(place) = trail.place else {

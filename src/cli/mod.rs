@@ -9,6 +9,7 @@ mod drill;
 mod emulate;
 mod exit;
 mod find;
+mod follow_up;
 mod found;
 mod inventory;
 mod keyboard;

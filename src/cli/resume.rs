@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::follow_up;
 use super::people::Answers;
 use super::pins::{self, Accepting};
 use super::run::{Answering, Beginning, at_work, cannot_write, locked, take};
@@ -9,6 +10,7 @@ use super::screen;
 use super::session::{self, Session};
 use super::ui::Ui;
 use crate::actions;
+use crate::clock;
 use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver};
 use crate::engine::{State, StepState, StepStatus};
 use crate::failure::Failure;
@@ -22,7 +24,11 @@ use std::collections::BTreeMap;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id
-    run: String,
+    pub(super) run: String,
+    /// Stay until everything is done that a completed run put off, such as asking the audit trail again; in between
+    /// nothing is held, and the run can be gone on with from elsewhere
+    #[arg(long)]
+    wait: bool,
     #[command(flatten)]
     answering: Answering,
     #[command(flatten)]
@@ -30,6 +36,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    if args.wait { follow_up::wait(common, ui, &args).await } else { go_on(common, ui, &args).await }
+}
+
+/// Goes on as far as it goes now.
+pub(super) async fn go_on(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
     let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
     let lock = folder.lock(&claimant).map_err(|error| locked(&error, folder.run()))?;
@@ -37,8 +48,9 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = opened(&folder, &state)?;
     let plan = pinned_plan(&folder, &opened)?;
-    if state.ended() == Some(RunStatus::Completed) {
-        ui.note(&format!("{} is completed; there is nothing to go on with", folder.run()));
+    let due = state.next_follow_up();
+    if state.ended() == Some(RunStatus::Completed) && due.is_none_or(|due| due > clock::now()) {
+        ui.note(&follow_up::nothing_now(folder.run(), due));
         screen::show(ui, &plan, &folder, &journal.records, &journal.head)?;
         return Ok(Exit::Done);
     }
@@ -52,7 +64,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let services = session.services(&plan, &opened, &claimant.operator, &runs, targets)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
     let answers = args.answering.read()?;
-    let resumed = resumed(&claimant, &lock, args.accepting.because.filter(|_| args.accepting.take_over));
+    let resumed = resumed(&claimant, &lock, args.accepting.because.clone().filter(|_| args.accepting.take_over));
     let to_come = if can_ask { values_to_come(&state, &claimant.operator) } else { Vec::new() };
     let first = std::iter::once(resumed).chain(accepted).chain(to_come).collect();
     let beginning =

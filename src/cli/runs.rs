@@ -33,12 +33,16 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
     };
     for row in &rows {
         let line = format!(
-            "{:<32} {:<12} {:<6} {:<20} {}{}",
+            "{:<32} {:<12} {:<6} {:<20} {}{}{}",
             text(row, "run"),
             text(row, "status"),
             text(row, "mode").to_uppercase(),
             text(row, "started_at"),
             text(row, "runbook"),
+            match text(row, "follow_up_at") {
+                at if at.is_empty() => at,
+                at => format!("  asked again {at}"),
+            },
             text(row, "error")
         );
         ui.data(&format!("{}\n", line.trim_end()));

@@ -2,6 +2,7 @@
 //! and what to do next.
 
 use super::exit::{CommandError, Exit};
+use super::follow_up;
 use super::question::{self, Asked, Open};
 use super::ui::{Ui, describe};
 use crate::actions;
@@ -47,6 +48,7 @@ pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
         "mode": opened.map(|opened| opened.mode),
         "status": Status::of(state, alive),
         "started_at": state.opened_at().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        "follow_up_at": state.next_follow_up().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
     })
 }
 
@@ -100,6 +102,7 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
         }
     }
     text.push_str(&found(report));
+    text.push_str(&asked_again(state));
     text.push_str(&next(folder.run(), state));
     let written = folder.report().join("report.html");
     if written.is_file() {
@@ -145,6 +148,18 @@ fn found(report: &Report) -> String {
         text.push_str(&format!("  {label:<16}{unseen}\n"));
     }
     text
+}
+
+/// What reaches the log late is asked for after the end of the run.
+fn asked_again(state: &State) -> String {
+    let now = crate::clock::now();
+    let mut times: Vec<_> =
+        state.follow_ups().iter().filter(|(_, timer)| !timer.fired).map(|(_, timer)| timer.until).collect();
+    times.dedup_by_key(|at| at.timestamp() / 60);
+    let Some((last, before)) = times.split_last() else { return String::new() };
+    let before: Vec<String> = before.iter().map(|at| follow_up::when(*at, now)).collect();
+    let before = if before.is_empty() { String::new() } else { format!("{} and ", before.join(", ")) };
+    format!("  {:<16}what reaches the log late, {before}{}\n", "asked again", follow_up::when(*last, now))
 }
 
 /// Contained means: a proof that every older version is refused stands in the journal.

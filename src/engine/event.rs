@@ -102,7 +102,15 @@ pub enum Event {
         plan: Option<String>,
     },
     /// A wait has a deadline, which outlives the process.
-    TimerSet { step: String, timer: String, until: Timestamp },
+    TimerSet {
+        step: String,
+        timer: String,
+        until: Timestamp,
+        /// Whether the step does not wait for it: it ends, and begins once more when the run is gone on with after that
+        /// time.
+        #[serde(default, skip_serializing_if = "is_false")]
+        follow_up: bool,
+    },
     /// The deadline has come, or what was waited for happened before it.
     TimerFired { step: String, timer: String },
     /// Nobody but a person can say whether an effect happened.
@@ -216,6 +224,11 @@ pub struct Field {
 
 fn one() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

@@ -173,10 +173,35 @@ impl<'a> List<'a> {
             (StepStatus::Running, Some((concurrency, items))) => self.items(step, concurrency, items.len()),
             (StepStatus::Pending | StepStatus::Done | StepStatus::Failed | StepStatus::Skipped, _) => {
                 let begins = !self.is_over(at) && !self.halted && self.has_its_needs(step);
-                begins.then(|| start(&step.id, at)).into_iter().collect()
+                if begins { vec![start(&step.id, at)] } else { self.follow_ups(step, at) }
             }
             _ => self.goes_on(&step.id, at, step).into_iter().collect(),
         }
+    }
+
+    /// Orders for what a step that is over was to do later, and for its items. It has its needs: it began before.
+    fn follow_ups(&self, step: &OrderedStep, at: &StepState) -> Vec<Command> {
+        let has_none = at.items.is_none() && !at.timers.values().any(|timer| timer.follow_up);
+        if self.halted || has_none {
+            return Vec::new();
+        }
+        let items = at.items.as_ref().filter(|_| step.concurrency.is_some()).map_or(0, Vec::len);
+        let ids = std::iter::once(step.id.clone()).chain((0..items).map(|index| item_id(&step.id, index)));
+        let (mut commands, mut begins, mut at_work) = (Vec::new(), Vec::new(), 0);
+        for id in ids {
+            let at = self.state.step(&id);
+            commands.extend(self.goes_on(&id, at, step));
+            match at.status {
+                StepStatus::Running | StepStatus::Retrying => at_work += 1,
+                // A process died while it was at it.
+                StepStatus::Pending if at.follows_up => begins.push(start(&id, at)),
+                _ if self.state.has_follow_up(&id, self.now) => begins.push(Command::Start { step: id, attempt: 1 }),
+                _ => {}
+            }
+        }
+        let free = step.concurrency.unwrap_or(1).saturating_sub(at_work);
+        commands.extend(begins.into_iter().take(free));
+        commands
     }
 
     fn has_its_needs(&self, step: &OrderedStep) -> bool {

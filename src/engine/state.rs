@@ -53,8 +53,10 @@ pub struct StepState {
     pub items: Option<Vec<Value>>,
     /// Whether a person must say how to go on after a failure.
     pub asks_after_failure: bool,
-    /// Whether a person let the run go on in spite of the failure.
+    /// Whether a person let the run go on in spite of the failure, or it had come to its end before.
     pub tolerated: bool,
+    /// Whether it came to its end before, and works on what was to be done later.
+    pub(super) follows_up: bool,
 }
 
 /// The life of a step.
@@ -120,6 +122,8 @@ pub enum EffectPhase {
 pub struct TimerState {
     pub until: Timestamp,
     pub fired: bool,
+    /// Whether the step ends before it, and begins once more after it.
+    pub follow_up: bool,
 }
 
 /// A question to people.
@@ -290,6 +294,26 @@ impl State {
         step.ended_in_life == self.lives
     }
 
+    /// What is put off until after the end of its step, in the order of time: the step, and the timer.
+    pub fn follow_ups(&self) -> Vec<(&str, TimerState)> {
+        let timers = self.steps().flat_map(|(id, step)| step.timers.values().map(move |timer| (id, *timer)));
+        let mut found: Vec<(&str, TimerState)> = timers.filter(|(_, timer)| timer.follow_up).collect();
+        found.sort_by_key(|(_, timer)| timer.until);
+        found
+    }
+
+    /// When the next of it is due; nothing where all of it is done.
+    pub fn next_follow_up(&self) -> Option<Timestamp> {
+        self.follow_ups().iter().find(|(_, timer)| !timer.fired).map(|(_, timer)| timer.until)
+    }
+
+    /// Whether a step that came to its end in an earlier life of the run has something left to do by now.
+    pub(super) fn has_follow_up(&self, step: &str, now: Timestamp) -> bool {
+        let at = self.step(step);
+        let ended = matches!(at.status, StepStatus::Done | StepStatus::Failed) && at.ended_in_life < self.lives;
+        ended && at.is_due(now)
+    }
+
     /// What ran goes on, what failed gets another chance; what is done stays done, and what waits for a person waits.
     fn resume(&mut self, at: Timestamp) {
         self.ended = None;
@@ -318,8 +342,13 @@ impl StepState {
             (Done | Failed | Skipped, Event::StepStarted { .. } | Event::StepSkipped { .. })
                 if self.ended_in_life < life =>
             {
+                self.follows_up = self.status != Skipped && self.is_due(at);
                 self.status = Pending;
                 self.ended_at = None;
+                if self.follows_up {
+                    // Its times are those of what it did last.
+                    self.started_at = None;
+                }
                 return self.apply(at, event, life);
             }
             (Pending | Retrying, Event::StepStarted { attempt, .. }) => {
@@ -349,8 +378,14 @@ impl StepState {
                 };
                 self.ended_at = Some(at);
                 self.ended_in_life = life;
-                self.outputs = outputs.clone();
                 self.error = error.clone();
+                let follows_up = std::mem::take(&mut self.follows_up);
+                // Nothing rests on a later look: what the step gave stays, and the run is not stopped.
+                let late_look_failed = follows_up && *status == StepOutcome::Failed;
+                self.tolerated |= late_look_failed;
+                if !late_look_failed {
+                    self.outputs = outputs.clone();
+                }
             }
             (Running, Event::Observed { name, value, .. }) => {
                 self.observations.insert(name.clone(), value.clone());
@@ -385,8 +420,9 @@ impl StepState {
                     Some(GateState { question: question.clone(), opened_at: at, agreed: Vec::new(), answer: None });
             }
             (Waiting, Event::GateAnswered { .. }) if !self.asks_after_failure => self.answer(event),
-            (Running, Event::TimerSet { timer, until, .. }) => {
-                self.timers.insert(timer.clone(), TimerState { until: *until, fired: false });
+            (Running, Event::TimerSet { timer, until, follow_up, .. }) => {
+                let timer_state = TimerState { until: *until, fired: false, follow_up: *follow_up };
+                self.timers.insert(timer.clone(), timer_state);
             }
             (Running, Event::TimerFired { timer, .. }) => match self.timers.get_mut(timer) {
                 Some(timer) => timer.fired = true,
@@ -424,6 +460,11 @@ impl StepState {
         }
         gate.answer = Some(GateAnswer { answer: *answer, by: who, comment: comment.clone(), answers: answers.clone() });
         self.status = StepStatus::Pending;
+    }
+
+    /// Whether something that was put off has become due.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.timers.values().any(|timer| timer.follow_up && !timer.fired && timer.until <= now)
     }
 
     fn start_effect(&mut self, event: &Event) -> Result<(), IllegalEvent> {

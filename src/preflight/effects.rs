@@ -165,7 +165,11 @@ impl<'a> Known<'a> {
             "audit/blast_radius" => {
                 let since =
                     self.since().map(|since| since.format(" since %m-%d %H:%M").to_string()).unwrap_or_default();
-                format!("who read {name}{since}, and what else")
+                let requery = self.with.get("requery").and_then(Value::as_array);
+                let again: Vec<&str> = requery.into_iter().flatten().filter_map(Value::as_str).collect();
+                let again =
+                    if again.is_empty() { String::new() } else { format!("; again after {}", again.join(", ")) };
+                format!("who read {name}{since}, and what else{again}")
             }
             "human/approve" => self.asks(),
             "human/do" => {

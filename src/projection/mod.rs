@@ -7,6 +7,6 @@ mod report;
 mod status;
 mod timeline;
 
-pub use report::Report;
+pub use report::{Report, blast_radius};
 pub use status::Status;
 pub use timeline::{Entry, Timeline};

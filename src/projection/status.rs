@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::{Mode, RunStatus};
-use crate::engine::{IllegalEvent, State, StepState, StepStatus};
+use crate::engine::{IllegalEvent, State, StepState, StepStatus, TimerState};
 use crate::journal::Record;
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -16,10 +16,22 @@ pub struct Status {
     pub mode: Option<Mode>,
     pub status: RunStatus,
     pub steps: Vec<StepReport>,
+    /// What is put off until after the end of its step, in the order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub follow_ups: Vec<FollowUpReport>,
     /// The journal's path.
     pub journal: String,
     /// `sha256:` and the hash of the journal's last line.
     pub head: String,
+}
+
+/// Something that a step does after its end: `resume` does it once it is due.
+#[derive(Clone, Debug, Serialize)]
+pub struct FollowUpReport {
+    pub step: String,
+    /// From when on it is due: RFC 3339, in microseconds.
+    pub due_at: String,
+    pub done: bool,
 }
 
 /// Where a step stands.
@@ -58,6 +70,7 @@ impl Status {
             mode: opened.map(|opened| opened.mode),
             status: Self::of(&state, alive),
             steps: steps.iter().map(|(id, uses)| StepReport::new(id, uses, state.step(id))).collect(),
+            follow_ups: state.follow_ups().into_iter().map(FollowUpReport::new).collect(),
             journal: journal.to_owned(),
             head: format!("sha256:{head}"),
         })
@@ -86,6 +99,12 @@ impl Status {
             RunStatus::Waiting => "waiting",
             RunStatus::Interrupted => "interrupted",
         }
+    }
+}
+
+impl FollowUpReport {
+    fn new((step, timer): (&str, TimerState)) -> Self {
+        Self { step: step.to_owned(), due_at: exact(timer.until), done: timer.fired }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What happened, in one plain sentence for each record.
 
 use super::fact::{counted, short_version};
+use super::report::follow_up;
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::engine::event::{
     AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Pin, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
@@ -44,10 +46,11 @@ impl Timeline {
 
 fn entry(record: &Record) -> Entry {
     let event = &record.event;
-    let notable = !matches!(
-        event,
-        Event::Observed { .. } | Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. }
-    );
+    let notable = match event {
+        Event::Observed { name, .. } => follow_up(name).is_some(),
+        Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. } => false,
+        _ => true,
+    };
     Entry { at: record.at, seq: record.seq, step: event.step().map(str::to_owned), what: sentence(event), notable }
 }
 
@@ -114,6 +117,9 @@ fn sentence(event: &Event) -> String {
         Event::EffectFinished { effect, outcome, by, error, .. } => effect_ended(effect, *outcome, *by, error.as_ref()),
         Event::GateOpened { question, .. } => asked(question),
         Event::GateAnswered { answer, by, comment, .. } => answered(*answer, by, comment.as_deref()),
+        Event::TimerSet { until, follow_up: true, .. } => {
+            format!("to be asked again at {}", until.format("%Y-%m-%d %H:%M:%SZ"))
+        }
         Event::TimerSet { until, .. } => format!("waits until {} at most", until.format("%H:%M:%S")),
         Event::TimerFired { .. } => "the wait is over".to_owned(),
         Event::DecisionAsked { known, not_known, .. } => {
@@ -147,8 +153,26 @@ fn run_ended(status: RunStatus) -> &'static str {
 fn observed(name: &str, value: &Value) -> String {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     match name.split_once(' ') {
+        Some((audit::LATE_LOOK, _)) => late(value),
         Some(("refused", version)) => format!("version {} answered {}", short_version(version), text("answer")),
         _ => format!("looked at {}", name.replace('_', " ")),
+    }
+}
+
+/// What a later look at the audit trail told.
+fn late(look: &Value) -> String {
+    let count = |name: &str| {
+        let list = look.get("late").and_then(|late| late.get(name)).and_then(Value::as_array);
+        list.map_or(0, Vec::len) as u64
+    };
+    let (callers, findings) = (count("unknown_callers"), count("findings"));
+    match (count("accesses"), callers + findings + count("second_order")) {
+        (0, 0) => "asked the audit trail again: nothing new".to_owned(),
+        _ => format!(
+            "asked the audit trail again: {} and {} are new",
+            counted(callers, "unknown caller"),
+            counted(findings, "finding")
+        ),
     }
 }
 

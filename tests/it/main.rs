@@ -26,6 +26,7 @@ mod intake;
 mod inventory;
 mod journal;
 mod language;
+mod late;
 mod limits;
 mod many;
 mod people;

@@ -1,14 +1,16 @@
 //! `audit/blast_radius`: who read the secret, and what else those touched that nobody knows.
 
+use super::late;
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
-use crate::actions::parameter::Time;
+use crate::actions::parameter::{Span, Time};
 use crate::audit;
 use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::plan::Class;
-use chrono::SecondsFormat;
+use crate::runbook::duration;
+use chrono::{SecondsFormat, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -25,9 +27,13 @@ struct Parameters {
     #[serde(default)]
     #[schemars(with = "Option<Time>")]
     until: Option<Timestamp>,
+    /// So long after the answer the log is asked again for what reached it late, for example `[1h, 24h]`. The run does
+    /// not wait: whoever goes on with it after that time asks.
+    #[serde(default)]
+    requery: Vec<Span>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 struct Outputs {
     /// Reads by others than stanch.
     reads: u64,
@@ -42,13 +48,21 @@ struct Outputs {
     horizon: String,
     /// Where the trail was read; empty where there is none.
     source: String,
+    /// When the log is to be asked again.
+    asked_again: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
 }
 
+/// The name under which an answer is recorded.
+pub(super) const OBSERVATION: &str = "blast_radius";
+
 const EXAMPLE: &str = r#"- id: blast_radius
   uses: audit/blast_radius
-  with: { secret: "${{ inputs.secret }}", since: "${{ before(inputs.exposed_at, \"1h\") }}" }
+  with:
+    secret: ${{ inputs.secret }}
+    since: ${{ before(inputs.exposed_at, "1h") }}
+    requery: [1h, 24h]
   on_failure: continue
 "#;
 
@@ -60,47 +74,57 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
-    .idempotency("changes nothing: asking again is harmless")
+    .idempotency("changes nothing: asking again is harmless; of what came late each channel is told once")
     .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let secret = &parameters.secret;
-    let until = parameters.until.unwrap_or_else(clock::now);
+    let begun = clock::now();
+    let until = parameters.until.unwrap_or(begun);
     let Some((archive, query)) = context.audit_query(secret, parameters.since, until) else {
         return Ok(Outputs {
-            reads: 0,
-            known: 0,
-            unknown: 0,
-            unknown_callers: Vec::new(),
-            second_order: Vec::new(),
-            horizon: String::new(),
-            source: String::new(),
             because: Some(format!("no audit source is configured for `{}`", secret.vault.name)),
+            ..Outputs::default()
         });
     };
-    context.progress("reading the audit trail");
+    for Span(after) in &parameters.requery {
+        let due = begun.checked_add_signed(TimeDelta::from_std(*after).unwrap_or(TimeDelta::MAX));
+        context.follow_up(&duration::format(*after), due.unwrap_or(Timestamp::MAX_UTC)).await?;
+    }
     let source = archive.describe();
-    let found = tokio::task::spawn_blocking(move || audit::blast_radius(&archive, &query))
-        .await
-        .map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))??;
-    context.note("blast_radius", &found).await?;
-    let others = || found.accesses.iter().filter(|access| !access.own);
-    let reads = others().filter(|access| (200..300).contains(&access.status) && access.operation == "SecretGet");
-    let known: BTreeSet<&str> = others().filter(|access| access.known).map(|access| access.oid.as_str()).collect();
+    let ask = async || {
+        context.progress("reading the audit trail");
+        let (archive, query) = (archive.clone(), query.clone());
+        tokio::task::spawn_blocking(move || audit::blast_radius(&archive, &query))
+            .await
+            .map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))?
+    };
+    let found = match late::latest(context)? {
+        Some(before) if late::is_due(context, begun) => late::look(context, secret, before, ask).await?,
+        _ => {
+            let found = ask().await?;
+            context.note(OBSERVATION, &found).await?;
+            late::answered(context, begun).await?;
+            found
+        }
+    };
+    let known: BTreeSet<&str> =
+        found.others().filter(|access| access.known).map(|access| access.oid.as_str()).collect();
     let touched: BTreeSet<String> = found.second_order.iter().map(|touched| touched.secret.clone()).collect();
     Ok(Outputs {
-        reads: reads.map(|access| access.count).sum(),
+        reads: found.reads(),
         known: known.len(),
         unknown: found.unknown_callers.len(),
         unknown_callers: found.unknown_callers.clone(),
         second_order: touched.into_iter().collect(),
-        horizon: horizon(&found),
+        horizon: found.coverage.horizon.map(exact).unwrap_or_default(),
         source,
+        asked_again: late::to_come(context).into_iter().map(exact).collect(),
         because: None,
     })
 }
 
-fn horizon(found: &audit::BlastRadius) -> String {
-    found.coverage.horizon.map(|horizon| horizon.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
+fn exact(at: Timestamp) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

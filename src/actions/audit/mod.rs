@@ -1,3 +1,4 @@
 //! What the audit trail tells.
 
 pub(super) mod blast_radius;
+mod late;

@@ -9,7 +9,7 @@ pub(super) struct Message<'a> {
     pub(super) summary: &'a str,
     /// `sev1`, `sev2` or `sev3`.
     pub(super) severity: &'a str,
-    pub(super) facts: &'a Vec<(String, String)>,
+    pub(super) facts: &'a [(String, String)],
     pub(super) run: &'a str,
     pub(super) runbook: &'a str,
     pub(super) drill: bool,

@@ -3,6 +3,7 @@
 //! Every message has a key. Where the receiver knows keys (PagerDuty, webhooks, mail), a repeated message is the
 //! same message; a chat may show it twice, which harms less than losing it.
 
+mod announce;
 mod email;
 mod message;
 mod pagerduty;
@@ -20,6 +21,7 @@ use crate::config::{Channel, Config};
 use crate::engine::event::Mode;
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;
+pub(crate) use announce::{Announcement, announce};
 use message::{Message, Receipt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -156,28 +158,49 @@ async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<O
         }
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let facts = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let facts: Vec<_> = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let content = Content {
+        title: &parameters.title,
+        summary: &parameters.summary,
+        severity: &parameters.severity,
+        facts: &facts,
+    };
     let sent = context
         .blind_effect(Intent::new("send", format!("message to `{name}`")), Unprobed::Repeat, async |key| {
-            // What was recorded so far cannot be cut off unseen once its head is somewhere else.
-            context.ledger().settle().await.ok();
-            let head = format!("sha256:{}", context.ledger().head());
-            let message = Message {
-                title: &parameters.title,
-                summary: &parameters.summary,
-                severity: &parameters.severity,
-                facts: &facts,
-                run: &services.run,
-                runbook: &services.runbook,
-                drill: services.mode == Mode::Drill,
-                key: &key,
-                head: &head,
-            };
-            let receipt = send(channel, &message, &services.azure).await?;
-            Ok(Sent { id: receipt.id, head })
+            deliver(context, channel, &content, &key).await
         })
         .await?;
     Ok(Outputs { sent: true, channel: name.to_owned(), id: sent.id, head: sent.head, because: None })
+}
+
+/// What a message of a run says.
+struct Content<'a> {
+    title: &'a str,
+    summary: &'a str,
+    /// `sev1`, `sev2` or `sev3`.
+    severity: &'a str,
+    facts: &'a [(String, String)],
+}
+
+/// Sends a message of a run. It carries the journal's head: what was recorded so far cannot be cut off unseen once its
+/// head is somewhere else.
+async fn deliver(context: &Context, channel: &Channel, content: &Content<'_>, key: &str) -> Result<Sent, Failure> {
+    let services = &context.services;
+    context.ledger().settle().await.ok();
+    let head = format!("sha256:{}", context.ledger().head());
+    let message = Message {
+        title: content.title,
+        summary: content.summary,
+        severity: content.severity,
+        facts: content.facts,
+        run: &services.run,
+        runbook: &services.runbook,
+        drill: services.mode == Mode::Drill,
+        key,
+        head: &head,
+    };
+    let receipt = send(channel, &message, &services.azure).await?;
+    Ok(Sent { id: receipt.id, head })
 }
 
 async fn send(channel: &Channel, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {

@@ -1,8 +1,8 @@
 //! The blast radius as the report shows it.
 
 use super::Source;
+use super::late::answer;
 use crate::audit;
-use crate::engine::event::Event;
 use crate::engine::split_item;
 use crate::projection::fact::short_version;
 use serde::Serialize;
@@ -104,9 +104,7 @@ pub(super) fn recorded(source: &Source<'_>) -> Vec<Recorded> {
     let own = source.secret();
     let mut last: Vec<Recorded> = Vec::new();
     for record in source.records {
-        let Event::Observed { step, name, value, .. } = &record.event else { continue };
-        let parsed = (name == "blast_radius").then(|| serde_json::from_value::<audit::BlastRadius>(value.clone()).ok());
-        let Some(found) = parsed.flatten() else { continue };
+        let Some((step, found)) = answer(&record.event) else { continue };
         let secret = of_item(source, step).unwrap_or_else(|| {
             let is_own = own.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(&found.secret));
             if is_own { own.clone() } else { found.secret.clone() }
@@ -170,7 +168,7 @@ fn unknown_because(source: &Source<'_>) -> String {
     told.unwrap_or_else(|| "the audit trail was not read in this run".to_owned())
 }
 
-fn line(access: &audit::Access) -> AccessLine {
+pub(super) fn line(access: &audit::Access) -> AccessLine {
     let kind = match (access.oid.is_empty(), access.known) {
         (true, _) => "no token",
         (false, true) => "known",
@@ -195,7 +193,7 @@ fn unreadable(sample: &audit::UnreadableSample) -> String {
     format!("{}, record {}: {}", sample.source, sample.record, sample.why)
 }
 
-fn finding(found: &audit::Finding) -> FindingLine {
+pub(super) fn finding(found: &audit::Finding) -> FindingLine {
     FindingLine {
         rule: found.rule.clone(),
         severity: format!("{:?}", found.severity).to_lowercase(),
@@ -219,7 +217,7 @@ fn evidence(entry: &audit::Evidence) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-fn second_order(touched: &audit::SecondOrder, accesses: &[audit::Access]) -> SecondOrderLine {
+pub(super) fn second_order(touched: &audit::SecondOrder, accesses: &[audit::Access]) -> SecondOrderLine {
     let named = accesses.iter().find(|access| access.oid == touched.oid).map(audit::Access::caller);
     SecondOrderLine {
         who: named.unwrap_or(&touched.oid).to_owned(),

@@ -5,6 +5,7 @@
 
 mod access;
 mod containment;
+mod late;
 mod loose_ends;
 
 use super::fact::fact;
@@ -15,6 +16,9 @@ use crate::engine::{State, StepState, StepStatus, item_id};
 use crate::journal::Record;
 use access::BlastRadius;
 use containment::{Containment, Exposure, Verdict};
+use late::LateLine;
+pub use late::blast_radius;
+pub(super) use late::follow_up;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -34,6 +38,8 @@ pub struct Report {
     pub blast_radii: Vec<BlastRadius>,
     /// Whether that are more than one.
     pub several_secrets: bool,
+    /// What reached the audit trail after the answer, by the look that found it. The blast radius holds it as well.
+    pub late: Vec<LateLine>,
     pub timeline: Vec<Moment>,
     pub steps: Vec<StepLine>,
     pub actions: Vec<ActionLine>,
@@ -204,6 +210,7 @@ impl Report {
             blast_radius: blast_radii.first().cloned().unwrap_or_default(),
             several_secrets: blast_radii.len() > 1,
             blast_radii,
+            late: late::looks(&source),
             timeline: timeline(records),
             steps: steps.iter().map(|(id, uses)| step_line(id, uses, state.step(id))).collect(),
             actions: actions(records),
@@ -340,5 +347,6 @@ fn notifications(source: &Source<'_>) -> Vec<Notification> {
             because,
         });
     }
+    told.extend(late::notifications(source));
     told
 }

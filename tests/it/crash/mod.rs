@@ -6,6 +6,7 @@
 //! the report with those of a run that nothing happened to. The quick suite tries a share of the points of every
 //! built-in runbook; `STANCH_HEAVY` tries all of them, and a ninth of their pairs.
 
+mod follow_up;
 mod killed;
 mod line;
 mod world;

@@ -1,0 +1,113 @@
+//! Asking again what was answered too early: logs are late, and a run ends when the secret is contained.
+//!
+//! A step puts its later looks off as follow-ups, whose times are durable. When one is due and the run is gone on with,
+//! the step begins once more: it asks, records what is new as an amendment (one record, with the whole answer), tells
+//! those who were told of the incident if the picture has changed, and only then lets the time count as served. A process
+//! that dies in between leaves a record from which the next one goes on.
+
+use super::blast_radius::OBSERVATION;
+use crate::actions::context::{Context, Stop};
+use crate::actions::notify::{self, Announcement};
+use crate::audit::{BlastRadius, LATE_LOOK, LateLook};
+use crate::azure::SecretUrl;
+use crate::clock::{self, Timestamp};
+use crate::failure::Failure;
+
+/// As many callers and findings stand in a message; the report holds all.
+const MOST_TOLD: usize = 10;
+
+/// The latest answer that the journal holds, if it holds one.
+pub(super) fn latest(context: &Context) -> Result<Option<BlastRadius>, Stop> {
+    let mut amendments: Vec<LateLook> = Vec::new();
+    for (timer, _) in context.follow_ups() {
+        amendments.extend(context.recorded::<LateLook>(&format!("{LATE_LOOK} {timer}"))?);
+    }
+    match amendments.into_iter().max_by_key(|amendment| amendment.asked_at) {
+        Some(latest) => Ok(Some(latest.blast_radius)),
+        None => context.recorded(OBSERVATION),
+    }
+}
+
+/// When the log is still to be asked, in the order of time.
+pub(super) fn to_come(context: &Context) -> Vec<Timestamp> {
+    let open = context.follow_ups().into_iter().filter(|(_, timer)| !timer.fired);
+    open.map(|(_, timer)| timer.until).collect()
+}
+
+/// Whether a later look is due.
+pub(super) fn is_due(context: &Context, now: Timestamp) -> bool {
+    to_come(context).first().is_some_and(|until| *until <= now)
+}
+
+/// An answer of that moment serves every look that was due by then.
+pub(super) async fn answered(context: &Context, asked_at: Timestamp) -> Result<(), Stop> {
+    let due = |timer: &crate::engine::TimerState| !timer.fired && timer.until <= asked_at;
+    for (name, _) in context.follow_ups().into_iter().filter(|(_, timer)| due(timer)) {
+        context.end_timer(&name).await?;
+    }
+    Ok(())
+}
+
+/// Makes the later looks that are due. Gives the answer that holds now.
+pub(super) async fn look(
+    context: &Context,
+    secret: &SecretUrl,
+    mut latest: BlastRadius,
+    ask: impl AsyncFn() -> Result<BlastRadius, Failure>,
+) -> Result<BlastRadius, Stop> {
+    loop {
+        let next = context.follow_ups().into_iter().find(|(_, timer)| !timer.fired);
+        let Some((timer, _)) = next.filter(|(_, timer)| timer.until <= clock::now()) else { return Ok(latest) };
+        let name = format!("{LATE_LOOK} {timer}");
+        let amendment = match context.recorded::<LateLook>(&name)? {
+            // A process died after it had asked.
+            Some(amendment) => amendment,
+            None => {
+                let asked_at = clock::now();
+                let amendment = LateLook::new(&latest, ask().await?, asked_at);
+                context.note(&name, &amendment).await?;
+                amendment
+            }
+        };
+        if amendment.late.changes_the_picture() {
+            notify::announce(context, &timer, &announcement(secret, &amendment)).await?;
+        }
+        context.end_timer(&timer).await?;
+        answered(context, amendment.asked_at).await?;
+        latest = amendment.blast_radius;
+    }
+}
+
+fn announcement(secret: &SecretUrl, amendment: &LateLook) -> Announcement {
+    let late = &amendment.late;
+    let of = |oid: &String| {
+        let name =
+            late.accesses.iter().find(|access| access.oid == *oid).map_or(oid.as_str(), |access| access.caller());
+        let places: std::collections::BTreeSet<&str> =
+            late.accesses.iter().filter(|access| access.oid == *oid).map(|access| access.ip.as_str()).collect();
+        format!("{name} from {}", places.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    let mut facts = Vec::new();
+    let callers: Vec<String> = late.unknown_callers.iter().take(MOST_TOLD).map(of).collect();
+    if !callers.is_empty() {
+        facts.push(("unknown callers".to_owned(), callers.join("; ")));
+    }
+    let findings: Vec<&str> = late.findings.iter().take(MOST_TOLD).map(|finding| finding.summary.as_str()).collect();
+    if !findings.is_empty() {
+        facts.push(("findings".to_owned(), findings.join("; ")));
+    }
+    let touched: std::collections::BTreeSet<String> =
+        late.second_order.iter().map(|row| format!("{}/{}", row.vault, row.secret)).collect();
+    if !touched.is_empty() {
+        facts
+            .push(("they also touched".to_owned(), touched.into_iter().take(MOST_TOLD).collect::<Vec<_>>().join(", ")));
+    }
+    Announcement {
+        title: format!("More is known of {}", secret),
+        summary: format!(
+            "The audit trail was asked again at {} and shows what it had not shown before.",
+            amendment.asked_at.format("%Y-%m-%d %H:%M:%SZ")
+        ),
+        facts,
+    }
+}
