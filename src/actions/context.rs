@@ -191,8 +191,8 @@ impl Context {
         let query = Query {
             baseline: trail.baseline,
             thresholds: trail.thresholds,
-            known: config.known_callers(),
-            names: config.caller_names(),
+            known: config.known_callers(secret),
+            names: config.caller_names(secret),
             own: Own { prefixes: self.services.own_prefixes.clone() },
             ..Query::new(secret, since, until)
         };

@@ -76,7 +76,8 @@ pub struct Access {
     /// The caller in words.
     #[serde(default)]
     pub name: String,
-    /// What makes it known: `listed`, `baseline`, or empty.
+    /// What makes it known: `listed` (in the configuration, its inventory, or a list of the question's own), `baseline`,
+    /// or empty.
     #[serde(default)]
     pub known_by: String,
     /// The user agents, the most used first.

@@ -24,6 +24,14 @@ pub(super) enum Shape {
 
 pub(super) const SHAPES: [Shape; 2] = [Shape::Specific, Shape::Diagnostics];
 
+/// A table, as it is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    pub(super) shape: Shape,
+    /// Whether the workspace may hold the same entries in the resource-specific table, which is asked as well.
+    pub(super) beside_specific: bool,
+}
+
 impl Shape {
     pub(super) fn table(self) -> &'static str {
         match self {
@@ -85,22 +93,24 @@ pub(super) fn vaults(shape: Shape, question: &Question, from: Timestamp, to: Tim
 }
 
 /// What was done to the secret and to its vault, drawn together by minutes where it was refused, else by ten minutes.
-pub(super) fn accesses(shape: Shape, question: &Question, from: Timestamp, to: Timestamp) -> String {
+pub(super) fn accesses(table: Table, question: &Question, span: (Timestamp, Timestamp)) -> String {
+    let wanted = "| where entry_uri contains secret or entry_id contains secret or entry_uri contains \"%\" or (entry_operation startswith \"Vault\" and entry_operation != \"VaultGet\")\n";
     format!(
-        "let secret = \"{}\";\n{}| where entry_uri contains secret or entry_id contains secret or entry_uri contains \"%\" or (entry_operation startswith \"Vault\" and entry_operation != \"VaultGet\")\n{}{}",
+        "let secret = \"{}\";\n{}{}{}",
         question.secret,
-        entries(shape, &[&question.vault], Some((from, to))),
+        once(table, &[&question.vault], span, wanted),
         own(question),
         summary("iff(entry_status >= 400, bin(TimeGenerated, 1m), bin(TimeGenerated, 10m))"),
     )
 }
 
-/// The same, entry by entry.
-pub(super) fn events(shape: Shape, question: &Question, from: Timestamp, to: Timestamp) -> String {
+/// What was done to the secret, entry by entry.
+pub(super) fn events(table: Table, question: &Question, span: (Timestamp, Timestamp)) -> String {
+    let wanted = "| where entry_uri contains secret or entry_id contains secret or entry_uri contains \"%\"\n";
     format!(
-        "let secret = \"{}\";\n{}| where entry_uri contains secret or entry_id contains secret or entry_uri contains \"%\"\n{}{}",
+        "let secret = \"{}\";\n{}{}{}",
         question.secret,
-        entries(shape, &[&question.vault], Some((from, to))),
+        once(table, &[&question.vault], span, wanted),
         own(question),
         summary("TimeGenerated"),
     )
@@ -108,19 +118,28 @@ pub(super) fn events(shape: Shape, question: &Question, from: Timestamp, to: Tim
 
 /// What these callers did in all vaults.
 pub(super) fn reach(
-    shape: Shape,
+    table: Table,
     question: &Question,
     callers: &BTreeSet<String>,
-    (from, to): (Timestamp, Timestamp),
+    span: (Timestamp, Timestamp),
 ) -> String {
     let vaults: Vec<&VaultName> = question.vaults().collect();
     let callers: Vec<String> = callers.iter().filter(|oid| is_name(oid)).map(|oid| format!("\"{oid}\"")).collect();
+    let wanted = format!("| where entry_oid in ({})\n", callers.join(", "));
+    format!("{}{}{}", once(table, &vaults, span, &wanted), own(question), summary("bin(TimeGenerated, 10m)"))
+}
+
+/// The wanted entries of a table. What a vault logs to both tables is an entry of the first one alone: the same moment
+/// (in ten millionths of a second), the same request, the same operation.
+fn once(table: Table, vaults: &[&VaultName], span: (Timestamp, Timestamp), wanted: &str) -> String {
+    let key = "entry_request = tolower(entry_correlation)";
+    let these = entries(table.shape, vaults, Some(span));
+    if !table.beside_specific {
+        return format!("{these}{wanted}");
+    }
+    let others = entries(Shape::Specific, vaults, Some(span));
     format!(
-        "{}| where entry_oid in ({})\n{}{}",
-        entries(shape, &vaults, Some((from, to))),
-        callers.join(", "),
-        own(question),
-        summary("bin(TimeGenerated, 10m)"),
+        "{these}{wanted}| extend {key}\n| join kind=leftanti ({others}{wanted}| extend {key}\n| project TimeGenerated, entry_request, entry_operation) on TimeGenerated, entry_request, entry_operation\n"
     )
 }
 

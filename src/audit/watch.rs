@@ -11,9 +11,8 @@ use super::who::name_of;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 
 /// How far back each look goes.
 const LOOK_BACK: chrono::TimeDelta = chrono::TimeDelta::minutes(2 * LATENESS.num_minutes());
@@ -43,6 +42,16 @@ pub struct Sight {
     pub own: bool,
     /// How many of the same at the same moment.
     pub count: u64,
+    /// What tells it from all others, also to another process.
+    #[serde(skip)]
+    pub mark: String,
+}
+
+impl Sight {
+    /// Whether it is what every client is answered that comes without a token, before it brings one.
+    pub fn is_challenge(&self) -> bool {
+        self.status == 401 && self.oid.is_empty()
+    }
 }
 
 /// Looks at a source again and again.
@@ -53,7 +62,7 @@ pub struct Watch {
     /// Only this version counts, where one is given.
     version: Option<String>,
     /// What was told, and when it happened.
-    told: BTreeMap<u64, Timestamp>,
+    told: BTreeMap<String, Timestamp>,
 }
 
 impl Watch {
@@ -80,7 +89,7 @@ impl Watch {
         self.source.trail().events(&question, &mut |event| {
             let sight = sight(&question, event);
             let counts = version.as_ref().is_none_or(|version| *version == sight.version);
-            if counts && told.insert(mark(event, &sight), event.at).is_none() {
+            if counts && told.insert(sight.mark.clone(), event.at).is_none() {
                 found.push((event.at, sight));
             }
         })?;
@@ -93,7 +102,8 @@ impl Watch {
 }
 
 fn sight(question: &Question, event: &Event<'_>) -> Sight {
-    Sight {
+    let mut sight = Sight {
+        mark: String::new(),
         time: event.time.clone().into_owned(),
         oid: event.oid.clone(),
         name: name_of(&question.names, &event.upn, &event.resource, &event.appid, &event.oid),
@@ -105,13 +115,18 @@ fn sight(question: &Question, event: &Event<'_>) -> Sight {
         known: question.is_listed(&event.oid),
         own: question.is_own(event),
         count: event.count,
-    }
+    };
+    sight.mark = mark(event, &sight);
+    sight
 }
 
 /// Tells one entry from another. The request's id alone does not: callers choose it.
-fn mark(event: &Event<'_>, sight: &Sight) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (&sight.time, &sight.oid, &sight.ip, &sight.operation, &sight.version, sight.status).hash(&mut hasher);
-    event.correlation.hash(&mut hasher);
-    hasher.finish()
+fn mark(event: &Event<'_>, sight: &Sight) -> String {
+    let mut digest = Sha256::new();
+    for part in [&sight.time, &sight.oid, &sight.ip, &sight.operation, &sight.version, &*event.correlation] {
+        digest.update(part);
+        digest.update([0]);
+    }
+    digest.update(sight.status.to_le_bytes());
+    hex::encode(digest.finalize()).chars().take(32).collect()
 }

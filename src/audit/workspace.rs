@@ -6,7 +6,7 @@
 use super::event::{Event, Fields};
 use super::files::reach_key;
 use super::groups::Groups;
-use super::kql::{self, MOST_ROWS, SHAPES, Shape};
+use super::kql::{self, MOST_ROWS, SHAPES, Shape, Table};
 use super::question::{Question, is_name};
 use super::seen::{Seen, hour_of, parse};
 use super::trail::{Reach, Sighting, Trail};
@@ -35,6 +35,15 @@ pub(crate) struct Workspace {
     absent: Mutex<BTreeSet<Shape>>,
 }
 
+/// What a table holds of an hour.
+#[derive(Debug)]
+struct Hour {
+    shape: Shape,
+    first: String,
+    last: String,
+    count: u64,
+}
+
 /// What a question brought, over all its slices.
 #[derive(Debug, Default)]
 struct Rows {
@@ -51,6 +60,12 @@ impl Workspace {
     fn shapes(&self) -> Vec<Shape> {
         let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
         SHAPES.into_iter().filter(|shape| !absent.contains(shape)).collect()
+    }
+
+    /// A table, after those before it were asked: by then it is known which of them there are.
+    fn table(&self, shape: Shape) -> Table {
+        let beside_specific = shape == Shape::Diagnostics && self.shapes().contains(&Shape::Specific);
+        Table { shape, beside_specific }
     }
 
     fn query(&self, shape: Shape, text: &str, span: Option<(Timestamp, Timestamp)>) -> Result<Answer, Failure> {
@@ -109,7 +124,7 @@ impl Workspace {
     /// What the workspace holds of the vault at all.
     fn look(&self, question: &Question) -> Result<Seen, Failure> {
         let mut seen = Seen::default();
-        let mut hours: BTreeMap<i64, Vec<Shape>> = BTreeMap::new();
+        let mut hours: BTreeMap<i64, Vec<Hour>> = BTreeMap::new();
         for shape in SHAPES {
             let span = (question.from, question.until);
             let rows = self.sliced(shape, span, |from, to| kql::hours(shape, question, from, to))?;
@@ -119,9 +134,9 @@ impl Workspace {
             seen.files += 1;
             for row in &rows.rows {
                 let (first, last) = (text(row, "first_seen"), text(row, "last_seen"));
-                seen.entries(&first, &last, number(row, "entry_count"));
                 if let Some(at) = parse(&first) {
-                    hours.entry(hour_of(at)).or_default().push(shape);
+                    let count = number(row, "entry_count");
+                    hours.entry(hour_of(at)).or_default().push(Hour { shape, first, last, count });
                 }
             }
             seen.missing.extend(rows.missing);
@@ -136,12 +151,19 @@ impl Workspace {
             seen.notes
                 .push("the workspace has neither `AZKVAuditLogs` nor `AzureDiagnostics`: no vault logs to it".into());
         }
-        let doubled =
-            hours.values().filter(|shapes| shapes.contains(&Shape::Specific) && shapes.contains(&Shape::Diagnostics));
-        let doubled = doubled.count();
+        let mut doubled = 0;
+        for tables in hours.values() {
+            let is_of = |shape| tables.iter().any(|hour| hour.shape == shape);
+            doubled += u64::from(is_of(Shape::Specific) && is_of(Shape::Diagnostics));
+            // What is logged to both tables is one entry: an hour has at least as many as its fuller table.
+            let first = tables.iter().map(|hour| hour.first.as_str()).min().unwrap_or_default();
+            let last = tables.iter().map(|hour| hour.last.as_str()).max().unwrap_or_default();
+            let of = |shape| tables.iter().filter(|hour| hour.shape == shape).map(|hour| hour.count).sum();
+            seen.entries(first, last, SHAPES.map(of).into_iter().max().unwrap_or(0));
+        }
         if doubled > 0 {
             seen.notes.push(format!(
-                "in {doubled} hours both `AZKVAuditLogs` and `AzureDiagnostics` hold entries of the vault: what is logged to both is counted twice"
+                "in {doubled} hours both `AZKVAuditLogs` and `AzureDiagnostics` hold entries of the vault: what is logged to both is counted once"
             ));
         }
         if seen.events > 0 {
@@ -165,7 +187,8 @@ impl Trail for Workspace {
                 if from >= to {
                     continue;
                 }
-                let rows = self.sliced(shape, (from, to), |from, to| kql::accesses(shape, question, from, to))?;
+                let rows =
+                    self.sliced(shape, (from, to), |from, to| kql::accesses(self.table(shape), question, (from, to)))?;
                 for row in &rows.rows {
                     match event(row) {
                         Ok(event) => sighting.take(question, &event),
@@ -199,7 +222,8 @@ impl Trail for Workspace {
             if odd == callers.len() {
                 continue;
             }
-            let rows = self.sliced(shape, span, |from, to| kql::reach(shape, question, callers, (from, to)))?;
+            let rows =
+                self.sliced(shape, span, |from, to| kql::reach(self.table(shape), question, callers, (from, to)))?;
             add(question, &rows.rows, &mut reach.groups);
             reach.truncations.extend(rows.truncations);
             reach.truncations.extend(rows.missing.into_iter().map(|(from, to, why)| {
@@ -212,7 +236,7 @@ impl Trail for Workspace {
     fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
         for shape in self.shapes() {
             let span = (question.since, question.until);
-            let rows = self.sliced(shape, span, |from, to| kql::events(shape, question, from, to))?;
+            let rows = self.sliced(shape, span, |from, to| kql::events(self.table(shape), question, (from, to)))?;
             for event in rows.rows.iter().filter_map(|row| event(row).ok()) {
                 if event.names(&question.secret) && question.is_of_own_vault(&event) {
                     take(&event);

@@ -2,7 +2,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::ui::Ui;
-use super::{Common, audit_follow, audit_watch, session};
+use super::{Common, audit_follow, audit_tell, audit_watch, session};
 use crate::audit::{self, BlastRadius, Own, Place, Query, Source};
 use crate::azure::{SecretUrl, VaultUrl};
 use crate::clock::{self, Timestamp};
@@ -49,12 +49,22 @@ pub(crate) struct Args {
     /// Ask a run's question again, and show what has reached the log since it was answered
     #[arg(long, value_name = "RUN", conflicts_with_all = ["secret", "since", "until", "archive", "workspace", "watch", "csv", "vault", "baseline"])]
     follow: Option<String>,
+    /// Tell a configured channel of new accesses as well, each once, also over restarts; repeat it for more channels
+    #[arg(long, value_name = "CHANNEL", requires = "watch")]
+    notify: Vec<String>,
     /// How often to look
     #[arg(long, value_name = "DURATION", default_value = "15s", requires = "watch")]
     every: String,
     /// How long to watch [default: until it is interrupted]
     #[arg(long = "for", value_name = "DURATION", requires = "watch")]
     span: Option<String>,
+}
+
+impl Args {
+    /// Whether it looks into files alone.
+    pub(super) fn asks_nobody(&self) -> bool {
+        self.archive.as_ref().is_some_and(|archive| !archive.contains("://")) && self.notify.is_empty()
+    }
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
@@ -68,7 +78,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     if args.watch {
         let every = span(&args.every, "--every")?;
         let until = args.span.as_deref().map(|text| span(text, "--for")).transpose()?.map(|span| clock::now() + span);
-        return audit_watch::run(ui, source, query, every, until).await;
+        let listeners = audit_tell::Listeners::open(common, &session, &query, &args.notify)?;
+        return audit_watch::run(ui, source, query, audit_watch::Pace { every, until }, listeners).await;
     }
     if query.since >= query.until {
         let failure = Failure::refused("the window is empty: `--since` is not before `--until`");
@@ -91,7 +102,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 
 fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
     let trail = session.config.audit_trail(&secret.vault.name);
-    let (known, names) = known_names(session, args.known.as_deref())?;
+    let (known, names) = known_names(session, secret, args.known.as_deref())?;
     let baseline = args.baseline.as_deref().map(|text| span(text, "--baseline")).transpose()?.or(trail.baseline);
     let until = args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now);
     let vaults = args.vault.iter().map(|url| VaultUrl::parse(url).map_err(CommandError::usage));
@@ -125,13 +136,14 @@ fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<Source, 
     }
 }
 
-/// Who is known, by the configuration and by a list, and what they are called.
+/// Who is known, by the configuration with its inventory and by a list, and what they are called.
 pub(super) fn known_names(
     session: &Session,
+    secret: &SecretUrl,
     list: Option<&Path>,
 ) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CommandError> {
-    let mut known = session.config.known_callers();
-    let mut names = session.config.caller_names();
+    let mut known = session.config.known_callers(secret);
+    let mut names = session.config.caller_names(secret);
     if let Some(path) = list {
         for (oid, name) in known_callers(&session::read_file(path, "the list of known callers")?) {
             known.insert(oid.clone());

@@ -40,7 +40,7 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
         Place::Path(path) => Source::path(path),
         place => Source::open(&place, &session.azure("")?, &secret.vault.host).map_err(CommandError::usage)?,
     };
-    let (listed, names) = known_names(&session, known)?;
+    let (listed, names) = known_names(&session, &secret, known)?;
     let query = Query {
         baseline: trail.baseline,
         thresholds: trail.thresholds,

@@ -1,5 +1,6 @@
 //! `stanch audit --watch`: accesses of the secret, as they reach the log. One line each, or one JSON object each.
 
+use super::audit_tell::Listeners;
 use super::exit::{CommandError, Exit, Outcome};
 use super::ui::Ui;
 use crate::audit::{Query, Sight, Source, Watch, plain};
@@ -7,7 +8,14 @@ use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use chrono::TimeDelta;
 
-pub(super) async fn run(ui: Ui, source: Source, query: Query, every: TimeDelta, until: Option<Timestamp>) -> Outcome {
+/// How often it is looked, and until when.
+pub(super) struct Pace {
+    pub(super) every: TimeDelta,
+    pub(super) until: Option<Timestamp>,
+}
+
+pub(super) async fn run(ui: Ui, source: Source, query: Query, pace: Pace, mut listeners: Listeners) -> Outcome {
+    let Pace { every, until } = pace;
     ui.note(&format!(
         "watching `{}`{} in {}; entries reach the log some minutes late",
         query.secret,
@@ -15,6 +23,8 @@ pub(super) async fn run(ui: Ui, source: Source, query: Query, every: TimeDelta, 
         source.describe()
     ));
     let mut watch = Watch::new(source, query);
+    // What is told once the message before it has arrived.
+    let mut waiting: Vec<Sight> = Vec::new();
     loop {
         let (back, found) = tokio::task::spawn_blocking(move || {
             let found = watch.look();
@@ -26,7 +36,14 @@ pub(super) async fn run(ui: Ui, source: Source, query: Query, every: TimeDelta, 
         })?;
         watch = back;
         match found {
-            Ok(found) => found.iter().for_each(|sight| show(ui, sight)),
+            Ok(found) => {
+                found.iter().for_each(|sight| show(ui, sight));
+                waiting.extend(found);
+                listeners.tell(ui, &waiting).await?;
+                if !listeners.owe() {
+                    waiting.clear();
+                }
+            }
             // What cannot be asked now may answer at the next look.
             Err(failure) => {
                 ui.note(&format!("{} could not look: {}", clock::now().format("%H:%M:%S"), failure.summary))

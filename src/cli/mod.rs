@@ -4,6 +4,7 @@ mod actions;
 mod answer;
 mod audit;
 mod audit_follow;
+mod audit_tell;
 mod audit_watch;
 mod drill;
 mod emulate;
@@ -153,7 +154,7 @@ pub fn main() -> ExitCode {
     };
     let ui = ui(&arguments.common);
     trace(arguments.common.verbose, ui.color);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match runtime(&arguments.command) {
         Ok(runtime) => runtime,
         Err(error) => {
             let failure = crate::failure::Failure::refused(format!("the program cannot start: {error}"));
@@ -173,9 +174,42 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The program with one command alone.
+#[derive(Debug, Parser)]
+#[command(name = "stanch", version, disable_help_subcommand = true)]
+struct Alone {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: AuditAlone,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditAlone {
+    Audit(audit::Args),
+}
+
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Gigabytes of log are read in a few megabytes; building what all other commands take would be a third of them.
+    // Whatever is wrong, or asks for help, is answered below.
+    if arguments.get(1).is_some_and(|command| command == "audit")
+        && let Ok(Alone { common, command: AuditAlone::Audit(args) }) = Alone::try_parse_from(&arguments)
+    {
+        return Ok(Arguments { common, command: Command::Audit(args) });
+    }
     let matches = Arguments::command().try_get_matches_from(arguments)?;
     Arguments::from_arg_matches(&matches)
+}
+
+/// Where everything happens. What asks nobody needs no threads of its own to wait for answers.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    match command {
+        Command::Audit(args) if args.asks_nobody() => {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()
+        }
+        _ => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+    }
 }
 
 async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
@@ -228,12 +262,21 @@ fn harden() {
 
 /// Diagnostics go to standard error; the Azure crates' own tracing never holds a value or a token.
 fn trace(verbose: u8, color: bool) {
-    use tracing_subscriber::EnvFilter;
-    let level = match verbose {
-        0 => "error",
-        1 => "stanch=info",
-        _ => "stanch=debug",
+    use tracing::Level;
+    use tracing_subscriber::filter::{EnvFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let layer = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(color);
+    let registry = tracing_subscriber::registry().with(layer);
+    // The filter of the environment knows patterns, which take some memory to make ready.
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        drop(registry.with(filter).try_init());
+        return;
+    }
+    let targets = match verbose {
+        0 => Targets::new().with_default(Level::ERROR),
+        1 => Targets::new().with_target("stanch", Level::INFO),
+        _ => Targets::new().with_target("stanch", Level::DEBUG),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(color).try_init());
+    drop(registry.with(targets).try_init());
 }

@@ -6,6 +6,7 @@ use super::follow_up;
 use super::question::{self, Asked, Open};
 use super::ui::{Ui, describe};
 use crate::actions;
+use crate::audit::plain;
 use crate::engine::event::{RunOpened, RunStatus};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
@@ -102,7 +103,7 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
         }
     }
     text.push_str(&found(report));
-    text.push_str(&asked_again(state));
+    text.push_str(&asked_again(folder.run(), state));
     text.push_str(&next(folder.run(), state));
     let written = folder.report().join("report.html");
     if written.is_file() {
@@ -129,29 +130,30 @@ fn found(report: &Report) -> String {
             format!("{} from {}, {} {}{of}, {from} to {to}", access.who, access.ip, access.count, access.operation)
         })
         .collect();
+    // Callers chose what they are called in the log: nothing of it steers the terminal.
     for (index, stranger) in strangers.iter().take(5).enumerate() {
         let label = if index == 0 { "unknown to you" } else { "" };
-        text.push_str(&format!("  {label:<16}{stranger}\n"));
+        text.push_str(&format!("  {label:<16}{}\n", plain(stranger)));
     }
     if strangers.len() > 5 {
         text.push_str(&format!("  {:<16}and {} more, see the report\n", "", strangers.len() - 5));
     }
     for (index, left) in report.follow_ups.iter().enumerate() {
         let label = if index == 0 { "left to you" } else { "" };
-        text.push_str(&format!("  {label:<16}{}\n", left.what));
+        text.push_str(&format!("  {label:<16}{}\n", plain(&left.what)));
         if !left.command.is_empty() {
-            text.push_str(&format!("  {:<16}  {}\n", "", left.command));
+            text.push_str(&format!("  {:<16}  {}\n", "", plain(&left.command)));
         }
     }
     for (index, unseen) in report.unseen.iter().enumerate() {
         let label = if index == 0 { "not seen" } else { "" };
-        text.push_str(&format!("  {label:<16}{unseen}\n"));
+        text.push_str(&format!("  {label:<16}{}\n", plain(unseen)));
     }
     text
 }
 
 /// What reaches the log late is asked for after the end of the run.
-fn asked_again(state: &State) -> String {
+fn asked_again(run: &str, state: &State) -> String {
     let now = crate::clock::now();
     let mut times: Vec<_> =
         state.follow_ups().iter().filter(|(_, timer)| !timer.fired).map(|(_, timer)| timer.until).collect();
@@ -159,7 +161,9 @@ fn asked_again(state: &State) -> String {
     let Some((last, before)) = times.split_last() else { return String::new() };
     let before: Vec<String> = before.iter().map(|at| follow_up::when(*at, now)).collect();
     let before = if before.is_empty() { String::new() } else { format!("{} and ", before.join(", ")) };
-    format!("  {:<16}what reaches the log late, {before}{}\n", "asked again", follow_up::when(*last, now))
+    let last = follow_up::when(*last, now);
+    let command = format!("stanch resume {run} --wait");
+    format!("  {:<16}what reaches the log late, {before}{last}\n  {:<16}  {command}\n", "asked again", "")
 }
 
 /// Contained means: a proof that every older version is refused stands in the journal.

@@ -77,16 +77,16 @@ impl Decoder<'_> {
         audit
     }
 
-    /// Object ids of known callers: a list of them, or a mapping from them to what people call them.
-    pub(super) fn known_callers(&mut self, node: &Node) -> BTreeMap<String, String> {
+    /// Object ids of callers: a list of them, or a mapping from them to what people call them. `key` is where they stand.
+    pub(super) fn callers(&mut self, node: &Node, key: &str) -> BTreeMap<String, String> {
         if let NodeValue::Map(_) = &node.value {
-            let entries = self.open(node, "`known_callers`");
+            let entries = self.open(node, &format!("`{key}`"));
             let named = entries.into_iter().filter_map(|(oid, _, node)| {
-                Some((oid.to_lowercase(), self.text(node, "each name in `known_callers`")?))
+                Some((oid.to_lowercase(), self.text(node, &format!("each name in `{key}`"))?))
             });
             return named.collect();
         }
-        let listed = self.texts(node, "each of `known_callers`");
+        let listed = self.texts(node, &format!("each of `{key}`"));
         listed.into_iter().map(|oid| (oid.to_lowercase(), String::new())).collect()
     }
 }

@@ -210,7 +210,7 @@ impl Decoder<'_> {
             }
         }
         if let Some(node) = get(&entries, "known_callers") {
-            config.known_callers = self.known_callers(node);
+            config.known_callers = self.callers(node, "known_callers");
         }
         if let Some(node) = get(&entries, "inventory") {
             config.inventory = self.inventory(node);

@@ -38,6 +38,8 @@ struct Entry {
     facts: Facts,
     /// What the provider needs to know: names and addresses, never a value.
     settings: Map<String, Value>,
+    /// Who is meant to read them: object ids in lower case, and what people call them, or nothing.
+    readers: BTreeMap<String, String>,
 }
 
 /// What is known of a secret.
@@ -70,6 +72,13 @@ impl Inventory {
             facts.rotate_every = facts.rotate_every.or(rotate_every);
         }
         facts
+    }
+
+    /// Who is meant to read a secret, by all entries that fit: object ids in lower case, and what people call them.
+    pub fn readers(&self, vault: &str, secret: &str) -> impl Iterator<Item = (&str, &str)> {
+        let fitting =
+            self.entries.iter().filter(move |entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
+        fitting.flat_map(|entry| entry.readers.iter().map(|(oid, name)| (oid.as_str(), name.as_str())))
     }
 
     /// Who issues a secret: the first entry that fits and names a provider, with its settings.
@@ -145,7 +154,8 @@ impl Decoder<'_> {
 
     fn inventory_entry(&mut self, node: &Node) -> Option<Entry> {
         let what = "an entry of `inventory`";
-        let known = ["secret", "vault", "owner", "issuer", "provider", "settings", "runbook", "rotate_every"];
+        let known =
+            ["secret", "vault", "owner", "issuer", "provider", "settings", "runbook", "rotate_every", "readers"];
         let entries = self.entries(node, what, &known);
         let secret = self.required(&entries, "secret", what, node.span)?;
         let vault = get(&entries, "vault").and_then(|node| self.text(node, "`vault`"));
@@ -174,7 +184,8 @@ impl Decoder<'_> {
                 Map::new()
             }
         };
-        Some(Entry { secret, vault: vault.unwrap_or_else(|| "*".to_owned()), facts, settings })
+        let readers = get(&entries, "readers").map(|node| self.callers(node, "readers")).unwrap_or_default();
+        Some(Entry { secret, vault: vault.unwrap_or_else(|| "*".to_owned()), facts, settings, readers })
     }
 }
 

@@ -90,15 +90,21 @@ impl Config {
         self.audit.place = Some(Place::Path(archive));
     }
 
-    /// Object ids of principals that are meant to read secrets, in lower case.
-    pub fn known_callers(&self) -> BTreeSet<String> {
-        self.known_callers.keys().cloned().collect()
+    /// Object ids of principals that are meant to read this secret, in lower case: those that are known for all secrets,
+    /// and those that the inventory names.
+    pub fn known_callers(&self, secret: &SecretUrl) -> BTreeSet<String> {
+        self.callers_of(secret).map(|(oid, _)| oid.to_owned()).collect()
     }
 
-    /// What people call the known callers, by object id in lower case.
-    pub fn caller_names(&self) -> BTreeMap<String, String> {
-        let named = self.known_callers.iter().filter(|(_, name)| !name.is_empty());
-        named.map(|(oid, name)| (oid.clone(), name.clone())).collect()
+    /// What people call its known callers, by object id in lower case.
+    pub fn caller_names(&self, secret: &SecretUrl) -> BTreeMap<String, String> {
+        let named = self.callers_of(secret).filter(|(_, name)| !name.is_empty());
+        named.map(|(oid, name)| (oid.to_owned(), name.to_owned())).collect()
+    }
+
+    fn callers_of(&self, secret: &SecretUrl) -> impl Iterator<Item = (&str, &str)> {
+        let of_all = self.known_callers.iter().map(|(oid, name)| (oid.as_str(), name.as_str()));
+        of_all.chain(self.inventory.readers(&secret.vault.name, &secret.name))
     }
 
     /// Who issues a secret, as the inventory says: a provider's name and its settings.

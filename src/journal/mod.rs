@@ -11,6 +11,7 @@ mod reader;
 mod record;
 mod store;
 mod targets;
+mod told;
 mod writer;
 
 pub use folder::{ReadError, RunFolder, Runs, read_journal};
@@ -19,4 +20,5 @@ pub use reader::{Damage, DamageKind, Journal};
 pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
 pub use store::{LocalStore, Store};
 pub use targets::Targets;
+pub use told::{Telling, Told};
 pub use writer::{AppendError, Listener, Writer};

@@ -47,7 +47,7 @@ pub(super) async fn look(secret: &SecretUrl, azure: &Azure, config: &Config, sin
         Ok((radius, readers)) => {
             seen.checks.push(coverage(&radius, now));
             // Where the known callers are listed, a stranger is nobody that a revocation could break.
-            let listed = !config.known_callers().is_empty();
+            let listed = !config.known_callers(secret).is_empty();
             let (known, strangers): (Vec<&Reader>, Vec<&Reader>) =
                 readers.iter().filter(|reader| !reader.own).partition(|reader| reader.known || !listed);
             seen.checks.extend(unknown(&strangers));
@@ -108,7 +108,11 @@ async fn trail(
     now: Timestamp,
 ) -> Result<(BlastRadius, Vec<Reader>), Failure> {
     let source = Source::open(place, azure, &secret.vault.host)?;
-    let query = Query { known: config.known_callers(), names: config.caller_names(), ..Query::new(secret, since, now) };
+    let query = Query {
+        known: config.known_callers(secret),
+        names: config.caller_names(secret),
+        ..Query::new(secret, since, now)
+    };
     let asked = tokio::task::spawn_blocking(move || {
         let radius = audit::blast_radius(&source, &query)?;
         let baseline = Query { since: now - BASELINE, ..query };

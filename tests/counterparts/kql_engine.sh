@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets an independent engine answer stanch's KQL over a generated archive, in both shapes of table, and compares the
+# Lets an independent engine answer stanch's KQL over a generated archive, in both shapes of table and with both beside each other, and compares the
 # answers. Leaves with 77 and a reason in WORK/reason where the engine cannot be had.
 # usage: kql_engine.sh STANCH ARCHIVE_FOLDER WORK
 set -euo pipefail
@@ -9,7 +9,7 @@ mkdir -p "$work"
 cannot() { echo "$*" >"$work/reason"; exit 77; }
 python3 -m venv "$work/venv" >"$work/venv.log" 2>&1 || cannot "no virtual environment"
 "$work/venv/bin/pip" install --quiet 'duckdb-kql[duckdb]' >"$work/pip.log" 2>&1 || cannot "duckdb-kql cannot be installed"
-for shape in specific diagnostics; do
+for shape in specific diagnostics both; do
   "$work/venv/bin/python" "$here/kql_workspace.py" "$archive" "$shape" "$work/$shape.json" & server=$!
   trap 'kill $server 2>/dev/null || true' EXIT
   for _ in $(seq 1 1200); do [ -e "$work/$shape.json" ] && break; kill -0 $server || exit 1; sleep 0.1; done

@@ -1,8 +1,9 @@
 """A Log Analytics workspace that an independent engine answers for: duckdb-kql runs the KQL, this speaks the query API.
 
-usage: kql_workspace.py ARCHIVE_FOLDER specific|diagnostics READY_FILE
+usage: kql_workspace.py ARCHIVE_FOLDER specific|diagnostics|both READY_FILE
 
-Loads the events of a generated archive into `AZKVAuditLogs` or `AzureDiagnostics`, serves
+Loads the events of a generated archive into `AZKVAuditLogs`, `AzureDiagnostics`, or both (each event into one, the other
+or, mostly, both), serves
 `POST /v1/workspaces/ID/query` on a loopback port, and writes READY_FILE as `stanch --cloud` takes it. The engine lacks
 `column_ifexists`, which is replaced here by the column or the default before the query is run; nothing else is changed.
 """
@@ -28,42 +29,46 @@ def events():
             yield from map(json.loads, file)
 
 
-def rows():
-    for event in events():
+def rows(table):
+    for number, event in enumerate(events()):
+        if shape == "both" and number % 4 == (0 if table == "AZKVAuditLogs" else 1):
+            continue
         claim = event.get("identity", {}).get("claim", {})
         properties = event["properties"]
         at = event["time"][:26]
         common = (at, event["resourceId"], event["operationName"], event["callerIpAddress"], event["correlationId"],
                   event["resultSignature"], properties["httpStatusCode"], properties["id"], properties["requestUri"],
                   properties["clientInfo"])
-        if shape == "specific":
+        if table == "AZKVAuditLogs":
             yield (*common, event.get("identity", {}))
         else:
             yield (*common, claim.get(LONG_OID), claim.get("appid"), claim.get(LONG_UPN), claim.get("xms_mirid"), "VAULTS")
 
 
-if shape == "specific":
-    table = "AZKVAuditLogs"
-    columns = ("TimeGenerated TIMESTAMP", "_ResourceId VARCHAR", "OperationName VARCHAR", "CallerIpAddress VARCHAR",
-               "CorrelationId VARCHAR", "ResultSignature VARCHAR", "HttpStatusCode INTEGER", "Id VARCHAR",
-               "RequestUri VARCHAR", "ClientInfo VARCHAR", "Identity JSON")
-else:
-    table = "AzureDiagnostics"
-    columns = ("TimeGenerated TIMESTAMP", "ResourceId VARCHAR", "OperationName VARCHAR", "CallerIPAddress VARCHAR",
-               "CorrelationId VARCHAR", "ResultSignature VARCHAR", "httpStatusCode_d DOUBLE", "id_s VARCHAR",
-               "requestUri_s VARCHAR", "clientInfo_s VARCHAR",
-               "identity_claim_http_schemas_microsoft_com_identity_claims_objectidentifier_g VARCHAR",
-               "identity_claim_appid_g VARCHAR",
-               "identity_claim_http_schemas_xmlsoap_org_ws_2005_05_identity_claims_upn_s VARCHAR",
-               "identity_claim_xms_mirid_s VARCHAR", "ResourceType VARCHAR")
-names = {column.split()[0] for column in columns}
-staged = ready.with_suffix(".jsonl")
-with open(staged, "w") as file:
-    for row in rows():
-        file.write(json.dumps(dict(zip((column.split()[0] for column in columns), row))) + "\n")
-typed = ", ".join(f"'{column.split()[0]}': '{column.split()[1]}'" for column in columns)
-connection.execute(
-    f"CREATE TABLE {table} AS SELECT * FROM read_json('{staged}', format='newline_delimited', columns={{{typed}}})")
+TABLES = {
+    "AZKVAuditLogs": ("TimeGenerated TIMESTAMP", "_ResourceId VARCHAR", "OperationName VARCHAR", "CallerIpAddress VARCHAR",
+                      "CorrelationId VARCHAR", "ResultSignature VARCHAR", "HttpStatusCode INTEGER", "Id VARCHAR",
+                      "RequestUri VARCHAR", "ClientInfo VARCHAR", "Identity JSON"),
+    "AzureDiagnostics": ("TimeGenerated TIMESTAMP", "ResourceId VARCHAR", "OperationName VARCHAR", "CallerIPAddress VARCHAR",
+                         "CorrelationId VARCHAR", "ResultSignature VARCHAR", "httpStatusCode_d DOUBLE", "id_s VARCHAR",
+                         "requestUri_s VARCHAR", "clientInfo_s VARCHAR",
+                         "identity_claim_http_schemas_microsoft_com_identity_claims_objectidentifier_g VARCHAR",
+                         "identity_claim_appid_g VARCHAR",
+                         "identity_claim_http_schemas_xmlsoap_org_ws_2005_05_identity_claims_upn_s VARCHAR",
+                         "identity_claim_xms_mirid_s VARCHAR", "ResourceType VARCHAR"),
+}
+held = {"specific": ["AZKVAuditLogs"], "diagnostics": ["AzureDiagnostics"], "both": list(TABLES)}[shape]
+names = set()
+for table in held:
+    columns = TABLES[table]
+    names |= {column.split()[0] for column in columns}
+    staged = ready.with_suffix(f".{table}.jsonl")
+    with open(staged, "w") as file:
+        for row in rows(table):
+            file.write(json.dumps(dict(zip((column.split()[0] for column in columns), row))) + "\n")
+    typed = ", ".join(f"'{column.split()[0]}': '{column.split()[1]}'" for column in columns)
+    connection.execute(
+        f"CREATE TABLE {table} AS SELECT * FROM read_json('{staged}', format='newline_delimited', columns={{{typed}}})")
 
 
 def without_column_ifexists(query):
@@ -88,7 +93,7 @@ class Workspace(http.server.BaseHTTPRequestHandler):
         asked = re.search(r"^(AZKVAuditLogs|AzureDiagnostics)$", query, re.M)
         if not self.headers.get("authorization", "").startswith("Bearer "):
             return self.answer(401, {"error": {"code": "InvalidTokenError", "message": "no token"}})
-        if asked and asked[1] != table:
+        if asked and asked[1] not in held:
             inner = {"code": "SEM0100", "message": f"'where' operator: Failed to resolve table or column expression named '{asked[1]}'"}
             return self.answer(400, {"error": {"code": "BadArgumentError", "message": "The request had some invalid properties",
                                                "innererror": {"code": "SemanticError", "message": "A semantic error occurred.", "innererror": inner}}})

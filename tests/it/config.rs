@@ -67,7 +67,11 @@ fn everything_is_read_and_paths_are_relative_to_the_file() {
         "vaults' names have no case"
     );
     assert_eq!(config.templates, Some(folder.join("templates")));
-    assert!(config.known_callers().contains("7991ac3e-0000-0000-0000-000000000001"));
+    assert!(
+        config
+            .known_callers(&SecretUrl::parse("https://kv-prod.vault.azure.net/secrets/a").unwrap())
+            .contains("7991ac3e-0000-0000-0000-000000000001")
+    );
     let secret = |text: &str| SecretReference::KeyVault(SecretUrl::parse(text).unwrap());
     let Some(Channel::PagerDuty(oncall)) = config.channels.get("oncall") else { panic!("{config:?}") };
     assert_eq!(oncall.routing_key, SecretReference::Environment("PD_KEY".to_owned()));

@@ -75,12 +75,15 @@ struct World {
     history: Vec<(DateTime<Utc>, Event)>,
     fates: Vec<Fate>,
     turn: usize,
+    /// Whether every step puts something off until an hour later.
+    puts_off: bool,
 }
 
 impl World {
     fn new(order: Order, fates: Vec<Fate>) -> Self {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let mut world = Self { order, state: State::default(), now, history: Vec::new(), fates, turn: 0 };
+        let mut world =
+            Self { order, state: State::default(), now, history: Vec::new(), fates, turn: 0, puts_off: false };
         world.record(Event::RunOpened(RunOpened {
             run: "r".to_owned(),
             runbook: "b".to_owned(),
@@ -129,6 +132,10 @@ impl World {
             }
             return;
         }
+        if self.puts_off && self.state.step(step).timers.is_empty() {
+            let (step, timer, until) = (step.to_owned(), "later".to_owned(), self.now + Duration::hours(1));
+            self.record(Event::TimerSet { step, timer, until, follow_up: true });
+        }
         let error = Failure::refused("no");
         let asked = self.state.step(step).gate.is_some();
         match self.fate() {
@@ -140,7 +147,12 @@ impl World {
                 self.record(Event::RunHalted { because: Halt::Interrupted });
                 self.resume();
             }
-            Fate::Done | Fate::Asks => self.finish(step, StepOutcome::Done, None),
+            Fate::Done | Fate::Asks => {
+                if self.state.step(step).timers.values().any(|timer| timer.until <= self.now && !timer.fired) {
+                    self.record(Event::TimerFired { step: step.to_owned(), timer: "later".to_owned() });
+                }
+                self.finish(step, StepOutcome::Done, None);
+            }
             Fate::Crash => self.resume(),
             Fate::Fails => self.fail(step, error),
             Fate::FailsForNow => {
@@ -283,6 +295,30 @@ proptest! {
         for id in done.iter().filter(|id| id.starts_with('s')) {
             prop_assert!(!begun_again(id), "{} was done already", id);
         }
+    }
+
+    /// What is put off is done by a life of the run that begins after it is due, whatever happens on the way. It takes
+    /// nothing back: a run that was completed does not fail because of it.
+    #[test]
+    fn what_is_put_off_is_done_once_it_is_due(order in orders(), fates in fates(), later in fates()) {
+        let mut world = World::new(order, fates);
+        world.puts_off = true;
+        let ended = world.play();
+        prop_assert!(world.state.follow_ups().iter().all(|(_, timer)| !timer.fired), "nothing is due yet");
+        world.now += Duration::hours(2);
+        (world.fates, world.turn) = (later, 0);
+        world.resume();
+        let again = world.play();
+        if ended == Some(RunStatus::Completed) && world.order.timeout.is_none() && !failed_at_last(&world) {
+            let stopped = world.order.steps.iter().find(|step| stops(&world, step) && step.on_failure != OnFailure::Ask);
+            prop_assert!(stopped.is_none(), "{:?} stops a run that was completed", stopped);
+        }
+        prop_assert!(again.is_some());
+        world.fates.clear();
+        world.resume();
+        prop_assert_eq!(world.play(), Some(RunStatus::Completed));
+        let open: Vec<_> = world.state.follow_ups().into_iter().filter(|(_, timer)| !timer.fired && timer.until <= world.now).collect();
+        prop_assert!(open.is_empty(), "{:?}", open);
     }
 
     /// Whatever order events come in, the state takes them or names why not; it never panics.

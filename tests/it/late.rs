@@ -170,3 +170,172 @@ async fn a_run_can_be_followed_by_hand_and_its_journal_stays_as_it_is() {
     let said = stage.stanch(&["audit", "--follow", "other"]).exit(2);
     assert!(said.stderr.contains("there is no run `other`"), "{}", said.stderr);
 }
+
+/// Watches for a moment, and tells a channel.
+fn watch(stage: &Stage, channel: &str) -> crate::stage::Said {
+    let secret = ["--secret", SECRET, "--since", "2026-01-01T00:00:00Z"];
+    let pace = ["--watch", "--every", "200ms", "--for", "500ms", "--notify", channel];
+    stage.stanch(&[&["audit"], &secret[..], &pace[..]].concat())
+}
+
+async fn bodies(stage: &Stage, channel: &str) -> Vec<Value> {
+    let state = stage.state().await;
+    let sent = state["notifications"].as_array().unwrap().iter().filter(|sent| sent["channel"] == channel);
+    sent.cloned().collect()
+}
+
+#[tokio::test]
+async fn a_watch_tells_each_access_once_also_over_restarts() {
+    let stage = Stage::set().await;
+    let version = newest(&stage).await;
+    stage.read_value("orders-db", &version).await;
+    watch(&stage, "incident").exit(0).done();
+    let told = bodies(&stage, "slack").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let text = told[0]["body"].to_string();
+    assert!(text.contains("1 new access of https://kv-drill.vault.azure.net/secrets/orders-db"), "{text}");
+    assert!(text.contains("UNKNOWN") && text.contains("SecretGet") && text.contains("DRILL"), "{text}");
+
+    watch(&stage, "incident").exit(0).done();
+    assert_eq!(bodies(&stage, "slack").await.len(), 1, "what was told is not told again");
+    stage.read_value("orders-db", &version).await;
+    stage.read_value("orders-db", &version).await;
+    watch(&stage, "incident").exit(0).done();
+    let told = bodies(&stage, "slack").await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1]["body"].to_string().contains("2 new accesses"), "{told:?}");
+
+    let said = watch(&stage, "nobody").exit(2);
+    assert!(
+        said.stderr.contains("there is no channel `nobody`") && said.stderr.contains("incident"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_tell_does_so_later_under_the_same_key() {
+    let stage = Stage::set().await;
+    let version = newest(&stage).await;
+    stage.read_value("orders-db", &version).await;
+    // The message arrives, its answer does not: again and again, until the watch ends.
+    stage
+        .fault(&json!({ "match": { "method": "POST", "path": "/stanch" }, "times": 50, "do": { "drop": "after" } }))
+        .await;
+    let said = watch(&stage, "siem").exit(0);
+    assert!(said.stderr.contains("`siem` was not told"), "{}", said.stderr);
+    assert!(!bodies(&stage, "webhook").await.is_empty());
+    stage.clear_faults().await;
+    // Meanwhile somebody else reads it.
+    stage.read_value("orders-db", &version).await;
+    watch(&stage, "siem").exit(0).done();
+    watch(&stage, "siem").exit(0).done();
+    let told = bodies(&stage, "webhook").await;
+    let keys: std::collections::BTreeSet<&str> = told.iter().map(|sent| sent["id"].as_str().unwrap()).collect();
+    assert_eq!(keys.len(), 2, "one key for what was sent again, one for what came after it: {told:?}");
+}
+
+#[tokio::test]
+async fn two_watches_do_not_tell_one_channel_the_same() {
+    let stage = Stage::set().await;
+    let options = ["audit", "--secret", SECRET, "--since", "2026-01-01T00:00:00Z", "--watch", "--notify", "incident"];
+    let mut first = stage.command(&options).spawn().unwrap();
+    let locks = stage.state_dir().join("watches");
+    let begun = Instant::now();
+    let held = || {
+        let files = std::fs::read_dir(&locks).into_iter().flatten().filter_map(Result::ok);
+        files.map(|file| file.path()).any(|path| {
+            path.extension().is_some_and(|kind| kind == "lock")
+                && std::fs::read(&path).is_ok_and(|text| !text.is_empty())
+        })
+    };
+    while !held() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the first watch does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let said = watch(&stage, "incident").exit(5);
+    assert!(said.stderr.contains("another process watches this"), "{}", said.stderr);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    watch(&stage, "incident").exit(0).done();
+}
+
+/// What nobody may find anywhere as it was written.
+const HOSTILE: &str =
+    "\u{1b}[31m<script>alert(1)</script> [x](javascript:y) <!channel> **b** |c|\n# d\r\n- run: forged \u{0}\u{202e}";
+
+/// A read by somebody whose name, address and program are written to hurt whoever reads them.
+fn plant(stage: &Stage) {
+    let mut folders = vec![stage.path("cloud")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name == "PT1H.json") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+                let Some(mut line) = lines.filter(|line| line["operationName"] == "SecretGet").last() else { continue };
+                line["time"] = json!(stanch::clock::now().format("%Y-%m-%dT%H:%M:%S%.6f0Z").to_string());
+                line["correlationId"] = json!(HOSTILE);
+                line["callerIpAddress"] = json!(format!("=1+1{HOSTILE}"));
+                line["properties"]["clientInfo"] = json!(format!("curl/8 {HOSTILE}"));
+                line["identity"] = json!({ "claim": {
+                    "http://schemas.microsoft.com/identity/claims/objectidentifier": format!("@oid{HOSTILE}"),
+                    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": format!("=cmd(){HOSTILE}"),
+                } });
+                std::fs::write(path.with_file_name("planted.json"), format!("{line}\n")).unwrap();
+                return;
+            }
+        }
+    }
+    panic!("the cloud keeps no trail");
+}
+
+/// A terminal, or a reader of plain text, is not led astray.
+fn assert_plain(what: &str, text: &str) {
+    let bad = |char: char| (char.is_control() && !"\n\t".contains(char)) || char == '\u{202e}';
+    assert!(!text.contains(bad), "{what}: {text:?}");
+    assert!(!text.contains("\n# d") && !text.contains("\n- run: forged"), "{what}: {text:?}");
+}
+
+#[tokio::test]
+async fn what_a_stranger_wrote_into_the_log_stays_text_wherever_it_is_told() {
+    let stage = looked("[1s]").await;
+    stage.read_value("orders-db", &newest(&stage).await).await;
+    plant(&stage);
+    resume_when_due(&stage);
+    watch(&stage, "stakeholders").exit(0).done();
+    let said = watch(&stage, "incident").exit(0);
+    assert!(said.stdout.contains("UNKNOWN"), "{}", said.stdout);
+    assert_plain("the watch", &said.stdout);
+    assert_plain("the screen", &stage.stanch(&["status", "r"]).exit(0).stdout);
+    assert_plain("the follow-up", &stage.stanch(&["audit", "--follow", "r"]).exit(0).stdout);
+    let question = ["audit", "--secret", SECRET, "--since", "2026-01-01T00:00:00Z"];
+    assert_plain("the table", &stage.stanch(&question).exit(0).stdout);
+    assert_plain("the log", &stage.stanch(&["log", "r"]).exit(0).stdout);
+    for sent in bodies(&stage, "slack").await {
+        let text = sent["body"].to_string();
+        assert!(!text.contains("<script") && !text.contains("<!channel"), "{text}");
+    }
+    for sent in bodies(&stage, "email").await {
+        let text = sent["body"].as_str().map_or_else(|| sent["body"].to_string(), str::to_owned);
+        assert!(!text.contains('\u{1b}') && !text.contains("\n- run: forged"), "{text}");
+    }
+    let teams = bodies(&stage, "teams").await;
+    assert_eq!(teams.len(), 1);
+    assert!(!teams[0]["body"].to_string().contains("[x](javascript:y)"), "{}", teams[0]["body"]);
+    let html = report(&stage, "html", "report.html");
+    assert!(
+        !html.contains("<script>alert") && !html.contains("<!channel>") && html.contains("&lt;script&gt;"),
+        "{html}"
+    );
+    let markdown = report(&stage, "md", "report.md");
+    assert!(!markdown.contains("<script") && !markdown.contains("[x](javascript") && !markdown.contains("**b**"));
+    assert_plain("the report", &markdown);
+    let csv = report(&stage, "csv", "report.csv");
+    assert!(csv.lines().all(|line| !line.starts_with('=') && !line.contains(",=") && !line.contains(",@")), "{csv}");
+    let csv = stage.stanch(&[&question[..], &["--csv"]].concat()).exit(0).stdout;
+    assert!(!csv.contains(",=") && !csv.contains(",@") && !csv.contains('\u{1b}'), "{csv}");
+    report(&stage, "ocsf", "report.ocsf.json");
+    report(&stage, "json", "report.json");
+}

@@ -126,6 +126,12 @@ impl Stage {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
+    /// No more trouble.
+    pub(crate) async fn clear_faults(&self) {
+        let answer = self.http.delete(format!("{}/faults", self.control())).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// Denies operations on `kv-drill`.
     pub(crate) async fn deny(&self, rule: &Value) {
         let answer = self.http.put(format!("{}/access/kv-drill", self.control())).json(rule).send().await.unwrap();

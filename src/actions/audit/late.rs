@@ -8,7 +8,7 @@
 use super::blast_radius::OBSERVATION;
 use crate::actions::context::{Context, Stop};
 use crate::actions::notify::{self, Announcement};
-use crate::audit::{BlastRadius, LATE_LOOK, LateLook};
+use crate::audit::{BlastRadius, LATE_LOOK, LateLook, plain};
 use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
@@ -85,19 +85,19 @@ fn announcement(secret: &SecretUrl, amendment: &LateLook) -> Announcement {
             late.accesses.iter().find(|access| access.oid == *oid).map_or(oid.as_str(), |access| access.caller());
         let places: std::collections::BTreeSet<&str> =
             late.accesses.iter().filter(|access| access.oid == *oid).map(|access| access.ip.as_str()).collect();
-        format!("{name} from {}", places.into_iter().collect::<Vec<_>>().join(", "))
+        plain(&format!("{name} from {}", places.into_iter().collect::<Vec<_>>().join(", ")))
     };
     let mut facts = Vec::new();
     let callers: Vec<String> = late.unknown_callers.iter().take(MOST_TOLD).map(of).collect();
     if !callers.is_empty() {
         facts.push(("unknown callers".to_owned(), callers.join("; ")));
     }
-    let findings: Vec<&str> = late.findings.iter().take(MOST_TOLD).map(|finding| finding.summary.as_str()).collect();
+    let findings: Vec<String> = late.findings.iter().take(MOST_TOLD).map(|finding| plain(&finding.summary)).collect();
     if !findings.is_empty() {
         facts.push(("findings".to_owned(), findings.join("; ")));
     }
     let touched: std::collections::BTreeSet<String> =
-        late.second_order.iter().map(|row| format!("{}/{}", row.vault, row.secret)).collect();
+        late.second_order.iter().map(|row| plain(&format!("{}/{}", row.vault, row.secret))).collect();
     if !touched.is_empty() {
         facts
             .push(("they also touched".to_owned(), touched.into_iter().take(MOST_TOLD).collect::<Vec<_>>().join(", ")));

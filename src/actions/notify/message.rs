@@ -10,6 +10,7 @@ pub(super) struct Message<'a> {
     /// `sev1`, `sev2` or `sev3`.
     pub(super) severity: &'a str,
     pub(super) facts: &'a [(String, String)],
+    /// Empty where it belongs to no run.
     pub(super) run: &'a str,
     pub(super) runbook: &'a str,
     pub(super) drill: bool,
@@ -37,7 +38,9 @@ impl Message<'_> {
     pub(super) fn all_facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
         facts.extend(self.facts.iter().cloned());
-        facts.push(("run".to_owned(), format!("{} ({})", self.run, self.runbook)));
+        if !self.run.is_empty() {
+            facts.push(("run".to_owned(), format!("{} ({})", self.run, self.runbook)));
+        }
         if !self.head.is_empty() {
             facts.push(("journal".to_owned(), self.head.to_owned()));
         }

@@ -203,6 +203,28 @@ async fn deliver(context: &Context, channel: &Channel, content: &Content<'_>, ke
     Ok(Sent { id: receipt.id, head })
 }
 
+/// A message that belongs to no run.
+#[derive(Debug)]
+pub(crate) struct Notice<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) summary: &'a str,
+    /// `sev1`, `sev2` or `sev3`.
+    pub(crate) severity: &'a str,
+    pub(crate) drill: bool,
+    /// The same for every attempt to send it.
+    pub(crate) key: &'a str,
+}
+
+/// Sends a message that belongs to no run.
+///
+/// # Errors
+/// If it was not taken, or nobody knows whether it was.
+pub(crate) async fn notice(channel: &Channel, notice: &Notice<'_>, azure: &Azure) -> Result<(), Failure> {
+    let Notice { title, summary, severity, drill, key } = *notice;
+    let message = Message { title, summary, severity, facts: &[], run: "", runbook: "", drill, key, head: "" };
+    send(channel, &message, azure).await.map(drop)
+}
+
 async fn send(channel: &Channel, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {
     match channel {
         Channel::PagerDuty(channel) => pagerduty::send(channel, message, azure).await,

@@ -120,7 +120,8 @@ pub(super) fn notifications(source: &Source<'_>) -> Vec<Notification> {
 fn told(source: &Source<'_>, of: &str, timer: &str) -> Vec<String> {
     let effects = source.state.step(of).effects.iter();
     let done = effects.filter(|(_, effect)| matches!(effect.phase, EffectPhase::Done(_) | EffectPhase::AssumedDone));
-    let channel = |name: &String| Some(name.strip_prefix(TELL)?.strip_suffix(timer)?.trim_end().to_owned());
+    let of_this = format!(" {timer}");
+    let channel = |name: &String| Some(name.strip_prefix(TELL)?.strip_suffix(&of_this)?.to_owned());
     done.filter_map(|(name, _)| channel(name)).collect()
 }
 

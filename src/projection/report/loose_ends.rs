@@ -2,7 +2,6 @@
 
 use super::access::recorded;
 use super::containment::Containment;
-use super::late::to_come;
 use super::{FollowUp, Source, plain, second};
 use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::engine::{EffectPhase, StepStatus};
@@ -101,7 +100,6 @@ pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
         });
     }
     second_order(source, &mut left);
-    ask_again(source, &mut left);
     for (id, uses) in source.steps {
         let step = source.state.step(id);
         let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
@@ -154,19 +152,6 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
                 });
             }
         }
-    }
-}
-
-/// A run does not wait for what reaches the log late.
-fn ask_again(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    let times = to_come(source);
-    if let Some((last, before)) = times.split_last() {
-        let before = if before.is_empty() { String::new() } else { format!("{} and ", before.join(", ")) };
-        let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
-        left.push(FollowUp {
-            what: format!("the audit trail is to be asked again at {before}{last} for what reaches it late"),
-            command: format!("stanch resume {run} --wait"),
-        });
     }
 }
 

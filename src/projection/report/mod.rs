@@ -40,6 +40,8 @@ pub struct Report {
     pub several_secrets: bool,
     /// What reached the audit trail after the answer, by the look that found it. The blast radius holds it as well.
     pub late: Vec<LateLine>,
+    /// When the audit trail is still to be asked again: by whoever goes on with the run then.
+    pub asked_again: Vec<String>,
     pub timeline: Vec<Moment>,
     pub steps: Vec<StepLine>,
     pub actions: Vec<ActionLine>,
@@ -211,6 +213,7 @@ impl Report {
             several_secrets: blast_radii.len() > 1,
             blast_radii,
             late: late::looks(&source),
+            asked_again: late::to_come(&source),
             timeline: timeline(records),
             steps: steps.iter().map(|(id, uses)| step_line(id, uses, state.step(id))).collect(),
             actions: actions(records),

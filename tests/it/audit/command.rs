@@ -48,6 +48,32 @@ fn a_table_json_and_csv_tell_the_same() {
 }
 
 #[test]
+fn the_inventory_says_who_is_meant_to_read_a_secret() {
+    let state = TempDir::new().unwrap();
+    let archive = Archive::with(&[read(1), deed(2, SHOP, "SecretGet", "secrets/db-password", 200)]);
+    let place = ["--archive", archive.path().to_str().unwrap(), "--until", "2026-11-20T11:00:00Z", "--json"];
+    let configure = |inventory: &str| {
+        std::fs::write(state.path().join("stanch.yaml"), format!("schema: stanch-config/v1\ninventory:\n{inventory}"))
+            .unwrap();
+    };
+    configure(&format!(
+        "  - {{ secret: \"DB-*\", vault: kv-drill, readers: {{ {}: billing-worker }} }}\n  - {{ secret: other, readers: [{THIEF}] }}\n",
+        SHOP.to_uppercase()
+    ));
+    let found = audit(&state, &place).exit(0).json();
+    assert_eq!(found["unknown_callers"], json!([THIEF]), "who is meant to read another secret is unknown here");
+    let rows = found["accesses"].as_array().unwrap();
+    let known: Vec<(&str, &str)> = rows
+        .iter()
+        .filter(|row| row["known"] == true)
+        .map(|row| (row["name"].as_str().unwrap(), row["known_by"].as_str().unwrap()))
+        .collect();
+    assert_eq!(known, [("billing-worker", "listed")]);
+    configure("  - { secret: db-password, readers: 7 }\n");
+    assert!(audit(&state, &place).exit(2).stderr.contains("`readers`"));
+}
+
+#[test]
 fn a_watch_prints_what_is_there_and_ends_when_it_is_told_to() {
     let state = TempDir::new().unwrap();
     let archive = Archive::with(&[

@@ -130,7 +130,7 @@ fn moments(minute: u32) -> (String, String) {
 
 /// A workspace with the resource-specific table alone, in which all is well.
 fn whole(text: &str) -> (u16, String) {
-    if !text.contains("AZKVAuditLogs\n") {
+    if !text.lines().any(|line| line == "AZKVAuditLogs") {
         return absent();
     }
     let (first, last) = moments(5);
