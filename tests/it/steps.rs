@@ -114,13 +114,13 @@ async fn a_timeout_ends_the_step_of_a_hanging_server() {
 
 #[tokio::test]
 async fn a_run_that_takes_too_long_ends_and_can_be_gone_on_with() {
-    let runbook = "inputs: { pause: { type: duration, default: 2s } }\npolicy: { timeout: 400ms }\nsteps:\n  - { id: long, uses: wait, with: { for: '${{ inputs.pause }}' } }\nfinally:\n  - { id: report, uses: report/write }\n";
+    let runbook = "inputs: { pause: { type: duration, default: 4s } }\npolicy: { timeout: 3s }\nsteps:\n  - { id: long, uses: wait, with: { for: '${{ inputs.pause }}' } }\nfinally:\n  - { id: report, uses: report/write }\n";
     let stage = with_runbook(runbook).await;
     let status = stage.stanch(&RUN).exit(3).json();
     assert_eq!(status["status"], "failed");
     assert_eq!(events(&stage, "run_halted")[0]["event"]["because"], "timed_out");
     assert_eq!(step(&status, "report")["status"], "done");
-    tokio::time::sleep(Duration::from_millis(1800)).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
     let status = stage.stanch(&["resume", "r", "--json"]).exit(0).json();
     assert_eq!(step(&status, "long")["status"], "done");
 }
