@@ -33,6 +33,7 @@ mod postgres;
 mod random;
 mod redis_key;
 mod resolve;
+mod revoked_token;
 mod service_bus_key;
 mod slack_token;
 mod two_keys;
@@ -224,6 +225,8 @@ pub(crate) struct Work<'a> {
     pub(crate) old: Option<&'a Secret>,
     /// The new value: staged, or published.
     pub(crate) new: Option<&'a Secret>,
+    /// The values of the versions before the replaced one, for a provider that [ends them as well](Provider::retires_older).
+    pub(crate) older: &'a [Secret],
 }
 
 /// What the issuer issued.
@@ -279,6 +282,11 @@ pub(crate) trait Provider {
     /// Whether the old credential can be killed before there is a new one.
     fn retires_first(&self) -> bool {
         true
+    }
+
+    /// Whether the credentials of older versions, as far as those can be read, die with the leaked one.
+    fn retires_older(&self) -> bool {
+        false
     }
 
     /// What a person must do at retirement, where only a person can.
@@ -355,8 +363,12 @@ pub(crate) fn open(named: &Named, surroundings: Surroundings) -> Result<Box<dyn 
         ProviderKind::ServiceBusKey => Box::new(two_keys::TwoKeys::new(&service_bus_key::KIND, named, &surroundings)?),
         ProviderKind::RedisKey => Box::new(two_keys::TwoKeys::new(&redis_key::KIND, named, &surroundings)?),
         ProviderKind::EntraAppSecret => Box::new(entra_app_secret::EntraAppSecret::new(named, &surroundings)?),
-        ProviderKind::GithubToken => Box::new(github_token::GithubToken::new(settings(named)?, surroundings)),
-        ProviderKind::SlackToken => Box::new(slack_token::SlackToken::new(settings(named)?, surroundings)),
+        ProviderKind::GithubToken | ProviderKind::SlackToken => {
+            let NoSettings {} = settings(named)?;
+            let is_github = named.provider == ProviderKind::GithubToken;
+            let kind = if is_github { &github_token::KIND } else { &slack_token::KIND };
+            Box::new(revoked_token::RevokedToken::new(kind, surroundings))
+        }
     })
 }
 

@@ -5,7 +5,7 @@
 
 use super::rotate::{Predecessor, Published, TAG_EFFECT, TAG_RUN, find, publish};
 use crate::actions::context::{Context, Intent, Probed, Stop};
-use crate::actions::provider::prompt;
+use crate::actions::provider::{Values, prompt};
 use crate::azure::{NewVersion, SecretUrl, Vault};
 use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
@@ -127,8 +127,11 @@ impl Issuing<'_> {
 
     async fn retire_first(&self, standing: &Standing) -> Result<String, Stop> {
         let old = self.old().await?;
+        let versions = self.vault.versions(&self.secret.name).await?;
+        let others = versions.iter().filter(|version| version.id != standing.replaced);
+        let older = Values::older(self.vault, &self.secret.name, others, self.provider).await?;
         let survey = &standing.survey;
-        let work = Work { survey, key: &standing.issue_key, old: Some(&old), new: None };
+        let work = Work { survey, key: &standing.issue_key, old: Some(&old), new: None, older: &older };
         let names = survey.retire.join(", ");
         self.context.progress(format!("killing {names} first"));
         self.context
@@ -203,7 +206,13 @@ impl Issuing<'_> {
             None => None,
         };
         let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
-        let work = Work { survey: &standing.survey, key: &standing.issue_key, old: old.as_ref(), new: value.as_ref() };
+        let work = Work {
+            survey: &standing.survey,
+            key: &standing.issue_key,
+            old: old.as_ref(),
+            new: value.as_ref(),
+            older: &[],
+        };
         let next = &standing.survey.next;
         let credential = self
             .context
@@ -221,7 +230,8 @@ impl Issuing<'_> {
     /// The value is told once: it is put aside in the effect that asks for it.
     async fn issue_and_stage(&self, standing: &Standing) -> Result<Made, Stop> {
         let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
-        let work = Work { survey: &standing.survey, key: &standing.issue_key, old: old.as_ref(), new: None };
+        let work =
+            Work { survey: &standing.survey, key: &standing.issue_key, old: old.as_ref(), new: None, older: &[] };
         self.context
             .effect(
                 Intent::new("issue", format!("issue a credential and put it aside in {}", self.staging())),

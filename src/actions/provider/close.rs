@@ -199,7 +199,8 @@ async fn look_at_issuer(
             Trial::Untried { .. } => {}
         }
     }
-    let work = Work { survey, key: &standing.issue_key, old: values.old.as_ref(), new: values.new.as_ref() };
+    let work =
+        Work { survey, key: &standing.issue_key, old: values.old.as_ref(), new: values.new.as_ref(), older: &[] };
     match provider.retired(&work).await? {
         Some(true) => found.right.push("the issuer says that the old credential is dead".to_owned()),
         Some(false) => found.wrong.push("the issuer says that the old credential is alive".to_owned()),

@@ -100,6 +100,20 @@ impl Values {
         };
         Ok(Self { old, new: vault.value_if_enabled(name, keep).await? })
     }
+
+    /// Those of the other versions that can still be read, where the provider ends them as well.
+    pub(super) async fn older(
+        vault: &Vault,
+        name: &str,
+        versions: impl Iterator<Item = &Version>,
+        provider: &dyn Provider,
+    ) -> Result<Vec<Secret>, Failure> {
+        let mut values = Vec::new();
+        for version in versions.filter(|version| version.enabled && provider.retires_older()) {
+            values.extend(vault.value_if_enabled(name, &version.id).await?);
+        }
+        Ok(values)
+    }
 }
 
 /// The version that stays, if it is there and everybody who asks for the latest gets an enabled one.

@@ -3,6 +3,7 @@
 use super::{Replaced, Values, kept, reopen};
 use crate::actions::Action;
 use crate::actions::context::{Context, Intent, Probed, Stop};
+use crate::actions::keyvault::older;
 use crate::azure::Vault;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
@@ -55,7 +56,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let versions = vault.versions(&secret.name).await?;
-    kept(&vault, &secret.name, &versions, &keep).await?;
+    let kept = kept(&vault, &secret.name, &versions, &keep).await?;
     let provider = reopen(context, &secret, &standing)?;
     if let Some(question) = provider.by_hand() {
         let answer = context.gate(Question::new(question), None).await?;
@@ -70,8 +71,10 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         };
     }
     let values = Values::read(&vault, &secret.name, &standing, &keep).await?;
-    let work =
-        Work { survey: &standing.survey, key: &standing.issue_key, old: values.old.as_ref(), new: values.new.as_ref() };
+    let before_it = older(&versions, kept, true).filter(|version| version.id != standing.replaced);
+    let older = Values::older(&vault, &secret.name, before_it, provider.as_ref()).await?;
+    let (old, new) = (values.old.as_ref(), values.new.as_ref());
+    let work = Work { survey: &standing.survey, key: &standing.issue_key, old, new, older: &older };
     let names = retired.join(", ");
     context.progress(format!("killing {names}"));
     context

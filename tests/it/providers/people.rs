@@ -80,8 +80,12 @@ async fn tokens_are_revoked_through_their_interfaces_and_refused_there() {
         ("slack_token", "xoxb-1-theOldOneThatLeaked", "xoxb-2-theNewOne", "token_revoked"),
     ] {
         for lost in [false, true] {
-            let stage = set(old, json!({ "owner": "orders-team", "stanch-provider": name })).await;
-            for token in [old, new] {
+            // An older version that can still be read holds another token, which lives as well.
+            let older = format!("{old}0");
+            let tags = json!({ "owner": "orders-team", "stanch-provider": name });
+            let stage = set(&older, tags.clone()).await;
+            stage.seed("orders-key", &json!({ "value": old, "tags": tags })).await;
+            for token in [older.as_str(), old, new] {
                 stage.control_post("issued", &json!({ "token": token })).await;
             }
             if lost {
@@ -96,10 +100,12 @@ async fn tokens_are_revoked_through_their_interfaces_and_refused_there() {
             let state = stage.state().await;
             assert_vault(&state, "r-token");
             assert_eq!(state["tokens"][hex::encode(Sha256::digest(old))], false);
+            assert_eq!(state["tokens"][hex::encode(Sha256::digest(&older))], false);
             assert_eq!(state["tokens"][hex::encode(Sha256::digest(new))], true);
             let calls = state["calls"].as_array().unwrap().clone();
             let revocations = calls.iter().filter(|call| call["path"].as_str().unwrap().ends_with("revoke")).count();
-            assert_eq!(revocations, 1, "a lost answer is settled by trying the token");
+            let requests = if name == "github_token" { 1 } else { 2 + usize::from(lost) };
+            assert_eq!(revocations, requests, "a batch, or one by one; a lost answer is settled by trying the token");
             assert_nowhere(&stage, old);
             assert_nowhere(&stage, new);
         }
