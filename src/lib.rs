@@ -25,6 +25,7 @@
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
 //! - No older version is disabled before a newer one is listed and enabled.
 //! - No new credential exists in one memory only: it is staged in the vault, or its issuer tells it again (`providers`).
+//! - No random value takes the place of a credential that anybody is known to issue.
 //! - What a tag of a secret says is not believed where it could lead a privileged request astray: it is checked against
 //!   the secret's own value first.
 //! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.

@@ -97,7 +97,7 @@ impl<'a> Known<'a> {
         config: &Config,
     ) -> Effect {
         let secret = self.secret().map(|secret| secret.to_string()).unwrap_or_default();
-        let does = self.at_issuer(issuers.get(&secret)).unwrap_or_else(|| self.does(seen.get(&secret), config));
+        let does = self.at_issuer(issuers.get(&secret), config).unwrap_or_else(|| self.does(seen.get(&secret), config));
         let does = match self.items {
             None => does,
             Some(Some(count)) => format!("{does}, for each of {count} items"),
@@ -116,11 +116,14 @@ impl<'a> Known<'a> {
     }
 
     /// What it does at the issuer, if it works there and the issuer is known.
-    fn at_issuer(&self, issuer: Option<&Issuer>) -> Option<String> {
+    fn at_issuer(&self, issuer: Option<&Issuer>, config: &Config) -> Option<String> {
         let name = self.secret().map(|secret| secret.name).unwrap_or_default();
         let action = self.step.uses.value.as_str();
         if action == "appservice/refresh" {
-            return Some(format!("makes the sites that refer to {name} fetch it anew"));
+            return Some(match self.refreshes(config) {
+                Some(_) => format!("makes the sites that refer to {name} fetch it anew"),
+                None => "nothing: no subscription is named".to_owned(),
+            });
         }
         let Issuer { provider, old, next, revoke_first, by_hand, .. } = issuer?;
         let is_random = *provider == "random";

@@ -50,7 +50,10 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
             format!("{}; ending the old one breaks: {}", text("because"), breaks.unwrap_or("nobody"))
         }
         "provider/retire" if text("by") == "stanch" => format!("killed {}", texts("retired")),
-        "provider/retire" => format!("killed by {}", text("by")),
+        "provider/retire" => match text("by").strip_prefix("nobody: ") {
+            Some(why) => format!("nothing to kill: {why}"),
+            None => format!("killed by {}", text("by")),
+        },
         "provider/prove" => issuer_proof(count("proven") as u64, count("not_proven") as u64, text("answer")),
         "provider/close" => {
             let cleaned = match count("cleaned") {

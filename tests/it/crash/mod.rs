@@ -24,7 +24,8 @@ fn played() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     let needs_more = |text: &str| {
         ["uses: provider/", "uses: keyvault/find", "uses: keyvault/list"].iter().any(|uses| text.contains(uses))
     };
-    stanch::cli::BUILT_IN.iter().filter(move |(_, text)| !needs_more(text))
+    // The usual runbook has steps at an issuer as well; here the vault is taken for it.
+    stanch::cli::BUILT_IN.iter().filter(move |(name, text)| *name == "secret-exposure" || !needs_more(text))
 }
 
 fn is_heavy() -> bool {
