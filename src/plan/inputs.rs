@@ -115,9 +115,26 @@ pub(super) fn fits(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(
             Some(of) => values.iter().try_for_each(|value| fits(&of.kind, &of.limits, value)),
             None => Ok(()),
         },
-        (kind, value, _) => Err(format!("`{value}` is not of the type {}", kind.name())),
+        (kind, Value::Null, _) => Err(format!("nothing is given, and {} is expected", in_words(kind))),
+        (kind, _, Some(text)) => Err(format!("`{text}` is not {}", in_words(kind))),
+        (kind, value, _) => Err(format!("`{value}` is not {}", in_words(kind))),
     }?;
     within(kind, limits, value)
+}
+
+fn in_words(kind: &InputKind) -> &'static str {
+    match kind {
+        InputKind::String => "text",
+        InputKind::Int => "a whole number",
+        InputKind::Number => "a number",
+        InputKind::Bool => "`true` or `false`",
+        InputKind::Enum(_) => "one of its words",
+        InputKind::Timestamp => "a time such as `2026-11-22T21:40:00Z`",
+        InputKind::Duration => "a duration such as `90s`, `15m`, `24h` or `30d`",
+        InputKind::Url => "a URL",
+        InputKind::KeyvaultSecret => "the URL of a secret",
+        InputKind::List(_) => "a list",
+    }
 }
 
 fn within(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(), String> {

@@ -127,6 +127,9 @@ fn add(one: &Type, other: &Type) -> Result<Type, Unfit> {
             )
         }
         (Type::Text(_), Type::Text(_)) => Ok(TEXT),
+        (Type::Text(Timestamp), Type::Int | Type::Number) => {
+            helped("a number cannot be added to a time", "write `after(time, \"1h\")`")
+        }
         (Type::Text(_), Type::Int | Type::Number | Type::Bool)
         | (Type::Int | Type::Number | Type::Bool, Type::Text(_)) => helped(
             format!("{} cannot be added to {}", other.describe(), one.describe()),

@@ -142,10 +142,10 @@ fn definition(action: &str) -> String {
 
 /// The rules of an input or of the items of a list that depend on its type.
 fn with_types(mut input: Value, is_input: bool) -> Value {
-    let length = json!({ "type": "integer", "minimum": 0 });
+    let length = json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX });
     let types = [
         ("string", json!({ "type": "string" }), Some(length.clone()), true),
-        ("int", json!({ "type": "integer" }), Some(json!({ "type": "integer" })), false),
+        ("int", whole(), Some(whole()), false),
         ("number", json!({ "type": "number" }), Some(json!({ "type": "number" })), false),
         ("bool", json!({ "type": "boolean" }), None, false),
         ("enum", json!({ "type": "string" }), None, false),
@@ -196,12 +196,17 @@ fn with_types(mut input: Value, is_input: bool) -> Value {
     input
 }
 
+/// A whole number as stanch keeps it.
+fn whole() -> Value {
+    json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX })
+}
+
 /// The items of a list's default are of the type of its items.
 fn list_defaults() -> Vec<Value> {
     let text = json!({ "type": "string" });
     let types = [
         ("string", text.clone()),
-        ("int", json!({ "type": "integer" })),
+        ("int", whole()),
         ("number", json!({ "type": "number" })),
         ("bool", json!({ "type": "boolean" })),
         ("enum", text),

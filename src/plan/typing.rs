@@ -153,7 +153,9 @@ impl Typer<'_> {
         };
         if !view.before.contains(id) {
             let problem = self.report(part, format!("`{id}` is not sure to have run before this step"));
-            *problem = problem.clone().rule("reference").help(format!("add `{id}` to `needs`"));
+            let help =
+                format!("write `{id}` above this step, or add it to `needs` where it does not wait for this one");
+            *problem = problem.clone().rule("reference").help(help);
             return Type::Any;
         }
         if step.never_runs {

@@ -42,6 +42,10 @@ impl Diagnostic {
         Self { warning: true, ..Self::error(message, span) }
     }
 
+    fn word(&self) -> &'static str {
+        if self.warning { "warning" } else { "error" }
+    }
+
     /// Names the rule that is broken.
     #[must_use]
     pub fn rule(mut self, rule: &'static str) -> Self {
@@ -118,6 +122,8 @@ pub struct Position {
 const MOST_SHOWN: usize = 100;
 /// Nor does anybody read on after so many bytes; lines may be long.
 const ENOUGH_SHOWN: usize = 200_000;
+/// Nor does anybody look for a place in a longer line, in bytes.
+const LONGEST_LINE_SHOWN: usize = 1_000;
 
 impl Diagnostics {
     /// The problems of one text by itself.
@@ -157,6 +163,32 @@ impl Diagnostics {
         Position { line, column, end_column: column + under.chars().count() }
     }
 
+    /// Whether the line of a problem, or one beside it, is too long to be shown.
+    fn is_in_long_lines(&self, diagnostic: &Diagnostic) -> bool {
+        let (_, text, base) = self.source(diagnostic);
+        let (before, after) = text.split_at_checked(diagnostic.span.offset - base).unwrap_or((text, ""));
+        let mut before = before.rsplit('\n');
+        let mut after = after.split('\n');
+        let own = before.next().map_or(0, str::len) + after.next().map_or(0, str::len);
+        let beside = before.next().into_iter().chain(after.next()).map(str::len);
+        beside.chain([own]).any(|length| length > LONGEST_LINE_SHOWN)
+    }
+
+    /// A problem with its place, but without the lines around it.
+    fn without_lines(&self, diagnostic: &Diagnostic) -> String {
+        let Position { line, column, .. } = self.position(diagnostic);
+        let mut text = format!(
+            "{}: {}\n   ╭─[{}:{line}:{column}]\n   │ the lines here are too long to be shown\n   ╰────\n",
+            diagnostic.word(),
+            diagnostic.message,
+            self.file(diagnostic)
+        );
+        if let Some(help) = &diagnostic.help {
+            text.push_str(&format!("  help: {}\n", help.replace('\n', "\n        ")));
+        }
+        text
+    }
+
     /// All of them as text, each with its line shown and its place underlined.
     pub fn render(&self) -> String {
         let handler =
@@ -168,13 +200,17 @@ impl Diagnostics {
                 break;
             }
             shown_so_far += 1;
+            if self.is_in_long_lines(diagnostic) {
+                out.push_str(&self.without_lines(diagnostic));
+                continue;
+            }
             let (name, text, base) = self.source(diagnostic);
             let shown = Shown { diagnostic, base, source: NamedSource::new(name, text.to_owned()) };
             let mut text = String::new();
             if handler.render_report(&mut text, &shown).is_err() {
                 text = diagnostic.message.clone();
             }
-            let word = if diagnostic.warning { "warning" } else { "error" };
+            let word = diagnostic.word();
             let text = text.trim_start().trim_start_matches(['×', '⚠', ' ']);
             out.push_str(&format!("{word}: {}\n", text.trim_end()));
         }

@@ -15,6 +15,8 @@ pub const LARGEST_RUNBOOK: usize = 1 << 20;
 /// How many values a text may hold, and how deep they may lie in each other, aliases counted as what they stand for.
 const MOST_VALUES: usize = 20_000;
 const DEEPEST: usize = 32;
+/// The least fraction that is too large for a whole number: 2 to the power of 63.
+const FIRST_BEYOND: f64 = 9_223_372_036_854_775_808.0;
 
 /// A value with its place in the text.
 #[derive(Clone, Debug)]
@@ -207,7 +209,9 @@ impl<'de> Deserialize<'de> for Tree {
                 i64::try_from(value).map(Tree::Int).map_err(|_| E::custom("the number is too large"))
             }
             fn visit_f64<E: Error>(self, value: f64) -> Result<Tree, E> {
-                Ok(Tree::Float(value))
+                // `4.0` is a whole number, as JSON Schema has it.
+                let whole = value.fract() == 0.0 && (-FIRST_BEYOND..FIRST_BEYOND).contains(&value);
+                Ok(if whole { Tree::Int(value as i64) } else { Tree::Float(value) })
             }
             fn visit_str<E: Error>(self, value: &str) -> Result<Tree, E> {
                 Ok(Tree::String(value.to_owned()))

@@ -51,6 +51,7 @@ struct Parameters {
     revoke_first: bool,
     /// Characters of a value that stanch chooses.
     #[serde(default = "forty_eight")]
+    #[schemars(range(min = 13, max = 25_000))]
     length: usize,
     /// The characters to draw such a value from, each once; letters and digits unless given.
     #[serde(default = "letters_and_digits")]
