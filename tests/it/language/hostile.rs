@@ -1,6 +1,6 @@
-//! Whatever a text holds, reading and checking it ends soon, with words, and within bounded memory.
+//! Whatever a text holds, reading and checking it ends soon, with words, and within bounded memory, none of which is kept.
 //!
-//! `STANCH_FUZZ=N` tries so many inputs instead of a few.
+//! `STANCH_FUZZ=N` tries so many inputs of each kind instead of a few.
 
 use super::{folder, runbooks, stanch};
 use proptest::prelude::*;
@@ -9,6 +9,9 @@ use stanch::actions::catalogue;
 use stanch::plan::{Catalogue, lint};
 use stanch::runbook::expression::Expression;
 use stanch::runbook::{NoLibrary, Source, Span};
+use std::cell::RefCell;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// More than any text that is within the limits needs, on a busy machine, unoptimised.
@@ -18,7 +21,7 @@ fn check(catalogue: &Catalogue, text: &str) -> usize {
     let begun = Instant::now();
     let linted = lint(&Source { name: "hostile", text, library: &NoLibrary }, catalogue);
     let shown = linted.diagnostics.render();
-    assert!(shown.len() < 2_000_000, "{} bytes are shown", shown.len());
+    assert!(shown.len() < 300_000, "{} bytes are shown", shown.len());
     for problem in &linted.diagnostics.found {
         let position = linted.diagnostics.position(problem);
         assert!(position.line >= 1 && position.column >= 1 && position.end_column >= position.column);
@@ -79,6 +82,15 @@ fn bombs_are_refused_soon() {
     for (number, bomb) in bombs.iter().enumerate() {
         assert!(check(&catalogue, bomb) > 0, "bomb {number} has no problem");
     }
+}
+
+#[test]
+fn a_line_that_nobody_reads_is_not_shown() {
+    let text = format!("schema: stanch/v1\nname: long\nsumary: {}\nsteps: []\n", "x".repeat(100_000));
+    let shown =
+        lint(&Source { name: "long.yaml", text: &text, library: &NoLibrary }, &catalogue()).diagnostics.render();
+    assert!(shown.contains("error: unknown key `sumary`") && shown.contains("[long.yaml:3:1]"), "{:.2000}", shown);
+    assert!(shown.contains("did you mean `summary`?") && shown.len() < 1_000, "{} bytes", shown.len());
 }
 
 #[test]
@@ -206,43 +218,122 @@ fn expressions() -> impl Strategy<Value = String> {
     proptest::collection::vec(proptest::sample::select(tokens), 0..24).prop_map(|tokens| tokens.concat())
 }
 
+/// Ends the whole process, and shows the input, where one is not done with in time: nothing ends a thread that hangs.
+struct Watch(Arc<Mutex<Option<(Instant, String)>>>);
+
+impl Watch {
+    fn begin() -> Self {
+        let watched: Arc<Mutex<Option<(Instant, String)>>> = Arc::default();
+        let seen = Arc::downgrade(&watched);
+        std::thread::spawn(move || {
+            while let Some(seen) = seen.upgrade() {
+                if let Some((_, input)) = seen.lock().unwrap().as_ref().filter(|(begun, _)| begun.elapsed() > PATIENCE)
+                {
+                    println!("after {PATIENCE:?} this is not done with:\n{input}");
+                    std::process::abort();
+                }
+                drop(seen);
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        });
+        Self(watched)
+    }
+
+    fn over<T>(&self, input: &str, work: impl FnOnce() -> T) -> T {
+        *self.0.lock().unwrap() = Some((Instant::now(), input.to_owned()));
+        let done = work();
+        *self.0.lock().unwrap() = None;
+        done
+    }
+}
+
+/// Feeds so many inputs of one kind, or a few; `each` is told after every one.
+fn feed(inputs: &impl Strategy<Value = String>, few: u32, eat: impl Fn(&Catalogue, &str), each: impl Fn()) {
+    let (catalogue, watch) = (catalogue(), Watch::begin());
+    let fed = runner(few).run(inputs, |input| {
+        watch.over(&input, || eat(&catalogue, &input));
+        each();
+        Ok(())
+    });
+    fed.unwrap();
+}
+
+fn eat_text(catalogue: &Catalogue, text: &str) {
+    check(catalogue, text);
+}
+
+fn eat_expression(catalogue: &Catalogue, source: &str) {
+    let text = serde_json::json!({
+        "schema": "stanch/v1", "name": "fuzz", "inputs": { "a": { "type": "string", "default": "x" } },
+        "steps": [{ "id": "rotate", "uses": "wait", "if": format!("${{{{ {source} }}}}"), "with": { "for": "1s" } }],
+    });
+    check(catalogue, &text.to_string());
+    if let Ok(expression) = Expression::compile(source.trim(), Span::default(), None) {
+        let scope = serde_json::json!({ "inputs": { "a": "x" }, "steps": {}, "run": {}, "policy": {}, "item": [1] });
+        drop(expression.evaluate(scope.as_object().unwrap()));
+    }
+}
+
 #[test]
 fn no_text_breaks_the_parser_or_the_checker() {
-    let catalogue = catalogue();
-    runner(300)
-        .run(&damaged(), |text| {
-            check(&catalogue, &text);
-            Ok(())
-        })
-        .unwrap();
+    feed(&damaged(), 300, eat_text, || {});
 }
 
 #[test]
 fn no_bytes_break_the_parser() {
-    let catalogue = catalogue();
-    runner(300)
-        .run(&"\\PC{0,200}", |text| {
-            check(&catalogue, &text);
-            Ok(())
-        })
-        .unwrap();
+    feed(&"\\PC{0,200}", 300, eat_text, || {});
 }
 
 #[test]
 fn no_expression_breaks_the_typing_or_the_evaluation() {
-    let catalogue = catalogue();
-    runner(600)
-        .run(&expressions(), |source| {
-            let text = serde_json::json!({
-                "schema": "stanch/v1", "name": "fuzz", "inputs": { "a": { "type": "string", "default": "x" } },
-                "steps": [{ "id": "rotate", "uses": "wait", "if": format!("${{{{ {source} }}}}"), "with": { "for": "1s" } }],
-            });
-            check(&catalogue, &text.to_string());
-            if let Ok(expression) = Expression::compile(source.trim(), Span::default(), None) {
-                let scope = serde_json::json!({ "inputs": { "a": "x" }, "steps": {}, "run": {}, "policy": {}, "item": [1] });
-                drop(expression.evaluate(scope.as_object().unwrap()));
-            }
-            Ok(())
-        })
+    feed(&expressions(), 600, eat_expression, || {});
+}
+
+/// What a process that eats for the test below is told by.
+const ALONE: &str = "STANCH_FUZZ_ALONE";
+/// More than the allocator's own coming and going.
+const LEEWAY_BYTES: usize = 8 << 20;
+
+/// In a process of its own, so that no other test's memory is taken for this one's.
+#[test]
+fn no_memory_is_kept_of_what_was_checked() {
+    if std::env::var_os(ALONE).is_some() {
+        return assert_no_growth();
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "language::hostile::no_memory_is_kept_of_what_was_checked", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
         .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{said}\n{}", String::from_utf8_lossy(&child.stderr));
+    let seen = said.lines().find(|line| line.contains("resident")).unwrap();
+    println!("{}", seen.rsplit("... ").next().unwrap());
+}
+
+/// Samples the resident memory after each input: at its least late on, it is no larger than at its most early on.
+fn assert_no_growth() {
+    let samples = RefCell::new(Vec::new());
+    let sample = || samples.borrow_mut().push(resident_bytes());
+    let eat = |catalogue: &Catalogue, text: &str| {
+        eat_text(catalogue, text);
+        eat_expression(catalogue, text);
+    };
+    feed(&prop_oneof![damaged(), "\\PC{0,200}", expressions()], 2_000, eat, sample);
+    let samples = samples.into_inner();
+    let part = |from: usize, to: usize| samples[samples.len() * from / 10..samples.len() * to / 10].iter();
+    let (early, late) = (*part(2, 4).max().unwrap(), *part(9, 10).min().unwrap());
+    println!(
+        "{} inputs: {} KiB resident at most early on, {} KiB at least late on",
+        samples.len(),
+        early >> 10,
+        late >> 10
+    );
+    assert!(late < early + LEEWAY_BYTES, "it grew from {early} to {late} bytes");
+}
+
+fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
 }
