@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: run::Args) -> Outcome {
     let prepared = run::prepare(common, &args)?;
+    prepared.warn(ui);
     let preflight = look(&prepared).await?;
     if ui.json {
         ui.json(&object(&prepared, &preflight));

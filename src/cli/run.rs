@@ -75,6 +75,7 @@ impl Args {
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut prepared = prepare(common, &args)?;
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
+    prepared.warn(ui);
     if !common.yes && ui.is_terminal() && !ui.json {
         let preflight = super::plan::look(&prepared).await?;
         ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
@@ -93,6 +94,15 @@ pub(crate) struct Prepared {
     pub(crate) session: Session,
     runs: Runs,
     answers: Answers,
+}
+
+impl Prepared {
+    /// Shows what `lint` warns of, while nothing has happened yet.
+    pub(crate) fn warn(&self, ui: Ui) {
+        if !self.plan.warnings.found.is_empty() {
+            ui.note(self.plan.warnings.render().trim_end());
+        }
+    }
 }
 
 /// Checks everything that can be checked without asking Azure.

@@ -40,6 +40,8 @@ pub struct Plan {
     pub order: Order,
     /// One live run per value.
     pub lock: Option<String>,
+    /// What `lint` warns of.
+    pub warnings: Diagnostics,
 }
 
 /// A fragment as it is pinned.
@@ -119,7 +121,9 @@ fn apply_gates(runbook: &mut Runbook) {
 impl Plan {
     /// Makes a plan. `given` are the inputs as the user gave them.
     pub fn new(source: &Source<'_>, given: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, PlanError> {
-        let (mut runbook, fragments) = lint(source, catalogue).sound().map_err(PlanError::Runbook)?;
+        let linted = lint(source, catalogue);
+        let warnings = linted.diagnostics.clone();
+        let (mut runbook, fragments) = linted.sound().map_err(PlanError::Runbook)?;
         apply_gates(&mut runbook);
         let inputs = inputs::resolve(&runbook, given).map_err(PlanError::Inputs)?;
         let lock = match &runbook.policy.lock {
@@ -135,7 +139,7 @@ impl Plan {
         };
         let order = order::order(&runbook, catalogue);
         let sha256 = hex::encode(Sha256::digest(source.text));
-        Ok(Self { runbook, text: source.text.to_owned(), sha256, fragments, inputs, order, lock })
+        Ok(Self { runbook, text: source.text.to_owned(), sha256, fragments, inputs, order, lock, warnings })
     }
 
     /// A step by its id.

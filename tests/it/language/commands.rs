@@ -49,6 +49,22 @@ fn warnings_pass_unless_they_are_denied() {
 }
 
 #[test]
+fn plan_and_run_show_warnings_before_anything_happens_and_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "schema: stanch/v1\nname: odd\nsteps:\n  - { id: wait, uses: wait, if: true, with: { for: 0s } }\n";
+    std::fs::write(folder.path().join("odd.yaml"), text).unwrap();
+    for (arguments, warned) in [
+        (["plan", "odd.yaml", "--state-dir", "state"].as_slice(), true),
+        (&["run", "odd.yaml", "--yes", "--json", "--state-dir", "state"], true),
+        (&["run", "odd.yaml", "--yes", "--quiet", "--state-dir", "state"], false),
+    ] {
+        let said = stanch(folder.path(), arguments).exit(0);
+        assert_eq!(said.stderr.contains("warning: "), warned, "{arguments:?}: {}", said.stderr);
+        assert!(!said.stdout.contains("warning: "), "{}", said.stdout);
+    }
+}
+
+#[test]
 fn standard_input_is_a_runbook_too() {
     let folder = folder("tests/cases/lint");
     let mut child = command(&folder, &["lint", "-", "--json"])
