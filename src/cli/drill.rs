@@ -10,6 +10,7 @@ use super::session;
 use super::suggestion::Suggestion;
 use super::ui::Ui;
 use crate::clock::{self, Timestamp};
+use crate::cloud::scenario::Enters;
 use crate::cloud::{self, Options, Running, scenario};
 use crate::config::USUAL_RUNBOOK;
 use crate::failure::Failure;
@@ -17,6 +18,7 @@ use crate::secret::{Secret, SecretPrompt};
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,12 +31,26 @@ const AFTERMATH: Duration = Duration::from_millis(1500);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A scenario's file, or the name of a built-in one
+    /// A scenario's file, or a built-in one: leaked-secret, quiet, leaked-string, open-vault, storage-account-key,
+    /// entra-app-secret, database-credential, third-party-api-key
     #[arg(default_value = scenario::DEFAULT)]
     scenario: String,
+    /// Print a built-in scenario, to begin one of your own with
+    #[arg(long, conflicts_with = "answers")]
+    show: bool,
+    /// Answers to the questions of the run, by step, from a YAML file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    if args.show {
+        let text =
+            scenario::Scenario::builtin(&args.scenario).map(|_| scenario::Scenario::builtin_text(&args.scenario));
+        let text = text.map_err(|why| CommandError::usage(Failure::refused(why)))?;
+        ui.data(text.unwrap_or_default());
+        return Ok(Exit::Done);
+    }
     let scenario = read_scenario(&args.scenario)?;
     let vault_host = scenario.vault_host();
     let vault = scenario.vault().to_owned();
@@ -42,6 +58,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let runbook = scenario.runbook().unwrap_or(USUAL_RUNBOOK).to_owned();
     let exposure = chrono::Duration::from_std(scenario.exposure()).unwrap_or_default();
     let targets = *scenario.targets();
+    let (inputs, enters) = (scenario.inputs().clone(), scenario.enters());
     let pinned = pinned(&scenario);
     ui.note(&format!("DRILL  {}: {}", scenario.name(), scenario.summary()));
 
@@ -69,11 +86,18 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     ];
     let played = Suggestion::new(&runbook, &known);
     let all_secrets = played.inputs.iter().any(|(name, _)| *name == "vault");
+    let inputs = inputs.into_iter().map(|(name, value)| format!("{name}={value}"));
+    let inputs: Vec<String> = played.arguments().into_iter().chain(inputs).collect();
     let drill = Common { cloud: Some(ready_file), config: None, yes: true, json: false, ..common.clone() };
     // Asked for JSON, the drill prints one object: its own.
     let shown = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
-    let mut prepared = run::prepare(&drill, &RunArgs::built_in(&runbook, played.arguments()))?;
-    prepared.session.secret_prompt = Arc::new(Leaked(Mutex::new(cloud.leaked_value(&vault, &secret))));
+    let mut prepared = run::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
+    prepared.warn(shown);
+    let entered = match enters {
+        Enters::LeakedValue => cloud.leaked_value(&vault, &secret),
+        Enters::NewValue => cloud.new_value(&vault, &secret),
+    };
+    prepared.session.secret_prompt = Arc::new(Entered(Mutex::new(entered)));
     let (exit, folder) = run::begin(&drill, shown, prepared).await?;
     clock::sleep(AFTERMATH).await;
     let after = control.state().await?;
@@ -92,6 +116,9 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         ui.data(&scorecard.render(ui));
         ui.data(&format!("report  {}\n", report.display()));
     }
+    if exit == Exit::Waiting {
+        ui.note("the cloud of this game day is gone: answer at the terminal, or beforehand with `--answers FILE`");
+    }
     match exit {
         Exit::Done if scorecard.passed() => Ok(Exit::Done),
         Exit::Done => Ok(Exit::Missed),
@@ -104,12 +131,12 @@ fn broken(what: &str, error: &dyn std::error::Error) -> CommandError {
     CommandError::program(Failure::refused(what).because(why.join(": ")))
 }
 
-/// Somebody who came upon the value, and is asked for it once.
+/// Somebody who came upon the value, or made a new one, and is asked for it once.
 #[derive(Debug)]
-struct Leaked(Mutex<Option<Secret>>);
+struct Entered(Mutex<Option<Secret>>);
 
 #[async_trait]
-impl SecretPrompt for Leaked {
+impl SecretPrompt for Entered {
     async fn ask(&self, _prompt: &str) -> Result<Option<Secret>, Failure> {
         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
     }

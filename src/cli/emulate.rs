@@ -1,6 +1,9 @@
 //! `stanch emulate`: the embedded cloud as a process of its own.
 
-#![expect(clippy::disallowed_methods, reason = "the scenario is a file that the user named")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the scenario is a file that the user named, and may point into the environment"
+)]
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
@@ -91,9 +94,19 @@ pub(crate) fn read_scenario(name: &str) -> Result<Scenario, CommandError> {
             CommandError::usage(failure.help(format!("give a path, or the name of a built-in: {}", names.join(", "))))
         })?,
     };
-    Scenario::parse(&text).map_err(|problem| {
+    let mut scenario = Scenario::parse(&text).map_err(|problem| {
         CommandError::usage(Failure::refused(format!("the scenario `{name}` cannot be used")).because(problem))
-    })
+    })?;
+    let set = |variable: &str| std::env::var(variable).ok().filter(|value| !value.is_empty());
+    scenario.fetch(&set).map_err(|missing| {
+        let summary = format!("the scenario `{name}` needs a server of yours, and is not told which");
+        let why = format!("not set in the environment: {}", missing.join(", "));
+        let help = format!(
+            "`stanch drill {name} --show` prints the scenario, and at its head how to set it up\nnothing was changed"
+        );
+        CommandError::usage(Failure::refused(summary).because(why).help(help))
+    })?;
+    Ok(scenario)
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> CommandError {

@@ -155,7 +155,7 @@ fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
         };
         return Err(CommandError::usage(failure.help(help)));
     }
-    Ok(Box::new(RunArgs::built_in(&suggestion.runbook, suggestion.arguments())))
+    Ok(Box::new(RunArgs::played(&suggestion.runbook, suggestion.arguments(), None)))
 }
 
 async fn ask(prompt: &str) -> Result<Secret, CommandError> {

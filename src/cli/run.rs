@@ -66,9 +66,10 @@ impl Answering {
 }
 
 impl Args {
-    /// Arguments for a built-in, as `stanch drill` gives them.
-    pub(crate) fn built_in(runbook: &str, input: Vec<String>) -> Self {
-        Self { runbook: runbook.to_owned(), input, inputs: None, run_id: None, answering: Answering::default() }
+    /// Arguments as another command gives them.
+    pub(crate) fn played(runbook: &str, input: Vec<String>, answers: Option<PathBuf>) -> Self {
+        let answering = Answering { answers, ..Answering::default() };
+        Self { runbook: runbook.to_owned(), input, inputs: None, run_id: None, answering }
     }
 }
 

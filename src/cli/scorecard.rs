@@ -48,6 +48,7 @@ impl Scorecard {
     pub(super) fn new(observed: &Observed, targets: &Targets, records: &[Record]) -> Self {
         let mut lines = vec![ended(observed), one_new_version(observed), old_versions(observed)];
         lines.extend(times(observed, targets));
+        lines.extend(at_the_issuer(observed, targets));
         // Where nobody attacks, nobody can be shut out or found.
         if list(&observed.after, "attackers").next().is_some() {
             lines.push(attackers_shut_out(observed));
@@ -155,7 +156,9 @@ fn first_call(observed: &Observed, method: &str, last: bool) -> Option<Timestamp
     let wanted = |call: &&Value| {
         let path = text(call, "path");
         text(call, "method") == method
-            && paths.iter().any(|wanted| path.starts_with(wanted))
+            && paths
+                .iter()
+                .any(|wanted| path.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
             && !text(call, "at").is_empty()
     };
     let mut times = list(&observed.after, "calls").filter(wanted).filter_map(|call| time(call, "at"));
@@ -177,6 +180,36 @@ fn times(observed: &Observed, targets: &Targets) -> Vec<Target> {
         lines.push(target(name, met, seen, format!("within {} s", within.as_secs())));
     }
     lines
+}
+
+/// What became of the credential where it was issued, as its issuer says.
+fn at_the_issuer(observed: &Observed, targets: &Targets) -> Vec<Target> {
+    let of = |state| list(state, "issued").find(|issued| text(issued, "secret") == observed.secret);
+    let (Some(before), Some(after)) = (of(&observed.before), of(&observed.after)) else { return Vec::new() };
+    let (issuer, yes) = (text(after, "issuer"), Some(&Value::Bool(true)));
+    let took = time(after, "leaked_refused_at").map(|at| seconds(observed.began, at));
+    let within = targets.killed_within.map_or(f64::MAX, |within| within.as_secs_f64());
+    let dead = after.get("leaked_accepted") != yes;
+    let seen = match took.filter(|_| dead) {
+        Some(took) => format!("after {took:.1} s, by {issuer}"),
+        None => format!("never: {issuer} still takes it"),
+    };
+    let wanted = targets.killed_within.map_or(String::new(), |within| format!(" within {} s", within.as_secs()));
+    let met = dead && took.is_some_and(|took| took <= within);
+    let mut lines = vec![target("leaked credential refused", met, seen, format!("refused by its issuer{wanted}"))];
+    let works = after.get("current_accepted") == yes;
+    let seen = if works { "taken by its issuer" } else { "refused by its issuer" };
+    lines.push(target("the new credential", works, seen, "taken by its issuer"));
+    if let (Some(before), Some(after)) = (living(before), living(after)) {
+        let seen = format!("{after} living, as before");
+        let seen = if after == before { seen } else { format!("{after} living, {before} before") };
+        lines.push(target("credentials at the issuer", after == before, seen, "as many as before"));
+    }
+    lines
+}
+
+fn living(issued: &Value) -> Option<u64> {
+    issued.get("living").and_then(Value::as_u64)
 }
 
 fn attackers_shut_out(observed: &Observed) -> Target {

@@ -26,6 +26,8 @@ struct Kind {
     /// As tags and the control call each key.
     names: [&'static str; 2],
     answer: fn(&[String; 2], &str) -> Value,
+    /// A key as its users take it.
+    text: fn(&str, &str) -> String,
     /// Bytes of a key.
     size: usize,
     /// A regeneration is answered with 202 before it is done.
@@ -45,6 +47,12 @@ const KINDS: [Kind; 4] = [
             let listed: Vec<Value> = ["key1", "key2"].into_iter().zip(keys).map(key).collect();
             json!({ "keys": listed })
         },
+        text: |key, id| {
+            let name = after(id, "/storageaccounts/");
+            format!(
+                "DefaultEndpointsProtocol=https;AccountName={name};AccountKey={key};EndpointSuffix=core.windows.net"
+            )
+        },
         size: 64,
         accepts: false,
     },
@@ -55,6 +63,7 @@ const KINDS: [Kind; 4] = [
         asked: ["primary", "secondary"],
         names: ["primary", "secondary"],
         answer: |[primary, secondary], _| json!({ "primaryMasterKey": primary, "secondaryMasterKey": secondary }),
+        text: |key, _| key.to_owned(),
         size: 64,
         accepts: true,
     },
@@ -65,18 +74,13 @@ const KINDS: [Kind; 4] = [
         asked: ["PrimaryKey", "SecondaryKey"],
         names: ["primary", "secondary"],
         answer: |[primary, secondary], id| {
-            let rule = id.rsplit('/').next().unwrap_or_default();
-            let namespace = after(id, "/namespaces/");
-            let text = |key: &String| {
-                format!(
-                    "Endpoint=sb://{namespace}.servicebus.windows.net/;SharedAccessKeyName={rule};SharedAccessKey={key}"
-                )
-            };
             json!({
-                "primaryKey": primary, "secondaryKey": secondary, "keyName": rule,
-                "primaryConnectionString": text(primary), "secondaryConnectionString": text(secondary),
+                "primaryKey": primary, "secondaryKey": secondary, "keyName": rule(id),
+                "primaryConnectionString": service_bus_text(primary, id),
+                "secondaryConnectionString": service_bus_text(secondary, id),
             })
         },
+        text: service_bus_text,
         size: 32,
         accepts: false,
     },
@@ -87,10 +91,48 @@ const KINDS: [Kind; 4] = [
         asked: ["Primary", "Secondary"],
         names: ["primary", "secondary"],
         answer: |[primary, secondary], _| json!({ "primaryKey": primary, "secondaryKey": secondary }),
+        text: |key, id| {
+            let name = after(id, "/redis/");
+            format!("{name}.redis.cache.windows.net:6380,password={key},ssl=True,abortConnect=False")
+        },
         size: 32,
         accepts: false,
     },
 ];
+
+fn rule(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or_default()
+}
+
+fn service_bus_text(key: &str, id: &str) -> String {
+    let (namespace, rule) = (after(id, "/namespaces/"), rule(id));
+    format!("Endpoint=sb://{namespace}.servicebus.windows.net/;SharedAccessKeyName={rule};SharedAccessKey={key}")
+}
+
+fn kind(id: &str) -> Result<&'static Kind, String> {
+    let lower = id.to_ascii_lowercase();
+    let kind = KINDS.iter().find(|kind| lower.contains(kind.resource_type));
+    kind.ok_or_else(|| format!("no kind of account has the address `{id}`"))
+}
+
+/// Which of an account's keys has a name; the first, if none is given.
+pub(crate) fn slot(id: &str, key: Option<&str>) -> Result<usize, String> {
+    let kind = kind(id)?;
+    let Some(key) = key else { return Ok(0) };
+    let slot = kind.names.iter().position(|name| *name == key);
+    slot.ok_or_else(|| format!("`{key}` is no key of `{id}`: its keys are `{}` and `{}`", kind.names[0], kind.names[1]))
+}
+
+/// A text with a key that the account has no more.
+pub(crate) fn dead(id: &str) -> String {
+    kind(id).map(|kind| (kind.text)(&fresh(kind.size), id)).unwrap_or_default()
+}
+
+/// An account in words.
+pub(crate) fn describe(id: &str) -> String {
+    let name = kind(id).map(|kind| after(id, kind.resource_type)).unwrap_or_default();
+    format!("the account `{name}`")
+}
 
 /// The part of an address after a part of it; both may be of any case.
 fn after<'a>(id: &'a str, part: &str) -> &'a str {
@@ -122,14 +164,30 @@ pub(crate) struct Seed {
 impl Accounts {
     /// Makes an account known; gives its keys by name.
     pub(crate) fn seed(&mut self, seed: Seed) -> Result<Value, String> {
-        let lower = seed.id.to_ascii_lowercase();
-        let kind = KINDS.iter().find(|kind| lower.contains(kind.resource_type));
-        let kind = kind.ok_or_else(|| format!("no kind of account has the address `{}`", seed.id))?;
+        let (lower, kind) = (seed.id.to_ascii_lowercase(), kind(&seed.id)?);
         let keys = [fresh(kind.size), fresh(kind.size)];
         let shown: Map<String, Value> =
             kind.names.iter().zip(&keys).map(|(name, key)| ((*name).to_owned(), key.clone().into())).collect();
         self.accounts.insert(lower, Account { id: seed.id, kind, keys, regenerated: [0, 0] });
         Ok(json!({ "keys": shown }))
+    }
+
+    /// The name and the text of one of an account's keys; the account comes into being, if it is not known.
+    pub(crate) fn issue(&mut self, id: &str, slot: usize) -> Result<(String, String), String> {
+        if !self.accounts.contains_key(&id.to_ascii_lowercase()) {
+            self.seed(Seed { id: id.to_owned() })?;
+        }
+        let issued = self.accounts.get(&id.to_ascii_lowercase()).and_then(|account| {
+            let name = (*account.kind.names.get(slot)?).to_owned();
+            Some((name, (account.kind.text)(account.keys.get(slot)?, id)))
+        });
+        issued.ok_or_else(|| format!("`{id}` has no such key"))
+    }
+
+    /// Whether a text holds a key that works.
+    pub(crate) fn accepts(&self, id: &str, text: &str) -> bool {
+        let account = self.accounts.get(&id.to_ascii_lowercase());
+        account.is_some_and(|account| account.keys.iter().any(|key| text == (account.kind.text)(key, id)))
     }
 
     /// Digests of the keys, and how often each was regenerated.

@@ -1,6 +1,7 @@
 //! A service that lives on a secret: its reads → whether it was ever without one.
 //!
-//! Main type: [`ConsumerRecord`]. Down means: from a read that failed until the next that did not.
+//! Main type: [`ConsumerRecord`]. Down means: from a read that failed until the next that did not, and where the secret
+//! has an issuer, as long as that refuses what the service got.
 
 use super::scenario::{Consumer, Reads};
 use super::vault_caller::{Reading, VaultCaller};
@@ -9,7 +10,11 @@ use crate::secret::Secret;
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often a service uses what it has.
+const USE_EVERY: Duration = Duration::from_millis(100);
 
 /// What became of a consumer so far.
 #[derive(Debug, Default)]
@@ -23,8 +28,11 @@ pub(crate) struct ConsumerRecord {
     /// Versions in the order they were first seen.
     versions: Vec<(String, Timestamp)>,
     /// What the service uses until the next read.
-    cached: Option<(String, Secret)>,
+    cached: Option<(String, Arc<Secret>)>,
     last_status: Option<u16>,
+    /// How often the issuer refused what the service has, and whether it did so last.
+    refusals: u64,
+    is_refused: bool,
 }
 
 impl ConsumerRecord {
@@ -33,21 +41,43 @@ impl ConsumerRecord {
         match reading {
             Reading::Value { version, value } => {
                 self.last_status = Some(200);
-                if let Some(since) = self.down_since.take() {
-                    self.down += at - since;
+                if !self.is_refused {
+                    self.is_up(at);
                 }
                 if !self.versions.iter().any(|(seen, _)| *seen == version) {
                     self.versions.push((version.clone(), at));
                 }
-                self.cached = Some((version, value));
+                self.cached = Some((version, Arc::new(value)));
                 return;
             }
             Reading::Refused(status) => self.last_status = Some(status),
             Reading::Lost => self.last_status = None,
         }
         self.failures += 1;
+        self.is_down(at);
+    }
+
+    /// Takes in whether the issuer took what the service has.
+    fn note_use(&mut self, accepted: bool, at: Timestamp) {
+        match (std::mem::replace(&mut self.is_refused, !accepted), accepted) {
+            (_, false) => {
+                self.refusals += 1;
+                self.is_down(at);
+            }
+            (true, true) => self.is_up(at),
+            (false, true) => {}
+        }
+    }
+
+    fn is_down(&mut self, at: Timestamp) {
         self.first_failure.get_or_insert(at);
         self.down_since.get_or_insert(at);
+    }
+
+    fn is_up(&mut self, at: Timestamp) {
+        if let Some(since) = self.down_since.take() {
+            self.down += at - since;
+        }
     }
 
     /// As the scorecard takes it; of the cached value it shows a digest.
@@ -68,6 +98,7 @@ impl ConsumerRecord {
             "mode": consumer.reads,
             "reads": self.reads,
             "failures": self.failures,
+            "refusals": self.refusals,
             "first_failure": self.first_failure.map(shown),
             "down": self.down_since.is_some(),
             "down_ms": down.num_milliseconds(),
@@ -84,10 +115,12 @@ pub(crate) fn shown(at: Timestamp) -> String {
 }
 
 /// Reads at once, and again each time the value is due for a refresh. `start_version` is what a pinned one asks for.
+/// `is_issued` says that there is somebody who takes the value, or does not.
 pub(crate) async fn consume(
     consumer: &Consumer,
     caller: &VaultCaller,
     start_version: &str,
+    is_issued: bool,
     record: &Mutex<ConsumerRecord>,
 ) {
     let version = match consumer.reads {
@@ -95,9 +128,22 @@ pub(crate) async fn consume(
         Reads::Pinned => Some(start_version),
     };
     loop {
+        let lock = || record.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = caller.read(&consumer.secret, version).await;
-        record.lock().unwrap_or_else(PoisonError::into_inner).note(reading, clock::now());
-        clock::sleep(consumer.refresh).await;
+        lock().note(reading, clock::now());
+        let begun = clock::now();
+        loop {
+            let left = consumer.refresh.saturating_sub((clock::now() - begun).to_std().unwrap_or_default());
+            let cached = lock().cached.as_ref().map(|(_, value)| Arc::clone(value)).filter(|_| is_issued);
+            let Some(value) = cached.filter(|_| !left.is_zero()) else {
+                clock::sleep(left).await;
+                break;
+            };
+            if let Some(accepted) = caller.use_value(&consumer.secret, &value).await {
+                lock().note_use(accepted, clock::now());
+            }
+            clock::sleep(left.min(USE_EVERY)).await;
+        }
     }
 }
 

@@ -13,11 +13,13 @@
 //! | `POST /_control/accounts` | an account with two keys: `{"id"}`; gives the keys |
 //! | `POST /_control/applications` | an application with a password: `{"id", "app_id"}`; gives it |
 //! | `POST /_control/issued` | a living token of GitHub's or Slack's: `{"token"}` |
+//! | `POST /_control/try` | whether the issuer of a scenario's secret takes a value: `{"vault", "secret", "value"}` |
 //! | `POST /_control/sites` | a site with settings: `{"id", "settings": {NAME: REFERENCE}}` |
 
 use super::access::Rules;
 use super::exchange::{Exchange, Reply};
 use super::identity::Principal;
+use super::issuers;
 use super::limits::Limits;
 use super::seeding;
 use super::server::{Cloud, lock};
@@ -68,6 +70,7 @@ pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
         }
         ("POST", ["issued"]) => read(&exchange.body).map(|seed| lock(&cloud.tokens).seed(&seed)),
         ("POST", ["sites"]) => read(&exchange.body).map(|seed| lock(&cloud.sites).seed(cloud, seed)),
+        ("POST", ["try"]) => issuers::try_value(cloud, exchange),
         ("POST", ["tokens"]) => read(&exchange.body).map(|wanted| issue(cloud, exchange, wanted)),
         _ => return refuse(404, &format!("the control has no {} {}", exchange.method, exchange.path)),
     };

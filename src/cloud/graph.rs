@@ -20,8 +20,8 @@ const AUDIENCE: &str = "https://graph.microsoft.com";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Seed {
     /// Object id.
-    id: String,
-    app_id: String,
+    pub(crate) id: String,
+    pub(crate) app_id: String,
 }
 
 struct Password {
@@ -94,6 +94,11 @@ impl Applications {
             (application.id.clone(), json!({ "passwords": passwords, "added": application.added }))
         };
         Value::Object(self.applications.iter().map(describe).collect())
+    }
+
+    /// How many passwords an application has.
+    pub(crate) fn passwords(&self, id: &str) -> usize {
+        self.applications.iter().find(|one| one.id.eq_ignore_ascii_case(id)).map_or(0, |one| one.passwords.len())
     }
 
     /// What the token endpoint asks.

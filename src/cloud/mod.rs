@@ -9,7 +9,7 @@
 //!   (tls, cut)         ├─ key_vault ─ operation ─ secrets ─ vault ─► bundle, paging, refusal
 //!                      │      └─► audit_trail (files)
 //!                      ├─ token_endpoints ─ identity
-//!                      ├─ resource_manager ─ accounts, sites; graph; tokens: those who issue credentials
+//!                      ├─ resource_manager ─ accounts, sites; graph; tokens: those who issue credentials (issuers)
 //!                      └─ sinks ◄─ smtp
 //!  scenario ─► player (consumers, attackers) ─► the cloud, over HTTP like everybody else
 //! ```
@@ -28,6 +28,7 @@ mod faults;
 mod graph;
 mod host;
 mod identity;
+mod issuers;
 mod key_vault;
 mod limits;
 mod listener;
@@ -263,6 +264,7 @@ fn cloud(options: &Options, audit: AuditTrail, sinks: Arc<Sinks>) -> Cloud {
         applications: Mutex::default(),
         tokens: Mutex::default(),
         sites: Mutex::default(),
+        issued: Mutex::default(),
     }
 }
 
@@ -282,6 +284,12 @@ impl Running {
         let vaults = lock(&self.cloud.vaults);
         let current = vaults.get(vault)?.entry(secret)?.latest()?;
         Some(Secret::new(current.value.expose().to_owned()))
+    }
+
+    /// A new value for a secret, as somebody has it who just made it at the secret's issuer; nothing where its issuer
+    /// makes none by hand.
+    pub fn new_value(&self, vault: &str, secret: &str) -> Option<Secret> {
+        issuers::make_by_hand(&self.cloud, vault, secret, clock::now())
     }
 
     /// Waits until the cloud ends by itself, which it does only if something is wrong.

@@ -55,7 +55,8 @@ impl Player {
         }
         player.started_at = clock::now();
         for (consumer, caller) in scenario.consumers().iter().zip(admitted) {
-            player.send_consumer(consumer.clone(), caller, start_version(&consumer.secret));
+            let is_issued = scenario.secrets().iter().any(|one| one.name == consumer.secret && one.issuer.is_some());
+            player.send_consumer(consumer.clone(), caller, start_version(&consumer.secret), is_issued);
         }
         for (attacker, caller) in scenario.attackers().iter().zip(intruders) {
             let secret = scenario.secret().to_owned();
@@ -64,10 +65,10 @@ impl Player {
         Ok(player)
     }
 
-    fn send_consumer(&mut self, consumer: Consumer, caller: VaultCaller, start_version: String) {
+    fn send_consumer(&mut self, consumer: Consumer, caller: VaultCaller, start_version: String, is_issued: bool) {
         let record = Arc::default();
         self.consumers.push((consumer.clone(), Arc::clone(&record)));
-        self.tasks.spawn(async move { consume(&consumer, &caller, &start_version, &record).await });
+        self.tasks.spawn(async move { consume(&consumer, &caller, &start_version, is_issued, &record).await });
     }
 
     fn send_attacker(&mut self, attacker: Attacker, caller: VaultCaller, secret: String, leaked_version: String) {
@@ -77,8 +78,8 @@ impl Player {
     }
 
     /// What was seen so far: `{"started_at","stopped_at","consumers":[{"name","oid","secret","mode","reads",
-    /// "failures","first_failure","down","down_ms","last_status","versions":[{"version","first_seen"}],"cached"}],
-    /// "attackers":[{"name","oid","ip","reads","successes","first_success","last_success","first_refused",
+    /// "failures","refusals","first_failure","down","down_ms","last_status","versions":[{"version","first_seen"}],
+    /// "cached"}],"attackers":[{"name","oid","ip","reads","successes","first_success","last_success","first_refused",
     /// "last_status","others":[{"secret","reads","successes","first_success","last_status"}]}]}`. A `last_status` of
     /// null means that no answer came.
     pub fn observations(&self) -> Value {

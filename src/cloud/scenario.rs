@@ -2,32 +2,41 @@
 //!
 //! Main type: [`Scenario`], which exists only if it passed every check. Object ids, application ids and addresses that
 //! the text leaves out follow from the names, so that a scenario is the same in every run. Secret values are in no
-//! scenario: the cloud makes them up when it is seeded.
+//! scenario: the cloud makes them up when it is seeded, has them issued, or takes them from where the scenario points.
 //!
 //! [`Player`] plays the callers against a cloud that serves the vault.
 
+use super::issuers::Issuer;
 use super::scenario_checks;
 use super::scenario_syntax::{Fault, WrittenScenario};
+use crate::secret::Secret;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 pub use super::player::Player;
-pub use super::scenario_syntax::Reads;
+pub use super::scenario_syntax::{Enters, Reads};
 pub use super::vault_caller::Endpoint;
 
 /// What a scenario's `schema` must be.
 pub const SCHEMA: &str = "stanch-scenario/v1";
 
+/// What a pointer into the environment begins with.
+pub(super) const POINTER: &str = "env:";
+
 /// The scenario that is played where none is named.
 pub const DEFAULT: &str = "leaked-secret";
 
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 8] = [
     (DEFAULT, include_str!("scenarios/leaked-secret.yaml")),
     ("quiet", include_str!("scenarios/quiet.yaml")),
     ("leaked-string", include_str!("scenarios/leaked-string.yaml")),
     ("open-vault", include_str!("scenarios/open-vault.yaml")),
+    ("storage-account-key", include_str!("scenarios/storage-account-key.yaml")),
+    ("entra-app-secret", include_str!("scenarios/entra-app-secret.yaml")),
+    ("database-credential", include_str!("scenarios/database-credential.yaml")),
+    ("third-party-api-key", include_str!("scenarios/third-party-api-key.yaml")),
 ];
 
 /// A game day.
@@ -36,6 +45,10 @@ pub struct Scenario {
     pub(super) name: String,
     pub(super) summary: String,
     pub(super) runbook: Option<String>,
+    pub(super) inputs: BTreeMap<String, String>,
+    pub(super) enters: Enters,
+    /// Values that the environment gave, by the variable.
+    pub(super) values: BTreeMap<String, Secret>,
     pub(super) vault: String,
     pub(super) secret: String,
     pub(super) secrets: Vec<SeededSecret>,
@@ -52,6 +65,10 @@ pub struct SeededSecret {
     pub name: String,
     pub content_type: Option<String>,
     pub tags: BTreeMap<String, String>,
+    /// Who issued the current value, where that is not the vault itself.
+    pub(super) issuer: Option<Issuer>,
+    /// The environment's variable that holds the current value, where somebody outside the cloud issued it.
+    pub(super) variable: Option<String>,
     /// Oldest first, and never empty; the last one is current.
     pub versions: Vec<SeededVersion>,
 }
@@ -106,8 +123,10 @@ pub struct Attacker {
 pub struct Targets {
     /// A new version is current.
     pub rotated_within: Option<Duration>,
-    /// The leaked version is refused.
+    /// The leaked version is refused by the vault.
     pub contained_within: Option<Duration>,
+    /// The leaked credential is refused by its issuer.
+    pub killed_within: Option<Duration>,
     /// How many consumers, pinned ones included, may ever be without their secret.
     pub consumers_down: Option<u32>,
 }
@@ -135,7 +154,7 @@ impl Scenario {
     pub fn builtin(name: &str) -> Result<Self, String> {
         let text = Self::builtin_text(name).ok_or_else(|| {
             let names: Vec<String> = Self::builtin_names().map(|known| format!("`{known}`")).collect();
-            format!("there is no scenario `{name}`; built in are {}", names.join(" and "))
+            format!("there is no scenario `{name}`; built in are {}", names.join(", "))
         })?;
         Self::parse(text)
     }
@@ -157,6 +176,38 @@ impl Scenario {
     /// What the response is played with, where the scenario is made for something else than the usual.
     pub fn runbook(&self) -> Option<&str> {
         self.runbook.as_deref()
+    }
+
+    /// Fetches what the scenario points to in the environment; `look_up` gives a variable's value.
+    ///
+    /// # Errors
+    /// With the names of the variables that are not set.
+    pub fn fetch(&mut self, look_up: &dyn Fn(&str) -> Option<String>) -> Result<(), Vec<String>> {
+        let mut missing = Vec::new();
+        for variable in self.secrets.iter().filter_map(|secret| secret.variable.clone()) {
+            match look_up(&variable) {
+                Some(value) => drop(self.values.insert(variable, Secret::new(value))),
+                None => missing.push(variable),
+            }
+        }
+        for input in self.inputs.values_mut() {
+            let Some(variable) = input.strip_prefix(POINTER) else { continue };
+            match look_up(variable) {
+                Some(value) => *input = value,
+                None => missing.push(variable.to_owned()),
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+
+    /// What the runbook is given beside the secret and the times, by the name of the input.
+    pub fn inputs(&self) -> &BTreeMap<String, String> {
+        &self.inputs
+    }
+
+    /// What somebody enters who is asked for a value.
+    pub fn enters(&self) -> Enters {
+        self.enters
     }
 
     /// The vault's name, without a host.

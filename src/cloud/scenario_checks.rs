@@ -1,12 +1,14 @@
 //! What a scenario file says → a [`Scenario`], or everything that is wrong with it.
 
-use super::scenario::{Attacker, Caller, Consumer, SCHEMA, Scenario, SeededSecret, SeededVersion, Targets};
+use super::issuers::Issuer;
+use super::scenario::{Attacker, Caller, Consumer, POINTER, SCHEMA, Scenario, SeededSecret, SeededVersion, Targets};
 use super::scenario_syntax::{
-    Fault, Span, WrittenAttacker, WrittenConsumer, WrittenScenario, WrittenSecret, WrittenTargets,
+    Enters, Fault, Span, WrittenAttacker, WrittenConsumer, WrittenIssuer, WrittenScenario, WrittenSecret,
+    WrittenTargets,
 };
 use regex::Regex;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use uuid::Uuid;
@@ -36,6 +38,9 @@ pub(crate) fn resolve(written: WrittenScenario) -> Result<Scenario, Vec<String>>
         name: written.name,
         summary: written.summary,
         runbook: written.runbook,
+        inputs: written.inputs,
+        values: BTreeMap::new(),
+        enters: written.enters,
         vault: written.vault,
         secret: written.secret,
         faults: written.faults,
@@ -76,6 +81,17 @@ fn check(written: &WrittenScenario) -> Vec<String> {
         }
         wanted.extend(attacker.also.iter().map(|secret| (whose.clone(), secret.as_str())));
     }
+    let leaked = written.secrets.iter().find(|secret| secret.name == written.secret);
+    let issuer = leaked.and_then(|secret| secret.issuer.as_ref());
+    if written.enters == Enters::NewValue && issuer.is_none_or(|issuer| issuer.token.is_none()) {
+        problems.push(format!(
+            "`enters: new_value` needs somebody who makes one: give `{}` an `issuer` with a `token`",
+            written.secret
+        ));
+    }
+    if written.targets.killed_within.is_some() && issuer.is_none() {
+        problems.push(format!("the target `killed_within` needs an `issuer` of `{}`, who is asked", written.secret));
+    }
     for (whose, secret) in wanted {
         if !secrets.contains(&secret) {
             problems.push(format!("{whose}: there is no `{secret}` among the secrets{}", suggestion(secret, &secrets)));
@@ -100,7 +116,46 @@ fn check_secret(secret: &WrittenSecret) -> Vec<String> {
     if !secret.versions.is_sorted_by(|older, newer| older.age > newer.age) {
         problems.push(format!("{whose}: `versions` go from the oldest to the newest, each with an age of its own"));
     }
+    if secret.value.as_deref().is_some_and(|pointer| variable(pointer).is_none()) {
+        problems
+            .push(format!("{whose}: `value` must point to the environment, `env:NAME`; no value stands in a scenario"));
+    }
+    if secret.value.is_some() && secret.issuer.is_some() {
+        problems.push(format!("{whose}: its value is issued by its `issuer` or is at `value`, not both"));
+    }
+    if let Some(Err(why)) = secret.issuer.as_ref().map(issuer) {
+        problems.push(format!("{whose}: {why}"));
+    }
     problems
+}
+
+/// The variable that a pointer names. What stands there instead may be a secret.
+fn variable(pointer: &str) -> Option<&str> {
+    let is_name =
+        |name: &&str| !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    pointer.strip_prefix(POINTER).filter(is_name)
+}
+
+/// Who issued a secret's value, or what is wrong with what is said of it.
+fn issuer(written: &WrittenIssuer) -> Result<Issuer, String> {
+    let WrittenIssuer { account, key, application, app_id, token } = written;
+    let extra = |name: &str, of: &str| Err(format!("its issuer's `{name}` goes with `{of}` only"));
+    match (account, application, token) {
+        (Some(_), ..) if app_id.is_some() => extra("app_id", "application"),
+        (Some(id), None, None) => Issuer::account(id, key.as_deref()),
+        (None, ..) if key.is_some() => extra("key", "account"),
+        (None, Some(id), None) => {
+            if let Some(id) = [Some(id), app_id.as_ref()].into_iter().flatten().find(|id| Uuid::try_parse(id).is_err())
+            {
+                return Err(format!("`{id}` is no object or client id (a UUID is wanted)"));
+            }
+            let app_id = app_id.clone().unwrap_or_else(|| identifier(None, "application", id));
+            Ok(Issuer::Application { id: id.clone(), app_id })
+        }
+        (None, None, Some(_)) if app_id.is_some() => extra("app_id", "application"),
+        (None, None, Some(token)) => Ok(Issuer::Token(*token)),
+        _ => Err("its `issuer` is one of `account`, `application` and `token`".to_owned()),
+    }
 }
 
 fn check_fault(fault: &Fault) -> Vec<String> {
@@ -166,6 +221,8 @@ fn resolve_secret(written: WrittenSecret) -> SeededSecret {
         name: written.name,
         content_type: written.content_type,
         tags: written.tags,
+        variable: written.value.as_deref().and_then(variable).map(str::to_owned),
+        issuer: written.issuer.as_ref().and_then(|written| issuer(written).ok()),
         versions: versions.collect(),
     }
 }
@@ -202,6 +259,7 @@ fn resolve_targets(written: &WrittenTargets) -> Targets {
     Targets {
         rotated_within: written.rotated_within.map(|span| span.0),
         contained_within: written.contained_within.map(|span| span.0),
+        killed_within: written.killed_within.map(|span| span.0),
         consumers_down: written.consumers_down,
     }
 }

@@ -16,6 +16,11 @@ pub(crate) struct WrittenScenario {
     pub(crate) summary: String,
     /// The cloud knows nothing of runbooks; whoever plays the response does.
     pub(crate) runbook: Option<String>,
+    /// What the runbook is given beside the secret and the times.
+    #[serde(default)]
+    pub(crate) inputs: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) enters: Enters,
     pub(crate) vault: String,
     pub(crate) secret: String,
     pub(crate) secrets: Vec<WrittenSecret>,
@@ -37,7 +42,44 @@ pub(crate) struct WrittenSecret {
     pub(crate) content_type: Option<String>,
     #[serde(default)]
     pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) issuer: Option<WrittenIssuer>,
+    /// Where the last version's value is: `env:NAME`. Made up, if absent.
+    pub(crate) value: Option<String>,
     pub(crate) versions: Vec<WrittenVersion>,
+}
+
+/// Who issued the value of a secret's last version: one of `account`, `application` and `token`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrittenIssuer {
+    /// Address of an account with two keys, `/subscriptions/…`.
+    pub(crate) account: Option<String>,
+    /// Which of its keys; the first, if absent.
+    pub(crate) key: Option<String>,
+    /// Object id of an application's registration.
+    pub(crate) application: Option<String>,
+    /// Its client id; follows from the object id, if absent.
+    pub(crate) app_id: Option<String>,
+    pub(crate) token: Option<TokenIssuer>,
+}
+
+/// Whose token it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenIssuer {
+    Github,
+    Slack,
+}
+
+/// What somebody enters who is asked for a value in the middle of the response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enters {
+    /// The value that leaked, as it was found.
+    #[default]
+    LeakedValue,
+    /// One that its issuer just made, at the request of whoever is asked.
+    NewValue,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,6 +140,7 @@ pub(crate) struct WrittenAttacker {
 pub(crate) struct WrittenTargets {
     pub(crate) rotated_within: Option<Span>,
     pub(crate) contained_within: Option<Span>,
+    pub(crate) killed_within: Option<Span>,
     pub(crate) consumers_down: Option<u32>,
 }
 

@@ -2,6 +2,7 @@
 
 use super::control::read;
 use super::identity::Principal;
+use super::issuers::Issued;
 use super::scenario::{Caller, Scenario};
 use super::server::{Cloud, lock};
 use super::vault::{Deletion, Phase, Vault, Version, fresh_version_id, whole_seconds};
@@ -82,12 +83,28 @@ pub(crate) fn seed_scenario(cloud: &Cloud, scenario: &Scenario, now: Timestamp) 
     let mut vaults = lock(&cloud.vaults);
     let vault = cloud.vault(&mut vaults, scenario.vault());
     for secret in scenario.secrets() {
-        for version in &secret.versions {
+        let issued = secret.issuer.as_ref().map(|issuer| issuer.issue(cloud, now)).transpose()?;
+        for (place, version) in secret.versions.iter().enumerate() {
             let age = TimeDelta::from_std(version.age).map_err(|error| error.to_string())?;
-            let tags: Map<String, Value> =
+            let mut tags: Map<String, Value> =
                 secret.tags.iter().map(|(name, text)| (name.clone(), text.clone().into())).collect();
+            let is_current = place + 1 == secret.versions.len();
+            let value = match (&secret.issuer, &issued) {
+                (Some(issuer), Some(credential)) if is_current => {
+                    tags.extend(credential.tags.clone());
+                    let issued = Issued::new(scenario.vault(), &secret.name, issuer.clone(), &credential.value);
+                    lock(&cloud.issued).push(issued);
+                    credential.value.clone()
+                }
+                (Some(issuer), _) => issuer.dead(),
+                _ => {
+                    let given = secret.variable.as_ref().filter(|_| is_current);
+                    let given = given.and_then(|variable| scenario.values.get(variable));
+                    given.map_or_else(random_value, |value| value.expose().to_owned())
+                }
+            };
             let seed = Seed {
-                value: random_value(),
+                value,
                 tags: (!tags.is_empty()).then_some(tags),
                 content_type: secret.content_type.clone(),
                 enabled: Some(version.enabled),

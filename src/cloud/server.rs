@@ -11,6 +11,7 @@ use super::faults::{Drop, Faults, Trouble};
 use super::graph::{self, Applications};
 use super::host::Destination;
 use super::identity::Directory;
+use super::issuers::{self, Issued};
 use super::key_vault;
 use super::limits::Meter;
 use super::listener::Peer;
@@ -68,6 +69,8 @@ pub(crate) struct Cloud {
     pub(crate) applications: Mutex<Applications>,
     pub(crate) tokens: Mutex<Tokens>,
     pub(crate) sites: Mutex<Sites>,
+    /// What the scenario's secrets held at the start.
+    pub(crate) issued: Mutex<Vec<Issued>>,
 }
 
 /// Locks; a thread that died while holding it leaves whole values behind.
@@ -133,6 +136,7 @@ async fn respond(cloud: &Cloud, mut exchange: Exchange) -> Reply {
         Some(status) => planned(cloud, &exchange, &trouble, status),
         None => dispatch(cloud, &exchange),
     };
+    issuers::watch(cloud, exchange.at);
     if trouble.drop == Some(Drop::After) {
         cloud.record(&exchange, reply.status, Some("after"));
         exchange.peer.cut();

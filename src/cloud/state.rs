@@ -1,5 +1,6 @@
 //! The cloud's state → the JSON that the control shows. Values appear as digests only.
 
+use super::issuers;
 use super::scenario::Player;
 use super::server::{Cloud, lock};
 use super::vault::{Entry, Phase, Profile, Vault, Version};
@@ -25,6 +26,7 @@ pub(crate) fn describe(cloud: &Cloud, now: Timestamp) -> Value {
         "applications": lock(&cloud.applications).describe(),
         "tokens": lock(&cloud.tokens).describe(),
         "sites": lock(&cloud.sites).describe(),
+        "issued": issuers::describe(cloud, now),
         "consumers": observed.get("consumers").cloned().unwrap_or_else(|| json!([])),
         "attackers": observed.get("attackers").cloned().unwrap_or_else(|| json!([])),
     })

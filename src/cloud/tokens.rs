@@ -15,7 +15,7 @@ const MOST_CREDENTIALS: usize = 1_000;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Seed {
-    token: String,
+    pub(crate) token: String,
 }
 
 /// The living and the dead, by the SHA-256 of each.
@@ -41,7 +41,12 @@ impl Tokens {
         )
     }
 
-    fn is_alive(&self, token: &str) -> bool {
+    /// How many tokens are alive.
+    pub(crate) fn living(&self) -> usize {
+        self.alive.values().filter(|alive| **alive).count()
+    }
+
+    pub(crate) fn is_alive(&self, token: &str) -> bool {
         self.alive.get(&digest(token)).copied().unwrap_or(false)
     }
 

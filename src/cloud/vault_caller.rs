@@ -110,6 +110,11 @@ struct Token {
 }
 
 #[derive(Deserialize)]
+struct Trial {
+    accepted: Option<bool>,
+}
+
+#[derive(Deserialize)]
 struct SecretBundle {
     id: String,
     value: String,
@@ -156,5 +161,12 @@ impl VaultCaller {
             Ok(response) => Reading::Refused(response.status().as_u16()),
             Err(_) => Reading::Lost,
         }
+    }
+    /// Uses a value of a secret where it is good for something; says whether it was taken, if an answer came.
+    pub(crate) async fn use_value(&self, secret: &str, value: &Secret) -> Option<bool> {
+        let vault = self.host.split('.').next().unwrap_or_default();
+        let body = json!({ "vault": vault, "secret": secret, "value": value.expose() });
+        let address = format!("{}/_control/try", self.base_url);
+        answer::<Trial>(self.client.post(address).json(&body).send().await).await.ok()?.accepted
     }
 }

@@ -19,6 +19,7 @@ mod config;
 mod crash;
 mod disk;
 mod documents;
+mod drills;
 mod engine;
 mod find;
 mod identity;

@@ -28,13 +28,18 @@ fn changed(from: &str, to: &str) -> Result<Scenario, String> {
 #[test]
 fn the_built_in_scenarios_pass_the_checks_and_fit_in_twenty_seconds() {
     let names: Vec<&str> = Scenario::builtin_names().collect();
-    assert_eq!(names, ["leaked-secret", "quiet", "leaked-string", "open-vault"]);
+    let issued = ["storage-account-key", "entra-app-secret", "third-party-api-key"];
+    for known in ["leaked-secret", "quiet", "leaked-string", "open-vault", "database-credential"].iter().chain(&issued)
+    {
+        assert!(names.contains(known), "{known}");
+    }
     for name in names {
         let scenario = Scenario::builtin(name).unwrap();
         assert_eq!(scenario.name(), name);
         assert!(Scenario::builtin_text(name).unwrap().contains(SCHEMA));
-        assert!(scenario.consumers().iter().all(|consumer| consumer.refresh <= Duration::from_secs(1)));
+        assert!(scenario.consumers().iter().all(|consumer| consumer.refresh <= Duration::from_secs(2)));
         assert!(scenario.targets().rotated_within.is_some_and(|target| target < Duration::from_secs(20)));
+        assert_eq!(scenario.targets().killed_within.is_some(), issued.contains(&scenario.name()));
     }
 }
 
@@ -118,6 +123,22 @@ fn what_is_wrong_is_said_in_words_that_help() {
         ),
         ("faults: []", "faults: [{ do: { drop: never } }]", "never"),
         ("faults: []", "vault: kv-other", "vault"),
+        ("[{ age: 2d }]", "[{ age: 2d }], issuer: {}", "secret `orders-db`: its `issuer` is one of `account`"),
+        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { token: gitlab }", "gitlab"),
+        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { account: /x }", "no kind of account has the address `/x`"),
+        (
+            "[{ age: 2d }]",
+            "[{ age: 2d }], issuer: { account: /s/Microsoft.Storage/storageAccounts/orders, key: key3 }",
+            "`key3` is no key of `/s/Microsoft.Storage/storageAccounts/orders`: its keys are `key1` and `key2`",
+        ),
+        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { token: slack, key: key1 }", "`key` goes with `account` only"),
+        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { token: slack, app_id: x }", "`app_id` goes with `application`"),
+        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { application: orders }", "`orders` is no object or client id"),
+        ("[{ age: 2d }]", "[{ age: 2d }], value: hunter2", "`value` must point to the environment, `env:NAME`"),
+        ("[{ age: 2d }]", "[{ age: 2d }], value: env:A, issuer: { token: slack }", "its `issuer` or is at `value`"),
+        ("faults: []", "enters: new_value", "give `orders-db` an `issuer` with a `token`"),
+        ("faults: []", "enters: nothing", "nothing"),
+        ("faults: []", "targets: { killed_within: 3s }", "the target `killed_within` needs an `issuer` of `orders-db`"),
     ];
     for (from, to, expected) in cases {
         let problem = changed(from, to).unwrap_err();
@@ -139,6 +160,17 @@ fn an_unknown_scenario_is_refused_with_the_names_there_are() {
     let problem = Scenario::builtin("leak").unwrap_err();
     assert_eq!(
         problem,
-        "there is no scenario `leak`; built in are `leaked-secret` and `quiet` and `leaked-string` and `open-vault`"
+        "there is no scenario `leak`; built in are `leaked-secret`, `quiet`, `leaked-string`, `open-vault`, `storage-account-key`, `entra-app-secret`, `database-credential`, `third-party-api-key`"
     );
+}
+
+#[test]
+fn what_stands_in_the_environment_is_fetched_from_there_and_missed_by_name() {
+    let pointing = SMALL.replacen("[{ age: 2d }]", "[{ age: 2d }], value: env:LOGIN", 1);
+    let mut scenario = Scenario::parse(&format!("{pointing}inputs: {{ ca: env:CA, role: app }}\n")).unwrap();
+    assert_eq!(scenario.fetch(&|_| None).unwrap_err(), ["LOGIN", "CA"]);
+    scenario.fetch(&|name| Some(format!("what {name} holds"))).unwrap();
+    assert_eq!(scenario.inputs()["ca"], "what CA holds");
+    assert_eq!(scenario.inputs()["role"], "app");
+    assert!(!format!("{scenario:?}").contains("what LOGIN holds"));
 }

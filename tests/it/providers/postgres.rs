@@ -2,7 +2,7 @@
 
 use super::server::Server;
 use super::{arguments, assert_vault, killed, points_of_death, step, versions};
-use crate::stage::Stage;
+use crate::stage::{STANCH, Said, Stage};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -209,4 +209,31 @@ async fn a_drill_reaches_no_server_elsewhere_and_a_role_of_no_pair_is_refused() 
     let said = stage.stanch(&arguments("database-credential", "r-elsewhere", &[ADMIN, &ca])).exit(3);
     let error = step(&said.json(), "issuer")["error"].to_string();
     assert!(error.contains("nothing that can be trusted says where"), "{error}");
+}
+
+/// The game day of the runbook, at a real server, since the cloud has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_drill_of_a_database_credential_meets_every_target_and_its_server_refuses_the_old_login() {
+    let Some(server) = Server::start().await.map(Arc::new) else { return };
+    server.admin("alter role app_a password 'the-one-that-leaks'").await;
+    let leaked = server.url("app_a", "the-one-that-leaks");
+    let folder = tempfile::tempdir().unwrap();
+    let drill = |set: bool| -> Said {
+        let mut command = std::process::Command::new(STANCH);
+        command.args(["drill", "database-credential", "--json", "--state-dir"]).arg(folder.path().join("state"));
+        for name in ["STANCH_CLOUD", "STANCH_DRILL_LOGIN", "STANCH_DRILL_ADMIN", "STANCH_DRILL_CA"] {
+            command.env_remove(name);
+        }
+        if set {
+            command.env("STANCH_DRILL_LOGIN", &leaked).env("STANCH_DRILL_ADMIN", server.admin_url());
+            command.env("STANCH_DRILL_CA", server.ca());
+        }
+        command.stdin(std::process::Stdio::null()).output().unwrap().into()
+    };
+    let said = drill(false).exit(2);
+    let missing = "not set in the environment: STANCH_DRILL_LOGIN, STANCH_DRILL_ADMIN, STANCH_DRILL_CA";
+    assert!(said.stderr.contains(missing) && said.stderr.contains("--show"), "{}", said.stderr);
+    let said = drill(true).exit(0).json();
+    assert_eq!(said["passed"], true, "{said:#}");
+    assert_eq!(refusal(&server, &leaked).await, "28P01", "its turn is over");
 }
