@@ -11,6 +11,7 @@ use super::ui::Ui;
 use crate::cloud::scenario::Scenario;
 use crate::cloud::{self, Limits, Options};
 use crate::failure::Failure;
+use crate::runbook::diagnostic::nearest;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
@@ -91,7 +92,10 @@ pub(crate) fn read_scenario(name: &str) -> Result<Scenario, CommandError> {
         None => std::fs::read_to_string(Path::new(name)).map_err(|error| {
             let names: Vec<&str> = Scenario::builtin_names().collect();
             let failure = Failure::refused(format!("the scenario `{name}` cannot be read")).because(error.to_string());
-            CommandError::usage(failure.help(format!("give a path, or the name of a built-in: {}", names.join(", "))))
+            CommandError::usage(failure.help(match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("give a path, or the name of a built-in: {}", names.join(", ")),
+            }))
         })?,
     };
     let mut scenario = Scenario::parse(&text).map_err(|problem| {

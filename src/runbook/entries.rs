@@ -188,8 +188,11 @@ impl Decoder<'_> {
     }
 
     pub(super) fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
-        let text = self.text(node, what)?;
-        match duration::parse(&text) {
+        let NodeValue::String(text) = &node.value else {
+            self.wrong(node, what, "a duration such as `90s`, `15m`, `24h` or `30d`");
+            return None;
+        };
+        match duration::parse(text) {
             Ok(duration) => Some(duration),
             Err(problem) => {
                 self.report(Diagnostic::error(problem, node.span).rule("duration"));

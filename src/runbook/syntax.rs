@@ -153,7 +153,7 @@ fn node(text: &str, base: usize, tree: Spanned<Tree>) -> Node {
         Tree::Int(value) => NodeValue::Int(value),
         Tree::Float(value) => NodeValue::Float(value),
         Tree::String(value) => NodeValue::String(value),
-        Tree::List(values) => NodeValue::List(values.into_iter().map(|value| node(text, base, value)).collect()),
+        Tree::List(values) => NodeValue::List(alike(values.into_iter().map(|value| node(text, base, value)).collect())),
         Tree::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Spanned<Tree>)| {
                 let (span, _) = place(text, &key.referenced);
@@ -164,6 +164,19 @@ fn node(text: &str, base: usize, tree: Spanned<Tree>) -> Node {
     };
     let (span, end) = place(text, &tree.referenced);
     Node { span: span.moved(base), end: base + end, value }
+}
+
+/// A list of numbers with a fraction among them is one of fractions: expressions calculate with either, not with both.
+fn alike(mut values: Vec<Node>) -> Vec<Node> {
+    let are_numbers = values.iter().all(|node| matches!(node.value, NodeValue::Int(_) | NodeValue::Float(_)));
+    if are_numbers && values.iter().any(|node| matches!(node.value, NodeValue::Float(_))) {
+        for node in &mut values {
+            if let NodeValue::Int(whole) = node.value {
+                node.value = NodeValue::Float(whole as f64);
+            }
+        }
+    }
+    values
 }
 
 /// A place in bytes, never beyond the text, and where it ends. What is shown ends with its line.

@@ -119,6 +119,8 @@ fn every_scenario_is_named_in_the_help_and_can_be_printed_and_played() {
         let text = day.drill(&[name, "--show"]).exit(0).stdout;
         assert_eq!(stanch::cloud::scenario::Scenario::parse(&text).unwrap().name(), name);
     }
+    let said = day.drill(&["entra-app-secrets"]).exit(2);
+    assert!(said.stderr.contains("did you mean `entra-app-secret`?"), "{}", said.stderr);
     let said = day.drill(&["entra", "--show"]).exit(2);
     assert!(said.stderr.contains("there is no scenario `entra`; built in are"), "{}", said.stderr);
 }

@@ -65,6 +65,16 @@ fn plan_and_run_show_warnings_before_anything_happens_and_go_on() {
 }
 
 #[test]
+fn whole_numbers_may_be_written_as_fractions_and_stand_among_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "schema: stanch/v1\nname: numbers\nsteps:\n  - id: each\n    uses: wait\n    for_each: [1, 2.5]\n    concurrency: 2.0\n\
+                \x20   retry: { max: 4.0 }\n    with: { for: \"${{ string(int(item * 0.5 - 0.5)) }}s\" }\n";
+    std::fs::write(folder.path().join("numbers.yaml"), text).unwrap();
+    stanch(folder.path(), &["lint", "numbers.yaml", "--deny-warnings"]).exit(0).done();
+    stanch(folder.path(), &["run", "numbers.yaml", "--yes", "--json", "--state-dir", "state"]).exit(0).done();
+}
+
+#[test]
 fn standard_input_is_a_runbook_too() {
     let folder = folder("tests/cases/lint");
     let mut child = command(&folder, &["lint", "-", "--json"])
