@@ -71,6 +71,8 @@ impl Transport {
     /// Opens the way, with limits of one's own for each vault.
     pub fn limited(route: Route, request_prefix: &str, limits: Limits) -> Result<Self, Failure> {
         let authority = match &route {
+            // Nothing is encrypted on this way, and reading the platform's authorities takes longer than a request.
+            Route::Cloud(cloud) if cloud.base_url.scheme() == "http" => Some(Vec::new()),
             Route::Cloud(cloud) => cloud.ca_pem.as_deref().map(authority).transpose()?,
             Route::Real => None,
         };

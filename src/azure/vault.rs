@@ -58,6 +58,16 @@ pub enum Current {
     Missing,
 }
 
+impl Current {
+    /// The version, if it can be read.
+    pub fn enabled(&self) -> Option<&str> {
+        match self {
+            Self::Enabled(version) => Some(version),
+            Self::Disabled | Self::Missing => None,
+        }
+    }
+}
+
 /// Whether a version can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readable {

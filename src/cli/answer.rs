@@ -126,7 +126,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
         error @ LockError::NotKnown(_) => Err(locked(&error, folder.run())),
     };
     let claimant = session::claimant();
-    match folder.lock(&claimant) {
+    match folder.lock_to_answer(&claimant) {
         Ok(lock) => return append(ui, folder, open, event, lock).await,
         Err(error) => held(error)?,
     }
@@ -142,7 +142,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
             None => clock::sleep(Duration::from_millis(50)).await,
         }
         // That process may have ended without having seen the answer.
-        match folder.lock(&claimant) {
+        match folder.lock_to_answer(&claimant) {
             Ok(lock) if folder.withdraw_answer(&name) => return append(ui, folder, open, event, lock).await,
             Ok(_) => {}
             Err(error) => held(error)?,

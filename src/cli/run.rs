@@ -170,6 +170,10 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
     let claimant = session::claimant();
     let targets = Targets::new(runs.clone(), &opened.run, opened.mode == Mode::Drill, claimant.clone());
     take(&targets, opened.lock.iter(), &runs, &opened.run)?;
+    for dead in targets.cut_off() {
+        let goes_on = format!("`stanch resume {}` goes on with that one; this is another", dead.run);
+        ui.note(&format!("{}, was cut off on the same target\n{goes_on}", who(&dead)));
+    }
     let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);

@@ -179,6 +179,11 @@ impl RunFolder {
         Lock::take(&self.path.join("lock"), &self.run, claimant)
     }
 
+    /// Takes the run for as long as it takes to add an answer to its journal.
+    pub fn lock_to_answer(&self, claimant: &Claimant) -> Result<Lock, LockError> {
+        Lock::borrow(&self.path.join("lock"), &self.run, claimant)
+    }
+
     /// The live process that works on the run, if there is one.
     pub fn holder(&self) -> Option<Holder> {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();

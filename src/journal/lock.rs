@@ -58,6 +58,8 @@ pub enum Life {
 pub struct Lock {
     file: File,
     predecessor: Option<Holder>,
+    /// Whether a dead holder's name is put back at the end.
+    borrowed: bool,
 }
 
 /// Why a lock was not got.
@@ -96,10 +98,16 @@ impl Lock {
             boot: boot(),
             since: clock::now(),
         };
-        file.set_len(0)?;
-        file.rewind()?;
-        file.write_all(&serde_json::to_vec(&holder).unwrap_or_default())?;
-        Ok(Self { file, predecessor })
+        write(&mut file, &holder)?;
+        Ok(Self { file, predecessor, borrowed: false })
+    }
+
+    /// Takes the lock for a moment, without taking over what it guards: whoever died while holding it is still named
+    /// in it afterwards.
+    pub fn borrow(path: &Path, run: &str, claimant: &Claimant) -> Result<Self, LockError> {
+        let mut lock = Self::take(path, run, claimant)?;
+        lock.borrowed = true;
+        Ok(lock)
     }
 
     /// Who died, or was declared dead, while holding it.
@@ -122,7 +130,10 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         // Where it fails, the next one finds a dead holder.
-        drop(self.file.set_len(0));
+        match self.predecessor.as_ref().filter(|_| self.borrowed) {
+            Some(dead) => drop(write(&mut self.file, dead)),
+            None => drop(self.file.set_len(0)),
+        }
     }
 }
 
@@ -144,6 +155,12 @@ impl Holder {
         };
         if !other_boot && exists && same { Life::Alive } else { Life::Dead }
     }
+}
+
+fn write(file: &mut File, holder: &Holder) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&serde_json::to_vec(holder).unwrap_or_default())
 }
 
 /// Who wrote its name into the lock; nothing if nobody did, or if it is being written just now.

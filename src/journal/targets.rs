@@ -1,7 +1,7 @@
 //! What a run works on: a lock for each, so that no two runs work on the same.
 
 use super::folder::Runs;
-use super::lock::{Claimant, Lock, LockError};
+use super::lock::{Claimant, Holder, Lock, LockError};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Mutex, PoisonError};
@@ -32,5 +32,11 @@ impl Targets {
             place.insert(lock);
         }
         Ok(())
+    }
+
+    /// Who died in another run while working on one of them.
+    pub fn cut_off(&self) -> Vec<Holder> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.values().filter_map(Lock::predecessor).filter(|dead| dead.run != self.run).cloned().collect()
     }
 }

@@ -1,5 +1,6 @@
 //! One helper for all transcripts: an embedded cloud in a process of its own, and `stanch` called as its users do.
 
+use crate::surroundings::plain_http;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -87,7 +88,7 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         let ready = serde_json::from_str(&text).unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = plain_http();
         Self { folder, cloud, ready, http, values: Vec::new() }
     }
 
@@ -291,6 +292,15 @@ impl Drop for Stage {
         drop(self.cloud.kill());
         drop(self.cloud.wait());
     }
+}
+
+/// What the share of a suite is drawn from that is too large to be tried whole every time: `STANCH_SEED`, else the clock.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("STANCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let seed = given.unwrap_or_else(now);
+    println!("STANCH_SEED={seed}");
+    seed
 }
 
 /// Whole lines of a file that may not exist yet.

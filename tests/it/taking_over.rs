@@ -105,6 +105,13 @@ async fn a_second_run_is_refused_with_who_where_and_since_when() {
     assert!(!stage.journal("r-second").exists());
     child.kill().unwrap();
     child.wait().unwrap();
+    // Whoever begins anew on its target is told of it.
+    let mut arguments = stage.containment("r-third");
+    arguments.extend(["-i", "severity=sev2"]);
+    let said = stage.stanch(&arguments).exit(4);
+    assert!(said.stderr.contains("run `r-first` by "), "{}", said.stderr);
+    assert!(said.stderr.contains("was cut off on the same target"), "{}", said.stderr);
+    assert!(said.stderr.contains("`stanch resume r-first` goes on with that one"), "{}", said.stderr);
     // The dead one is recognised, and the journal says from whom the run was taken over.
     stage.stanch(&["resume", "r-first", "--json"]).exit(0).done();
     let journal = std::fs::read_to_string(stage.journal("r-first")).unwrap();
@@ -112,6 +119,30 @@ async fn a_second_run_is_refused_with_who_where_and_since_when() {
     let resumed: Value = serde_json::from_str(resumed).unwrap();
     assert_eq!(resumed["event"]["took_over"]["process"], child.id());
     let log = stage.stanch(&["log", "r-first"]).exit(0).stdout;
+    assert!(log.contains(&format!("process {} of ", child.id())), "{log}");
+}
+
+#[tokio::test]
+async fn an_answer_to_a_run_that_was_cut_off_leaves_the_name_of_the_dead_holder() {
+    let stage = Stage::set().await;
+    // Cut off while the gate is open and a message is on its way.
+    let fault = json!({ "match": { "path": "^/services" }, "times": 1, "do": { "delay_ms": 15000 } });
+    stage.fault(&fault).await;
+    let mut arguments = stage.containment("r-answered");
+    arguments.extend(["-i", "overlap=0s", "-i", "severity=sev2"]);
+    let mut child = stage.command(&arguments).spawn().unwrap();
+    let begun = Instant::now();
+    while !std::fs::read_to_string(stage.journal("r-answered")).is_ok_and(|text| text.contains("\"gate_opened\"")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody is asked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    stage.stanch(&["approve", "r-answered", "approve", "--by", "kim"]).exit(0).done();
+    let left = written(&stage.state_dir().join("runs/r-answered/lock")).expect("who died is still named");
+    assert_eq!(left.process, child.id());
+    stage.stanch(&["resume", "r-answered", "--json"]).exit(0).done();
+    let log = stage.stanch(&["log", "r-answered"]).exit(0).stdout;
     assert!(log.contains(&format!("process {} of ", child.id())), "{log}");
 }
 

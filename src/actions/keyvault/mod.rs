@@ -13,10 +13,11 @@ pub(super) mod rotate;
 use super::context::Context;
 use super::provider::issuer;
 use crate::azure::{SecretUrl, Vault, Version};
-use crate::failure::Failure;
+use crate::failure::{Failure, Retry};
 use crate::providers::{ProviderKind, Said};
 use std::collections::BTreeMap;
 
+pub(super) use reconcile::put_right;
 pub(super) use rotate::{TAG_EFFECT, TAG_RUN};
 
 /// Opens the vault of a secret as the run's identity.
@@ -57,16 +58,45 @@ pub(super) fn short(version: &str) -> String {
     }
 }
 
-/// The versions that came before `keep`, each with its state.
+/// The versions that came before `keep`, each with its state. `current` is the one that everyone reads, if it can be read.
 ///
-/// Version lists have no order and times have whole seconds. A version of the same second as `keep` came before it
-/// as long as `keep` is current; versions that somebody else put in afterwards are not ours to disable.
+/// Version lists have no order and times have whole seconds. A version of the same second as `keep` counts as older
+/// unless everyone reads it: disabling it takes nothing away from them, and leaving it might leave the leaked value. What
+/// the rotation saw before it put `keep` in is older whatever the times say. Versions that somebody else put in
+/// afterwards are not ours to disable.
 pub(super) fn older<'a>(
+    context: &Context,
     versions: &'a [Version],
     keep: &'a Version,
-    is_current: bool,
-) -> impl Iterator<Item = &'a Version> {
-    versions.iter().filter(move |version| {
-        version.id != keep.id && (version.created < keep.created || (is_current && version.created == keep.created))
+    current: Option<&str>,
+) -> Vec<&'a Version> {
+    let before = seen_before(context, &keep.id);
+    let came_before = |version: &&Version| {
+        let same_second = version.created == keep.created && current != Some(version.id.as_str());
+        let is_older = version.created < keep.created || same_second || before.contains(&version.id);
+        version.id != keep.id && is_older
+    };
+    versions.iter().filter(came_before).collect()
+}
+
+/// The newest versions that the rotation saw which put `keep` in; nothing where it was put in outside this run.
+fn seen_before(context: &Context, keep: &str) -> Vec<String> {
+    context.ledger().look(|state| {
+        let mut rotations =
+            state.steps().filter(|(_, step)| step.outputs.get("version").is_some_and(|new| new == keep));
+        let seen = rotations.find_map(|(_, step)| rotate::newest_seen(step.observations.get(rotate::PREDECESSOR)?));
+        seen.unwrap_or_default()
     })
+}
+
+/// What is wrong where everyone is still given an older version than the one that is kept.
+pub(super) fn superseded(current: Option<&str>, older: &[&Version]) -> Option<Failure> {
+    let current = older.iter().find(|version| current == Some(version.id.as_str()))?;
+    let summary = format!("the vault gives everyone {}, which is older than the new version", short(&current.id));
+    Some(
+        Failure::refused(summary)
+            .because("nothing is disabled as long as it is what everyone reads")
+            .help("if the vault takes a while to follow, resume; else rotate once more, in another run")
+            .retry(Retry::Later),
+    )
 }

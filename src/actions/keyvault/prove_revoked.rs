@@ -3,7 +3,7 @@
 use super::{older, open, short};
 use crate::actions::Action;
 use crate::actions::context::{Context, Stop};
-use crate::azure::{Current, Readable, SecretUrl, Vault};
+use crate::azure::{Readable, SecretUrl, Vault};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::plan::Class;
@@ -39,10 +39,11 @@ struct Refusal<'a> {
 }
 
 /// What asking for a version came to.
-enum Asked {
+pub(super) enum Asked {
     Refused(String),
     Readable(String),
 }
+
 const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
@@ -73,9 +74,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let Some(kept) = versions.iter().find(|version| version.id == keep) else {
         return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault")).into());
     };
-    let is_current = matches!(vault.current(&secret.name).await?, Current::Enabled(current) if current == keep);
+    let current = vault.current(&secret.name).await?;
     let (vault, name) = (&vault, &secret.name);
-    let answers = stream::iter(older(&versions, kept, is_current))
+    let answers = stream::iter(older(context, &versions, kept, current.enabled()))
         .map(|version| refused(context, vault, name, &version.id))
         .buffered(AT_ONCE)
         .try_collect::<Vec<Asked>>()
@@ -99,7 +100,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 }
 
 /// Asks for one version, and takes a refusal down as evidence.
-async fn refused(context: &Context, vault: &Vault, name: &str, version: &str) -> Result<Asked, Stop> {
+pub(super) async fn refused(context: &Context, vault: &Vault, name: &str, version: &str) -> Result<Asked, Stop> {
     context.go_on()?;
     context.progress(format!("asking for {}", short(version)));
     match vault.readable(name, version).await? {

@@ -1,17 +1,18 @@
 //! `keyvault/reconcile`: compares the versions that carry the run's tag with the one that the journal knows.
 //!
 //! A request whose answer was lost may still be on its way when the vault, asked for it, knows nothing; it is then sent
-//! again, and may arrive twice. What arrived late is disabled. Where it became the current version, the value of the
-//! version that the run went on with is put in once more before, so that nobody is left with a value that only the
-//! vault knows.
+//! again, and may arrive twice. What arrived late is disabled, and the vault's refusal taken down as evidence. Where it
+//! became the current version, the value of the version that the run went on with is put in once more before, so that
+//! nobody is left with a value that only the vault knows.
 
+use super::prove_revoked::{Asked, refused};
 use super::revoke::is_disabled;
 use super::rotate::{Published, TAG_EFFECT, TAG_RUN, find};
 use super::{open, short};
 use crate::actions::Action;
 use crate::actions::context::{Context, Intent, Probed, Stop};
 use crate::azure::{Current, NewVersion, SecretUrl, Vault, Version};
-use crate::failure::Failure;
+use crate::failure::{Failure, Retry};
 use crate::plan::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,9 +28,9 @@ struct Parameters {
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(in crate::actions) struct Outputs {
+struct Outputs {
     /// Versions of this run that nobody knew of; they are disabled.
-    pub(in crate::actions) late: Vec<String>,
+    late: Vec<String>,
     /// The version that carries the kept value and is current; empty where the kept version stayed current.
     put_in_again: String,
 }
@@ -58,28 +59,41 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
-    settle(context, &open(context, &secret)?, &secret, &keep).await
+    let vault = open(context, &secret)?;
+    let versions = vault.versions(&secret.name).await?;
+    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
+        let ours = |version: &&Version| version.tags.get(TAG_RUN) == Some(&context.services.run);
+        return match versions.iter().filter(ours).map(|version| short(&version.id)).collect::<Vec<_>>().as_slice() {
+            [] => Ok(Outputs { late: Vec::new(), put_in_again: String::new() }),
+            found => Err(unknown_to_us(&secret, found).into()),
+        };
+    };
+    let Late { versions: late, put_in_again } = put_right(context, &vault, &secret, &versions, kept).await?;
+    Ok(Outputs { late, put_in_again })
 }
 
-/// Disables what arrived late, and sees to it that readers get the kept value.
-pub(in crate::actions) async fn settle(
+/// What arrived late.
+pub(in crate::actions) struct Late {
+    /// Its versions; they are disabled.
+    pub(in crate::actions) versions: Vec<String>,
+    /// The version that carries the kept value and is current; empty where the kept version stayed current.
+    pub(in crate::actions) put_in_again: String,
+}
+
+/// Disables what the effect that made `kept` put in once more, and puts the kept value in again where it has to be.
+pub(in crate::actions) async fn put_right(
     context: &Context,
     vault: &Vault,
     secret: &SecretUrl,
-    keep: &str,
-) -> Result<Outputs, Stop> {
-    let versions = vault.versions(&secret.name).await?;
-    let ours = |version: &&Version| version.tags.get(TAG_RUN) == Some(&context.services.run);
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
-        return match versions.iter().filter(ours).map(|version| short(&version.id)).collect::<Vec<_>>().as_slice() {
-            [] => Ok(Outputs { late: Vec::new(), put_in_again: String::new() }),
-            found => Err(unknown_to_us(secret, found).into()),
-        };
-    };
-    let effect = kept.tags.get(TAG_EFFECT);
+    versions: &[Version],
+    kept: &Version,
+) -> Result<Late, Stop> {
     // What this step puts in carries the tag of another effect.
-    let same_effect = |version: &&Version| ours(version) && version.tags.get(TAG_EFFECT) == effect;
-    let late: Vec<&Version> = versions.iter().filter(same_effect).filter(|version| version.id != keep).collect();
+    let same_effect = |version: &&Version| {
+        let same = |tag: &str| version.tags.get(tag) == kept.tags.get(tag);
+        version.id != kept.id && kept.tags.contains_key(TAG_EFFECT) && same(TAG_RUN) && same(TAG_EFFECT)
+    };
+    let late: Vec<&Version> = versions.iter().filter(same_effect).collect();
     let mut put_in_again = String::new();
     for version in &late {
         // One of them may be current although it is disabled, which leaves every reader with 403.
@@ -88,14 +102,24 @@ pub(in crate::actions) async fn settle(
             Current::Disabled => kept.created <= version.created,
             Current::Missing => false,
         };
-        if is_current {
+        // Whoever was cut off in the middle has put it in already.
+        let effect = again(&version.id);
+        if is_current || context.ledger().step(&context.step).effects.contains_key(&effect) {
             put_in_again = put_in(context, vault, secret, kept, &version.id).await?;
         }
         if version.enabled {
             disable(context, vault, secret, &version.id).await?;
         }
+        if let Asked::Readable(version) = refused(context, vault, &secret.name, &version.id).await? {
+            let summary = format!("{} came late, was disabled, and can still be read", short(&version));
+            return Err(Failure::refused(summary).retry(Retry::Later).into());
+        }
     }
-    Ok(Outputs { late: late.iter().map(|version| version.id.clone()).collect(), put_in_again })
+    Ok(Late { versions: late.iter().map(|version| version.id.clone()).collect(), put_in_again })
+}
+
+fn again(late: &str) -> String {
+    format!("put in again after {late}")
 }
 
 /// Puts the kept value in once more, as the current version.
@@ -109,7 +133,7 @@ async fn put_in(
     let summary = format!("{} once more, as {} came late and became current", short(&kept.id), short(late));
     let published = context
         .effect(
-            Intent::new(format!("put in again after {late}"), summary),
+            Intent::new(again(late), summary),
             async |key| {
                 let value = vault.value(&secret.name, Some(&kept.id)).await?;
                 let mut tags = kept.tags.clone();

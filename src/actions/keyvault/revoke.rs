@@ -1,6 +1,6 @@
 //! `keyvault/revoke`: disables every older enabled version, each an effect of its own.
 
-use super::{older, open, short};
+use super::{older, open, short, superseded};
 use crate::actions::Action;
 use crate::actions::context::{Context, Intent, Probed, Stop};
 use crate::azure::{Current, SecretUrl, Vault};
@@ -63,7 +63,7 @@ pub(crate) fn action() -> Action {
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
     let vault = open(context, &secret)?;
-    let targets = context.observe("targets", async || targets(&vault, &secret, &keep).await).await?;
+    let targets = context.observe("targets", async || targets(context, &vault, &secret, &keep).await).await?;
     // Side by side, and each comes to its outcome, whatever became of the others.
     let disabled = stream::iter(&targets.disable).map(|version| disable(context, &vault, &secret, version));
     let outcomes: Vec<Result<(), Stop>> = disabled.buffered(AT_A_TIME).collect().await;
@@ -85,7 +85,7 @@ async fn disable(context: &Context, vault: &Vault, secret: &SecretUrl, version: 
 }
 
 /// Older versions, once it is certain that a successor answers in their place.
-async fn targets(vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Targets, Failure> {
+async fn targets(context: &Context, vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Targets, Failure> {
     let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
     let Some(kept) = versions.iter().find(|version| version.id == keep) else {
         return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault"))
@@ -95,14 +95,18 @@ async fn targets(vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Target
         return Err(Failure::refused(format!("the version to keep, `{keep}`, is disabled"))
             .help("enable it or rotate again: without an enabled current version every reader gets 403"));
     }
-    let is_current = match current {
-        Current::Enabled(current) => current == keep,
+    let current = match &current {
+        Current::Enabled(current) => Some(current.as_str()),
         Current::Disabled | Current::Missing => {
             return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
                 .help("somebody put a disabled version in after the rotation; enable it or rotate again"));
         }
     };
-    let (enabled, disabled): (Vec<_>, Vec<_>) = older(&versions, kept, is_current).partition(|version| version.enabled);
+    let older = older(context, &versions, kept, current);
+    if let Some(failure) = superseded(current, &older) {
+        return Err(failure);
+    }
+    let (enabled, disabled): (Vec<_>, Vec<_>) = older.into_iter().partition(|version| version.enabled);
     Ok(Targets {
         disable: enabled.into_iter().map(|version| version.id.clone()).collect(),
         already_disabled: disabled.into_iter().map(|version| version.id.clone()).collect(),

@@ -28,6 +28,8 @@ use std::collections::BTreeMap;
 pub(crate) const TAG_RUN: &str = "stanch-run";
 /// The tag that holds the effect's key.
 pub(crate) const TAG_EFFECT: &str = "stanch-effect";
+/// The observation that holds the [`Predecessor`].
+pub(super) const PREDECESSOR: &str = "predecessor";
 /// Key Vault takes no more tags than this.
 const MOST_TAGS: usize = 15;
 
@@ -77,6 +79,14 @@ pub(super) struct Predecessor {
     /// `CredentialId` of older versions that are still enabled.
     #[serde(default)]
     pub(super) older: Vec<String>,
+    /// The versions of the newest second: the new one may be of the same.
+    #[serde(default)]
+    newest: Vec<String>,
+}
+
+/// The versions of the newest second that a recorded [`Predecessor`] names.
+pub(super) fn newest_seen(recorded: &Value) -> Option<Vec<String>> {
+    serde_json::from_value(recorded.get("newest")?.clone()).ok()
 }
 
 /// The new version.
@@ -132,7 +142,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let secret = &parameters.secret;
     let draw = Random::new(parameters.length, &parameters.alphabet)?;
     let vault = open(context, secret)?;
-    let predecessor = context.observe("predecessor", async || predecessor(&vault, secret).await).await?;
+    let predecessor = context.observe(PREDECESSOR, async || predecessor(&vault, secret).await).await?;
     let Parameters { provider, fallback, settings, .. } = &parameters;
     let said = Said { provider: *provider, settings: settings.clone(), fallback: *fallback, in_words: None };
     let config = &context.services.config;
@@ -211,6 +221,9 @@ async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, F
     };
     let tagged = |version: &Version| version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).cloned();
     let older = versions.iter().filter_map(tagged).collect();
+    let last = versions.iter().map(|version| version.created).max();
+    let of_last = versions.iter().filter(|version| Some(version.created) == last);
+    let newest = of_last.map(|version| version.id.clone()).collect();
     Ok(match current {
         Some(version) => Predecessor {
             version: Some(version.id.clone()),
@@ -219,6 +232,7 @@ async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, F
             created: Some(version.created),
             expires: version.expires,
             older,
+            newest,
         },
         None => Predecessor {
             version: None,
@@ -227,6 +241,7 @@ async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, F
             created: None,
             expires: None,
             older,
+            newest,
         },
     })
 }

@@ -3,7 +3,7 @@
 use super::{Values, reopen};
 use crate::actions::Action;
 use crate::actions::context::{Context, Intent, Probed, Stop};
-use crate::actions::keyvault::{TAG_EFFECT, TAG_RUN, older, reconcile, short};
+use crate::actions::keyvault::{TAG_EFFECT, TAG_RUN, older, put_right, short};
 use crate::azure::{Current, SecretUrl, Vault, Version};
 use crate::failure::Failure;
 use crate::plan::Class;
@@ -63,14 +63,12 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let provider = reopen(context, &secret, &standing)?;
     let mut cleaned = Vec::new();
+    cleaned.extend(settle_late(context, &vault, &secret, &keep).await?);
     if let Some(staging) = &standing.staging {
         clean_staging(context, &vault, staging).await?;
         cleaned.push(format!("staging secret {staging}"));
     }
     cleaned.extend(clean_issuer(context, provider.as_ref(), &standing).await?);
-    // A request whose answer was lost may have arrived since.
-    let late = reconcile::settle(context, &vault, &secret, &keep).await?.late;
-    cleaned.extend(late.iter().map(|version| format!("{}, which arrived late", short(version))));
     let mut found = Findings::default();
     look_at_vault(context, &vault, &secret, &keep, revoked, &mut found).await?;
     if standing.provider != ProviderKind::Random {
@@ -83,6 +81,14 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         .help("find out who changed it, set it right, then resume");
     failure.reasons = found.wrong;
     Err(failure.into())
+}
+
+/// Puts right what came late: a request whose answer was lost may have arrived since.
+async fn settle_late(context: &Context, vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Vec<String>, Stop> {
+    let versions = vault.versions(&secret.name).await?;
+    let Some(kept) = versions.iter().find(|version| version.id == keep) else { return Ok(Vec::new()) };
+    let late = put_right(context, vault, secret, &versions, kept).await?;
+    Ok(late.versions.iter().map(|version| format!("{}, which came late", short(version))).collect())
 }
 
 #[derive(Default)]
@@ -149,7 +155,7 @@ async fn look_at_vault(
         Current::Enabled(id) => versions.iter().find(|version| version.id == id),
         Current::Disabled | Current::Missing => None,
     };
-    let is_current = current.is_some_and(|current| current.id == keep);
+    let current_id = current.map(|current| current.id.as_str());
     let short_keep = short(keep);
     let kept = versions.iter().find(|version| version.id == keep && version.enabled);
     match (kept, current) {
@@ -171,7 +177,8 @@ async fn look_at_vault(
     let wrong = format!("{} can be read, and came of the same request", strays.join(", "));
     found.check(strays.is_empty(), "this run added one version", wrong);
     let Some(kept) = versions.iter().find(|version| version.id == keep).filter(|_| revoked) else { return Ok(()) };
-    let readable: Vec<String> = older(&versions, kept, is_current)
+    let readable: Vec<String> = older(context, &versions, kept, current_id)
+        .into_iter()
         .filter(|version| version.enabled)
         .map(|version| short(&version.id))
         .collect();

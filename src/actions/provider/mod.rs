@@ -116,18 +116,18 @@ impl Values {
     }
 }
 
-/// The version that stays, if it is there and everybody who asks for the latest gets an enabled one.
+/// The version that stays, if it is there and everybody who asks for the latest gets an enabled one, and which that is.
 pub(super) async fn kept<'a>(
     vault: &Vault,
     name: &str,
     versions: &'a [Version],
     keep: &str,
-) -> Result<&'a Version, Stop> {
+) -> Result<(&'a Version, String), Stop> {
     let Some(kept) = versions.iter().find(|version| version.id == keep) else {
         return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault")).into());
     };
     match vault.current(name).await? {
-        Current::Enabled(_) if kept.enabled => Ok(kept),
+        Current::Enabled(current) if kept.enabled => Ok((kept, current)),
         _ => Err(Failure::refused(format!("the version to keep, `{keep}`, is not what readers get"))
             .help(
                 "somebody disabled it, or put a disabled one in after it; nothing is taken away before that is settled",

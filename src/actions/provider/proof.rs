@@ -82,8 +82,8 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let provider = reopen(context, &secret, &standing)?;
     let versions = vault.versions(&secret.name).await?;
-    let kept = kept(&vault, &secret.name, &versions, &keep).await?;
-    for version in older(&versions, kept, true) {
+    let (kept, current) = kept(&vault, &secret.name, &versions, &keep).await?;
+    for version in older(context, &versions, kept, Some(&current)) {
         let id = version.id.as_str();
         let Some(value) = vault.value_if_enabled(&secret.name, id).await? else {
             let because = "the version was disabled before, so its value cannot be tried".to_owned();

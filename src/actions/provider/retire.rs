@@ -56,7 +56,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let versions = vault.versions(&secret.name).await?;
-    let kept = kept(&vault, &secret.name, &versions, &keep).await?;
+    let (kept, current) = kept(&vault, &secret.name, &versions, &keep).await?;
     let provider = reopen(context, &secret, &standing)?;
     if let Some(question) = provider.by_hand() {
         let answer = context.gate(Question::new(question), None).await?;
@@ -71,7 +71,8 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         };
     }
     let values = Values::read(&vault, &secret.name, &standing, &keep).await?;
-    let before_it = older(&versions, kept, true).filter(|version| version.id != standing.replaced);
+    let before_it =
+        older(context, &versions, kept, Some(&current)).into_iter().filter(|version| version.id != standing.replaced);
     let older = Values::older(&vault, &secret.name, before_it, provider.as_ref()).await?;
     let (old, new) = (values.old.as_ref(), values.new.as_ref());
     let work = Work { survey: &standing.survey, key: &standing.issue_key, old, new, older: &older };

@@ -1,8 +1,6 @@
 //! A later look at the audit trail that is cut off anywhere: made to its end by whoever goes on, told once, reported once.
 
-use super::world::{Death, Ended, When, World};
-use super::{alone, is_heavy, play, value};
-use crate::crash::line::Trouble;
+use super::{Death, Ended, Ending, Setting, Trouble, When, World, alone, is_heavy, play};
 use stanch::engine::event::{Event, RunStatus};
 
 const LOOKING: &str = r#"
@@ -21,9 +19,9 @@ steps:
 
 /// A run that is over, and whose later look will find a stranger.
 async fn over() -> World {
-    let world = World::new(LOOKING).await;
+    let world = World::new(&Setting::of("looking", LOOKING)).await;
     assert_eq!(world.live(Death::Never).await, Ended::Over(RunStatus::Completed));
-    value(&world, "").await;
+    world.value("").await;
     world
 }
 
@@ -45,7 +43,7 @@ fn a_later_look_that_dies_anywhere_ends_where_the_whole_one_ends() {
         for request in 1..=requests {
             points.extend([Trouble::DiesBefore, Trouble::DiesAfter].map(|trouble| Death::Request(request, trouble)));
         }
-        (world.ending().await, world.late(), points)
+        (Ending::of(&world).await, world.late(), points)
     });
     assert_eq!(late[0]["unknown_callers"].as_array().map(Vec::len), Some(1), "{late}");
     assert_eq!(late[0]["told"].as_array().map(Vec::len), Some(2), "{late}");
@@ -55,7 +53,7 @@ fn a_later_look_that_dies_anywhere_ends_where_the_whole_one_ends() {
         let first = world.live(point).await;
         assert_eq!(world.live(Death::Never).await, Ended::Over(RunStatus::Completed), "{point:?}, {first:?}");
         assert_eq!(world.live(Death::Never).await, Ended::Over(RunStatus::Completed), "{point:?}");
-        assert_eq!(world.ending().await, ending, "{point:?}");
+        assert_eq!(Ending::of(&world).await, ending, "{point:?}");
         assert_eq!(world.late(), late, "{point:?}");
         assert_eq!(amendments(&world), 1, "{point:?}");
     });

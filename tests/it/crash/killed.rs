@@ -1,9 +1,9 @@
 //! Real processes, really killed: at the requests where the simulated ones die, and at random moments, with trouble.
 
 use super::line::{Line, Trouble, Which};
-use super::{is_heavy, play};
+use super::{Dice, alone, is_heavy, play};
 use crate::secrecy::assert_folder_free_of;
-use crate::stage::{Said, Stage};
+use crate::stage::{Said, Stage, seed};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,18 +11,6 @@ use std::time::{Duration, Instant};
 
 /// How long anything may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A number drawn from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % most
-    }
-}
 
 fn quiet(command: &mut Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
@@ -57,8 +45,17 @@ fn assert_order(state: &Value, run: &str) {
 
 #[test]
 fn a_process_that_is_killed_at_any_request_ends_where_the_whole_one_ends() {
-    let every = if is_heavy() { 1 } else { 12 };
-    let points = (1..=27).flat_map(|request| [(request, Trouble::DiesBefore), (request, Trouble::DiesAfter)]);
+    let requests = alone(async {
+        let stage = Stage::set().await;
+        let line = Line::to(stage.address()).await;
+        let cloud = stage.cloud_file(&format!("http://{}", line.address));
+        let mut whole = quiet(&mut stage.command_by(&cloud, &stage.containment("r-whole")));
+        let ended = tokio::task::spawn_blocking(move || whole.wait()).await.unwrap().unwrap();
+        assert!(ended.success());
+        line.seen().len()
+    });
+    let every = if is_heavy() { 1 } else { requests / 3 };
+    let points = (1..=requests).flat_map(|request| [(request, Trouble::DiesBefore), (request, Trouble::DiesAfter)]);
     let points: Vec<(usize, Trouble)> = points.skip(3).step_by(every).collect();
     let killed = AtomicUsize::new(0);
     let count = points.len();
@@ -88,6 +85,18 @@ fn a_process_that_is_killed_at_any_request_ends_where_the_whole_one_ends() {
     assert!(killed * 10 >= count * 7, "{killed} of {count}");
 }
 
+/// What an untroubled run takes here and now, when nothing else is at work.
+fn how_long_a_life_lasts() -> Duration {
+    alone(async {
+        let stage = Stage::set().await;
+        let mut arguments = stage.containment("r-whole");
+        arguments.extend(["-i", "overlap=0s"]);
+        let begun = Instant::now();
+        stage.stanch(&arguments).exit(0).done();
+        begun.elapsed()
+    })
+}
+
 /// Trouble of every kind, on requests that nobody chose.
 fn trouble(dice: &mut Dice) -> Vec<Value> {
     let kinds = [
@@ -100,8 +109,8 @@ fn trouble(dice: &mut Dice) -> Vec<Value> {
     ];
     let methods = [json!({}), json!({ "method": "PUT" }), json!({ "method": "PATCH" }), json!({ "method": "POST" })];
     let mut one = |_| {
-        let kind = &kinds[dice.below(6) as usize];
-        let matching = &methods[dice.below(4) as usize];
+        let kind = &kinds[dice.below(6)];
+        let matching = &methods[dice.below(4)];
         json!({ "match": matching, "skip": dice.below(8), "times": 1 + dice.below(2), "do": kind })
     };
     (0..3).map(&mut one).collect()
@@ -110,17 +119,14 @@ fn trouble(dice: &mut Dice) -> Vec<Value> {
 #[test]
 fn hundreds_of_kills_at_random_moments_lose_nothing_and_do_nothing_twice() {
     let (wanted, worlds) = if is_heavy() { (500, 400) } else { (6, 8) };
-    let seed = std::env::var("STANCH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        now.as_nanos() as u64 | 1
-    });
-    println!("STANCH_SEED={seed}");
+    let seed = seed();
     let (kills, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let lasts = usize::try_from(how_long_a_life_lasts().as_millis()).unwrap();
     play(0..worlds, async |world: u64| {
         if kills.load(Ordering::SeqCst) >= wanted {
             return;
         }
-        let mut dice = Dice(seed.wrapping_mul(world * 2 + 1) | 1);
+        let mut dice = Dice::of(seed.wrapping_add(world));
         let stage = Stage::set().await;
         for fault in trouble(&mut dice) {
             stage.fault(&fault).await;
@@ -133,8 +139,8 @@ fn hundreds_of_kills_at_random_moments_lose_nothing_and_do_nothing_twice() {
                 arguments.extend(["-i", "overlap=0s"]);
             }
             let mut child = quiet(&mut stage.command(&arguments));
-            let most = if life == 0 { 900 } else { 600 };
-            std::thread::sleep(Duration::from_millis(dice.below(most)));
+            let most = if life == 0 { lasts } else { lasts / 2 };
+            std::thread::sleep(Duration::from_millis(dice.below(most.max(2)) as u64));
             if child.try_wait().unwrap().is_some() {
                 break;
             }

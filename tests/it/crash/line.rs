@@ -18,17 +18,31 @@ pub(crate) enum Trouble {
     Cut { after: usize, reset: bool },
     /// It arrives twice, one after the other; the first answer is given.
     Twice,
-    /// The line breaks at once; the request arrives when [`Line::deliver`] is called.
+    /// The line breaks at once; the request arrives right behind the one that is sent in its stead.
     Late,
 }
 
 /// Which request is meant.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Which {
     /// By its number, counted from 1 since [`Line::expect`].
     Number(usize),
-    /// The first of this method to a path that holds this text.
-    First(&'static str, &'static str),
+    /// By what it asks for, and how many such requests there were before it.
+    Kind(String, usize),
+}
+
+/// What a request asks for: its method and path, with `*` for ids that are drawn anew in every world. One that the vault
+/// only answers with a question for a token is none of its kind.
+fn kind(request: &[u8]) -> String {
+    let head = String::from_utf8_lossy(request.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
+    let (method, target) = head.split_once(' ').unwrap_or_default();
+    let path = target.split([' ', '?']).next().unwrap_or_default();
+    let signed = memchr::memmem::find(&request.to_ascii_lowercase(), b"\r\nauthorization:").is_some();
+    let to_vault = path.starts_with("/secrets") || path.starts_with("/deletedsecrets");
+    let drawn = |part: &str| part.len() == 32 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let path: Vec<&str> = path.split('/').map(|part| if drawn(part) { "*" } else { part }).collect();
+    let asked = if to_vault && !signed { "ask " } else { "" };
+    format!("{asked}{method} {}", path.join("/"))
 }
 
 /// A way to a cloud.
@@ -39,13 +53,15 @@ pub(crate) struct Line {
 
 struct Inner {
     upstream: SocketAddr,
-    seen: AtomicUsize,
+    /// What was asked for since the last plan.
+    seen: Mutex<Vec<String>>,
     planned: Mutex<Option<(Which, Trouble)>>,
     happened: AtomicUsize,
     /// The length of the answer to the request that was meant.
     answered: AtomicUsize,
     died: watch::Sender<bool>,
-    late: Mutex<Vec<Vec<u8>>>,
+    /// A request that is late, and its kind.
+    late: Mutex<Option<(String, Vec<u8>)>>,
 }
 
 impl Line {
@@ -54,7 +70,7 @@ impl Line {
         let address = listener.local_addr().unwrap();
         let inner = Arc::new(Inner {
             upstream,
-            seen: AtomicUsize::new(0),
+            seen: Mutex::default(),
             planned: Mutex::default(),
             happened: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
@@ -72,15 +88,15 @@ impl Line {
 
     /// Plans trouble for one request from here on, or none.
     pub(crate) fn expect(&self, planned: Option<(Which, Trouble)>) {
-        self.inner.seen.store(0, Ordering::SeqCst);
+        self.inner.seen.lock().unwrap().clear();
         self.inner.happened.store(0, Ordering::SeqCst);
         self.inner.died.send_replace(false);
         *self.inner.planned.lock().unwrap() = planned;
     }
 
-    /// How many requests there were.
-    pub(crate) fn seen(&self) -> usize {
-        self.inner.seen.load(Ordering::SeqCst)
+    /// What was asked for since the last plan, in the order of arrival.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.inner.seen.lock().unwrap().clone()
     }
 
     /// Whether the planned trouble happened.
@@ -98,13 +114,9 @@ impl Line {
         self.inner.died.subscribe()
     }
 
-    /// Lets the requests arrive that were late. Gives how many there were.
-    pub(crate) async fn deliver(&self) -> usize {
-        let late = std::mem::take(&mut *self.inner.late.lock().unwrap());
-        for request in &late {
-            self.inner.forward(request).await;
-        }
-        late.len()
+    /// Whether a request is still on its way.
+    pub(crate) fn is_late(&self) -> bool {
+        self.inner.late.lock().unwrap().is_some()
     }
 }
 
@@ -112,10 +124,11 @@ impl Inner {
     async fn serve(self: Arc<Self>, mut program: TcpStream) {
         let mut unread = Vec::new();
         while let Some(request) = message(&mut program, &mut unread).await {
-            let trouble = self.trouble(&request);
+            let kind = kind(&request);
+            let trouble = self.trouble(&kind);
             if let Some(Trouble::DiesBefore | Trouble::Late) = trouble {
                 if trouble == Some(Trouble::Late) {
-                    self.late.lock().unwrap().push(request);
+                    *self.late.lock().unwrap() = Some((kind, request));
                 } else {
                     self.died.send_replace(true);
                 }
@@ -123,6 +136,10 @@ impl Inner {
                 return;
             }
             let answer = self.forward(&request).await;
+            let late = self.late.lock().unwrap().take_if(|(late, _)| *late == kind);
+            if let Some((_, late)) = late {
+                self.forward(&late).await;
+            }
             match trouble {
                 None => {}
                 Some(Trouble::Twice) => drop(self.forward(&request).await),
@@ -146,25 +163,20 @@ impl Inner {
         }
     }
 
-    fn trouble(&self, request: &[u8]) -> Option<Trouble> {
-        let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
-        let (which, trouble) = (*self.planned.lock().unwrap())?;
-        let line =
-            String::from_utf8_lossy(request.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
-        // The first of two is a question for a token, which changes nothing.
-        let signed = String::from_utf8_lossy(request).to_lowercase().contains("\r\nauthorization:");
+    fn trouble(&self, kind: &str) -> Option<Trouble> {
+        let mut seen = self.seen.lock().unwrap();
+        let before = seen.iter().filter(|seen| *seen == kind).count();
+        seen.push(kind.to_owned());
+        let planned = self.planned.lock().unwrap();
+        let (which, trouble) = planned.as_ref()?;
         let meant = match which {
-            Which::Number(meant) => meant == number,
-            Which::First(method, path) => {
-                let to_vault = path.starts_with("/secrets");
-                line.starts_with(method) && line.contains(path) && (signed || !to_vault)
-            }
+            Which::Number(number) => *number == seen.len(),
+            Which::Kind(meant, which) => meant == kind && *which == before,
         };
-        let due = meant && self.happened.load(Ordering::SeqCst) == 0;
-        if due {
+        if meant {
             self.happened.fetch_add(1, Ordering::SeqCst);
         }
-        due.then_some(trouble)
+        meant.then_some(*trouble)
     }
 
     async fn forward(&self, request: &[u8]) -> Vec<u8> {

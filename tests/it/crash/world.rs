@@ -1,6 +1,7 @@
 //! A world in this process: a cloud, the line to it, a disk, and lives of a run that end where they are told to.
 
 use super::line::{Line, Trouble, Which};
+use super::setting::{SECRET, Setting, Staged};
 use crate::surroundings::Surroundings;
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
@@ -18,14 +19,12 @@ use stanch::runbook::Source;
 use stanch::runbook::model::InputKind;
 use stanch::runbook::source::NoLibrary;
 use stanch::secret::{FingerprintKey, Secret, SecretPrompt};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, watch};
 
-/// The secret that the runbooks are let loose on.
-pub(crate) const SECRET: &str = "https://kv-drill.vault.azure.net/secrets/orders-db";
-const RUN: &str = "r-crash";
+pub(crate) const RUN: &str = "r-crash";
 
 /// Where a life ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,24 +50,12 @@ pub(crate) enum Ended {
     Over(RunStatus),
 }
 
-/// What is compared at the end.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ending {
-    status: Value,
-    steps: BTreeMap<String, &'static str>,
-    /// Versions of every secret: whose they are, whether they are enabled, what they carry.
-    secrets: Value,
-    /// Which messages were received, by channel and key.
-    messages: BTreeSet<(String, String)>,
-    /// What the report says of it.
-    report: Value,
-}
-
 pub(crate) struct World {
     pub(crate) surroundings: Surroundings,
     pub(crate) line: Line,
+    pub(crate) staged: Staged,
+    pub(crate) plan: Arc<Plan>,
     disk: Arc<Mutex<Disk>>,
-    runbook: &'static str,
 }
 
 #[derive(Debug, Default)]
@@ -113,14 +100,14 @@ impl Store for Mortal {
 /// Somebody who always agrees.
 struct Agreeable;
 
-/// Somebody who tells the leaked value whenever it is asked for.
+/// Somebody who tells a value whenever one is asked for.
 #[derive(Debug)]
-struct Telling;
+struct Telling(String);
 
 #[async_trait::async_trait]
 impl SecretPrompt for Telling {
     async fn ask(&self, _: &str) -> Result<Option<Secret>, Failure> {
-        Ok(Some(Secret::new("planted-2".to_owned())))
+        Ok(Some(Secret::new(self.0.clone())))
     }
 }
 
@@ -173,14 +160,15 @@ fn answer(step: String, at: &stanch::engine::StepState) -> Option<Event> {
     }
 }
 
-/// Inputs for any runbook, by their types.
-fn inputs(runbook: &stanch::runbook::Runbook) -> Map<String, Value> {
+/// Inputs for any runbook, by their types, and what it must be told of its world.
+fn inputs(runbook: &stanch::runbook::Runbook, told: &Map<String, Value>) -> Map<String, Value> {
     let given = |input: &stanch::runbook::model::Input| {
         let value = match &input.kind {
-            InputKind::KeyvaultSecret => json!(SECRET),
+            _ if told.contains_key(&input.name) => told[&input.name].clone(),
             // Nobody waits for readers here.
             InputKind::Duration => json!("0s"),
             _ if !input.required => return None,
+            InputKind::KeyvaultSecret => json!(SECRET),
             InputKind::Timestamp => json!("2026-01-01T00:00:00Z"),
             InputKind::String => json!("drill"),
             InputKind::Url => json!("https://hooks.drill.example/stanch"),
@@ -194,26 +182,21 @@ fn inputs(runbook: &stanch::runbook::Runbook) -> Map<String, Value> {
     runbook.inputs.iter().filter_map(given).collect()
 }
 
-impl World {
-    /// A secret with three versions, and a disk without a journal.
-    pub(crate) async fn new(runbook: &'static str) -> Self {
-        let surroundings = Surroundings::new().await;
-        for number in 0..3 {
-            let tags = json!({ "owner": "orders-team", "number": number.to_string() });
-            let value = format!("planted-{number}");
-            let created = format!("2026-01-0{}T00:00:00Z", number + 1);
-            let body = json!({ "value": value, "content_type": "text/plain", "tags": tags, "created": created });
-            surroundings.control("PUT", "secrets/kv-drill/orders-db", &body).await;
-        }
-        let line = Line::to(surroundings.running.address()).await;
-        Self { surroundings, line, disk: Arc::default(), runbook }
-    }
+fn plan(runbook: &str, told: &Map<String, Value>) -> Plan {
+    let catalogue = stanch::actions::catalogue();
+    let source = Source { name: "crash", text: runbook, library: &NoLibrary };
+    let (runbook, _) = stanch::plan::lint(&source, &catalogue).sound().unwrap();
+    Plan::new(&source, &inputs(&runbook, told), &catalogue).unwrap_or_else(|error| panic!("{error}"))
+}
 
-    fn plan(&self) -> Plan {
-        let catalogue = stanch::actions::catalogue();
-        let source = Source { name: "crash", text: self.runbook, library: &NoLibrary };
-        let (runbook, _) = stanch::plan::lint(&source, &catalogue).sound().unwrap();
-        Plan::new(&source, &inputs(&runbook), &catalogue).unwrap_or_else(|error| panic!("{error}"))
+impl World {
+    /// A cloud with everything that the runbook needs, and a disk without a journal.
+    pub(crate) async fn new(setting: &Setting) -> Self {
+        let surroundings = Surroundings::new().await;
+        let staged = setting.stage(&surroundings).await;
+        let line = Line::to(surroundings.running.address()).await;
+        let plan = Arc::new(plan(setting.runbook, &staged.inputs));
+        Self { surroundings, line, staged, plan, disk: Arc::default() }
     }
 
     /// A life with trouble on one request.
@@ -232,7 +215,7 @@ impl World {
 
     async fn live_with(&self, death: Death, planned: Option<(Which, Trouble)>) -> Ended {
         self.line.expect(planned);
-        let plan = Arc::new(self.plan());
+        let plan = Arc::clone(&self.plan);
         let opened = opened(&plan);
         let (store, journal, state, first, died) = self.wake(&opened, death);
         let is_due = |at| at <= stanch::clock::now();
@@ -319,7 +302,7 @@ impl World {
             steps: steps(plan),
             azure: Azure { transport, identity },
             config,
-            secret_prompt: Arc::new(Telling),
+            secret_prompt: Arc::new(Telling(self.staged.told.clone())),
             fingerprints: FingerprintKey::new([7; 32]),
             report_folder: self.surroundings.folder.path().join("report"),
             targets: stanch::journal::Targets::new(
@@ -335,49 +318,15 @@ impl World {
         }
     }
 
-    /// The world, the journal and the report, as far as they must be the same after every history.
-    pub(crate) async fn ending(&self) -> Ending {
-        let plan = self.plan();
-        let journal = Journal::read(&self.disk.lock().unwrap().bytes).unwrap();
-        assert_eq!(journal.torn, 0);
-        let state = journal.state().unwrap();
-        for (id, step) in state.steps() {
-            for (name, effect) in &step.effects {
-                let settled =
-                    matches!(effect.phase, EffectPhase::Done(_) | EffectPhase::AssumedDone | EffectPhase::Refused);
-                assert!(settled, "{name} of {id} is left open: {:?}", effect.phase);
-            }
-        }
-        let cloud = self.surroundings.state().await;
-        let report = Report::new(&journal.records, &journal.head, &steps(&plan));
-        let report = serde_json::to_value(report).unwrap();
-        let count = |list: &Value| list.as_array().map_or(0, Vec::len);
-        let containment = &report["containment"];
-        Ending {
-            status: json!(state.ended()),
-            steps: plan.steps().map(|step| (step.id.value.clone(), state.step(&step.id.value).status.name())).collect(),
-            secrets: secrets(&cloud),
-            messages: messages(&cloud),
-            report: json!({
-                "contained": report["verdict"]["contained"],
-                "exposure_ended": report["exposure"]["ended"],
-                "rotated": is_ours(&cloud, &containment["rotated"]["version"]),
-                "revoked": count(&containment["revoked"]),
-                "proven": count(&containment["proven"]),
-                "not_proven": count(&containment["not_proven"]),
-            }),
-        }
-    }
-
     /// How many appends and requests the last life had.
     pub(crate) fn counted(&self) -> (usize, usize) {
-        (self.disk.lock().unwrap().appends, self.line.seen())
+        (self.disk.lock().unwrap().appends, self.line.seen().len())
     }
 
     /// What the report says of later looks, but for times and versions.
     pub(crate) fn late(&self) -> Value {
         let journal = self.journal();
-        let report = Report::new(&journal.records, &journal.head, &steps(&self.plan()));
+        let report = Report::new(&journal.records, &journal.head, &steps(&self.plan));
         let mut late = serde_json::to_value(report.late).unwrap();
         for look in late.as_array_mut().unwrap() {
             for name in ["asked_at", "horizon", "horizon_before", "seq"] {
@@ -398,13 +347,31 @@ impl World {
         memchr::memmem::find(&self.disk.lock().unwrap().bytes, text.as_bytes()).is_some()
     }
 
+    /// The secret's version, or its current one, as everyone reads it: its id and its value.
+    pub(crate) async fn value(&self, version: &str) -> (String, String) {
+        let base = &self.surroundings.running.ready().base_url;
+        let url = format!("{base}/secrets/orders-db/{version}?api-version=2025-07-01");
+        let token = self.surroundings.token().await;
+        let request = self.surroundings.http.get(url).header("host", "kv-drill.vault.azure.net").bearer_auth(token);
+        let secret: Value = request.send().await.unwrap().json().await.unwrap();
+        let text = |key: &str| secret[key].as_str().unwrap().to_owned();
+        (text("id").rsplit('/').next().unwrap().to_owned(), text("value"))
+    }
+
+    /// A tag of the secret's current version.
+    pub(crate) fn current_tag(&self, cloud: &Value, tag: &str) -> String {
+        let versions = cloud["vaults"]["kv-drill"]["secrets"]["orders-db"].as_array().unwrap();
+        let current = versions.iter().find(|version| version["latest"] == true).unwrap();
+        current["tags"][tag].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The journal as it stands on the disk.
     pub(crate) fn journal(&self) -> Journal {
         Journal::read(&self.disk.lock().unwrap().bytes).unwrap()
     }
 }
 
-fn steps(plan: &Plan) -> Vec<(String, String)> {
+pub(crate) fn steps(plan: &Plan) -> Vec<(String, String)> {
     plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect()
 }
 
@@ -426,33 +393,4 @@ fn opened(plan: &Plan) -> RunOpened {
         config: None,
         config_sha256: None,
     }
-}
-
-fn secrets(cloud: &Value) -> Value {
-    let mut found = Map::new();
-    for (vault, content) in cloud["vaults"].as_object().unwrap() {
-        for (name, versions) in content["secrets"].as_object().unwrap() {
-            let shown = |version: &Value| {
-                let tags: BTreeMap<&String, &Value> = version["tags"].as_object().into_iter().flatten().collect();
-                json!({ "enabled": version["enabled"], "content_type": version["content_type"], "tags": tags })
-            };
-            let mut shown: Vec<Value> = versions.as_array().unwrap().iter().map(shown).collect();
-            shown.sort_by_key(Value::to_string);
-            found.insert(format!("{vault}/{name}"), shown.into());
-        }
-    }
-    found.into()
-}
-
-fn messages(cloud: &Value) -> BTreeSet<(String, String)> {
-    let text = |sent: &Value, key: &str| sent[key].as_str().unwrap_or_default().to_owned();
-    cloud["notifications"].as_array().unwrap().iter().map(|sent| (text(sent, "channel"), text(sent, "id"))).collect()
-}
-
-/// Whether a version carries the run's tag in the cloud.
-fn is_ours(cloud: &Value, version: &Value) -> bool {
-    let vaults = cloud["vaults"].as_object().into_iter().flatten();
-    let secrets = vaults.flat_map(|(_, vault)| vault["secrets"].as_object().into_iter().flatten());
-    let mut versions = secrets.flat_map(|(_, versions)| versions.as_array().into_iter().flatten());
-    versions.any(|found| found["version"] == *version && found["tags"]["stanch-run"] == RUN)
 }
