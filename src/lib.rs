@@ -23,6 +23,7 @@
 //!   the receiver knows a repetition by its key.
 //! - After a failed append nothing is appended, and nothing is sent.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
+//! - No run stays for what reaches a log late: it is put off durably, and done by whoever goes on with the run.
 //! - No older version is disabled before a newer one is listed and enabled.
 //! - No new credential exists in one memory only: it is staged in the vault, or its issuer tells it again (`providers`).
 //! - No random value takes the place of a credential that anybody is known to issue.
