@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct Parameters {
     /// The address; asked with GET.
+    #[schemars(regex(pattern = r"^https?://[^/?#\s]+"), extend("x-stanch-type" = "url"))]
     url: String,
     /// The status that is expected.
     #[serde(default = "ok")]
+    #[schemars(range(min = 100, max = 599))]
     status: u16,
 }
 

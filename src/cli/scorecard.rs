@@ -177,7 +177,7 @@ fn times(observed: &Observed, targets: &Targets) -> Vec<Target> {
         let Some(within) = within else { continue };
         let met = took.is_some_and(|took| took <= within.as_secs_f64());
         let seen = took.map_or_else(|| "never".to_owned(), |took| format!("after {took:.1} s"));
-        lines.push(target(name, met, seen, format!("within {} s", within.as_secs())));
+        lines.push(target(name, met, seen, format!("within {within:?}")));
     }
     lines
 }
@@ -194,7 +194,7 @@ fn at_the_issuer(observed: &Observed, targets: &Targets) -> Vec<Target> {
         Some(took) => format!("after {took:.1} s, by {issuer}"),
         None => format!("never: {issuer} still takes it"),
     };
-    let wanted = targets.killed_within.map_or(String::new(), |within| format!(" within {} s", within.as_secs()));
+    let wanted = targets.killed_within.map_or(String::new(), |within| format!(" within {within:?}"));
     let met = dead && took.is_some_and(|took| took <= within);
     let mut lines = vec![target("leaked credential refused", met, seen, format!("refused by its issuer{wanted}"))];
     let works = after.get("current_accepted") == yes;

@@ -360,7 +360,7 @@ fn example(form: &Form) -> &'static str {
     match form {
         Form::Timestamp => "a time such as `2026-11-22T21:40:00Z`",
         Form::Duration => "a duration such as `90s`, `15m`, `24h` or `30d`",
-        Form::Url => "a URL",
+        Form::Url => "a URL such as `https://contoso.com/`",
         Form::Secret => "the URL of a secret, `https://VAULT.vault.azure.net/secrets/NAME`",
         Form::Plain | Form::Words(_) => "text",
     }
