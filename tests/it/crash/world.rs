@@ -342,11 +342,6 @@ impl World {
         late
     }
 
-    /// Whether a text stands in the journal.
-    pub(crate) fn journal_holds(&self, text: &str) -> bool {
-        memchr::memmem::find(&self.disk.lock().unwrap().bytes, text.as_bytes()).is_some()
-    }
-
     /// The secret's version, or its current one, as everyone reads it: its id and its value.
     pub(crate) async fn value(&self, version: &str) -> (String, String) {
         let base = &self.surroundings.running.ready().base_url;
