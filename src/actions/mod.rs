@@ -23,7 +23,6 @@ use serde_json::{Map, Value};
 
 pub use context::{Context, Intent, LOCKED, Probed, Services, Stop, Unprobed};
 pub use ledger::{Ledger, Notice, Notices};
-pub use provider::prompt::VALUE_WANTED;
 pub(crate) use provider::{fitting_runbook, issuer, open as open_issuer};
 
 /// The code of an action: a context and parameters in, outputs out.

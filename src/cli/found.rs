@@ -112,6 +112,19 @@ impl<'a> Shown<'a> {
             let suggestion = Suggestion::new(&fitting, &known);
             holders.push(Holder { versions: vec![found], facts, suggestion, caution });
         }
+        // One value has one issuer: where it is known for one secret, the others hold a copy.
+        holders.sort_by_key(|holder| holder.caution.is_some());
+        let issued = holders.first().filter(|holder| holder.caution.is_none()).map(Holder::secret);
+        for holder in holders.iter_mut().filter(|holder| holder.caution.is_some()) {
+            holder.caution = issued
+                .as_ref()
+                .map(|first| {
+                    format!(
+                        "{first} holds it as well, and has an issuer: contain that one, then put in here what it holds"
+                    )
+                })
+                .or(holder.caution.take());
+        }
         Self { answer, fingerprint, leak, holders }
     }
 

@@ -248,7 +248,7 @@ impl People for Terminal {
 /// What is asked next.
 fn prompt(open: &Open, asking: &Asking) -> String {
     match (&open.what, asking.word) {
-        (Asked::Gate(question), _) => match next_field(question, &asking.given) {
+        (Asked::Gate { question, .. }, _) => match next_field(question, &asking.given) {
             Some(field) => {
                 let about = field.description.as_ref().map(|text| format!(", {text}")).unwrap_or_default();
                 let words =
@@ -281,7 +281,7 @@ fn next_field<'a>(
 /// Takes one typed line in; gives the answer once it is whole.
 fn read(open: &Open, asking: &mut Asking, line: &str, operator: &str) -> Result<Option<Event>, Failure> {
     let given = |word, because, answers| Given { word, by: operator.to_owned(), because, answers };
-    if let Asked::Gate(question) = &open.what {
+    if let Asked::Gate { question, .. } = &open.what {
         if let Some(field) = next_field(question, &asking.given) {
             let value = if line.is_empty() { Value::Null } else { Value::from(line) };
             asking.given.insert(field.name.clone(), value);

@@ -3,6 +3,7 @@
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::run::{self, Prepared};
+use super::session;
 use super::ui::Ui;
 use crate::actions;
 use crate::engine::event::Mode;
@@ -12,7 +13,10 @@ use serde_json::{Value, json};
 pub(crate) async fn run(common: &Common, ui: Ui, args: run::Args) -> Outcome {
     let prepared = run::prepare(common, &args)?;
     prepared.warn(ui);
-    let preflight = look(&prepared).await?;
+    // Later looks into the audit trail know these requests for our own, as far as that can be without keeping anything.
+    let known = prepared.runs.known_fingerprint_key().map(|key| key.request_prefix());
+    let prefix = known.unwrap_or_else(|| prepared.opened.request_prefix.clone());
+    let preflight = look(&prepared, &prefix).await?;
     if ui.json {
         ui.json(&object(&prepared, &preflight));
     } else {
@@ -22,10 +26,12 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: run::Args) -> Outcome {
 }
 
 /// Looks at everything that a prepared run would touch.
-pub(crate) async fn look(prepared: &Prepared) -> Result<Preflight, CommandError> {
-    let azure = prepared.session.azure(&prepared.opened.request_prefix)?;
+pub(crate) async fn look(prepared: &Prepared, request_prefix: &str) -> Result<Preflight, CommandError> {
+    let azure = prepared.session.azure(request_prefix)?;
     let (plan, config) = (&prepared.plan, &prepared.session.config);
-    Ok(preflight::look(plan, &actions::catalogue(), &azure, config, prepared.opened.mode).await)
+    let mut own = session::own_prefixes(&prepared.runs);
+    own.push(request_prefix.to_owned());
+    Ok(preflight::look(plan, &actions::catalogue(), &azure, config, prepared.opened.mode, &own).await)
 }
 
 fn object(prepared: &Prepared, preflight: &Preflight) -> Value {

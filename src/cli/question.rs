@@ -1,7 +1,7 @@
 //! What a run asks people, and how an answer becomes an event: one place for the terminal, for the commands
 //! `approve`, `reject` and `settle`, and for a file of answers.
 
-use crate::engine::event::{AfterFailure, Answer, Event, Question, SettledAs};
+use crate::engine::event::{AfterFailure, Answer, Event, Question, SettledAs, VALUE_WANTED};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::failure::Failure;
 use crate::plan;
@@ -18,7 +18,11 @@ pub(crate) struct Open {
 /// What is asked.
 pub(crate) enum Asked {
     /// A yes or a no, or something to be done by hand.
-    Gate(Question),
+    Gate {
+        question: Question,
+        /// A yes is not enough: a value is to be entered, which only a process that goes on with the run can take.
+        wants_value: bool,
+    },
     /// Whether an effect happened.
     Decision { effect: String, summary: String },
     /// How to go on after a failure.
@@ -70,7 +74,8 @@ fn asked(step: &StepState) -> Option<Asked> {
         StepStatus::Waiting if step.asks_after_failure => Some(Asked::Failure(step.error.clone())),
         StepStatus::Waiting => {
             let gate = step.gate.as_ref().filter(|gate| gate.answer.is_none())?;
-            Some(Asked::Gate(gate.question.clone()))
+            let wants_value = step.observations.contains_key(VALUE_WANTED);
+            Some(Asked::Gate { question: gate.question.clone(), wants_value })
         }
         StepStatus::Unknown => {
             let doubtful = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
@@ -85,7 +90,7 @@ impl Open {
     /// The words that answer it.
     pub(crate) fn words(&self) -> &'static [Word] {
         match self.what {
-            Asked::Gate(_) => &[Word::Approve, Word::Reject],
+            Asked::Gate { .. } => &[Word::Approve, Word::Reject],
             Asked::Decision { .. } => &[Word::Done, Word::NotDone],
             Asked::Failure(_) => &[Word::Retry, Word::Continue, Word::Stop],
         }
@@ -101,7 +106,7 @@ impl Open {
             })
         };
         match (&self.what, word) {
-            (Asked::Gate(question), Word::Approve | Word::Reject) => {
+            (Asked::Gate { question, .. }, Word::Approve | Word::Reject) => {
                 let (answer, answers) = match word {
                     Word::Approve => (Answer::Approved, typed(question, &answers)?),
                     _ => (Answer::Rejected, Map::new()),
@@ -133,7 +138,12 @@ impl Open {
     pub(crate) fn commands(&self, run: &str) -> Vec<String> {
         let step = &self.step;
         match &self.what {
-            Asked::Gate(question) => {
+            Asked::Gate { wants_value: true, .. } => vec![
+                format!("stanch resume {run}                  (asks for the value at a terminal)"),
+                format!("stanch resume {run} --secret-stdin   (reads it from standard input)"),
+                format!("stanch reject {run} {step} --by NAME --comment WHY"),
+            ],
+            Asked::Gate { question, .. } => {
                 let fields: String =
                     question.fields.iter().map(|field| format!(" --answer {}=…", field.name)).collect();
                 vec![

@@ -11,7 +11,7 @@ use super::session::{self, Session};
 use super::ui::Ui;
 use crate::actions;
 use crate::clock;
-use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver};
+use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver, VALUE_WANTED};
 use crate::engine::{State, StepState, StepStatus};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Journal, Lock, RunFolder, Store, Targets};
@@ -85,7 +85,7 @@ fn locked_since(state: &State) -> Vec<String> {
 fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
     let waits = |step: &StepState| {
         let is_open = step.gate.as_ref().is_some_and(|gate| gate.answer.is_none());
-        step.status == StepStatus::Waiting && is_open && step.observations.contains_key(actions::VALUE_WANTED)
+        step.status == StepStatus::Waiting && is_open && step.observations.contains_key(VALUE_WANTED)
     };
     let answered = |id: &str| Event::GateAnswered {
         step: id.to_owned(),

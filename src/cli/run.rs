@@ -78,7 +78,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
     prepared.warn(ui);
     if !common.yes && ui.is_terminal() && !ui.json {
-        let preflight = super::plan::look(&prepared).await?;
+        let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
         ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
         if !super::people::confirm().await {
             return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
@@ -93,7 +93,7 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) opened: RunOpened,
     pub(crate) session: Session,
-    runs: Runs,
+    pub(crate) runs: Runs,
     answers: Answers,
 }
 

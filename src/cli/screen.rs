@@ -7,7 +7,7 @@ use super::question::{self, Asked, Open};
 use super::ui::{Ui, describe};
 use crate::actions;
 use crate::audit::plain;
-use crate::engine::event::{RunOpened, RunStatus};
+use crate::engine::event::{RunOpened, RunStatus, VALUE_WANTED};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
 use crate::plan::{Class, Plan};
@@ -243,8 +243,10 @@ fn waits_for(step: &StepState) -> String {
     let question = &gate.question;
     let who = if question.from.is_empty() { String::new() } else { format!(" of {}", question.from.join(", ")) };
     let missing = question.min.saturating_sub(u32::try_from(gate.agreed.len()).unwrap_or(u32::MAX));
+    let wants_value = step.observations.contains_key(VALUE_WANTED);
     let what = match (question.checklist.is_empty() && question.fields.is_empty(), question.min) {
         (false, _) => "is to be done by hand".to_owned(),
+        (true, _) if wants_value => "waits for a value".to_owned(),
         (true, 1) => format!("waits for a yes or a no{who}"),
         (true, _) => format!("waits for {missing} more yes{who}"),
     };
@@ -265,7 +267,7 @@ fn next(run: &str, state: &State) -> String {
     for open in question::open(state) {
         match &open.what {
             Asked::Decision { .. } => text.push_str(&decision(run, &open, state.step(&open.step))),
-            Asked::Gate(_) | Asked::Failure(_) => {
+            Asked::Gate { .. } | Asked::Failure(_) => {
                 for (index, command) in open.commands(run).into_iter().enumerate() {
                     text.push_str(&format!("{}{command}\n", if index == 0 { "next    " } else { "   or   " }));
                 }

@@ -174,6 +174,9 @@ pub enum Pin {
     Configuration,
 }
 
+/// The observation that says which value a waiting step wants: one that is entered, and recorded nowhere.
+pub const VALUE_WANTED: &str = "value_wanted";
+
 /// What people are asked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
 pub struct Question {

@@ -135,7 +135,16 @@ impl Check {
 }
 
 /// Looks at everything that a plan would touch.
-pub async fn look(plan: &Plan, catalogue: &Catalogue, azure: &Azure, config: &Config, mode: Mode) -> Preflight {
+///
+/// `own` tells stanch's own requests of before by the beginning of their ids: none of them is a consumer's.
+pub async fn look(
+    plan: &Plan,
+    catalogue: &Catalogue,
+    azure: &Azure,
+    config: &Config,
+    mode: Mode,
+    own: &[String],
+) -> Preflight {
     let now = clock::now();
     let scope = scope(plan, mode, now);
     let mut known: Vec<Known<'_>> = Vec::new();
@@ -149,7 +158,7 @@ pub async fn look(plan: &Plan, catalogue: &Catalogue, azure: &Azure, config: &Co
     let mut checks = Vec::new();
     for secret in known.iter().filter_map(Known::secret) {
         if let Entry::Vacant(place) = seen.entry(secret.to_string()) {
-            let found = secrets::look(&secret, azure, config, since, now).await;
+            let found = secrets::look(&secret, azure, config, own, (since, now)).await;
             checks.extend(found.checks.clone());
             place.insert(found);
         }

@@ -1,7 +1,7 @@
 //! What a secret, its readers and its audit trail look like before anything is changed.
 
 use super::{Broken, Check, Verdict};
-use crate::audit::{self, BlastRadius, Place, Query, Reader, Source};
+use crate::audit::{self, BlastRadius, Own, Place, Query, Reader, Source};
 use crate::azure::{Azure, Current, SecretUrl, Vault, Version};
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -23,7 +23,13 @@ pub(super) struct Seen {
     pub(super) pinned: Vec<Broken>,
 }
 
-pub(super) async fn look(secret: &SecretUrl, azure: &Azure, config: &Config, since: Timestamp, now: Timestamp) -> Seen {
+pub(super) async fn look(
+    secret: &SecretUrl,
+    azure: &Azure,
+    config: &Config,
+    own: &[String],
+    (since, now): (Timestamp, Timestamp),
+) -> Seen {
     let mut seen = Seen::default();
     match versions(secret, azure).await {
         Ok((versions, current)) => {
@@ -43,7 +49,7 @@ pub(super) async fn look(secret: &SecretUrl, azure: &Azure, config: &Config, sin
         seen.checks.push(Check::new(Verdict::Warning, what).help(help));
         return seen;
     };
-    match trail(secret, azure, config, &place, since, now).await {
+    match trail(secret, azure, config, own, &place, (since, now)).await {
         Ok((radius, readers)) => {
             seen.checks.push(coverage(&radius, now));
             // Where the known callers are listed, a stranger is nobody that a revocation could break.
@@ -103,12 +109,13 @@ async fn trail(
     secret: &SecretUrl,
     azure: &Azure,
     config: &Config,
+    own: &[String],
     place: &Place,
-    since: Timestamp,
-    now: Timestamp,
+    (since, now): (Timestamp, Timestamp),
 ) -> Result<(BlastRadius, Vec<Reader>), Failure> {
     let source = Source::open(place, azure, &secret.vault.host)?;
     let query = Query {
+        own: Own { prefixes: own.to_vec() },
         known: config.known_callers(secret),
         names: config.caller_names(secret),
         ..Query::new(secret, since, now)

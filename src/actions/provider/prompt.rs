@@ -1,12 +1,9 @@
 //! A value that only a person has: asked where it can be hidden, else waited for.
 
 use crate::actions::context::{Context, Stop};
-use crate::engine::event::{Answer, Event, Question};
+use crate::engine::event::{Answer, Event, Question, VALUE_WANTED};
 use crate::failure::Failure;
 use crate::secret::Secret;
-
-/// The observation that says which value a waiting step wants.
-pub const VALUE_WANTED: &str = "value_wanted";
 
 /// Gets a value, or leaves the step waiting for one. Nothing of it is recorded.
 pub(in crate::actions) async fn ask(context: &Context, question: &str) -> Result<Secret, Stop> {

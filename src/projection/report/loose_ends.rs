@@ -4,6 +4,7 @@ use super::access::recorded;
 use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
 use crate::audit::{Coverage, Likely, SecondOrder};
+use crate::engine::event::VALUE_WANTED;
 use crate::engine::{EffectPhase, StepStatus};
 use crate::projection::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
@@ -115,6 +116,10 @@ pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
                 let what = format!("nobody was told by `{id}`: {because}; tell them yourself");
                 left.push(FollowUp { what, command: String::new() });
             }
+            StepStatus::Waiting if step.observations.contains_key(VALUE_WANTED) => left.push(FollowUp {
+                what: format!("the step `{id}` waits for a value that only a person has"),
+                command: format!("stanch resume {run}"),
+            }),
             StepStatus::Waiting => left.push(FollowUp {
                 what: format!("the step `{id}` waits for an answer"),
                 command: format!("stanch approve {run} {id} --by NAME"),
