@@ -274,7 +274,7 @@ fn plant(stage: &Stage) {
             } else if path.file_name().is_some_and(|name| name == "PT1H.json") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-                let Some(mut line) = lines.filter(|line| line["operationName"] == "SecretGet").last() else { continue };
+                let Some(mut line) = lines.rev().find(|line| line["operationName"] == "SecretGet") else { continue };
                 line["time"] = json!(stanch::clock::now().format("%Y-%m-%dT%H:%M:%S%.6f0Z").to_string());
                 line["correlationId"] = json!(HOSTILE);
                 line["callerIpAddress"] = json!(format!("=1+1{HOSTILE}"));
