@@ -92,10 +92,14 @@ fn alone<T>(future: impl Future<Output = T>) -> T {
     LocalSet::new().block_on(&tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(), future)
 }
 
-/// What is played: in the quick suite the main runbook alone.
+/// What is played: in the quick suite the main runbook alone, and with `STANCH_RUNBOOK` what is named so.
 fn settings(database: Option<&Arc<Server>>) -> Vec<Setting> {
+    let named = std::env::var("STANCH_RUNBOOK").ok();
     let mut settings = Setting::built_in(database);
-    settings.retain(|setting| is_heavy() || setting.is_main());
+    settings.retain(|setting| match &named {
+        Some(named) => setting.name.starts_with(named.as_str()),
+        None => is_heavy() || setting.is_main(),
+    });
     settings
 }
 
