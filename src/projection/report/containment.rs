@@ -199,12 +199,15 @@ impl Exposure {
         let began = source.state.opened_at();
         let proven = is_proven(source).then(|| containment.proven.iter().map(|proof| proof.time).max()).flatten();
         let revoked = containment.revoked.iter().map(|done| done.time).max();
+        // Whoever has the value asks its issuer, not the vault: as long as that is open, so is the exposure.
+        let at_issuer = containment.issuer_not_proven.is_empty();
+        let ended = proven.filter(|_| at_issuer);
         let moments = [
             ("exposed", from),
             ("response begun", began),
             ("rotated", containment.rotated.as_ref().map(|done| done.time)),
             ("revoked", revoked),
-            ("proven dead", proven),
+            (if at_issuer { "proven dead" } else { "refused by the vault" }, proven),
         ];
         let marks = moments.into_iter().filter_map(|(name, at)| {
             let at = at?;
@@ -214,12 +217,12 @@ impl Exposure {
             };
             Some(Mark { name: name.to_owned(), at: second(at), after })
         });
-        let end = proven.or(source.state.last_at());
+        let end = ended.or(source.state.last_at());
         Self {
             from: from.map_or_else(|| "not stated".to_owned(), second),
-            to: proven.map_or_else(|| "still open".to_owned(), second),
+            to: ended.map_or_else(|| "still open".to_owned(), second),
             length: from.zip(end).map(|(from, to)| length(to - from)).unwrap_or_default(),
-            ended: proven.is_some(),
+            ended: ended.is_some(),
             marks: marks.collect(),
         }
     }

@@ -88,8 +88,15 @@ fn not_shown(coverage: &Coverage) -> Vec<String> {
 }
 
 /// What is left to do.
-pub(super) fn follow_ups(source: &Source<'_>) -> Vec<FollowUp> {
+pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<FollowUp> {
     let mut left = Vec::new();
+    for gap in &containment.issuer_not_proven {
+        let version = short_version(&gap.version);
+        left.push(FollowUp {
+            what: format!("make sure at the issuer that it refuses the value of version {version}: nothing proves it"),
+            command: String::new(),
+        });
+    }
     readers(source, &mut left);
     pinned_settings(source, &mut left);
     staging(source, &mut left);

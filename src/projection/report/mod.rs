@@ -219,7 +219,7 @@ impl Report {
             actions: actions(records),
             notifications: notifications(&source),
             unseen: loose_ends::unseen(&source, &containment),
-            follow_ups: loose_ends::follow_ups(&source),
+            follow_ups: loose_ends::follow_ups(&source, &containment),
             evidence: Evidence { records: records.len(), head: format!("sha256:{head}") },
             containment,
             exposure,
