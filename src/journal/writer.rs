@@ -1,10 +1,11 @@
 //! Events become durable lines, in one order.
 //!
-//! Whoever appends an event gives it its place in the chain. One that [is awaited](Event::is_awaited) is made durable by
-//! whoever appended it, together with all that have their places by then: those who are ready to append at the same time
-//! share one sync, and nobody waits for another thread to wake up. Any other event becomes durable with the next one
-//! that is awaited, or a moment later where none comes. After a failed append nothing is appended any more: no effect is
-//! ever sent on an intent that may not be on the disk.
+//! Whoever appends an event gives it its place in the chain. One that [is awaited](Event::is_awaited) is durable when
+//! [`Writer::append`] returns, together with all that had their places by then: those who are ready to append at the same
+//! time share one sync. Whoever appends alone makes it, where syncs are short: waking another thread would take longer.
+//! Otherwise a thread of its own makes it, and nobody is kept from working meanwhile. Any other event becomes durable
+//! with the next one that is awaited, or a moment later where none comes. After a failed append nothing is appended any
+//! more: no effect is ever sent on an intent that may not be on the disk.
 
 use super::record::{FORMAT_VERSION, Record, line_hash};
 use super::store::Store;
@@ -13,13 +14,17 @@ use crate::engine::event::Event;
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// A clock is set right by so much all the time; more is worth a line.
 const SET_BACK_MS: i64 = 1_000;
 
 /// How long an event that nobody waits for may wait for company.
 const COMPANY: Duration = Duration::from_millis(2);
+
+/// A sync that takes no longer is not worth another thread.
+const SHORT: Duration = Duration::from_micros(500);
 
 /// A handle to the journal's only writer. With the last one everything that was appended becomes durable.
 #[derive(Clone, Debug)]
@@ -49,7 +54,6 @@ impl Writer {
     pub fn start(store: impl Store, records: &[Record], head: String, listener: impl Listener) -> Self {
         let seq = records.len() as u64;
         let chain = Chain {
-            store: Box::new(store),
             seq,
             last_at: records.last().map(|record| record.at),
             head,
@@ -58,10 +62,13 @@ impl Writer {
             durable: seq,
             unwritten: Vec::new(),
             bytes: Vec::new(),
+            waiting: Vec::new(),
+            sync_took: Duration::ZERO,
             keeper_is_idle: false,
             is_over: false,
         };
-        let shared = Arc::new(Shared { chain: Mutex::new(chain), begun: Condvar::new() });
+        let (store, chain) = (Mutex::new(Box::new(store) as Box<dyn Store>), Mutex::new(chain));
+        let shared = Arc::new(Shared { store, chain, work: Condvar::new() });
         let keeper = Arc::clone(&shared);
         std::thread::spawn(move || keeper.keep());
         Self { chain: Arc::new(Handle(shared)) }
@@ -70,26 +77,54 @@ impl Writer {
     /// Appends one event; returns when it is as durable as it needs to be.
     pub async fn append(&self, event: Event) -> Result<Record, AppendError> {
         let awaited = event.is_awaited();
-        let record = self.chain.0.admit(event)?;
+        let record = self.chain.0.admit(event, awaited)?;
         if awaited {
             // Whoever is ready to append as well gets a place first, and shares the sync.
             tokio::task::yield_now().await;
-            self.chain.0.lock().write_through(record.seq)?;
+            self.until(record.seq + 1).await?;
         }
         Ok(record)
     }
 
     /// Returns when every event that was appended before is durable.
     pub async fn settle(&self) -> Result<(), AppendError> {
-        self.chain.0.lock().write()
+        let records = self.chain.0.lock().seq;
+        self.until(records).await
+    }
+
+    /// Returns when so many records are durable.
+    async fn until(&self, records: u64) -> Result<(), AppendError> {
+        let shared = &self.chain.0;
+        let answer = {
+            let mut chain = shared.lock();
+            if let Some(known) = chain.outcome(records) {
+                return known;
+            }
+            let alone = chain.unwritten.iter().filter(|(record, _)| record.event.is_awaited()).count() <= 1;
+            (!alone || chain.sync_took > SHORT).then(|| {
+                let (reply, answer) = oneshot::channel();
+                chain.waiting.push((records, reply));
+                shared.work.notify_all();
+                answer
+            })
+        };
+        match answer {
+            Some(answer) => answer.await.unwrap_or_else(|_| Err(AppendError::Store("its writer has ended".to_owned()))),
+            None => {
+                shared.write();
+                shared.lock().outcome(records).unwrap_or(Ok(()))
+            }
+        }
     }
 }
 
-/// The end of the journal, and whoever sees to it that nothing stays unwritten.
+/// The journal's end, where it is kept, and whoever sees to it that nothing stays unwritten.
 struct Shared {
+    /// Taken before the chain, and held as long as it is written to.
+    store: Mutex<Box<dyn Store>>,
     chain: Mutex<Chain>,
-    /// There is something to be written, and it is nobody's turn; or it is over.
-    begun: Condvar,
+    /// There is something for the keeper to do.
+    work: Condvar,
 }
 
 struct Handle(Arc<Shared>);
@@ -102,11 +137,10 @@ impl Debug for Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let mut chain = self.0.lock();
         // A failure stays in the chain, and nobody is left who could be told.
-        chain.write().ok();
-        chain.is_over = true;
-        self.0.begun.notify_all();
+        self.0.write();
+        self.0.lock().is_over = true;
+        self.0.work.notify_all();
     }
 }
 
@@ -115,35 +149,68 @@ impl Shared {
         self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn admit(&self, event: Event) -> Result<Record, AppendError> {
+    fn admit(&self, event: Event, awaited: bool) -> Result<Record, AppendError> {
         let mut chain = self.lock();
         let record = chain.admit(event)?;
-        if std::mem::take(&mut chain.keeper_is_idle) {
-            self.begun.notify_all();
+        if !awaited && std::mem::take(&mut chain.keeper_is_idle) {
+            self.work.notify_all();
         }
         Ok(record)
     }
 
-    /// Writes what was left to wait for company for long enough.
+    /// Makes everything durable that has its place in the chain, by one sync.
+    fn write(&self) {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bytes, unwritten) = {
+            let mut chain = self.lock();
+            let batch = (std::mem::take(&mut chain.bytes), std::mem::take(&mut chain.unwritten));
+            if chain.broken.is_some() || batch.0.is_empty() {
+                return chain.answer();
+            }
+            batch
+        };
+        let begun = Instant::now();
+        let written = store.append(&bytes);
+        let took = begun.elapsed();
+        let mut chain = self.lock();
+        chain.sync_took = took;
+        match written {
+            Ok(()) => chain.durable += unwritten.len() as u64,
+            Err(error) => chain.broken = Some(AppendError::Store(describe(&error))),
+        }
+        if chain.broken.is_none() {
+            for (record, head) in &unwritten {
+                chain.listener.recorded(record, head);
+            }
+        }
+        chain.answer();
+    }
+
+    /// Writes what is waited for where a sync is long, and what was left to wait for company for long enough.
     fn keep(&self) {
         let mut chain = self.lock();
         while !chain.is_over {
-            let Some(oldest) = chain.oldest_unwritten() else {
-                chain.keeper_is_idle = true;
-                chain = self.begun.wait(chain).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            chain = self.begun.wait_timeout(chain, COMPANY).unwrap_or_else(PoisonError::into_inner).0;
-            if chain.oldest_unwritten() == Some(oldest) {
-                // Whoever appends next is told of a failure.
-                chain.write().ok();
+            let oldest = chain.unwritten.first().map(|(record, _)| record.seq);
+            if chain.waiting.is_empty() {
+                if oldest.is_none() {
+                    chain.keeper_is_idle = true;
+                    chain = self.work.wait(chain).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+                chain = self.work.wait_timeout(chain, COMPANY).unwrap_or_else(PoisonError::into_inner).0;
+                let is_left = chain.unwritten.first().map(|(record, _)| record.seq) == oldest;
+                if chain.waiting.is_empty() && !is_left {
+                    continue;
+                }
             }
+            drop(chain);
+            self.write();
+            chain = self.lock();
         }
     }
 }
 
 struct Chain {
-    store: Box<dyn Store>,
     seq: u64,
     last_at: Option<Timestamp>,
     head: String,
@@ -151,38 +218,33 @@ struct Chain {
     broken: Option<AppendError>,
     /// So many records are durable.
     durable: u64,
-    /// Records with their place in the chain that are not durable yet, each with the hash of its line.
+    /// Records with their place in the chain that nobody has begun to write, each with the hash of its line.
     unwritten: Vec<(Record, String)>,
     bytes: Vec<u8>,
+    /// Whoever waits until so many records are durable.
+    waiting: Vec<(u64, oneshot::Sender<Result<(), AppendError>>)>,
+    /// How long the last sync took.
+    sync_took: Duration,
+    /// Whether the keeper waits for something to begin.
     keeper_is_idle: bool,
     is_over: bool,
 }
 
 impl Chain {
-    fn oldest_unwritten(&self) -> Option<u64> {
-        self.unwritten.first().map(|(record, _)| record.seq)
+    /// Whether so many records are durable, once that is known.
+    fn outcome(&self, records: u64) -> Option<Result<(), AppendError>> {
+        if self.durable >= records { Some(Ok(())) } else { self.broken.clone().map(Err) }
     }
 
-    /// Makes a record durable, unless another one's sync has done so.
-    fn write_through(&mut self, seq: u64) -> Result<(), AppendError> {
-        if self.durable > seq { Ok(()) } else { self.write() }
-    }
-
-    /// Makes everything durable that has its place in the chain, by one sync.
-    fn write(&mut self) -> Result<(), AppendError> {
-        let bytes = std::mem::take(&mut self.bytes);
-        let unwritten = std::mem::take(&mut self.unwritten);
-        if self.broken.is_none() && !bytes.is_empty() {
-            self.broken = self.store.append(&bytes).err().map(|error| AppendError::Store(describe(&error)));
+    /// Tells those who wait for something that is known by now.
+    fn answer(&mut self) {
+        for (records, reply) in std::mem::take(&mut self.waiting) {
+            match self.outcome(records) {
+                // Whoever asked may be gone.
+                Some(known) => drop(reply.send(known)),
+                None => self.waiting.push((records, reply)),
+            }
         }
-        if let Some(broken) = &self.broken {
-            return Err(broken.clone());
-        }
-        for (record, head) in &unwritten {
-            self.listener.recorded(record, head);
-        }
-        self.durable = self.seq;
-        Ok(())
     }
 
     /// Gives the event its place in the chain.
