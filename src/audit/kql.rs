@@ -6,12 +6,12 @@
 
 use super::question::{Question, VaultName, is_name};
 use crate::clock::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More rows than this are not taken at once: the stretch of time is halved instead.
 pub(super) const MOST_ROWS: usize = 20_000;
-/// As many beginnings of own request ids as fit into a query.
-const MOST_PREFIXES: usize = 100;
+/// As many beginnings of own request ids are put into a query, the latest ones.
+pub(super) const MOST_PREFIXES: usize = 2_000;
 
 /// A shape of table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -171,8 +171,14 @@ fn entries(shape: Shape, vaults: &[&VaultName], span: Option<(Timestamp, Timesta
 
 fn own(question: &Question) -> String {
     let is_id = |prefix: &&String| prefix.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let prefixes = question.own.iter().filter(is_id).take(MOST_PREFIXES);
-    let own: Vec<String> = prefixes.map(|prefix| format!("entry_correlation startswith \"{prefix}\"")).collect();
+    // The present run's stands last.
+    let latest = question.own.iter().rev().take(MOST_PREFIXES).filter(is_id);
+    let mut by_length: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    latest.for_each(|prefix| by_length.entry(prefix.len()).or_default().push(format!("\"{prefix}\"")));
+    let of_length = |(length, prefixes): (usize, Vec<String>)| {
+        format!("tolower(substring(entry_correlation, 0, {length})) in ({})", prefixes.join(", "))
+    };
+    let own: Vec<String> = by_length.into_iter().map(of_length).collect();
     let own = if own.is_empty() { "false".to_owned() } else { own.join(" or ") };
     format!("| extend entry_own = {own}, entry_path = tostring(split(entry_uri, \"?\")[0])\n")
 }

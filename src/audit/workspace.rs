@@ -6,7 +6,7 @@
 use super::event::{Event, Fields};
 use super::files::reach_key;
 use super::groups::Groups;
-use super::kql::{self, MOST_ROWS, SHAPES, Shape, Table};
+use super::kql::{self, MOST_PREFIXES, MOST_ROWS, SHAPES, Shape, Table};
 use super::question::{Question, is_name};
 use super::seen::{Seen, hour_of, parse};
 use super::trail::{Reach, Sighting, Trail};
@@ -146,6 +146,12 @@ impl Workspace {
                 let begins = begins.and_then(|row| parse(&text(row, "first_seen")));
                 seen.log_begins = [seen.log_begins, begins].into_iter().flatten().min();
             }
+        }
+        if question.own.len() > MOST_PREFIXES {
+            seen.notes.push(format!(
+                "of {} runs only the requests of the latest {MOST_PREFIXES} could be told from others'",
+                question.own.len()
+            ));
         }
         if seen.files == 0 {
             seen.notes

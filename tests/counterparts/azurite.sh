@@ -22,7 +22,7 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 trap 'kill $server 2>/dev/null || true' EXIT
 "$work/venv/bin/python" "$here/azurite_fill.py" "$archive" "$port" "$work/ca.pem" "$work/ready.json"
 url=https://devstoreaccount1.blob.core.windows.net/insights-logs-auditevent
-python3 "$here/audit_truth.py" "$stanch" "$archive" --cloud "$work/ready.json" --state-dir "$work/state" --archive "$url"
+python3 "$here/audit_truth.py" "$stanch" "$archive" --cloud "$work/ready.json" --archive "$url"
 # Entered at the vault's own folder, only the months of the window are listed.
 vault=$(cd "$archive/insights-logs-auditevent" && find . -type d -name 'y=*' -printf '%h\n' -quit)
-python3 "$here/audit_truth.py" "$stanch" "$archive" --cloud "$work/ready.json" --state-dir "$work/state" --archive "$url/${vault#./}"
+python3 "$here/audit_truth.py" "$stanch" "$archive" --cloud "$work/ready.json" --archive "$url/${vault#./}"

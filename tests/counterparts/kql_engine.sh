@@ -13,7 +13,6 @@ for shape in specific diagnostics both; do
   "$work/venv/bin/python" "$here/kql_workspace.py" "$archive" "$shape" "$work/$shape.json" & server=$!
   trap 'kill $server 2>/dev/null || true' EXIT
   for _ in $(seq 1 1200); do [ -e "$work/$shape.json" ] && break; kill -0 $server || exit 1; sleep 0.1; done
-  python3 "$here/audit_truth.py" "$stanch" "$archive" --cloud "$work/$shape.json" --state-dir "$work/state" \
-    --workspace 11111111-2222-4333-8444-555555555555
+  python3 "$here/audit_truth.py" "$stanch" "$archive" --cloud "$work/$shape.json" --workspace 11111111-2222-4333-8444-555555555555
   kill $server; wait $server 2>/dev/null || true
 done

@@ -142,7 +142,7 @@ fn whole(text: &str) -> (u16, String) {
         )
     } else if text.contains("by entry_resource\n") {
         table(&["entry_resource", "entry_count"], &[json!(["/x/vaults/KV-DRILL", 40])])
-    } else if text.contains("in (") {
+    } else if text.contains("entry_oid in (") {
         table(
             &COLUMNS,
             &[
@@ -185,6 +185,23 @@ async fn a_workspace_answers_with_what_the_engine_counted() {
             "{text}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_latest_of_many_runs_are_told_from_others_and_the_rest_is_said() {
+    let stub = Stub::serve(whole).await;
+    let mut many = one_hour();
+    many.own.prefixes = (0..2_500).map(|run| format!("{run:08X}-0000")).collect();
+    many.own.prefixes.extend(["5ca1ab1e-".to_owned(), "x\") or true".to_owned()]);
+    let radius = stub.ask(many).await.unwrap();
+    let telling: Vec<String> = stub.asked().into_iter().filter(|text| text.contains("entry_own = ")).collect();
+    assert!(!telling.is_empty());
+    for text in telling {
+        let told = |prefix: &str| text.contains(&format!("\"{prefix}\""));
+        assert!(told("5ca1ab1e-") && told("000009c3-0000") && !told("00000000-0000"), "{text}");
+        assert!(!text.contains("or true"), "what is no id is no part of a query: {text}");
+    }
+    assert!(radius.coverage.notes.iter().any(|note| note.contains("the latest 2000")), "{:?}", radius.coverage.notes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
