@@ -101,6 +101,17 @@ fn fill(source: &mut impl Read, buffer: &mut [u8]) -> (usize, io::Result<()>) {
     (filled, Ok(()))
 }
 
+/// How many of the bytes are whole lines: as many lines as a block holds, so that what is noted of them stays small, or
+/// one that is longer.
+fn whole_lines(bytes: &[u8], at_end: bool) -> usize {
+    let block = bytes.get(..BLOCK_BYTES).unwrap_or(bytes);
+    if at_end && block.len() == bytes.len() {
+        return bytes.len();
+    }
+    let line_break = memrchr(b'\n', block).or_else(|| memchr(b'\n', bytes));
+    line_break.map_or(if at_end { bytes.len() } else { 0 }, |at| at + 1)
+}
+
 enum Framing {
     Lines,
     List(List),
@@ -133,7 +144,7 @@ impl Framing {
                         *self = Self::List(List::default());
                         continue;
                     }
-                    let whole = if at_end { rest.len() } else { memrchr(b'\n', rest).map_or(0, |at| at + 1) };
+                    let whole = whole_lines(rest, at_end);
                     if whole == 0 {
                         return taken;
                     }

@@ -6,9 +6,9 @@
 use super::event::{Event, read_events};
 use super::files::{LogFile, Store, decompress};
 use super::records::{Buffer, Sink, begins_list, read_records, without_mark};
-use super::search::Needle;
+use super::search::{Candidates, Needle};
 use super::seen::{Seen, Unreadable};
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 
 /// Makes something of events.
@@ -33,7 +33,7 @@ struct Work<C> {
     collector: C,
     seen: Seen,
     buffer: Buffer,
-    candidates: Vec<usize>,
+    candidates: Candidates,
 }
 
 /// Reads `files` and gives every event the needle points at to a collector. Uses the current pool of threads.
@@ -44,7 +44,12 @@ pub(crate) fn scan<C: Collect>(
     look: Look,
     new: impl Fn() -> C + Sync + Send,
 ) -> (C, Seen) {
-    let empty = || Work { collector: new(), seen: Seen::default(), buffer: Buffer::default(), candidates: Vec::new() };
+    let empty = || Work {
+        collector: new(),
+        seen: Seen::default(),
+        buffer: Buffer::default(),
+        candidates: Candidates::default(),
+    };
     let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, needle, look, work));
     work.map(|work| (work.collector, work.seen)).reduce(
         || (new(), Seen::default()),
@@ -129,34 +134,25 @@ impl<C: Collect> Sink for Scanner<'_, C> {
 
 impl<C: Collect> Scanner<'_, C> {
     /// Parses the lines that hold a candidate, and passes the others over.
-    fn take_candidates(&mut self, block: &[u8], candidates: &[usize]) {
-        let mut done = 0;
-        for at in candidates.iter().copied() {
-            if at < done {
-                continue;
-            }
+    fn take_candidates(&mut self, block: &[u8], candidates: &Candidates) {
+        for at in candidates.firsts() {
             let start = block.get(..at).and_then(|before| memrchr(b'\n', before)).map_or(0, |newline| newline + 1);
             let end = block.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(block.len(), |length| at + length);
             self.record(trim(block.get(start..end).unwrap_or_default()), true, end == block.len());
-            done = end;
         }
     }
 
-    fn take_lines(&mut self, block: &[u8], candidates: &[usize]) -> usize {
-        let mut candidates = candidates.iter().copied();
-        let mut next = candidates.next();
+    fn take_lines(&mut self, block: &[u8], candidates: &Candidates) -> usize {
+        let mut candidates = candidates.firsts().peekable();
+        let mut line_breaks = memchr_iter(b'\n', block);
         let mut start = 0;
-        while let Some(rest) = block.get(start..).filter(|rest| !rest.is_empty()) {
-            let length = memchr(b'\n', rest);
-            let end = length.map_or(block.len(), |length| start + length);
+        while start < block.len() {
+            let line_break = line_breaks.next();
+            let end = line_break.unwrap_or(block.len());
             let line = block.get(start..end).unwrap_or_default();
-            let mut candidate = false;
-            while next.is_some_and(|at| at < end) {
-                candidate = true;
-                next = candidates.next();
-            }
+            let candidate = candidates.next_if(|at| *at < end).is_some();
             // Nearly all lines are whole entries of nobody's interest, in the one shape that Azure writes.
-            if !candidate && length.is_some() && self.work.seen.ordinary(line) {
+            if !candidate && line_break.is_some() && self.work.seen.ordinary(line) {
                 self.position += 1;
             } else {
                 let line = trim(line);
@@ -166,7 +162,7 @@ impl<C: Collect> Scanner<'_, C> {
                     self.has_list = true;
                     return start;
                 } else {
-                    self.record(line, candidate, length.is_none());
+                    self.record(line, candidate, line_break.is_none());
                 }
             }
             start = end + 1;

@@ -4,13 +4,13 @@
 //! A block is looked at in tiles, with whatever the processor has for many bytes at once: two bytes of the name that
 //! are rare in logs, at their distance, tell which tiles are looked at closely.
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::HashSet;
 use std::ops::Range;
 
 /// How many bytes are looked at together.
-const TILE: usize = 128;
+const TILE: usize = 256;
 /// From frequent to rare in such logs: hexadecimal numbers, then the letters of addresses and claims.
 const BY_FREQUENCY: &[u8; 37] = b"0123456789abcdeftsinorl-puhmygvkwzxqj";
 const CLAIM: &[u8] = b"objectidentifier\"";
@@ -64,9 +64,10 @@ impl Needle {
         Self::Callers { oids, beginnings }
     }
 
-    /// Gives `found` the places of all candidates, in order.
-    pub(crate) fn candidates(&self, block: &[u8], found: &mut Vec<usize>) {
-        found.clear();
+    /// Finds the candidates in a block.
+    pub(crate) fn candidates(&self, block: &[u8], found: &mut Candidates) {
+        found.firsts.clear();
+        found.latest = None;
         match self {
             Self::Secret { probe, .. } => {
                 Arch::new().dispatch(Pass { block, tiles: SecretTiles(*probe), needle: self, found })
@@ -90,8 +91,40 @@ impl Needle {
             },
             Self::Callers { oids, beginnings } => {
                 let behind = rest.strip_prefix(CLAIM).or_else(|| rest.strip_prefix(SHORT_CLAIM));
-                behind.map_or_else(|| spells(rest), |behind| calls(behind, oids, beginnings))
+                let escaped = || rest.starts_with(b"\\") && spells(rest);
+                behind.map_or_else(escaped, |behind| calls(behind, oids, beginnings))
             }
+        }
+    }
+}
+
+/// Where candidates stand in a block.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    /// The first of each line that has any, in order.
+    firsts: Vec<usize>,
+    /// The latest, whether it was its line's first or not.
+    latest: Option<usize>,
+}
+
+impl Candidates {
+    pub(crate) fn firsts(&self) -> impl Iterator<Item = usize> + use<'_> {
+        self.firsts.iter().copied()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.firsts.is_empty()
+    }
+
+    /// Takes those of a tile. A long line may consist of nothing else; its first is enough.
+    fn take(&mut self, block: &[u8], of_tile: &mut [usize]) {
+        of_tile.sort_unstable();
+        for at in of_tile.iter().copied() {
+            let between = self.latest.map(|latest| block.get(latest..at).unwrap_or_default());
+            if between.is_none_or(|between| memchr(b'\n', between).is_some()) {
+                self.firsts.push(at);
+            }
+            self.latest = Some(at);
         }
     }
 }
@@ -100,16 +133,18 @@ impl Needle {
 trait Tiles {
     /// How many bytes behind a tile it looks at.
     fn reach(&self) -> usize;
-    /// Which kinds of candidates may begin in the first [`TILE`] bytes of `bytes`, of which there are as many and the
-    /// reach; zero for none.
+    /// Which kinds of candidates may begin in the first [`TILE`] bytes of `bytes`, of which there are as many and the reach;
+    /// zero for none.
     fn may_begin_in(&self, bytes: &[u8]) -> u8;
+    /// All kinds that it knows.
+    fn kinds(&self) -> u8;
 }
 
 const NAME: u8 = 1;
-const LONG: u8 = 2;
-const SHORT: u8 = 4;
-const ESCAPE: u8 = 8;
-const ANY: u8 = NAME | LONG | SHORT | ESCAPE;
+const VAULT: u8 = 2;
+const LONG: u8 = 4;
+const SHORT: u8 = 8;
+const ESCAPE: u8 = 16;
 
 fn tile(bytes: &[u8], at: usize) -> Option<&[u8; TILE]> {
     bytes.get(at..at + TILE)?.try_into().ok()
@@ -126,8 +161,8 @@ impl Tiles for SecretTiles {
     #[inline(always)]
     fn may_begin_in(&self, bytes: &[u8]) -> u8 {
         let Probe { first, second } = self.0;
-        let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return ANY };
-        let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return ANY };
+        let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return self.kinds() };
+        let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return self.kinds() };
         let mut any = 0_u8;
         for ((own, next), (one, other)) in own.iter().zip(next).zip(one.iter().zip(other)) {
             // A letter and its capital differ in this bit; digits and dashes have it set.
@@ -136,7 +171,13 @@ impl Tiles for SecretTiles {
             let vault = u8::from(*own == b'"') & u8::from(*next == b'V');
             any |= name | escape | vault;
         }
-        any
+        // Which of them it is costs less to look up than to keep apart.
+        any * self.kinds()
+    }
+
+    #[inline(always)]
+    fn kinds(&self) -> u8 {
+        NAME | ESCAPE | VAULT
     }
 }
 
@@ -153,7 +194,7 @@ impl Tiles for CallerTiles {
         let (Some(own), Some(third), Some(fourth), Some(fifth)) =
             (tile(bytes, 0), tile(bytes, 2), tile(bytes, 3), tile(bytes, 4))
         else {
-            return ANY;
+            return self.kinds();
         };
         let mut any = 0_u8;
         for ((own, third), (fourth, fifth)) in own.iter().zip(third).zip(fourth.iter().zip(fifth)) {
@@ -163,6 +204,11 @@ impl Tiles for CallerTiles {
         }
         any
     }
+
+    #[inline(always)]
+    fn kinds(&self) -> u8 {
+        LONG | SHORT | ESCAPE
+    }
 }
 
 /// One pass over a block.
@@ -170,7 +216,7 @@ struct Pass<'a, T> {
     block: &'a [u8],
     tiles: T,
     needle: &'a Needle,
-    found: &'a mut Vec<usize>,
+    found: &'a mut Candidates,
 }
 
 impl<T: Tiles> WithSimd for Pass<'_, T> {
@@ -187,47 +233,42 @@ impl<T: Tiles> WithSimd for Pass<'_, T> {
             }
             at += TILE;
         }
-        look_closely(self.block, at..self.block.len(), ANY, self.needle, self.found);
+        look_closely(self.block, at..self.block.len(), self.tiles.kinds(), self.needle, self.found);
     }
 }
 
 #[inline(never)]
-fn look_closely(block: &[u8], places: Range<usize>, kinds: u8, needle: &Needle, found: &mut Vec<usize>) {
-    let already = found.len();
+fn look_closely(block: &[u8], places: Range<usize>, kinds: u8, needle: &Needle, found: &mut Candidates) {
+    let ahead = |ahead: usize| {
+        let end = block.len().min(places.end + ahead);
+        block.get(places.start + ahead..end).unwrap_or_default()
+    };
+    let mut of_tile = Vec::new();
     let mut take = |at: usize| {
-        if places.contains(&at) && needle.begins_at(block, at) {
-            found.push(at);
+        let at = places.start + at;
+        if needle.begins_at(block, at) {
+            of_tile.push(at);
         }
     };
-    match needle {
-        Needle::Secret { name, .. } => {
-            let first = name.first().copied().unwrap_or_default();
-            let worth = |byte: u8| byte | 0x20 == first || matches!(byte, b'%' | b'\\' | b'"');
-            let bytes = block.get(places.clone()).unwrap_or_default();
-            bytes
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| worth(**byte))
-                .for_each(|(offset, _)| take(places.start + offset));
-        }
-        Needle::Callers { .. } => {
-            // `j` is the rarest letter of the long claim's name, and its third.
-            let behind =
-                |reach: usize| block.get(places.start..block.len().min(places.end + reach)).unwrap_or_default();
-            if kinds & LONG != 0 {
-                memchr_iter(b'j', behind(2)).for_each(|at| take((places.start + at).wrapping_sub(2)));
-            }
-            if kinds & SHORT != 0 {
-                memmem::find_iter(behind(SHORT_CLAIM.len()), SHORT_CLAIM).for_each(|at| take(places.start + at));
-            }
-            if kinds & ESCAPE != 0 {
-                memchr_iter(b'\\', behind(0)).for_each(|at| take(places.start + at));
-            }
-            if let Some(new) = found.get_mut(already..) {
-                new.sort_unstable();
-            }
-        }
+    if let Needle::Secret { probe: Probe { first: (place, byte), .. }, .. } = needle
+        && kinds & NAME != 0
+    {
+        memchr2_iter(*byte, byte.to_ascii_uppercase(), ahead(*place)).for_each(&mut take);
     }
+    if kinds & VAULT != 0 {
+        memchr_iter(b'V', ahead(1)).for_each(&mut take);
+    }
+    if kinds & LONG != 0 {
+        // `j` is the rarest letter of the long claim's name, and its third.
+        memchr_iter(b'j', ahead(2)).for_each(&mut take);
+    }
+    if kinds & SHORT != 0 {
+        memchr_iter(b'd', ahead(3)).for_each(&mut take);
+    }
+    if kinds & ESCAPE != 0 {
+        memchr2_iter(b'%', b'\\', ahead(0)).for_each(&mut take);
+    }
+    found.take(block, &mut of_tile);
 }
 
 /// Whether an escape here spells a letter, digit, dash, slash or another escape, so that a name may stand there without

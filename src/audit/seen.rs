@@ -45,7 +45,8 @@ pub(crate) struct Seen {
 /// The hour of the latest entries: they come in the order of time, mostly.
 #[derive(Debug)]
 struct LatestHour {
-    text: String,
+    /// How its times begin: `2026-11-20T22:`; zeros while there is none.
+    beginning: [u8; HOUR_BYTES + 1],
     hour: Option<i64>,
     count: u64,
     /// The earliest and the latest of what comes behind the hour in the times of [`Seen::ordinary`] lines.
@@ -55,24 +56,38 @@ struct LatestHour {
 
 impl Default for LatestHour {
     fn default() -> Self {
-        Self { text: String::new(), hour: None, count: 0, low: u128::MAX, high: u128::MIN }
+        Self { beginning: [0; HOUR_BYTES + 1], hour: None, count: 0, low: u128::MAX, high: u128::MIN }
     }
 }
 
 impl LatestHour {
     fn covers(&self, time: &[u8; TIME_BYTES]) -> bool {
-        time.starts_with(self.text.as_bytes())
-            && !self.text.is_empty()
-            && time.get(13) == Some(&b':')
-            && time.ends_with(b"Z")
+        self.hour.is_some() && time.first_chunk() == Some(&self.beginning) && time.ends_with(b"Z")
+    }
+
+    /// Whether a time, given by its hour as it stands there, is within it.
+    fn is(&self, hour: &str) -> bool {
+        self.beginning.strip_suffix(b":") == Some(hour.as_bytes())
+    }
+
+    /// Begins another hour, given as it stands at the beginning of a time.
+    fn begin(&mut self, hour: &str) {
+        if let Ok(hour) = <[u8; HOUR_BYTES]>::try_from(hour.as_bytes()) {
+            self.beginning = [b':'; HOUR_BYTES + 1];
+            self.beginning.iter_mut().zip(hour).for_each(|(byte, given)| *byte = given);
+        }
     }
 
     /// The time that a number of this hour stands for, as it stood in the log.
     fn time(&self, within: u128) -> String {
-        format!("{}{}", self.text, String::from_utf8_lossy(within.to_be_bytes().get(1..).unwrap_or_default()))
+        let rest = within.to_be_bytes();
+        let time = [self.beginning.get(..HOUR_BYTES), rest.get(1..)].map(Option::unwrap_or_default).concat();
+        String::from_utf8_lossy(&time).into_owned()
     }
 }
 
+/// `2026-11-20T22`.
+const HOUR_BYTES: usize = 13;
 /// What Azure writes: `2026-11-20T22:02:11.1234567Z`.
 const TIME_BYTES: usize = 28;
 
@@ -119,15 +134,15 @@ impl Seen {
 
     /// Notes an entry's time, given as it stands in the log.
     pub(crate) fn time(&mut self, time: &str) {
-        let Some(hour) = time.get(..13).filter(|_| has_shape(time)) else {
+        let Some(hour) = time.get(..HOUR_BYTES).filter(|_| has_shape(time)) else {
             return;
         };
         self.extend_to(time);
-        if hour != self.hour.text {
+        if !self.hour.is(hour) {
             self.end_hour();
             self.hour.hour = parse(time).map(hour_of);
             if self.hour.hour.is_some() {
-                hour.clone_into(&mut self.hour.text);
+                self.hour.begin(hour);
             }
         }
         self.hour.count += 1;

@@ -29,6 +29,17 @@ fn lines_of_ten_megabytes_and_a_million_brackets_are_taken_in_stride() {
 }
 
 #[test]
+fn a_line_of_nothing_but_escapes_and_a_million_lines_of_nothing_hide_no_neighbour() {
+    let escapes = event(1, |event| event["properties"]["clientInfo"] = json!("%41".repeat(1 << 20)));
+    let mut text = format!("{escapes}\n{}", "\n".repeat(1_000_000));
+    text.push_str(&"x%41\n".repeat(100_000));
+    text.push_str(&format!("{}\n{}", "%41".repeat(1 << 20), read(2)));
+    let radius = lines(&[text]).ask();
+    assert_eq!((counts(&radius), radius.coverage.events), (2, 2), "{:?}", radius.coverage);
+    assert_eq!(radius.coverage.unreadable_lines, 100_001);
+}
+
+#[test]
 fn names_twice_and_numbers_for_text_are_read() {
     let twice = read(1).to_string().replacen("{\"time\"", "{\"time\":\"2026-11-20T10:00:00Z\",\"time\"", 1);
     let nested =
@@ -92,6 +103,25 @@ fn a_damaged_line_is_shown_with_its_place() {
     assert!(describe(&radius).contains("record 2"));
 }
 
+/// How a line names a secret, and whether it is the one that is asked about.
+fn named() -> impl Strategy<Value = (String, bool)> {
+    let odd = (0..11_usize, any::<bool>()).prop_map(|(at, capital)| {
+        let name = "db-password";
+        let letter = name.as_bytes()[at];
+        let hex = if capital { format!("%{letter:02X}") } else { format!("%{letter:02x}") };
+        (format!("{}{hex}{}", &name[..at], &name[at + 1..]), true)
+    });
+    let cased = any::<u16>().prop_map(|bits| {
+        let upper =
+            |(at, letter): (usize, char)| if bits >> at & 1 == 1 { letter.to_ascii_uppercase() } else { letter };
+        ("db-password".chars().enumerate().map(upper).collect(), true)
+    });
+    let other =
+        ["db-password-old", "old-db-password", "db-passwords", "db_password", "dbpassword", "pw", "%70w", "VaultX"];
+    let other = proptest::sample::select(other.to_vec()).prop_map(|name| (name.to_owned(), false));
+    prop_oneof![odd, cased, other]
+}
+
 /// Values as no log should have them.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -118,6 +148,22 @@ fn value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: if std::env::var_os("STANCH_HEAVY").is_some() { 4096 } else { 64 }, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Wherever it stands in a block, between whatever lines, in whatever spelling.
+    #[test]
+    fn a_name_is_found_wherever_it_stands(entries in proptest::collection::vec((0..1500_usize, named()), 1..40), windows in any::<bool>()) {
+        let line = |(padding, (name, _)): &(usize, (String, bool))| {
+            let entry = event(1, |event| {
+                event["properties"]["id"] = json!("");
+                event["properties"]["requestUri"] = json!(format!("{HOST}/secrets/{name}/?api-version=7.4"));
+                event["padding"] = json!("w\"Y".repeat(*padding / 3));
+            });
+            if windows { format!("{entry}\r") } else { entry.to_string() }
+        };
+        let radius = lines(&entries.iter().map(line).collect::<Vec<_>>()).ask();
+        let wanted = entries.iter().filter(|(_, (_, wanted))| *wanted).count() as u64;
+        prop_assert_eq!((counts(&radius), radius.coverage.events), (wanted, entries.len() as u64));
+    }
 
     /// The event reader is given entries whose every part may be anything, some of them named twice.
     #[test]
