@@ -61,41 +61,67 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Whether it looks into files alone.
+    /// Whether it looks once, into files alone. Such a question waits for no answer, so it needs no runtime.
     pub(super) fn asks_nobody(&self) -> bool {
-        self.archive.as_ref().is_some_and(|archive| !archive.contains("://")) && self.notify.is_empty()
+        self.archive.as_ref().is_some_and(|archive| !archive.contains("://")) && !self.watch
     }
+}
+
+/// What is asked, and where.
+struct Asked {
+    secret: SecretUrl,
+    session: Session,
+    query: Query,
+    source: Source,
+}
+
+impl Asked {
+    fn new(common: &Common, args: &Args) -> Result<Self, CommandError> {
+        let secret = SecretUrl::parse(args.secret.as_deref().unwrap_or_default()).map_err(CommandError::usage)?;
+        let session = Session::open(common, None)?;
+        let query = query(common, &session, &secret, args)?;
+        let source = source(&session, &secret, args)?;
+        if query.since >= query.until && !args.watch {
+            let failure = Failure::refused("the window is empty: `--since` is not before `--until`");
+            return Err(CommandError::usage(failure));
+        }
+        Ok(Self { secret, session, query, source })
+    }
+}
+
+/// Looks into files, with all cores.
+pub(crate) fn run_on_files(common: &Common, ui: Ui, args: &Args) -> Outcome {
+    let Asked { secret, query, source, .. } = Asked::new(common, args)?;
+    let found = audit::blast_radius(&source, &query).map_err(CommandError::usage)?;
+    show(ui, args, &secret, &found)
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     if let Some(run) = &args.follow {
         return audit_follow::run(common, ui, run, args.known.as_deref()).await;
     }
-    let secret = SecretUrl::parse(args.secret.as_deref().unwrap_or_default()).map_err(CommandError::usage)?;
-    let session = Session::open(common, None)?;
-    let query = query(common, &session, &secret, &args)?;
-    let source = source(&session, &secret, &args)?;
+    let Asked { secret, session, query, source } = Asked::new(common, &args)?;
     if args.watch {
         let every = span(&args.every, "--every")?;
         let until = args.span.as_deref().map(|text| span(text, "--for")).transpose()?.map(|span| clock::now() + span);
         let listeners = audit_tell::Listeners::open(common, &session, &query, &args.notify)?;
         return audit_watch::run(ui, source, query, audit_watch::Pace { every, until }, listeners).await;
     }
-    if query.since >= query.until {
-        let failure = Failure::refused("the window is empty: `--since` is not before `--until`");
-        return Err(CommandError::usage(failure));
-    }
-    let found: BlastRadius = tokio::task::spawn_blocking(move || audit::blast_radius(&source, &query))
+    let found = tokio::task::spawn_blocking(move || audit::blast_radius(&source, &query))
         .await
         .map_err(|error| Failure::refused("the audit trail could not be read").because(error.to_string()))
         .and_then(|found| found)
         .map_err(CommandError::usage)?;
+    show(ui, &args, &secret, &found)
+}
+
+fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome {
     if ui.json {
-        ui.json(&found);
+        ui.json(found);
     } else if args.csv {
-        ui.data(&audit::csv(&found, &secret.vault.name).map_err(CommandError::program)?);
+        ui.data(&audit::csv(found, &secret.vault.name).map_err(CommandError::program)?);
     } else {
-        ui.data(&audit::describe(&found));
+        ui.data(&audit::describe(found));
     }
     Ok(Exit::Done)
 }

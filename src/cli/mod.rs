@@ -153,18 +153,11 @@ pub fn main() -> ExitCode {
         }
     };
     let ui = ui(&arguments.common);
-    trace(arguments.common.verbose, ui.color);
-    let runtime = match runtime(&arguments.command) {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let failure = crate::failure::Failure::refused(format!("the program cannot start: {error}"));
-            ui.error(&CommandError::program(failure));
-            return Exit::Program.into();
-        }
+    let outcome = match &arguments.command {
+        // Gigabytes of log are read in a few megabytes; what waits for answers would be a tenth of them.
+        Command::Audit(args) if args.asks_nobody() => audit::run_on_files(&arguments.common, ui, args),
+        _ => wait_for(arguments, ui),
     };
-    let outcome = runtime.block_on(dispatch(arguments, ui));
-    // A prompt may still be reading from the terminal; it must not keep the program from ending.
-    runtime.shutdown_background();
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -202,14 +195,17 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     Arguments::from_arg_matches(&matches)
 }
 
-/// Where everything happens. What asks nobody needs no threads of its own to wait for answers.
-fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
-    match command {
-        Command::Audit(args) if args.asks_nobody() => {
-            tokio::runtime::Builder::new_current_thread().enable_all().build()
-        }
-        _ => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build(),
-    }
+/// Runs a command that asks others and waits for their answers.
+fn wait_for(arguments: Arguments, ui: Ui) -> Outcome {
+    trace(arguments.common.verbose, ui.color);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        CommandError::program(crate::failure::Failure::refused(format!("the program cannot start: {error}")))
+    })?;
+    let outcome = runtime.block_on(dispatch(arguments, ui));
+    // A prompt may still be reading from the terminal; it must not keep the program from ending.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
