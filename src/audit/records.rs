@@ -140,7 +140,7 @@ impl Framing {
                     None => return bytes.len(),
                 },
                 Self::Lines => {
-                    if begins_list(rest) {
+                    if begins_list(rest.get(..BLOCK_BYTES).unwrap_or(rest)) {
                         *self = Self::List(List::default());
                         continue;
                     }

@@ -136,8 +136,6 @@ trait Tiles {
     /// Which kinds of candidates may begin in the first [`TILE`] bytes of `bytes`, of which there are as many and the reach;
     /// zero for none.
     fn may_begin_in(&self, bytes: &[u8]) -> u8;
-    /// All kinds that it knows.
-    fn kinds(&self) -> u8;
 }
 
 const NAME: u8 = 1;
@@ -145,6 +143,7 @@ const VAULT: u8 = 2;
 const LONG: u8 = 4;
 const SHORT: u8 = 8;
 const ESCAPE: u8 = 16;
+const ANY: u8 = NAME | VAULT | LONG | SHORT | ESCAPE;
 
 fn tile(bytes: &[u8], at: usize) -> Option<&[u8; TILE]> {
     bytes.get(at..at + TILE)?.try_into().ok()
@@ -161,23 +160,18 @@ impl Tiles for SecretTiles {
     #[inline(always)]
     fn may_begin_in(&self, bytes: &[u8]) -> u8 {
         let Probe { first, second } = self.0;
-        let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return self.kinds() };
-        let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return self.kinds() };
-        let mut any = 0_u8;
+        let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return ANY };
+        let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return ANY };
+        let (mut names, mut others) = (0_u8, 0_u8);
         for ((own, next), (one, other)) in own.iter().zip(next).zip(one.iter().zip(other)) {
             // A letter and its capital differ in this bit; digits and dashes have it set.
             let name = u8::from(one | 0x20 == first.1) & u8::from(other | 0x20 == second.1);
             let escape = u8::from(*own == b'%') | u8::from(*own == b'\\');
             let vault = u8::from(*own == b'"') & u8::from(*next == b'V');
-            any |= name | escape | vault;
+            names |= name;
+            others |= escape | vault;
         }
-        // Which of them it is costs less to look up than to keep apart.
-        any * self.kinds()
-    }
-
-    #[inline(always)]
-    fn kinds(&self) -> u8 {
-        NAME | ESCAPE | VAULT
+        (names * NAME) | (others * (ESCAPE | VAULT))
     }
 }
 
@@ -194,7 +188,7 @@ impl Tiles for CallerTiles {
         let (Some(own), Some(third), Some(fourth), Some(fifth)) =
             (tile(bytes, 0), tile(bytes, 2), tile(bytes, 3), tile(bytes, 4))
         else {
-            return self.kinds();
+            return ANY;
         };
         let mut any = 0_u8;
         for ((own, third), (fourth, fifth)) in own.iter().zip(third).zip(fourth.iter().zip(fifth)) {
@@ -203,11 +197,6 @@ impl Tiles for CallerTiles {
             any |= (long * LONG) | (short * SHORT) | (u8::from(*own == b'\\') * ESCAPE);
         }
         any
-    }
-
-    #[inline(always)]
-    fn kinds(&self) -> u8 {
-        LONG | SHORT | ESCAPE
     }
 }
 
@@ -233,7 +222,7 @@ impl<T: Tiles> WithSimd for Pass<'_, T> {
             }
             at += TILE;
         }
-        look_closely(self.block, at..self.block.len(), self.tiles.kinds(), self.needle, self.found);
+        look_closely(self.block, at..self.block.len(), ANY, self.needle, self.found);
     }
 }
 
