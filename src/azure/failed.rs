@@ -55,9 +55,14 @@ fn chain<'a>(
 pub(super) fn is_transient(error: &azure_core::Error) -> bool {
     chain(error).filter_map(|cause| cause.downcast_ref::<azure_core::Error>()).any(|error| match error.kind() {
         ErrorKind::Connection | ErrorKind::Io => true,
-        ErrorKind::HttpResponse { status, .. } => matches!(u16::from(*status), 408 | 429 | 500..=599),
+        ErrorKind::HttpResponse { status, .. } => is_overwhelmed(u16::from(*status)),
         _ => false,
     })
+}
+
+/// Whether who answers so may answer otherwise later.
+pub(super) fn is_overwhelmed(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
 }
 
 /// What was asked of a vault.

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the environment says how to sign in")]
 
 use super::failed::{carry, is_transient};
+use super::managed_endpoint::ManagedEndpoint;
 use super::transport::{Transport, root_cause};
 use crate::clock;
 use crate::failure::{Failure, Retry};
@@ -23,15 +24,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
-/// What a managed identity is called that the instance metadata service gives.
-const IMDS: &str = "managed identity (IMDS)";
-
-/// How long the instance metadata service of a machine that may have none is waited for.
-const IMDS_PATIENCE: Duration = Duration::from_secs(2);
-/// How long it is waited for where it was asked for by name.
-const MANAGED_PATIENCE: Duration = Duration::from_secs(30);
 /// A token that ends sooner is not used any more, so that no request outlives it.
 const SHORTEST_LIFE_SECONDS: i64 = 300;
 
@@ -128,7 +121,7 @@ impl fmt::Debug for Identity {
 }
 
 /// A way to sign in, by its name.
-type Candidate = (String, Result<Arc<dyn TokenCredential>, String>, Option<Duration>);
+type Candidate = (String, Result<Arc<dyn TokenCredential>, String>, Option<ManagedEndpoint>);
 
 impl Identity {
     /// Nothing is asked yet.
@@ -175,13 +168,13 @@ impl Identity {
         match &self.inner.choice {
             IdentityChoice::Auto => vec![
                 self.workload(),
-                self.managed(None, if self.in_drill() { MANAGED_PATIENCE } else { IMDS_PATIENCE }),
+                self.managed(None, !self.in_drill()),
                 self.client_secret(),
                 self.azure_cli(),
                 self.azure_developer_cli(),
             ],
             IdentityChoice::Workload => vec![self.workload()],
-            IdentityChoice::Managed { client_id } => vec![self.managed(client_id.as_deref(), MANAGED_PATIENCE)],
+            IdentityChoice::Managed { client_id } => vec![self.managed(client_id.as_deref(), false)],
             IdentityChoice::ClientSecret => vec![self.client_secret()],
             IdentityChoice::AzureCli => vec![self.azure_cli()],
             IdentityChoice::AzureDeveloperCli => vec![self.azure_developer_cli()],
@@ -204,19 +197,20 @@ impl Identity {
         ("workload identity".to_owned(), credential(), None)
     }
 
-    fn managed(&self, client_id: Option<&str>, patience: Duration) -> Candidate {
+    fn managed(&self, client_id: Option<&str>, guessed: bool) -> Candidate {
         let is_set = |name| self.inner.environment.get(name).is_ok();
-        let (name, patience) = if is_set("IDENTITY_ENDPOINT") && is_set("IDENTITY_HEADER") {
-            ("managed identity (App Service)", MANAGED_PATIENCE)
+        let (name, guessed) = if is_set("IDENTITY_ENDPOINT") && is_set("IDENTITY_HEADER") {
+            ("managed identity (App Service)", false)
         } else {
-            (IMDS, patience)
+            ("managed identity (IMDS)", guessed)
         };
         let client_id = client_id.or_else(|| self.inner.environment.get("AZURE_CLIENT_ID").ok());
+        let endpoint = ManagedEndpoint::new(guessed, self.inner.transport.clone());
         let options = ManagedIdentityCredentialOptions {
             user_assigned_id: client_id.map(|id| UserAssignedId::ClientId(id.to_owned())),
-            client_options: self.inner.transport.client_options(),
+            client_options: endpoint.client_options(),
         };
-        (name.to_owned(), made(ManagedIdentityCredential::new(Some(options))), Some(patience))
+        (name.to_owned(), made(ManagedIdentityCredential::new(Some(options))), Some(endpoint))
     }
 
     fn client_secret(&self) -> Candidate {
@@ -287,7 +281,7 @@ impl Identity {
     async fn sign_in(&self, scopes: &[&str]) -> Result<(Answered, AccessToken), Failure> {
         let mut tried = Vec::new();
         let mut retry = Retry::Never;
-        for (name, credential, patience) in self.candidates() {
+        for (name, credential, endpoint) in self.candidates() {
             let credential = match credential {
                 Ok(credential) => credential,
                 Err(why) => {
@@ -296,11 +290,14 @@ impl Identity {
                 }
             };
             let asked = credential.get_token(scopes, None);
-            let token = match patience {
-                Some(patience) => match tokio::time::timeout(patience, asked).await {
+            let token = match &endpoint {
+                Some(endpoint) => match endpoint.wait(asked).await {
                     Ok(token) => token,
-                    Err(_) => {
-                        tried.push(format!("{name}: no answer within {} s", patience.as_secs()));
+                    Err(why) => {
+                        if self.in_drill() || endpoint.is_overwhelmed() {
+                            retry = Retry::Later;
+                        }
+                        tried.push(format!("{name}: {why}"));
                         continue;
                     }
                 },
@@ -312,9 +309,7 @@ impl Identity {
                     return Ok((Answered { name, principal, credential }, token));
                 }
                 Err(error) => {
-                    // A metadata service that is only guessed at is no trouble where it does not answer.
-                    let guessed = self.inner.choice == IdentityChoice::Auto && name == IMDS && !self.in_drill();
-                    if is_transient(&error) && !guessed {
+                    if is_transient(&error) && endpoint.as_ref().is_none_or(ManagedEndpoint::exists) {
                         retry = Retry::Later;
                     }
                     tried.push(format!("{name}: {}", first_line(&root_cause(&error))));

@@ -13,6 +13,7 @@ mod failed;
 mod graph;
 mod identity;
 mod logs;
+mod managed_endpoint;
 mod management;
 mod resource_manager;
 mod retry;
