@@ -13,6 +13,7 @@ use crate::config::Channel;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
 use crate::journal::{LockError, Telling, Told};
+use std::io::ErrorKind;
 
 /// As many accesses are spelled out in a message.
 const MOST_TOLD: usize = 20;
@@ -50,6 +51,11 @@ impl Listeners {
             let mode = if session.mode() == Mode::Drill { "drill " } else { "" };
             let memory = format!("{mode}{} {name}", watched.to_lowercase());
             let told = Told::open(&runs, &memory, &session::claimant()).map_err(|error| match error {
+                LockError::Io(error) if error.kind() == ErrorKind::InvalidData => CommandError::refused(
+                    Failure::refused(format!("what `{name}` was told cannot be read")).because(error.to_string()).help(
+                        "move the file away, then watch again: what lies in the window is told once more\nnothing was changed",
+                    ),
+                ),
                 LockError::Io(error) => cannot_write(runs.state(), &error),
                 LockError::Held(_) => CommandError::refused(
                     Failure::refused(format!("another process watches this and tells `{name}`"))

@@ -45,7 +45,8 @@ impl Told {
     /// Opens the memory of what is watched, or begins it. A torn last line, which nothing followed from, is cut off.
     ///
     /// # Errors
-    /// If another process holds it, or it cannot be read or written.
+    /// If another process holds it, or it cannot be read or written; [`io::ErrorKind::InvalidData`] with the place if a
+    /// whole line of it makes no sense.
     pub fn open(runs: &Runs, watched: &str, claimant: &Claimant) -> Result<Self, LockError> {
         let folder = runs.state().join("watches");
         create_folder(&folder)?;
@@ -63,8 +64,12 @@ impl Told {
         }
         let (mut marks, mut open) = (BTreeSet::new(), None);
         let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
-        for line in lines.filter(|line| !line.is_empty()) {
-            match serde_json::from_slice(line).map_err(io::Error::other)? {
+        for (number, line) in lines.enumerate().filter(|(_, line)| !line.is_empty()) {
+            let broken = |error| {
+                let place = format!("`{}`, line {}: {error}", path.display(), number + 1);
+                io::Error::new(io::ErrorKind::InvalidData, place)
+            };
+            match serde_json::from_slice(line).map_err(broken)? {
                 Line::Sending(telling) => open = Some(telling),
                 Line::Sent { key } => {
                     if let Some(telling) = open.take_if(|telling| telling.key == key) {

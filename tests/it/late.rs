@@ -236,6 +236,33 @@ async fn a_watch_that_cannot_tell_does_so_later_under_the_same_key() {
 }
 
 #[tokio::test]
+async fn a_memory_of_a_watch_that_makes_no_sense_is_named_by_its_line() {
+    let stage = Stage::set().await;
+    stage.read_value("orders-db", &newest(&stage).await).await;
+    watch(&stage, "incident").exit(0).done();
+    let files = std::fs::read_dir(stage.state_dir().join("watches")).unwrap();
+    let mut files =
+        files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"));
+    let memory = files.next().unwrap();
+    let told = std::fs::read_to_string(&memory).unwrap();
+    std::fs::write(&memory, told.replacen("sent", "s\u{0}nt", 1)).unwrap();
+    let said = watch(&stage, "incident").exit(5);
+    let place = format!("`{}`, line 2", memory.display());
+    assert!(
+        said.stderr.contains("what `incident` was told cannot be read") && said.stderr.contains(&place),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(bodies(&stage, "slack").await.len(), 1, "nothing is told on a guess");
+    // A line that was torn by the end of the machine is another matter: nothing followed from it.
+    std::fs::write(&memory, &told[..told.len() - 5]).unwrap();
+    watch(&stage, "incident").exit(0).done();
+    std::fs::remove_file(&memory).unwrap();
+    watch(&stage, "incident").exit(0).done();
+    assert!(bodies(&stage, "slack").await.len() > 1, "without its memory it tells again");
+}
+
+#[tokio::test]
 async fn two_watches_do_not_tell_one_channel_the_same() {
     let stage = Stage::set().await;
     let options = ["audit", "--secret", SECRET, "--since", "2026-01-01T00:00:00Z", "--watch", "--notify", "incident"];
