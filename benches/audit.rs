@@ -210,7 +210,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Runs a command to its end, and watches how much memory it takes.
 /// What a run takes, from its start to its end.
 fn timed(command: &mut Command) -> Cost {
     let before = cpu("self children");
@@ -226,13 +225,17 @@ fn peak_kib(command: &mut Command) -> u64 {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let path = format!("/proc/{}/status", child.id());
     let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
         let status = std::fs::read_to_string(&path).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let now = line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
         peak = peak.max(now);
         std::thread::sleep(Duration::from_millis(1));
-    }
+    };
+    assert!(status.success(), "{command:?}");
     peak
 }
 

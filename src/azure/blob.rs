@@ -1,6 +1,6 @@
 //! A container of blobs: its names, and pieces of what they hold.
 
-use super::failed::{Refusal, carried_or};
+use super::failed::{Refusal, carried_or, is_overwhelmed};
 use super::transport::root_cause;
 use super::{Azure, retry};
 use crate::failure::{Failure, Retry};
@@ -148,7 +148,7 @@ impl BlobContainer {
             _ => Failure::refused(format!("`{place}` cannot be read")),
         };
         let failure = failure.because(answered);
-        if matches!(refusal.status, 408 | 429 | 500..=599) {
+        if is_overwhelmed(refusal.status) {
             return failure.retry(refusal.retry_after.map_or(Retry::Later, Retry::After));
         }
         failure

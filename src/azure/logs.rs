@@ -3,6 +3,7 @@
 //! There is no client of Azure's own for this service yet. What it answers is told apart by what the caller can do about
 //! it: read a smaller stretch of time, go without a table, or give up.
 
+use super::failed::is_overwhelmed;
 use super::retry;
 use super::transport::Patience;
 use super::{Azure, HttpAnswer};
@@ -190,7 +191,7 @@ impl LogAnalytics {
         Err(match status {
             401 | 403 => failure.help("give this identity the role `Log Analytics Reader` on the workspace"),
             404 => failure.help("`az monitor log-analytics workspace show --query customerId` tells the id"),
-            408 | 429 | 500..=599 => failure.retry(retry_after.map_or(Retry::Later, Retry::After)),
+            status if is_overwhelmed(status) => failure.retry(retry_after.map_or(Retry::Later, Retry::After)),
             _ => failure,
         })
     }

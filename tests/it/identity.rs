@@ -85,14 +85,13 @@ async fn on_app_service_its_own_endpoint_is_asked() {
     assert_eq!(check["outputs"]["identity"], "managed identity (App Service)");
 }
 
-/// The official client asks again by itself, after ever longer pauses: five of them are longer than we wait at once.
+/// The official client asks again by itself, after ever longer pauses: five of them are longer than we wait at once,
+/// which the heavy suite does.
 #[tokio::test]
 async fn a_metadata_service_in_trouble_is_outlasted() {
-    if std::env::var_os("STANCH_HEAVY").is_none() {
-        return;
-    }
+    let times = if std::env::var_os("STANCH_HEAVY").is_some() { 6 } else { 1 };
     let stage = Stage::set().await;
-    let trouble = json!({ "match": { "host": "169.254.169.254" }, "times": 6, "do": { "status": 503 } });
+    let trouble = json!({ "match": { "host": "169.254.169.254" }, "times": times, "do": { "status": 503 } });
     stage.fault(&trouble).await;
     let run = stage.stanch(&stage.containment("r-metadata")).exit(0).json();
     let steps = run["steps"].as_array().unwrap();
