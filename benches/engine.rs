@@ -12,10 +12,10 @@
 
 use futures::future::LocalBoxFuture;
 use serde_json::Map;
-use stanch::actions::{Context, Intent, Ledger, Probed, Services};
 use stanch::azure::{Azure, Environment, Identity, IdentityChoice, Route, Transport};
 use stanch::config::Config;
 use stanch::driver::{Driver, People};
+use stanch::durable::{Context, Intent, Ledger, Probed, Services};
 use stanch::engine::State;
 use stanch::engine::event::{Event, Mode, RunOpened};
 use stanch::failure::Failure;
@@ -158,7 +158,7 @@ impl Bench {
     fn measure<F: Future<Output = ()>>(
         &self,
         durable: bool,
-        work: impl FnOnce(Ledger, mpsc::UnboundedSender<stanch::actions::Notice>) -> F,
+        work: impl FnOnce(Ledger, mpsc::UnboundedSender<stanch::durable::Notice>) -> F,
     ) -> Measured {
         let path = self.folder.path().join("journal.jsonl");
         let syncs = Arc::new(AtomicU64::new(0));

@@ -11,7 +11,7 @@
 //!   │        ▲ pure, no clock                         │  intent durable BEFORE sending     │
 //!   │   state.apply(event) ◄──── journal ◄────────────┘  outcome: done | refused | unknown │
 //!   └───────────────────────────────────────────────────────────────────────────────────────┘
-//!  journal ─► projection (status, timeline, report model) ─► render (templates) · cli (terminal, JSON)
+//!  journal ─► report (status, timeline, documents) · cli (terminal, JSON)
 //! ```
 //!
 //! There is one event type, written first and read by everyone: what was shown live can be shown again.
@@ -25,7 +25,7 @@
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
 //! - No run stays for what reaches a log late: it is put off durably, and done by whoever goes on with the run.
 //! - No older version is disabled before a newer one is listed and enabled.
-//! - No new credential exists in one memory only: it is staged in the vault, or its issuer tells it again (`providers`).
+//! - No new credential exists in one memory only: it is staged in the vault, or its issuer tells it again (`issuers`).
 //! - No random value takes the place of a credential that anybody is known to issue.
 //! - What a tag of a secret says is not believed where it could lead a privileged request astray: it is checked against
 //!   the secret's own value first.
@@ -54,11 +54,17 @@ pub mod journal;
 /// The only loop.
 pub mod driver;
 
+/// The durable protocol between an action and the journal.
+pub mod durable;
+
+/// Secrets and their versions, whatever vault they lie in.
+pub mod vault;
+
 /// What a step can do.
 pub mod actions;
 
 /// Who really issues a credential.
-pub mod providers;
+pub mod issuers;
 
 /// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;
@@ -75,11 +81,8 @@ pub mod find;
 /// Scanners' reports: what leaked, where, and since when.
 pub mod intake;
 
-/// Status, timeline and report model: folds over the journal.
-pub mod projection;
-
-/// Templates and escaping.
-pub mod render;
+/// Status, timeline and report: folds over the journal, and the documents made of them.
+pub mod report;
 
 /// The embedded cloud.
 pub mod cloud;

@@ -2,10 +2,11 @@
 //! fetch their references anew. A reference that is pinned to a version never follows; it is named with its setting.
 
 use super::Action;
-use super::context::{Context, Intent, Stop, Unprobed};
-use crate::azure::{ConfigReference, ResourceManager, SecretUrl, Site};
+use crate::azure::{ConfigReference, ResourceManager, Site};
+use crate::durable::{Context, Intent, Stop, Unprobed};
 use crate::failure::Failure;
 use crate::plan::Class;
+use crate::vault::SecretUrl;
 use futures::{StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

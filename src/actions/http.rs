@@ -1,7 +1,7 @@
 //! `http/check`: asks a URL and compares the status, for example that a service still works after the rotation.
 
 use super::Action;
-use super::context::{Context, Stop};
+use crate::durable::{Context, Stop};
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;
 use schemars::JsonSchema;

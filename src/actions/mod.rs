@@ -2,17 +2,16 @@
 
 pub(crate) mod appservice;
 mod audit;
-mod context;
 mod http;
 mod human;
+mod issuer;
 mod keyvault;
-mod ledger;
 pub(crate) mod notify;
 mod parameter;
-mod provider;
 mod report;
 mod wait;
 
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
 use crate::plan::{Catalogue, Class, Spec};
 use futures::future::LocalBoxFuture;
@@ -21,9 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-pub use context::{Context, Intent, LOCKED, Probed, Services, Stop, Unprobed};
-pub use ledger::{Ledger, Notice, Notices};
-pub(crate) use provider::{fitting_runbook, issuer, open as open_issuer};
+pub(crate) use issuer::{fitting_runbook, issuer, open as open_issuer};
 
 /// The code of an action: a context and parameters in, outputs out.
 type Run = Box<dyn Fn(Context, Value) -> LocalBoxFuture<'static, Result<Map<String, Value>, Stop>>>;
@@ -92,18 +89,18 @@ impl Action {
 /// Every action there is.
 pub fn all() -> Vec<Action> {
     let mut actions = vec![
-        keyvault::find::action(),
+        keyvault::search::action(),
         keyvault::list::action(),
         keyvault::check::action(),
-        provider::find::action(),
+        issuer::identify::action(),
         keyvault::rotate::action(),
         keyvault::await_readers::action(),
-        provider::retire::action(),
-        provider::proof::action(),
-        keyvault::revoke::action(),
+        issuer::revoke::action(),
+        issuer::prove::action(),
+        keyvault::disable_old::action(),
         keyvault::prove_revoked::action(),
         keyvault::reconcile::action(),
-        provider::close::action(),
+        issuer::close::action(),
         appservice::action(),
         audit::blast_radius::action(),
         human::approve::action(),

@@ -1,10 +1,9 @@
 //! `report/write`: the report of the run so far, from the journal's records and nothing else.
 
 use super::Action;
-use super::context::{Context, Stop};
+use crate::durable::{Context, Stop};
 use crate::plan::Class;
-use crate::projection::Report;
-use crate::render::{self, Format};
+use crate::report::{self, Format, Report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +37,7 @@ async fn run(context: &Context, _: Parameters) -> Result<Outputs, Stop> {
     let report = Report::new(&context.ledger().records(), &head, &services.steps);
     let templates = services.config.templates.as_deref();
     let files =
-        render::write(&services.report_folder, &report, &[Format::Markdown, Format::Html, Format::Json], templates)?;
+        report::write(&services.report_folder, &report, &[Format::Markdown, Format::Html, Format::Json], templates)?;
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let path = files.iter().find(|file| file.ends_with(".html")).cloned().unwrap_or_default();
     Ok(Outputs { path, files, head: format!("sha256:{head}") })

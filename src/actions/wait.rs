@@ -1,8 +1,8 @@
 //! `wait`: lets time pass, to a deadline that outlives the process.
 
 use super::Action;
-use super::context::{Context, Stop};
 use super::parameter::Span;
+use crate::durable::{Context, Stop};
 use crate::plan::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,9 @@
 
 use super::event::Event;
 use super::thresholds::Thresholds;
-use crate::azure::{SecretUrl, VaultUrl};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
+use crate::vault::{SecretUrl, VaultUrl};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,9 +7,9 @@
 //! A vault that failed several times in a row is left alone: requests fail here, unsent, until its rest is over and one
 //! of them tries it for all. Whoever sent them waits as its own retries say, so nobody waits longer than it allows.
 
-use super::secret_url::SUFFIXES;
 use crate::clock;
 use crate::failure::{Failure, Retry};
+use crate::vault::SUFFIXES;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -2,9 +2,10 @@
 
 use super::failed::{Refusal, failed};
 use super::retry;
-use super::vault::{Vault, Version, last_part, listed};
+use super::vault::{Vault, last_part, listed};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::vault::Version;
 use azure_core::http::pager::{Page, PagerContinuation, PagerOptions};
 use azure_core::http::{Pager, Response};
 use azure_security_keyvault_secrets::models::{

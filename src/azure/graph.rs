@@ -1,11 +1,11 @@
 //! Microsoft Graph, as far as an application's passwords go, and the sign-in that tells whether one still works.
 
 use super::management::{Management, Realm, parse};
-use super::secret_url::VaultUrl;
 use super::{Azure, Transport};
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
+use crate::vault::VaultUrl;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -5,10 +5,10 @@
 
 use super::identity::Identity;
 use super::retry;
-use super::secret_url::VaultUrl;
 use super::transport::Transport;
 use super::{Azure, HttpAnswer};
 use crate::failure::{FailedOutcome, Failure, Retry};
+use crate::vault::VaultUrl;
 use azure_core::credentials::TokenCredential;
 use serde::Deserialize;
 use serde_json::Value;

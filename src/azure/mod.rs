@@ -18,7 +18,6 @@ mod management;
 mod resource_manager;
 mod retry;
 mod route;
-mod secret_url;
 mod transport;
 mod vault;
 
@@ -31,9 +30,8 @@ pub use logs::{Answer, LogAnalytics};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};
-pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl};
 pub use transport::{HttpAnswer, Transport};
-pub use vault::{Current, NewVersion, Readable, Vault, Version};
+pub use vault::{NewVersion, Readable, Vault};
 
 /// The way to Azure, and who goes it.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! Azure Resource Manager: keys of accounts, and the sites whose configuration refers to a vault.
 
 use super::management::{Management, Realm};
-use super::secret_url::VaultUrl;
 use super::{Azure, HttpAnswer};
 use crate::failure::Failure;
+use crate::vault::VaultUrl;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

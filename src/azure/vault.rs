@@ -6,12 +6,12 @@
 
 use super::failed::{Asked, Refusal, carry, failed};
 use super::identity::Identity;
-use super::secret_url::{SUFFIXES, VaultUrl};
 use super::transport::Transport;
 use super::{Azure, retry};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::vault::{Current, SUFFIXES, VaultUrl, Version};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::pager::{PagerContinuation, PagerOptions};
@@ -26,47 +26,10 @@ use azure_security_keyvault_secrets::models::{
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use chrono::DateTime;
 use futures::TryStreamExt;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroize;
-
-/// One version of a secret, without its value.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Version {
-    /// 32 hex digits.
-    pub id: String,
-    pub enabled: bool,
-    /// In whole seconds: two versions may have the same.
-    pub created: Timestamp,
-    pub updated: Timestamp,
-    pub expires: Option<Timestamp>,
-    pub not_before: Option<Timestamp>,
-    pub content_type: Option<String>,
-    pub tags: BTreeMap<String, String>,
-    /// Whether it belongs to a certificate.
-    pub managed: bool,
-}
-
-/// The version that everyone gets who asks for none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Current {
-    Enabled(String),
-    /// Everyone who asks for the latest gets 403.
-    Disabled,
-    Missing,
-}
-
-impl Current {
-    /// The version, if it can be read.
-    pub fn enabled(&self) -> Option<&str> {
-        match self {
-            Self::Enabled(version) => Some(version),
-            Self::Disabled | Self::Missing => None,
-        }
-    }
-}
 
 /// Whether a version can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

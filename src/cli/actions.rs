@@ -1,7 +1,7 @@
 //! `stanch actions`: what a step can do.
 
 use super::exit::{CommandError, Exit, Outcome};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::actions;
 use crate::failure::Failure;
 use crate::plan::{self, Catalogue, Field, Spec};

@@ -1,13 +1,13 @@
 //! `stanch audit`: the blast radius by itself.
 
 use super::exit::{CommandError, Exit, Outcome};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use super::{Common, audit_follow, audit_tell, audit_watch, session};
 use crate::audit::{self, BlastRadius, Own, Place, Query, Source};
-use crate::azure::{SecretUrl, VaultUrl};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::runbook::duration;
+use crate::vault::{SecretUrl, VaultUrl};
 use chrono::{DateTime, TimeDelta, Utc};
 use session::Session;
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,13 +6,13 @@
 use super::audit::known_names;
 use super::exit::{CommandError, Exit, Outcome};
 use super::session::{self, Session};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use super::{Common, resume};
 use crate::audit::{self, Late, Own, Place, Query, Source};
-use crate::azure::SecretUrl;
 use crate::clock;
 use crate::failure::Failure;
-use crate::projection::{self, Report};
+use crate::report::{self, Report};
+use crate::vault::SecretUrl;
 use serde_json::json;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = resume::opened(&folder, &state)?;
-    let before = projection::blast_radius(&journal.records).map(|(found, _)| found);
+    let before = report::blast_radius(&journal.records).map(|(found, _)| found);
     let plan = resume::pinned_plan(&folder, &opened)?;
     let steps: Vec<_> = plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
     let url = Report::new(&journal.records, &journal.head, &steps).secret;

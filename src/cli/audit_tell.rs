@@ -4,7 +4,7 @@ use super::Common;
 use super::exit::CommandError;
 use super::run::{cannot_write, locked};
 use super::session::{self, Session};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::actions::notify::{self, Notice};
 use crate::audit::{Query, Sight, plain};
 use crate::azure::Azure;

@@ -2,7 +2,7 @@
 
 use super::audit_tell::Listeners;
 use super::exit::{CommandError, Exit, Outcome};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::audit::{Query, Sight, Source, Watch, plain};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;

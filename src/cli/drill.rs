@@ -8,7 +8,7 @@ use super::run::{self, Args as RunArgs};
 use super::scorecard::{Observed, Scorecard};
 use super::session;
 use super::suggestion::Suggestion;
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::clock::{self, Timestamp};
 use crate::cloud::scenario::Enters;
 use crate::cloud::{self, Options, Running, scenario};

@@ -7,7 +7,7 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::cloud::scenario::Scenario;
 use crate::cloud::{self, Limits, Options};
 use crate::failure::Failure;

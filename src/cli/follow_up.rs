@@ -3,9 +3,9 @@
 use super::Common;
 use super::exit::{Exit, Outcome};
 use super::resume::{self, Args};
-use super::screen;
 use super::session;
-use super::ui::Ui;
+use super::terminal::screen;
+use super::terminal::ui::Ui;
 use crate::clock::{self, Timestamp};
 use crate::engine::event::RunStatus;
 use chrono::TimeDelta;

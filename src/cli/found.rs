@@ -3,12 +3,12 @@
 use super::Common;
 use super::session;
 use super::suggestion::Suggestion;
-use super::ui::{Ui, describe};
+use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
 use crate::config::{Config, Facts, USUAL_RUNBOOK};
 use crate::find::{Answer, Because, Found, Match, Searched};
 use crate::intake::{SinceWhat, said};
-use crate::projection::fact::{counted, short_version};
+use crate::report::fact::{counted, short_version};
 use chrono::SecondsFormat;
 use serde::Serialize;
 

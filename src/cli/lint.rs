@@ -3,7 +3,7 @@
 use super::exit::{Exit, Outcome};
 use super::sarif;
 use super::session::read_runbook;
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::actions;
 use crate::plan;
 use crate::runbook::{Diagnostic, Diagnostics};

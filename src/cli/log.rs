@@ -3,8 +3,8 @@
 use super::Common;
 use super::exit::{Exit, Outcome};
 use super::session;
-use super::ui::Ui;
-use crate::projection::Timeline;
+use super::terminal::ui::Ui;
+use crate::report::Timeline;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -13,12 +13,9 @@ mod find;
 mod follow_up;
 mod found;
 mod inventory;
-mod keyboard;
 mod lint;
-mod live;
 mod log;
 mod past;
-mod people;
 mod pins;
 mod plan;
 mod question;
@@ -29,13 +26,11 @@ mod runs;
 mod sarif;
 mod schema;
 mod scorecard;
-mod screen;
-mod secret_prompt;
 mod session;
 mod shell;
 mod status;
 mod suggestion;
-mod ui;
+mod terminal;
 mod verify;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -45,7 +40,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use ui::Ui;
+use terminal::ui::Ui;
 
 /// Incident-response runbooks for leaked secrets in Azure Key Vault: rotate, revoke, prove, report. Every step is
 /// journaled and can be resumed.

@@ -4,7 +4,7 @@ use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::run::{self, Prepared};
 use super::session;
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::actions;
 use crate::engine::event::Mode;
 use crate::preflight::{self, Check, Effect, Preflight, Verdict};
@@ -70,7 +70,7 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
         text.push_str(&line(ui, check));
     }
     for broken in &preflight.breaks {
-        let version = crate::projection::fact::short_version(&broken.version);
+        let version = crate::report::fact::short_version(&broken.version);
         let mark = ui.yellow("!");
         text.push_str(&format!(
             "  {mark} {} reads version {version} by its number: it will fail once that is disabled\n      {}; {}\n",

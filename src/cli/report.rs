@@ -4,9 +4,8 @@ use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::resume::{opened, pinned_plan};
 use super::session;
-use super::ui::Ui;
-use crate::projection::Report;
-use crate::render::{self, Format};
+use super::terminal::ui::Ui;
+use crate::report::{self, Format, Report};
 use clap::ValueEnum;
 use serde_json::json;
 use std::path::PathBuf;
@@ -61,7 +60,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         Some(templates) => Some(templates.clone()),
         None => session::Session::open(common, Some(&opened)).ok().and_then(|session| session.config.templates),
     };
-    let files = render::write(&out, &report, &formats, templates.as_deref()).map_err(CommandError::program)?;
+    let files = report::write(&out, &report, &formats, templates.as_deref()).map_err(CommandError::program)?;
     if ui.json {
         ui.json(&json!({ "run": folder.run(), "files": files, "head": format!("sha256:{}", journal.head) }));
     } else {

@@ -3,14 +3,15 @@
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::follow_up;
-use super::people::Answers;
 use super::pins::{self, Accepting};
 use super::run::{Answering, Beginning, at_work, cannot_write, locked, take};
-use super::screen;
 use super::session::{self, Session};
-use super::ui::Ui;
+use super::terminal::people::Answers;
+use super::terminal::screen;
+use super::terminal::ui::Ui;
 use crate::actions;
 use crate::clock;
+use crate::durable::LOCKED;
 use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver, VALUE_WANTED};
 use crate::engine::{State, StepState, StepStatus};
 use crate::failure::Failure;
@@ -77,7 +78,7 @@ pub(super) async fn go_on(common: &Common, ui: Ui, args: &Args) -> Outcome {
 
 /// What the run came upon and keeps others from.
 fn locked_since(state: &State) -> Vec<String> {
-    let recorded = state.steps().filter_map(|(_, step)| step.observations.get(actions::LOCKED)?.as_array());
+    let recorded = state.steps().filter_map(|(_, step)| step.observations.get(LOCKED)?.as_array());
     recorded.flatten().filter_map(|secret| secret.as_str().map(str::to_owned)).collect()
 }
 

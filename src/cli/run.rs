@@ -2,15 +2,16 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::live;
-use super::people::{Answers, Terminal};
-use super::screen;
-use super::secret_prompt::StandardInput;
 use super::session::{self, Session};
-use super::ui::Ui;
-use crate::actions::{self, Ledger, Notice, Services};
+use super::terminal::live;
+use super::terminal::people::{Answers, Terminal};
+use super::terminal::screen;
+use super::terminal::secret_prompt::StandardInput;
+use super::terminal::ui::Ui;
+use crate::actions;
 use crate::clock;
 use crate::driver::Driver;
+use crate::durable::{Ledger, Notice, Services};
 use crate::engine::State;
 use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
 use crate::failure::Failure;
@@ -80,7 +81,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     if !common.yes && ui.is_terminal() && !ui.json {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
         ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
-        if !super::people::confirm().await {
+        if !super::terminal::people::confirm().await {
             return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
         }
     }

@@ -2,9 +2,9 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::screen;
 use super::session;
-use super::ui::Ui;
+use super::terminal::screen;
+use super::terminal::ui::Ui;
 use crate::failure::Failure;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! `stanch schema`: the JSON Schema of the runbook language.
 
 use super::exit::{Exit, Outcome};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::actions;
 use crate::plan;
 

@@ -1,7 +1,7 @@
 //! The scorecard of a drill: what the cloud saw, held against the scenario's targets.
 
 use super::exit::Exit;
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::cloud::scenario::Targets;
 use crate::engine::event::Event;

@@ -2,7 +2,7 @@
 
 use super::Arguments;
 use super::exit::{CommandError, Exit, Outcome};
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::failure::Failure;
 use clap::CommandFactory;
 use clap_complete::Shell;

@@ -3,9 +3,9 @@
 use super::Common;
 use super::exit::{Exit, Outcome};
 use super::resume::{opened, pinned_plan};
-use super::screen;
 use super::session;
-use super::ui::Ui;
+use super::terminal::screen;
+use super::terminal::ui::Ui;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

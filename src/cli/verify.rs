@@ -3,7 +3,7 @@
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::session;
-use super::ui::Ui;
+use super::terminal::ui::Ui;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
 use crate::journal::read_journal;

@@ -11,8 +11,9 @@ mod inventory;
 mod reference;
 
 use crate::audit::Place;
-use crate::azure::{IdentityChoice, Limits, SecretUrl};
+use crate::azure::{IdentityChoice, Limits};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
+use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,9 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "a reference points into the environment or to a file")]
 
-use crate::azure::{Azure, SecretUrl, Vault};
+use crate::azure::{Azure, Vault};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::vault::SecretUrl;
 use std::path::{Path, PathBuf};
 
 /// Where a secret is to be found.

@@ -1,7 +1,7 @@
 //! What a step begins with: whether it runs at all, for which items, and with which parameters.
 
 use super::{Driver, Hands};
-use crate::actions::{Context, Stop};
+use crate::durable::{Context, Stop};
 use crate::engine::event::{Event, StepOutcome};
 use crate::engine::{State, split_item};
 use crate::failure::{Failure, Retry};

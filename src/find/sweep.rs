@@ -2,10 +2,12 @@
 //! reason.
 
 use super::needle::{Match, Needle};
-use crate::azure::{Azure, Current, Listed, Reading, SecretUrl, Vault, VaultUrl, Version};
+use crate::azure::{Azure, Listed, Reading, Vault};
 use crate::clock;
 use crate::engine::RetryPolicy;
 use crate::failure::Failure;
+use crate::vault::{Current, Version};
+use crate::vault::{SecretUrl, VaultUrl};
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use std::collections::BTreeMap;

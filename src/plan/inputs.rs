@@ -1,11 +1,11 @@
 //! Inputs as given on the command line become typed values, or a list of what is wrong with them.
 
-use crate::azure::SecretUrl;
 use crate::clock::Timestamp;
 use crate::engine::event::Field;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::model::{InputKind, Limits, Runbook};
+use crate::vault::SecretUrl;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;

@@ -13,10 +13,10 @@ mod spec;
 mod types;
 mod typing;
 
-use crate::azure::SecretUrl;
 use crate::engine::Order;
 use crate::runbook::model::Step;
 use crate::runbook::{Diagnostic, Diagnostics, Runbook, Source, Span, read};
+use crate::vault::SecretUrl;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -6,12 +6,12 @@
 
 use super::check::GATE;
 use super::spec::{Catalogue, Spec};
-use crate::azure::SECRET_URL_PATTERN;
 use crate::runbook::duration;
 use crate::runbook::language::{
     self, FRAGMENT, FRAGMENT_SCHEMA, IDENTIFIER, INCLUDE, ITEMS, Key, RUNBOOK, SCHEMA, STEP, Shape, TIME_PATTERN,
     URL_PATTERN,
 };
+use crate::vault::SECRET_URL_PATTERN;
 use serde_json::{Map, Value, json};
 
 /// A whole value that is one expression.

@@ -1,9 +1,9 @@
 //! The functions that expressions can call: those of CEL, and ours.
 
 use super::types::{Form, TEXT, Type};
-use crate::azure::SecretUrl;
 use crate::runbook::duration;
 use crate::runbook::functions::{FUNCTIONS, Function, Kind};
+use crate::vault::SecretUrl;
 use chrono::DateTime;
 use std::sync::LazyLock;
 

@@ -2,14 +2,14 @@
 
 use super::secrets::Seen;
 use super::{Effect, Issuer};
-use crate::azure::SecretUrl;
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::issuers::{ProviderKind, Said};
 use crate::plan::{Class, Plan, Spec};
-use crate::providers::{ProviderKind, Said};
 use crate::runbook::duration;
 use crate::runbook::expression::{Scope, Template};
 use crate::runbook::model::Step;
+use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -3,10 +3,12 @@
 use super::effects::Known;
 use super::{Check, Issuer, Verdict};
 use crate::actions::{issuer, open_issuer};
-use crate::azure::{Azure, Current, SecretUrl, Vault};
+use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::providers::{Held, Named, ProviderKind, Survey};
+use crate::issuers::{Held, Named, ProviderKind, Survey};
+use crate::vault::Current;
+use crate::vault::SecretUrl;
 use std::collections::BTreeMap;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.

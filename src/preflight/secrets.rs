@@ -2,11 +2,13 @@
 
 use super::{Broken, Check, Verdict};
 use crate::audit::{self, BlastRadius, Own, Place, Query, Reader, Source};
-use crate::azure::{Azure, Current, SecretUrl, Vault, Version};
+use crate::azure::{Azure, Vault};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::projection::fact::short_version;
+use crate::report::fact::short_version;
+use crate::vault::SecretUrl;
+use crate::vault::{Current, Version};
 
 /// How far back a reader counts as one.
 const BASELINE: chrono::TimeDelta = chrono::TimeDelta::days(1);

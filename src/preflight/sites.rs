@@ -2,7 +2,8 @@
 
 use super::{Broken, Check, Verdict};
 use crate::actions::appservice;
-use crate::azure::{Azure, ResourceManager, SecretUrl};
+use crate::azure::{Azure, ResourceManager};
+use crate::vault::SecretUrl;
 
 /// Looks through the sites of a subscription for settings that refer to the secret.
 pub(super) async fn look(secret: &SecretUrl, subscription: &str, azure: &Azure) -> (Check, Vec<Broken>) {

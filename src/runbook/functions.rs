@@ -2,7 +2,7 @@
 //! texts, so that a result can be given to the next step as it is.
 
 use super::duration;
-use crate::azure::SecretUrl;
+use crate::vault::SecretUrl;
 use cel::{Context, ExecutionError, Value};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::sync::Arc;

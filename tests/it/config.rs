@@ -8,8 +8,9 @@
 
 use crate::surroundings::Surroundings;
 use stanch::audit::Place;
-use stanch::azure::{IdentityChoice, SecretUrl};
+use stanch::azure::IdentityChoice;
 use stanch::config::{Channel, Config, SecretReference};
+use stanch::vault::SecretUrl;
 use std::path::{Path, PathBuf};
 
 const CANARY: &str = "Hunter2Canary";

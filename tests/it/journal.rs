@@ -5,7 +5,7 @@ use stanch::engine::event::{EffectOutcome, Event, SettledBy};
 use stanch::journal::{
     AppendError, DamageKind, FORMAT_VERSION, GENESIS, Journal, Listener, LocalStore, Record, Store, Writer, line_hash,
 };
-use stanch::projection::{Report, Status, Timeline};
+use stanch::report::{Report, Status, Timeline};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

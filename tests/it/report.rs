@@ -4,8 +4,7 @@ use crate::stage::Stage;
 use serde_json::{Value, json};
 use stanch::engine::event::Event;
 use stanch::journal::{Journal, Record, read_journal};
-use stanch::projection::Report;
-use stanch::render::{Format, render};
+use stanch::report::{Format, Report, render};
 
 const STEPS: &[(&str, &str)] = &[
     ("page", "notify/pagerduty"),

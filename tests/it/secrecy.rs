@@ -146,8 +146,9 @@ fn times_in_memory(masked: &[u8]) -> usize {
 
 #[tokio::test]
 async fn a_value_is_wiped_from_memory_once_it_is_in_the_vault() {
+    use stanch::azure::Vault;
     use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Route, Transport};
-    use stanch::azure::{SecretUrl, Vault};
+    use stanch::vault::SecretUrl;
     let stage = Stage::set().await;
     let masked: Vec<u8> = (0..40_u8).map(|index| (b'A' + (index % 26 * 7 + 3) % 26) ^ MASK).collect();
     let value = || -> stanch::secret::Secret {
@@ -170,9 +171,10 @@ async fn a_value_is_wiped_from_memory_once_it_is_in_the_vault() {
 
 #[tokio::test]
 async fn a_value_that_was_looked_for_and_found_is_wiped_from_memory() {
+    use stanch::azure::Vault;
     use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Route, Transport};
-    use stanch::azure::{SecretUrl, Vault};
     use stanch::find::{Needle, search};
+    use stanch::vault::SecretUrl;
     let stage = Stage::set().await;
     let masked: Vec<u8> = (0..40_u8).map(|index| (b'a' + (index % 26 * 9 + 5) % 26) ^ MASK).collect();
     let value = || -> stanch::secret::Secret {

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test ends where something is missing")]
 
 use serde_json::{Value, json};
-use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Route, Transport, Vault, VaultUrl};
+use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Route, Transport, Vault};
 use stanch::cloud::{Options, Running, serve};
+use stanch::vault::VaultUrl;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 

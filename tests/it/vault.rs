@@ -9,12 +9,13 @@ use azure_security_keyvault_secrets::models::SetSecretParameters;
 use chrono::{DateTime, Duration};
 use serde_json::json;
 use stanch::azure::{
-    Azure, CloudFile, Current, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, SecretUrl,
-    Transport, Vault, VaultUrl, correlation,
+    Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, Transport, Vault, correlation,
 };
 use stanch::clock;
 use stanch::failure::{FailedOutcome, Failure, Retry};
 use stanch::secret::Secret;
+use stanch::vault::Current;
+use stanch::vault::{SecretUrl, VaultUrl};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +29,7 @@ fn new_version() -> NewVersion {
     }
 }
 
-async fn set(vault: &Vault, value: &str) -> Result<stanch::azure::Version, Failure> {
+async fn set(vault: &Vault, value: &str) -> Result<stanch::vault::Version, Failure> {
     vault.set("orders-db", &Secret::new(value.to_owned()), new_version()).await
 }
 

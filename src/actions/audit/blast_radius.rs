@@ -2,14 +2,14 @@
 
 use super::late;
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
 use crate::actions::parameter::{Span, Time};
 use crate::audit;
-use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
 use crate::plan::Class;
 use crate::runbook::duration;
+use crate::vault::SecretUrl;
 use chrono::{SecondsFormat, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,12 +6,12 @@
 //! that dies in between leaves a record from which the next one goes on.
 
 use super::blast_radius::OBSERVATION;
-use crate::actions::context::{Context, Stop};
 use crate::actions::notify::{self, Announcement};
 use crate::audit::{BlastRadius, LATE_LOOK, LateLook, plain};
-use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
+use crate::vault::SecretUrl;
 
 /// As many callers and findings stand in a message; the report holds all.
 const MOST_TOLD: usize = 10;

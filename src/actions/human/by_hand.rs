@@ -4,8 +4,8 @@
 //! needs one asks for it itself.
 
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
 use crate::actions::parameter::Span;
+use crate::durable::{Context, Stop};
 use crate::engine::event::{Answer, Field, Question};
 use crate::failure::Failure;
 use crate::plan::Class;

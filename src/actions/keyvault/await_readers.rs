@@ -5,14 +5,14 @@
 //! as the runbook says; who was left behind is recorded either way.
 
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
 use crate::actions::parameter::Span;
 use crate::audit::{self, Reader};
-use crate::azure::SecretUrl;
 use crate::clock::{self, Timestamp};
+use crate::durable::{Context, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::plan::Class;
+use crate::vault::SecretUrl;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -2,12 +2,13 @@
 
 use super::{open, short};
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
 use crate::audit;
-use crate::azure::{Current, SecretUrl, Version};
 use crate::clock::{self, Timestamp};
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
 use crate::plan::Class;
+use crate::vault::SecretUrl;
+use crate::vault::{Current, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,18 +1,19 @@
 //! A rotation whose credential somebody else than the vault issues: survey, stage, issue, test, publish.
 //!
 //! Each is an effect of its own with a question that tells whether it happened, in an order in which no crash loses
-//! the old or the new credential. Where the new one lives meanwhile stands in [`crate::providers`].
+//! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
 use super::rotate::{Predecessor, Published, TAG_EFFECT, TAG_RUN, find, publish};
-use crate::actions::context::{Context, Intent, Probed, Stop};
-use crate::actions::provider::{Values, prompt};
-use crate::azure::{NewVersion, SecretUrl, Vault};
+use crate::actions::issuer::{Values, prompt};
+use crate::azure::{NewVersion, Vault};
+use crate::durable::{Context, Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
-use crate::providers::{
+use crate::issuers::{
     Held, Named, Provider, Random, Standing, Supply, Survey, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
 };
 use crate::secret::Secret;
+use crate::vault::SecretUrl;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -2,12 +2,13 @@
 
 use super::{issued_by, providers};
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
-use crate::azure::{Listed, SecretUrl, Vault, VaultUrl};
+use crate::azure::{Listed, Vault};
 use crate::config::matches;
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
+use crate::issuers::ProviderKind;
 use crate::plan::Class;
-use crate::providers::ProviderKind;
+use crate::vault::{SecretUrl, VaultUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -2,19 +2,21 @@
 
 pub(super) mod await_readers;
 pub(super) mod check;
-pub(super) mod find;
+pub(super) mod disable_old;
 mod issuing;
 pub(super) mod list;
 pub(super) mod prove_revoked;
 pub(super) mod reconcile;
-pub(super) mod revoke;
 pub(super) mod rotate;
+pub(super) mod search;
 
-use super::context::Context;
-use super::provider::issuer;
-use crate::azure::{SecretUrl, Vault, Version};
+use super::issuer::issuer;
+use crate::azure::Vault;
+use crate::durable::Context;
 use crate::failure::{Failure, Retry};
-use crate::providers::{ProviderKind, Said};
+use crate::issuers::{ProviderKind, Said};
+use crate::vault::SecretUrl;
+use crate::vault::Version;
 use std::collections::BTreeMap;
 
 pub(super) use reconcile::put_right;

@@ -2,11 +2,12 @@
 
 use super::{older, open, short};
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
-use crate::azure::{Readable, SecretUrl, Vault};
+use crate::azure::{Readable, Vault};
 use crate::clock::Timestamp;
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
 use crate::plan::Class;
+use crate::vault::SecretUrl;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

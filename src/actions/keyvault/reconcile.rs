@@ -5,15 +5,17 @@
 //! became the current version, the value of the version that the run went on with is put in once more before, so that
 //! nobody is left with a value that only the vault knows.
 
+use super::disable_old::is_disabled;
 use super::prove_revoked::{Asked, refused};
-use super::revoke::is_disabled;
 use super::rotate::{Published, TAG_EFFECT, TAG_RUN, find};
 use super::{open, short};
 use crate::actions::Action;
-use crate::actions::context::{Context, Intent, Probed, Stop};
-use crate::azure::{Current, NewVersion, SecretUrl, Vault, Version};
+use crate::azure::{NewVersion, Vault};
+use crate::durable::{Context, Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;
+use crate::vault::SecretUrl;
+use crate::vault::{Current, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

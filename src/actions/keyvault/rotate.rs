@@ -8,16 +8,18 @@
 use super::issuing::Issuing;
 use super::open;
 use crate::actions::Action;
-use crate::actions::context::{Context, Intent, Probed, Stop};
-use crate::actions::provider;
-use crate::azure::{Current, NewVersion, SecretUrl, Vault, Version};
+use crate::actions::issuer;
+use crate::azure::{NewVersion, Vault};
 use crate::clock::{self, Timestamp};
+use crate::durable::{Context, Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
-use crate::plan::Class;
-use crate::providers::{
+use crate::issuers::{
     LETTERS_AND_DIGITS, Named, ProviderKind, Random, Said, Standing, Survey, TAG_CREDENTIAL, TAG_VALIDITY,
 };
+use crate::plan::Class;
 use crate::secret::Secret;
+use crate::vault::SecretUrl;
+use crate::vault::{Current, Version};
 use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,7 +63,7 @@ struct Parameters {
 }
 
 fn forty_eight() -> usize {
-    provider::LENGTH
+    issuer::LENGTH
 }
 
 fn letters_and_digits() -> String {
@@ -146,9 +148,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let Parameters { provider, fallback, settings, .. } = &parameters;
     let said = Said { provider: *provider, settings: settings.clone(), fallback: *fallback, in_words: None };
     let config = &context.services.config;
-    let found = async || provider::issuer(config, secret, &predecessor.tags, &said);
+    let found = async || issuer::issuer(config, secret, &predecessor.tags, &said);
     let named: Named = context.observe("issuer", found).await?;
-    let issuer = provider::open(&context.services.azure, secret, &named)?;
+    let issuer = issuer::open(&context.services.azure, secret, &named)?;
     let (published, standing) = if named.provider == ProviderKind::Random {
         let value = async || draw.issue();
         let published = publish(context, &vault, secret, &predecessor, BTreeMap::new(), value).await?;

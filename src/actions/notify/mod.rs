@@ -15,9 +15,9 @@ mod webhook;
 mod tests;
 
 use super::Action;
-use super::context::{Context, Intent, Stop, Unprobed};
 use crate::azure::{Azure, HttpAnswer};
 use crate::config::{Channel, Config};
+use crate::durable::{Context, Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;

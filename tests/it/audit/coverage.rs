@@ -4,7 +4,7 @@ use super::{Archive, HOST, SHOP, THIEF, ask, deed, event, query, read, time, wri
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use stanch::audit::{Likely, Query};
-use stanch::azure::VaultUrl;
+use stanch::vault::VaultUrl;
 
 /// Four days of a vault that works by day; some hours left out.
 fn days(events_by_day: u32, left_out: impl Fn(i64) -> bool) -> Archive {

@@ -4,7 +4,7 @@ use super::traffic::{Answers, TARGET, Traffic, VAULT};
 use super::{ask, time};
 use chrono::TimeDelta;
 use stanch::audit::{BlastRadius, Query};
-use stanch::azure::SecretUrl;
+use stanch::vault::SecretUrl;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use super::world::{RUN, World, steps};
 use serde_json::{Map, Value, json};
 use stanch::engine::EffectPhase;
-use stanch::projection::Report;
+use stanch::report::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is compared at the end.

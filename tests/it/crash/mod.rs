@@ -17,7 +17,7 @@ mod same_second;
 mod setting;
 mod world;
 
-use crate::providers::server::Server;
+use crate::issuers::server::Server;
 use crate::stage::seed;
 use ending::Ending;
 use line::{Trouble, Which};

@@ -1,7 +1,7 @@
 //! What stands around a built-in runbook: secrets in a vault, whoever issues them, and somebody who knows a value.
 
 use super::world::World;
-use crate::providers::server::Server;
+use crate::issuers::server::Server;
 use crate::surroundings::Surroundings;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};

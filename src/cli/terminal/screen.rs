@@ -1,17 +1,17 @@
 //! What stands on the screen before a run, when it is taken over, and at its end: what is contained, what is not,
 //! and what to do next.
 
-use super::exit::{CommandError, Exit};
-use super::follow_up;
-use super::question::{self, Asked, Open};
 use super::ui::{Ui, describe};
 use crate::actions;
 use crate::audit::plain;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::follow_up;
+use crate::cli::question::{self, Asked, Open};
 use crate::engine::event::{RunOpened, RunStatus, VALUE_WANTED};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
 use crate::plan::{Class, Plan};
-use crate::projection::{Report, Status, fact};
+use crate::report::{Report, Status, fact};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 

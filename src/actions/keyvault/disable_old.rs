@@ -2,10 +2,12 @@
 
 use super::{older, open, short, superseded};
 use crate::actions::Action;
-use crate::actions::context::{Context, Intent, Probed, Stop};
-use crate::azure::{Current, SecretUrl, Vault};
+use crate::azure::Vault;
+use crate::durable::{Context, Intent, Probed, Stop};
 use crate::failure::Failure;
 use crate::plan::Class;
+use crate::vault::Current;
+use crate::vault::SecretUrl;
 use futures::stream::{self, StreamExt};
 use futures::try_join;
 use schemars::JsonSchema;

@@ -24,9 +24,10 @@
 #![expect(clippy::disallowed_methods, reason = "the authority of a server is a file that the settings name")]
 
 use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work, envelope, is_near};
-use crate::azure::{SecretUrl, Vault};
+use crate::azure::Vault;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
+use crate::vault::SecretUrl;
 use async_trait::async_trait;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;

@@ -1,6 +1,6 @@
 //! The only place that prints: data to standard output, all else to standard error.
 
-use super::exit::{CommandError, Shown};
+use crate::cli::exit::{CommandError, Shown};
 use crate::failure::Failure;
 use serde::Serialize;
 use std::io::{IsTerminal, Write, stderr, stdout};

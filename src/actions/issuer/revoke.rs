@@ -2,13 +2,13 @@
 
 use super::{Replaced, Values, kept, reopen};
 use crate::actions::Action;
-use crate::actions::context::{Context, Intent, Probed, Stop};
 use crate::actions::keyvault::older;
 use crate::azure::Vault;
+use crate::durable::{Context, Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
+use crate::issuers::Work;
 use crate::plan::Class;
-use crate::providers::Work;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,12 +2,14 @@
 
 use super::{Values, reopen};
 use crate::actions::Action;
-use crate::actions::context::{Context, Intent, Probed, Stop};
 use crate::actions::keyvault::{TAG_EFFECT, TAG_RUN, older, put_right, short};
-use crate::azure::{Current, SecretUrl, Vault, Version};
+use crate::azure::Vault;
+use crate::durable::{Context, Intent, Probed, Stop};
 use crate::failure::Failure;
+use crate::issuers::{Provider, ProviderKind, Standing, Trial, Work};
 use crate::plan::Class;
-use crate::providers::{Provider, ProviderKind, Standing, Trial, Work};
+use crate::vault::SecretUrl;
+use crate::vault::{Current, Version};
 use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

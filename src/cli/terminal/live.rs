@@ -1,13 +1,13 @@
 //! What is seen while a run is at work: a tree that stays put on a terminal, plain lines elsewhere.
 
 use super::ui::Ui;
-use crate::actions::{Notice, Services};
 use crate::clock::{self, Timestamp};
+use crate::durable::{Notice, Services};
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
 use crate::engine::{State, item_id, split_item};
 use crate::journal::Record;
 use crate::plan::{Class, Plan};
-use crate::projection::fact;
+use crate::report::fact;
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write;

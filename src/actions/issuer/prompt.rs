@@ -1,6 +1,6 @@
 //! A value that only a person has: asked where it can be hidden, else waited for.
 
-use crate::actions::context::{Context, Stop};
+use crate::durable::{Context, Stop};
 use crate::engine::event::{Answer, Event, Question, VALUE_WANTED};
 use crate::failure::Failure;
 use crate::secret::Secret;

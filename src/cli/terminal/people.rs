@@ -1,12 +1,12 @@
 //! Those at the terminal, those who answer from another one, and a file that somebody filled in before.
 
-use super::exit::CommandError;
 use super::keyboard::{self, Keyboard, Typed};
-use super::question::{self, Asked, Given, Open, Word};
-use super::session;
-use crate::actions::{Notice, Notices};
+use crate::cli::exit::CommandError;
+use crate::cli::question::{self, Asked, Given, Open, Word};
+use crate::cli::session;
 use crate::clock;
 use crate::driver::People;
+use crate::durable::{Notice, Notices};
 use crate::engine::event::Event;
 use crate::engine::{State, split_item};
 use crate::failure::Failure;

@@ -5,11 +5,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "reports and templates are files")]
 
-mod escape;
-mod ocsf;
-
+use super::{Report, escape, ocsf};
 use crate::failure::Failure;
-use crate::projection::Report;
 use handlebars::{Handlebars, handlebars_helper};
 use serde::Serialize;
 use serde_json::Value;

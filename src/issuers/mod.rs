@@ -38,9 +38,10 @@ mod service_bus_key;
 mod slack_token;
 mod two_keys;
 
-use crate::azure::{Azure, SecretUrl};
+use crate::azure::Azure;
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::vault::SecretUrl;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

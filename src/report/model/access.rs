@@ -4,7 +4,7 @@ use super::Source;
 use super::late::answer;
 use crate::audit;
 use crate::engine::split_item;
-use crate::projection::fact::short_version;
+use crate::report::fact::short_version;
 use serde::Serialize;
 
 /// Who read the secret, and what else the unknown ones touched.

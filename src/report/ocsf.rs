@@ -1,6 +1,6 @@
 //! The report as an OCSF event, for systems that collect findings: class Incident Finding (2005), schema 1.3.0.
 
-use crate::projection::Report;
+use crate::report::Report;
 use chrono::NaiveDateTime;
 use serde_json::{Value, json};
 

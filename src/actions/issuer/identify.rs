@@ -2,11 +2,13 @@
 
 use super::open;
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
-use crate::azure::{Current, SecretUrl, Vault};
+use crate::azure::Vault;
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
+use crate::issuers::{Breaks, Held, ProviderKind, Said, Survey};
 use crate::plan::Class;
-use crate::providers::{Breaks, Held, ProviderKind, Said, Survey};
+use crate::vault::Current;
+use crate::vault::SecretUrl;
 use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What happened, in one plain sentence for each record.
 
 use super::fact::{counted, short_version};
-use super::report::follow_up;
+use super::model::follow_up;
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::engine::event::{

@@ -6,7 +6,7 @@ use super::{FollowUp, Source, plain, second};
 use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::engine::event::VALUE_WANTED;
 use crate::engine::{EffectPhase, StepStatus};
-use crate::projection::fact::{short_version, was_not_told};
+use crate::report::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -5,13 +5,13 @@
 
 use super::{Replaced, kept, reopen};
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
 use crate::actions::keyvault::{older, short};
 use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
+use crate::durable::{Context, Stop};
 use crate::failure::{Failure, Retry};
+use crate::issuers::{ProviderKind, Standing, Trial};
 use crate::plan::Class;
-use crate::providers::{ProviderKind, Standing, Trial};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -6,7 +6,7 @@
 
 use super::ledger::{Ledger, Notice, Notices};
 use crate::audit::{Own, Query, Source};
-use crate::azure::{Azure, SecretUrl, correlation};
+use crate::azure::{Azure, correlation};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::engine::event::{EffectOutcome, Event, Mode, Question, SettledBy};
@@ -15,6 +15,7 @@ use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::journal::{AppendError, LockError, Targets};
 use crate::runbook::model::OnUnknown;
 use crate::secret::{FingerprintKey, Secret, SecretPrompt};
+use crate::vault::SecretUrl;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

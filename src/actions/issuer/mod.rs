@@ -2,17 +2,19 @@
 //! leave nothing behind.
 
 pub(super) mod close;
-pub(super) mod find;
+pub(super) mod identify;
 pub(super) mod prompt;
-pub(super) mod proof;
-pub(super) mod retire;
+pub(super) mod prove;
+pub(super) mod revoke;
 
-use super::context::{Context, Stop};
-use crate::azure::{Azure, Current, SecretUrl, Vault, Version};
+use crate::azure::{Azure, Vault};
 use crate::config::Config;
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
-use crate::providers::{self, Named, Provider, ProviderKind, Said, Standing, Surroundings};
+use crate::issuers::{self, Named, Provider, ProviderKind, Said, Standing, Surroundings};
 use crate::secret::Secret;
+use crate::vault::SecretUrl;
+use crate::vault::{Current, Version};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -43,7 +45,7 @@ pub(crate) fn issuer(
     // A tag is whatever somebody wrote there.
     let printable = |text: String| text.chars().filter(|character| !character.is_control()).take(60).collect();
     let in_words = facts.issuer.or(facts.provider.filter(|name| ProviderKind::parse(name).is_none())).map(printable);
-    providers::resolve(said, tags, &Said { provider, settings, fallback: None, in_words })
+    issuers::resolve(said, tags, &Said { provider, settings, fallback: None, in_words })
 }
 
 /// The built-in runbook for what issues a secret; nothing where nothing names an issuer, or one that is not known.
@@ -58,7 +60,7 @@ pub(crate) fn fitting_runbook(
 
 /// Opens an issuer.
 pub(crate) fn open(azure: &Azure, secret: &SecretUrl, named: &Named) -> Result<Box<dyn Provider>, Failure> {
-    providers::open(named, Surroundings { azure: azure.clone(), secret: secret.clone() })
+    issuers::open(named, Surroundings { azure: azure.clone(), secret: secret.clone() })
 }
 
 /// What the last steps at an issuer work on.

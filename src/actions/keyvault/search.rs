@@ -6,12 +6,13 @@
 
 use super::{issued_by, providers};
 use crate::actions::Action;
-use crate::actions::context::{Context, Stop};
-use crate::azure::{VaultUrl, correlation};
+use crate::azure::correlation;
+use crate::durable::{Context, Stop};
 use crate::failure::Failure;
 use crate::find::{Answer, Found, Match, Needle, Progress, search};
+use crate::issuers::ProviderKind;
 use crate::plan::Class;
-use crate::providers::ProviderKind;
+use crate::vault::VaultUrl;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::slice;
@@ -124,7 +125,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 }
 
 async fn find(context: &Context, parameters: &Parameters, providers: &[ProviderKind]) -> Result<Outputs, Stop> {
-    let value = crate::actions::provider::prompt::ask(context, &parameters.prompt).await?;
+    let value = crate::actions::issuer::prompt::ask(context, &parameters.prompt).await?;
     let needle = Needle::new(slice::from_ref(&value))?;
     let fingerprint = context.services.fingerprints.fingerprint(&value);
     drop(value);

@@ -1,0 +1,8 @@
+//! The terminal: the live display, the screen at the end, prompts and keys.
+
+pub(crate) mod keyboard;
+pub(crate) mod live;
+pub(crate) mod people;
+pub(crate) mod screen;
+pub(crate) mod secret_prompt;
+pub(crate) mod ui;

@@ -1,0 +1,17 @@
+//! A run's journal, told: folds over its records that ask nobody and store nothing, and the documents made of them.
+//!
+//! [`Status`] is where a run stands, [`Timeline`] what happened, [`Report`] the value that the report's templates see,
+//! [`render`] the document made of it.
+
+mod document;
+mod escape;
+pub mod fact;
+mod model;
+mod ocsf;
+mod status;
+mod timeline;
+
+pub use document::{Format, render, write};
+pub use model::{Report, blast_radius};
+pub use status::Status;
+pub use timeline::{Entry, Timeline};

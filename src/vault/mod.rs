@@ -1,0 +1,7 @@
+//! Secrets and their versions, as every vault has them; no HTTP.
+
+mod secret_url;
+mod version;
+
+pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl};
+pub use version::{Current, Version};
