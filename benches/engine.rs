@@ -12,10 +12,11 @@
 
 use futures::future::LocalBoxFuture;
 use serde_json::Map;
+use stanch::actions::Services;
 use stanch::azure::{Azure, Environment, Identity, IdentityChoice, Route, Transport};
 use stanch::config::Config;
 use stanch::driver::{Driver, People};
-use stanch::durable::{Context, Intent, Ledger, Probed, Services};
+use stanch::durable::{Attempt, Intent, Ledger, Probed};
 use stanch::engine::State;
 use stanch::engine::event::{Event, Mode, RunOpened};
 use stanch::failure::Failure;
@@ -193,8 +194,9 @@ impl Bench {
             let step = "step0".to_owned();
             ledger.record(Event::StepStarted { step: step.clone(), attempt: 1 }).await.unwrap();
             let (_stop, stopping) = watch::channel(false);
-            let services = Arc::clone(&self.services);
-            let context = Context::new(step, services, OnUnknown::default(), ledger, notices, stopping);
+            let (run, plan_digest) = (self.services.run.clone(), self.services.plan_digest.clone());
+            let on_unknown = OnUnknown::default();
+            let context = Attempt { run, step, plan_digest, on_unknown, ledger, notices, stopping };
             for index in 0..STEPS {
                 let intent = Intent::new(format!("nothing {index}"), "do nothing");
                 let nothing = async |_| Ok::<(), Failure>(());

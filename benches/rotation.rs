@@ -13,10 +13,11 @@
 
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
+use stanch::actions::Services;
 use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Limits, Route, Transport};
 use stanch::config::Config;
 use stanch::driver::{Driver, People};
-use stanch::durable::{Ledger, Services};
+use stanch::durable::Ledger;
 use stanch::engine::State;
 use stanch::engine::event::{Event, Mode, RunOpened, RunStatus};
 use stanch::journal::{GENESIS, LocalStore, Store};

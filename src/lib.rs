@@ -54,6 +54,9 @@ pub mod journal;
 /// The only loop.
 pub mod driver;
 
+/// What a run knows: one enum of evidence, and the one verdict that follows from it.
+pub mod evidence;
+
 /// The durable protocol between an action and the journal.
 pub mod durable;
 
@@ -92,6 +95,9 @@ pub mod cli;
 
 /// The only way to learn the time.
 pub mod clock;
+
+/// Request ids of our own, so that a run's calls can be told apart in an audit trail.
+pub mod correlation;
 
 /// What went wrong, in the words a tired person needs.
 pub mod failure;

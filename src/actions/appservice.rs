@@ -1,9 +1,10 @@
 //! `appservice/refresh`: finds the sites of App Service and Functions whose settings refer to the secret, and makes them
 //! fetch their references anew. A reference that is pinned to a version never follows; it is named with its setting.
 
-use super::Action;
+use super::action::Action;
+use crate::actions::context::Context;
 use crate::azure::{ConfigReference, ResourceManager, Site};
-use crate::durable::{Context, Intent, Stop, Unprobed};
+use crate::durable::{Intent, Stop, Unprobed};
 use crate::failure::Failure;
 use crate::plan::Class;
 use crate::vault::SecretUrl;

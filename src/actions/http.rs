@@ -1,7 +1,8 @@
 //! `http/check`: asks a URL and compares the status, for example that a service still works after the rotation.
 
-use super::Action;
-use crate::durable::{Context, Stop};
+use super::action::Action;
+use crate::actions::context::Context;
+use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;
 use schemars::JsonSchema;

@@ -1,7 +1,8 @@
 //! `report/write`: the report of the run so far, from the journal's records and nothing else.
 
-use super::Action;
-use crate::durable::{Context, Stop};
+use super::action::Action;
+use crate::actions::context::Context;
+use crate::durable::Stop;
 use crate::plan::Class;
 use crate::report::{self, Format, Report};
 use schemars::JsonSchema;

@@ -1,8 +1,9 @@
 //! `wait`: lets time pass, to a deadline that outlives the process.
 
-use super::Action;
+use super::action::Action;
 use super::parameter::Span;
-use crate::durable::{Context, Stop};
+use crate::actions::context::Context;
+use crate::durable::Stop;
 use crate::plan::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,6 @@
 mod blob;
 mod budget;
 mod contents;
-pub mod correlation;
 mod failed;
 mod graph;
 mod identity;

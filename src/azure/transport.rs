@@ -3,10 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "the authority of a local cloud is a file")]
 
 use super::budget::{Answer, Budgets, Limits};
-use super::correlation::Correlation;
 use super::failed::{carry, retry_after};
 use super::retry;
 use super::route::{CloudFile, Route};
+use crate::correlation::Correlation;
 use crate::failure::{Failure, Retry};
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;

@@ -1,7 +1,8 @@
 //! What a step begins with: whether it runs at all, for which items, and with which parameters.
 
 use super::{Driver, Hands};
-use crate::durable::{Context, Stop};
+use crate::actions::Context;
+use crate::durable::{Attempt, Stop};
 use crate::engine::event::{Event, StepOutcome};
 use crate::engine::{State, split_item};
 use crate::failure::{Failure, Retry};
@@ -51,14 +52,16 @@ impl Driver {
         let finally = self.plan.is_finally(step_id);
         let (tasks, stopping) =
             if finally { (&mut hands.finally, &hands.never) } else { (&mut hands.steps, &hands.halt) };
-        let context = Context::new(
-            id.to_owned(),
-            Arc::clone(&self.services),
-            step.on_unknown,
-            self.ledger.clone(),
-            self.notices.clone(),
-            stopping.subscribe(),
-        );
+        let attempt = Attempt {
+            run: self.services.run.clone(),
+            step: id.to_owned(),
+            plan_digest: self.services.plan_digest.clone(),
+            on_unknown: step.on_unknown,
+            ledger: self.ledger.clone(),
+            notices: self.notices.clone(),
+            stopping: stopping.subscribe(),
+        };
+        let context = Context::new(attempt, Arc::clone(&self.services));
         let id = id.to_owned();
         let timeout = step.timeout;
         tasks.spawn_local(async move {

@@ -7,8 +7,9 @@
 mod begin;
 
 use crate::actions::Action;
+use crate::actions::Services;
 use crate::clock::{self, Timestamp};
-use crate::durable::{Ledger, Notices, Services, Stop};
+use crate::durable::{Ledger, Notices, Stop};
 use crate::engine::event::{Answer, EffectOutcome, Event, Halt, RunStatus, SettledBy, StepOutcome};
 use crate::engine::{Command, EffectPhase, OnFailure, State, StepStatus, item_id, next, split_item};
 use crate::failure::Failure;

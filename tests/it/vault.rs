@@ -9,9 +9,10 @@ use azure_security_keyvault_secrets::models::SetSecretParameters;
 use chrono::{DateTime, Duration};
 use serde_json::json;
 use stanch::azure::{
-    Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, Transport, Vault, correlation,
+    Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, Transport, Vault,
 };
 use stanch::clock;
+use stanch::correlation;
 use stanch::failure::{FailedOutcome, Failure, Retry};
 use stanch::secret::Secret;
 use stanch::vault::Current;

@@ -1,11 +1,12 @@
 //! `audit/blast_radius`: who read the secret, and what else those touched that nobody knows.
 
 use super::late;
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::parameter::{Span, Time};
 use crate::audit;
 use crate::clock::{self, Timestamp};
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::plan::Class;
 use crate::runbook::duration;

@@ -6,10 +6,11 @@
 //! that dies in between leaves a record from which the next one goes on.
 
 use super::blast_radius::OBSERVATION;
+use crate::actions::context::Context;
 use crate::actions::notify::{self, Announcement};
 use crate::audit::{BlastRadius, LATE_LOOK, LateLook, plain};
 use crate::clock::{self, Timestamp};
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::vault::SecretUrl;
 

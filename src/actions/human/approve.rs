@@ -1,8 +1,9 @@
 //! `human/approve`: a yes or a no of people. Everything but enough yeses in time is a no.
 
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::parameter::Span;
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::plan::Class;

@@ -3,9 +3,10 @@
 //! Answers are public: they stand in the journal and in the report. A secret is never asked for here; an action that
 //! needs one asks for it itself.
 
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::parameter::Span;
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::engine::event::{Answer, Field, Question};
 use crate::failure::Failure;
 use crate::plan::Class;

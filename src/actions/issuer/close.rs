@@ -1,10 +1,11 @@
 //! `provider/close`: takes away what the rotation left behind, then looks whether the world is as the journal says.
 
 use super::{Values, reopen};
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::keyvault::{TAG_EFFECT, TAG_RUN, older, put_right, short};
 use crate::azure::Vault;
-use crate::durable::{Context, Intent, Probed, Stop};
+use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
 use crate::issuers::{Provider, ProviderKind, Standing, Trial, Work};
 use crate::plan::Class;

@@ -1,9 +1,10 @@
 //! `provider/find`: who issues the secret, where that is written, and what killing the old credential would break.
 
 use super::open;
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::azure::Vault;
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::{Breaks, Held, ProviderKind, Said, Survey};
 use crate::plan::Class;

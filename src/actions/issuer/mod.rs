@@ -7,9 +7,10 @@ pub(super) mod prompt;
 pub(super) mod prove;
 pub(super) mod revoke;
 
+use crate::actions::context::Context;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::{self, Named, Provider, ProviderKind, Said, Standing, Surroundings};
 use crate::secret::Secret;

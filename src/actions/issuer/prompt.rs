@@ -1,6 +1,7 @@
 //! A value that only a person has: asked where it can be hidden, else waited for.
 
-use crate::durable::{Context, Stop};
+use crate::actions::context::Context;
+use crate::durable::Stop;
 use crate::engine::event::{Answer, Event, Question, VALUE_WANTED};
 use crate::failure::Failure;
 use crate::secret::Secret;

@@ -4,11 +4,12 @@
 //! reason, and the report says "not proven".
 
 use super::{Replaced, kept, reopen};
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::keyvault::{older, short};
 use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{ProviderKind, Standing, Trial};
 use crate::plan::Class;

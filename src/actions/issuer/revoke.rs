@@ -1,10 +1,11 @@
 //! `provider/retire`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
 
 use super::{Replaced, Values, kept, reopen};
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::keyvault::older;
 use crate::azure::Vault;
-use crate::durable::{Context, Intent, Probed, Stop};
+use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::issuers::Work;

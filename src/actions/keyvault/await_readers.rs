@@ -4,11 +4,12 @@
 //! moves by itself; it is named with its remedy and not waited for. At the end of the overlap the run goes on, or asks,
 //! as the runbook says; who was left behind is recorded either way.
 
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::parameter::Span;
 use crate::audit::{self, Reader};
 use crate::clock::{self, Timestamp};
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::plan::Class;

@@ -1,10 +1,11 @@
 //! `keyvault/check`: before anything is changed, who we are, what we may do as far as reads can tell, what there is.
 
 use super::{open, short};
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::audit;
 use crate::clock::{self, Timestamp};
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::plan::Class;
 use crate::vault::SecretUrl;

@@ -1,9 +1,10 @@
 //! `keyvault/revoke`: disables every older enabled version, each an effect of its own.
 
 use super::{older, open, short, superseded};
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::azure::Vault;
-use crate::durable::{Context, Intent, Probed, Stop};
+use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
 use crate::plan::Class;
 use crate::vault::Current;

@@ -4,9 +4,10 @@
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
 use super::rotate::{Predecessor, Published, TAG_EFFECT, TAG_RUN, find, publish};
+use crate::actions::context::Context;
 use crate::actions::issuer::{Values, prompt};
 use crate::azure::{NewVersion, Vault};
-use crate::durable::{Context, Intent, Probed, Stop};
+use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
 use crate::issuers::{

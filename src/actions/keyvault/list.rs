@@ -1,10 +1,11 @@
 //! `keyvault/list`: the secrets of a vault, for a step that is done for each of them. No value is read.
 
 use super::{issued_by, providers};
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::azure::{Listed, Vault};
 use crate::config::matches;
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::ProviderKind;
 use crate::plan::Class;

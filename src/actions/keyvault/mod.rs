@@ -11,8 +11,8 @@ pub(super) mod rotate;
 pub(super) mod search;
 
 use super::issuer::issuer;
+use crate::actions::context::Context;
 use crate::azure::Vault;
-use crate::durable::Context;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{ProviderKind, Said};
 use crate::vault::SecretUrl;

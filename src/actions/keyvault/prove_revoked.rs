@@ -1,10 +1,11 @@
 //! `keyvault/prove_revoked`: asks for every older version and takes the vault's refusal down as evidence.
 
 use super::{older, open, short};
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::azure::{Readable, Vault};
 use crate::clock::Timestamp;
-use crate::durable::{Context, Stop};
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::plan::Class;
 use crate::vault::SecretUrl;

@@ -7,11 +7,12 @@
 
 use super::issuing::Issuing;
 use super::open;
-use crate::actions::Action;
+use crate::actions::action::Action;
+use crate::actions::context::Context;
 use crate::actions::issuer;
 use crate::azure::{NewVersion, Vault};
 use crate::clock::{self, Timestamp};
-use crate::durable::{Context, Intent, Probed, Stop};
+use crate::durable::{Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
 use crate::issuers::{
     LETTERS_AND_DIGITS, Named, ProviderKind, Random, Said, Standing, Survey, TAG_CREDENTIAL, TAG_VALIDITY,

@@ -5,9 +5,10 @@
 //! nowhere, so after a crash it is asked for again, unless what was found stands in the journal already.
 
 use super::{issued_by, providers};
-use crate::actions::Action;
-use crate::azure::correlation;
-use crate::durable::{Context, Stop};
+use crate::actions::action::Action;
+use crate::actions::context::Context;
+use crate::correlation;
+use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::find::{Answer, Found, Match, Needle, Progress, search};
 use crate::issuers::ProviderKind;

@@ -1,7 +1,8 @@
 //! News for those who were told of an incident: more is known than they were told.
 
 use super::{Content, Sent, deliver};
-use crate::durable::{Context, Intent, Stop, Unprobed};
+use crate::actions::context::Context;
+use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::split_item;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -14,10 +14,11 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-use super::Action;
+use super::action::Action;
+use crate::actions::context::Context;
 use crate::azure::{Azure, HttpAnswer};
 use crate::config::{Channel, Config};
-use crate::durable::{Context, Intent, Stop, Unprobed};
+use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
 use crate::failure::{Failure, Retry};
 use crate::plan::Class;

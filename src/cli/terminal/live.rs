@@ -1,8 +1,9 @@
 //! What is seen while a run is at work: a tree that stays put on a terminal, plain lines elsewhere.
 
 use super::ui::Ui;
+use crate::actions::Services;
 use crate::clock::{self, Timestamp};
-use crate::durable::{Notice, Services};
+use crate::durable::Notice;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
 use crate::engine::{State, item_id, split_item};
 use crate::journal::Record;

@@ -1,0 +1,124 @@
+//! What an action is given: the durable protocol of its attempt, and what the actions of a run share.
+
+use crate::audit::{Own, Query, Source};
+use crate::azure::Azure;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::durable::{Attempt, Notice, Stop};
+use crate::engine::event::Mode;
+use crate::failure::Failure;
+use crate::journal::{LockError, Targets};
+use crate::secret::{FingerprintKey, Secret, SecretPrompt};
+use crate::vault::SecretUrl;
+use serde_json::{Map, Value};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What the actions of a run share.
+#[derive(Debug)]
+pub struct Services {
+    pub run: String,
+    pub runbook: String,
+    pub operator: String,
+    pub mode: Mode,
+    pub request_prefix: String,
+    /// How the request ids of all runs of this user begin, this one's among them: none of them is a stranger's.
+    pub own_prefixes: Vec<String>,
+    pub inputs: Map<String, Value>,
+    /// Digest of the runbook and its inputs, lower-case hex.
+    pub plan_digest: String,
+    /// Ids and actions of all steps, in the order in which they are written.
+    pub steps: Vec<(String, String)>,
+    pub azure: Azure,
+    pub config: Config,
+    /// Who is asked for a value that no input may hold.
+    pub secret_prompt: Arc<dyn SecretPrompt>,
+    /// The key of the fingerprints that stand for such values in the journal.
+    pub fingerprints: FingerprintKey,
+    /// Where the report is written to.
+    pub report_folder: PathBuf,
+    /// What no other run may work on.
+    pub targets: Targets,
+}
+
+/// The observation that says what a step keeps other runs from.
+pub const LOCKED: &str = "locked";
+
+/// A running attempt of a step, with its surroundings.
+#[derive(Clone, Debug)]
+pub struct Context {
+    attempt: Attempt,
+    pub services: Arc<Services>,
+}
+
+/// An action touches the world through its attempt.
+impl Deref for Context {
+    type Target = Attempt;
+
+    fn deref(&self) -> &Attempt {
+        &self.attempt
+    }
+}
+
+impl Context {
+    /// Surrounds one attempt of a step.
+    pub fn new(attempt: Attempt, services: Arc<Services>) -> Self {
+        Self { attempt, services }
+    }
+
+    /// Asks for a value that must not be shown; nothing if nobody is there. It is recorded nowhere: after a crash it is
+    /// asked for again.
+    pub async fn ask_secret(&self, prompt: &str) -> Result<Option<Secret>, Stop> {
+        let asked = |text: &str| drop(self.notices.send(Notice::Asked { text: text.to_owned() }));
+        asked(prompt);
+        let mut stopping = self.stopping.clone();
+        let given = tokio::select! {
+            given = self.services.secret_prompt.ask(prompt) => given.map_err(Stop::from),
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Stop::Interrupted),
+        };
+        asked("");
+        given
+    }
+
+    /// A question to a vault's audit trail about a secret, in which our own calls are told apart; and the trail.
+    /// Nothing if no trail is configured, or the one that is cannot be opened.
+    pub fn audit_query(&self, secret: &SecretUrl, since: Timestamp, until: Timestamp) -> Option<(Source, Query)> {
+        let config = &self.services.config;
+        let trail = config.audit_trail(&secret.vault.name);
+        let source = Source::open(&trail.place?, &self.services.azure, &secret.vault.host).ok()?;
+        let query = Query {
+            baseline: trail.baseline,
+            thresholds: trail.thresholds,
+            known: config.known_callers(secret),
+            names: config.caller_names(secret),
+            own: Own { prefixes: self.services.own_prefixes.clone() },
+            ..Query::new(secret, since, until)
+        };
+        Some((source, query))
+    }
+
+    /// Keeps every other run from secrets that this one came upon, in every life of the run.
+    pub async fn lock(&self, secrets: &[String]) -> Result<(), Stop> {
+        for secret in secrets {
+            self.services.targets.take(secret).map_err(|error| is_locked(secret, &error))?;
+        }
+        self.note(LOCKED, &secrets).await
+    }
+}
+
+fn is_locked(secret: &str, error: &LockError) -> Failure {
+    match error {
+        LockError::Held(Some(holder)) | LockError::NotKnown(holder) => {
+            let run = &holder.run;
+            Failure::refused(format!("{secret} is being worked on by the run `{run}`"))
+                .because(format!("{} on {} holds it, process {}", holder.operator, holder.host, holder.process))
+                .help(format!("`stanch status {run}` shows where it stands; resume this run when that one is over"))
+        }
+        LockError::Held(None) => Failure::refused(format!("{secret} is being worked on by another process"))
+            .help("resume this run when that one is over"),
+        LockError::Io(error) => {
+            Failure::refused(format!("the lock on {secret} cannot be taken")).because(error.to_string())
+        }
+    }
+}
