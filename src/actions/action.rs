@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::plan::{Class, Spec};
+use crate::plan::{Aim, Class, Spec};
 use futures::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -51,6 +51,13 @@ impl Action {
             })
         };
         Self { spec: Spec::of::<Parameters, Outputs>(name, class, summary, if_lost), run: Box::new(run) }
+    }
+
+    /// Says what it is for. Every action says so.
+    #[must_use]
+    pub(super) fn aim(mut self, aim: Aim) -> Self {
+        self.spec.aim = aim;
+        self
     }
 
     /// Says what keeps a step that runs again from doing its work twice. Every action says so.

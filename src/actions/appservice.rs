@@ -6,7 +6,7 @@ use crate::actions::context::Context;
 use crate::azure::{ConfigReference, ResourceManager, Site};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::SecretUrl;
 use futures::{StreamExt, TryStreamExt};
 use schemars::JsonSchema;
@@ -76,6 +76,7 @@ pub(crate) fn action() -> Action {
         "sends it again: fetching twice changes nothing",
         run,
     )
+    .aim(Aim::RefreshSites)
     .idempotency("sent again at will: fetching twice changes nothing")
     .example(EXAMPLE)
 }

@@ -4,7 +4,7 @@ use super::action::Action;
 use crate::actions::context::Context;
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,7 @@ const EXAMPLE: &str = r#"- id: service_works
 
 pub(crate) fn action() -> Action {
     Action::new("http/check", Class::Read, "asks a URL and compares the status", "asks again", run)
+        .aim(Aim::Other)
         .idempotency("changes nothing: asking again is harmless")
         .example(EXAMPLE)
 }

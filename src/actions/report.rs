@@ -3,7 +3,7 @@
 use super::action::Action;
 use crate::actions::context::Context;
 use crate::durable::Stop;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::report::{self, Format, Report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,7 @@ const EXAMPLE: &str = r#"- id: report
 
 pub(crate) fn action() -> Action {
     Action::new("report/write", Class::Write, "writes the report, from the journal alone", "writes it again", run)
+        .aim(Aim::Report)
         .idempotency("written from the journal alone: written again, it is the report of the journal as it stands then")
         .example(EXAMPLE)
 }

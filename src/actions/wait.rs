@@ -4,7 +4,7 @@ use super::action::Action;
 use super::parameter::Span;
 use crate::actions::context::Context;
 use crate::durable::Stop;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,7 @@ const EXAMPLE: &str = r#"- id: settle
 
 pub(crate) fn action() -> Action {
     Action::new("wait", Class::Read, "lets time pass", "keeps the deadline it had", run)
+        .aim(Aim::Other)
         .idempotency("the deadline is kept: a wait that is cut off ends when it would have ended")
         .example(EXAMPLE)
 }

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 pub use inputs::answer;
 pub use reference::{Field, fields, page as reference_page};
 pub use schema::schema;
-pub use spec::{Catalogue, Class, Spec};
+pub use spec::{Aim, Catalogue, Class, Spec};
 
 /// A checked runbook with its inputs.
 #[derive(Clone, Debug)]

@@ -30,12 +30,52 @@ impl Class {
     }
 }
 
+/// What a step is for in an incident: how others speak of a step without knowing its action's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aim {
+    /// A new version that readers get.
+    Rotate,
+    /// The older versions answer nobody.
+    DisableOld,
+    /// The vault refuses the older versions.
+    ProveAtVault,
+    /// The old credential is dead at its issuer.
+    RevokeAtIssuer,
+    /// The issuer refuses the old credential.
+    ProveAtIssuer,
+    /// Nothing of the rotation is left behind at the issuer.
+    Close,
+    /// Versions that arrived late are put right.
+    Reconcile,
+    /// Those who read the secret have moved to the new version.
+    AwaitReaders,
+    /// Who read the secret, and what else they touched.
+    BlastRadius,
+    /// Who issues the secret.
+    Identify,
+    /// What stands there before anything is changed.
+    Preflight,
+    /// Where a leaked value is stored.
+    Search,
+    /// Which secrets there are.
+    List,
+    /// People or other systems know.
+    Tell,
+    Report,
+    /// A person decides or does something.
+    Gate,
+    /// Sites fetch the new version.
+    RefreshSites,
+    Other,
+}
+
 /// Static data about an action.
 #[derive(Clone, Debug)]
 pub struct Spec {
     pub name: &'static str,
     pub summary: &'static str,
     pub class: Class,
+    pub aim: Aim,
     /// What happens if an answer is lost.
     pub if_lost: &'static str,
     /// What keeps a step that runs again from doing its work twice.
@@ -66,6 +106,7 @@ impl Spec {
             name,
             summary,
             class,
+            aim: Aim::Other,
             if_lost,
             idempotency: "",
             example: "",

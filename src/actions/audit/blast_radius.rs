@@ -8,7 +8,7 @@ use crate::audit;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::runbook::duration;
 use crate::vault::SecretUrl;
 use chrono::{SecondsFormat, TimeDelta};
@@ -75,6 +75,7 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::BlastRadius)
     .idempotency("changes nothing: asking again is harmless; of what came late each channel is told once")
     .example(EXAMPLE)
 }

@@ -6,7 +6,7 @@ use crate::actions::parameter::Span;
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,7 @@ const EXAMPLE: &str = r#"- id: approve
 
 pub(crate) fn action() -> Action {
     Action::new("human/approve", Class::Human, "asks people to go on", "the question stays open", run)
+        .aim(Aim::Gate)
         .idempotency("asked once: answers are kept in the journal and bind to the plan's digest")
         .example(EXAMPLE)
 }

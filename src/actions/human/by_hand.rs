@@ -9,7 +9,7 @@ use crate::actions::parameter::Span;
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Field, Question};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -93,6 +93,7 @@ const EXAMPLE: &str = r#"- id: dashboard
 
 pub(crate) fn action() -> Action {
     Action::new("human/do", Class::Human, "asks a person to do something by hand", "the question stays open", run)
+        .aim(Aim::Gate)
         .idempotency("asked once: answers are kept in the journal")
         .example(EXAMPLE)
 }

@@ -8,7 +8,7 @@ use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
 use crate::issuers::{Provider, ProviderKind, Standing, Trial, Work};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
 use futures::try_join;
@@ -57,6 +57,7 @@ pub(crate) fn action() -> Action {
         "asks the vault and the issuer what is left",
         run,
     )
+    .aim(Aim::Close)
     .idempotency("what is gone already is not taken away again")
     .example(EXAMPLE)
 }

@@ -7,7 +7,7 @@ use crate::azure::Vault;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::{Breaks, Held, ProviderKind, Said, Survey};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::Current;
 use crate::vault::SecretUrl;
 use futures::try_join;
@@ -63,6 +63,7 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::Identify)
     .idempotency("it only reads")
     .example(EXAMPLE)
 }

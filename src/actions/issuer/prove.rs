@@ -12,7 +12,7 @@ use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{ProviderKind, Standing, Trial};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -64,6 +64,7 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::ProveAtIssuer)
     .idempotency("it only reads")
     .example(EXAMPLE)
 }

@@ -9,7 +9,7 @@ use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::issuers::Work;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,6 +39,7 @@ pub(crate) fn action() -> Action {
         "asks the issuer whether the old credential is dead",
         run,
     )
+    .aim(Aim::RevokeAtIssuer)
     .idempotency("a credential that its issuer calls dead is not killed again")
     .example(EXAMPLE)
 }

@@ -12,7 +12,7 @@ use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::SecretUrl;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,7 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::AwaitReaders)
     .idempotency("changes nothing: the deadline is kept, the trail is read again")
     .example(EXAMPLE)
 }

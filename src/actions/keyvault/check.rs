@@ -7,7 +7,7 @@ use crate::audit;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
 use schemars::JsonSchema;
@@ -71,6 +71,7 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::Preflight)
     .idempotency("changes nothing: asking again is harmless")
     .example(EXAMPLE)
 }

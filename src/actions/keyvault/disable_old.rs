@@ -6,7 +6,7 @@ use crate::actions::context::Context;
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::Current;
 use crate::vault::SecretUrl;
 use futures::stream::{self, StreamExt};
@@ -59,6 +59,7 @@ pub(crate) fn action() -> Action {
         "asks the vault whether the version is disabled",
         run,
     )
+    .aim(Aim::DisableOld)
     .idempotency("which versions are to be disabled is decided once; disabling a disabled version changes nothing")
     .example(EXAMPLE)
 }

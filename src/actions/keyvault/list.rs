@@ -8,7 +8,7 @@ use crate::config::matches;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::ProviderKind;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::{SecretUrl, VaultUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,7 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::List)
     .idempotency("it only reads")
     .example(EXAMPLE)
 }

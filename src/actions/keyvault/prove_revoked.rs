@@ -7,7 +7,7 @@ use crate::azure::{Readable, Vault};
 use crate::clock::Timestamp;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::SecretUrl;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
@@ -65,6 +65,7 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::ProveAtVault)
     .idempotency("changes nothing: asking again is harmless")
     .example(EXAMPLE)
 }

@@ -14,7 +14,7 @@ use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
 use schemars::JsonSchema;
@@ -54,6 +54,7 @@ pub(crate) fn action() -> Action {
         "asks the vault for the tag of the new version, and whether the late one is disabled",
         run,
     )
+    .aim(Aim::Reconcile)
     .idempotency(
         "a version that is put in again carries the effect's key as a tag, and is looked for before another is made",
     )

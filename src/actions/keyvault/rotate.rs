@@ -17,7 +17,7 @@ use crate::failure::{Failure, Retry};
 use crate::issuers::{
     LETTERS_AND_DIGITS, Named, ProviderKind, Random, Said, Standing, Survey, TAG_CREDENTIAL, TAG_VALIDITY,
 };
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::secret::Secret;
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
@@ -137,6 +137,7 @@ pub(crate) fn action() -> Action {
         "asks the issuer, and the vault for the tag of the new version",
         run,
     )
+    .aim(Aim::Rotate)
     .idempotency("exactly one new version: it carries the effect's key as the tag `stanch-effect`, and is looked for before another is made")
     .example(EXAMPLE)
 }

@@ -12,7 +12,7 @@ use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::find::{Answer, Found, Match, Needle, Progress, search};
 use crate::issuers::ProviderKind;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::VaultUrl;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,7 @@ pub(crate) fn action() -> Action {
         "asks for the value again, unless what was found is in the journal",
         run,
     )
+    .aim(Aim::Search)
     .idempotency("it only reads; what was found is in the journal, and asked for no more")
     .example(EXAMPLE)
 }

@@ -21,7 +21,7 @@ use crate::config::{Channel, Config};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
 use crate::failure::{Failure, Retry};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 pub(crate) use announce::{Announcement, announce};
 use message::{Message, Receipt};
 use schemars::JsonSchema;
@@ -80,16 +80,23 @@ pub(super) fn actions() -> Vec<Action> {
     let unkeyed = "sent once per step unless the answer is lost; a chat knows no keys";
     vec![
         Action::new("notify/pagerduty", Class::Notify, "opens a PagerDuty incident", same_key, pagerduty)
+            .aim(Aim::Tell)
             .idempotency(keyed)
             .example(PAGERDUTY),
         Action::new("notify/slack", Class::Notify, "writes to a Slack channel", twice, slack)
+            .aim(Aim::Tell)
             .idempotency(unkeyed)
             .example(SLACK),
         Action::new("notify/teams", Class::Notify, "writes to a Teams channel", twice, teams)
+            .aim(Aim::Tell)
             .idempotency(unkeyed)
             .example(TEAMS),
-        Action::new("notify/email", Class::Notify, "sends a mail", same_key, email).idempotency(keyed).example(EMAIL),
+        Action::new("notify/email", Class::Notify, "sends a mail", same_key, email)
+            .aim(Aim::Tell)
+            .idempotency(keyed)
+            .example(EMAIL),
         Action::new("notify/webhook", Class::Notify, "calls another system", same_key, webhook)
+            .aim(Aim::Tell)
             .idempotency(keyed)
             .example(WEBHOOK),
     ]
