@@ -12,8 +12,9 @@ use super::terminal::ui::Ui;
 use crate::actions;
 use crate::actions::LOCKED;
 use crate::clock;
-use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver, VALUE_WANTED};
+use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver};
 use crate::engine::{State, StepState, StepStatus};
+use crate::evidence::wants_value;
 use crate::failure::Failure;
 use crate::journal::{Claimant, Journal, Lock, RunFolder, Store, Targets};
 use crate::plan::Plan;
@@ -86,7 +87,7 @@ fn locked_since(state: &State) -> Vec<String> {
 fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
     let waits = |step: &StepState| {
         let is_open = step.gate.as_ref().is_some_and(|gate| gate.answer.is_none());
-        step.status == StepStatus::Waiting && is_open && step.observations.contains_key(VALUE_WANTED)
+        step.status == StepStatus::Waiting && is_open && wants_value(step)
     };
     let answered = |id: &str| Event::GateAnswered {
         step: id.to_owned(),

@@ -229,7 +229,7 @@ pub(crate) async fn at_work(
 ) -> Result<Exit, CommandError> {
     let (notices, inbox) = mpsc::unbounded_channel::<Notice>();
     let plan = Arc::new(plan);
-    let display = live::show(ui, &plan, &services, &beginning.state, inbox);
+    let display = live::show(ui, &plan, &services, &beginning.records, inbox);
     let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
     let aside = notices.downgrade();
     services.azure.transport.announce(move |text| {

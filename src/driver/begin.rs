@@ -4,7 +4,8 @@ use super::{Driver, Hands};
 use crate::actions::Context;
 use crate::durable::{Attempt, Stop};
 use crate::engine::event::{Event, StepOutcome};
-use crate::engine::{State, split_item};
+use crate::engine::{State, StepStatus, split_item};
+use crate::evidence::Known;
 use crate::failure::{Failure, Retry};
 use crate::journal::AppendError;
 use crate::runbook::expression::{Fields, Scope, Template};
@@ -142,13 +143,19 @@ impl Scope for Seen<'_> {
             "run" => {
                 let opened_at = driver.ledger.look(State::opened_at);
                 let started_at = opened_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
-                Some(json!({
+                let mut run = json!({
                     "id": driver.services.run,
                     "runbook": driver.services.runbook,
                     "mode": driver.services.mode,
                     "operator": driver.services.operator,
                     "started_at": started_at,
-                }))
+                    "failed": driver.ledger.look(failed),
+                });
+                // The whole journal is read for it.
+                if fields.contains("verdict") {
+                    run["verdict"] = driver.verdict();
+                }
+                Some(run)
             }
             "policy" => Some(driver.plan.policy()),
             "item" => self.item.cloned(),
@@ -166,6 +173,28 @@ impl Seen<'_> {
         };
         Value::Object(ids.map(seen).collect())
     }
+}
+
+impl Driver {
+    /// The verdict as it is now, for messages, conditions and gates.
+    fn verdict(&self) -> Value {
+        let known = Known::of(&self.ledger.records(), &self.services.steps);
+        let verdict = known.verdict();
+        let leaked_value = known.leaked_value().map(|leaked| leaked.to_string()).unwrap_or_default();
+        json!({
+            "state": verdict.state.name(),
+            "headline": verdict.headline(),
+            "because": verdict.because,
+            "open": verdict.open,
+            "leaked_value": leaked_value,
+        })
+    }
+}
+
+/// The steps whose failure nobody let pass.
+fn failed(state: &State) -> Vec<String> {
+    let failed = state.steps().filter(|(_, step)| step.status == StepStatus::Failed && !step.tolerated);
+    failed.map(|(id, _)| id.to_owned()).collect()
 }
 
 fn overdue(timeout: Duration) -> Failure {

@@ -38,3 +38,13 @@ pub enum LogSeen {
         because: String,
     },
 }
+
+impl LogSeen {
+    /// What could not be seen; nothing where enough was.
+    pub fn not_seen(&self) -> Option<String> {
+        match self {
+            Self::NotRecorded => None,
+            Self::NoSource { because } => Some(because.clone()),
+        }
+    }
+}

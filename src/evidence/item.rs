@@ -1,12 +1,12 @@
 //! The evidence itself.
 
 use super::adoption::Adoption;
-use super::outputs::{LeftToPerson, MessageOutputs, PinnedSetting};
 use crate::audit::{BlastRadius, LateLook};
 use crate::clock::Timestamp;
 use crate::engine::StepStatus;
 use crate::engine::event::SettledBy;
 use crate::plan::Aim;
+use serde::{Deserialize, Serialize};
 
 /// Evidence with the record that it stands in.
 #[derive(Clone, Debug)]
@@ -101,4 +101,37 @@ pub enum MessageOutcome {
     NotDelivered,
     /// The step does not run.
     Skipped,
+}
+
+/// What a step that sends a message leaves.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct MessageOutputs {
+    pub sent: bool,
+    pub channel: String,
+    /// How the receiver knows the message.
+    pub id: String,
+    /// The journal's head that it carried off this machine: `sha256:` and lower-case hex.
+    pub head: String,
+    /// Why it was not sent.
+    pub because: Option<String>,
+}
+
+/// A setting of a site that is pinned to a version.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PinnedSetting {
+    pub site: String,
+    pub setting: String,
+    pub version: String,
+    /// What takes the version out.
+    pub remedy: String,
+}
+
+/// A secret that holds the leaked value and is left to a person.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct LeftToPerson {
+    pub secret: String,
+    pub because: String,
 }

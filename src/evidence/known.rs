@@ -2,22 +2,17 @@
 
 use super::item::{Evidence, Item, StepEvidence};
 use super::leaked_value::LeakedValue;
+use super::names::ObservationName;
 use super::reading;
 use super::verdict::{Verdict, verdict};
+use crate::audit::BlastRadius;
 use crate::clock::Timestamp;
 use crate::engine::event::{Event, RunStatus};
 use crate::engine::{EffectPhase, IllegalEvent, State, StepState, StepStatus, item_id, split_item};
 use crate::journal::Record;
-use crate::plan::Aim;
+use crate::plan::{Aim, PlannedStep};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// A step of a plan, as far as evidence is concerned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedStep {
-    pub id: String,
-    pub aim: Aim,
-}
 
 /// What a run knows.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +32,8 @@ impl Known {
     }
 
     /// Folds records. One that cannot follow the others ends the fold; what was before it is known.
-    pub fn of(records: &[Record], steps: Vec<PlannedStep>) -> Self {
-        let mut known = Self::new(steps);
+    pub fn of(records: &[Record], steps: &[PlannedStep]) -> Self {
+        let mut known = Self::new(steps.to_vec());
         for record in records {
             if known.apply(record).is_err() {
                 break;
@@ -164,9 +159,23 @@ impl Known {
         LeakedValue::of(&self.evidence(), self.state.ended() == Some(RunStatus::Completed))
     }
 
+    /// The last answer about the audit trail.
+    pub fn blast_radius(&self) -> Option<&BlastRadius> {
+        self.items.iter().rev().find_map(|item| match &item.evidence {
+            Evidence::Accesses(found) => Some(found.as_ref()),
+            Evidence::LateLook { look, .. } => Some(&look.blast_radius),
+            _ => None,
+        })
+    }
+
     /// When the last refusal by the vault was recorded.
     pub fn proven_at(&self) -> Option<Timestamp> {
         let refused = self.items.iter().filter(|item| matches!(item.evidence, Evidence::RefusedByVault { .. }));
         refused.map(|item| item.at).max()
     }
+}
+
+/// Whether a step waits for a value that is entered, and recorded nowhere.
+pub fn wants_value(step: &StepState) -> bool {
+    step.observations.contains_key(&ObservationName::ValueWanted.to_string())
 }

@@ -18,9 +18,8 @@ mod reading;
 mod verdict;
 
 pub use adoption::{Adoption, Laggard, LogSeen};
-pub use item::{Evidence, Item, MessageOutcome, RevokedBy, StepEvidence};
-pub use known::{Known, PlannedStep};
+pub use item::{Evidence, Item, LeftToPerson, MessageOutcome, MessageOutputs, PinnedSetting, RevokedBy, StepEvidence};
+pub use known::{Known, wants_value};
 pub use leaked_value::{LeakedValue, Works};
 pub use names::{EffectName, ObservationName};
-pub use outputs::{LeftToPerson, MessageOutputs, PinnedSetting};
 pub use verdict::{AtIssuer, AtVault, Parts, State, Verdict, verdict};

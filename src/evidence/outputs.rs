@@ -3,46 +3,20 @@
 //! The programs of today record evidence as it is found; these outputs also speak for the journals of earlier ones.
 
 use super::adoption::{Adoption, Laggard, LogSeen};
-use super::item::{Evidence, MessageOutcome, RevokedBy};
+use super::item::{Evidence, LeftToPerson, MessageOutcome, MessageOutputs, PinnedSetting, RevokedBy};
 use crate::plan::Aim;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The issuer that is the vault itself.
 const VAULT: &str = "random";
 
-/// What became of a message.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct MessageOutputs {
-    pub sent: bool,
-    pub channel: String,
-    /// How the receiver knows the message.
-    pub id: String,
-    /// The journal's head that it carried off this machine: `sha256:` and lower-case hex.
-    pub head: String,
-    /// Why it was not sent.
-    pub because: Option<String>,
-}
-
-/// A setting of a site that is pinned to a version.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct PinnedSetting {
-    pub site: String,
-    pub setting: String,
-    pub version: String,
-    /// What takes the version out.
-    pub remedy: String,
-}
-
-/// A secret that holds the leaked value and is left to a person.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct LeftToPerson {
-    pub secret: String,
-    pub because: String,
+impl MessageOutputs {
+    /// Reads the outputs of a step that sends a message.
+    pub fn read(outputs: &Map<String, Value>) -> Self {
+        read(outputs)
+    }
 }
 
 #[derive(Default, Deserialize)]

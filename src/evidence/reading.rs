@@ -1,6 +1,6 @@
 //! A record → the evidence in it.
 
-use super::item::{Evidence, MessageOutcome};
+use super::item::{Evidence, MessageOutcome, MessageOutputs};
 use super::names::{EffectName, ObservationName};
 use super::outputs;
 use crate::engine::event::{EffectOutcome, Event, StepOutcome};
@@ -51,7 +51,7 @@ pub(super) fn evidence(record: &Record, aim: Aim, is_loop: bool) -> Vec<Evidence
     match &record.event {
         Event::EffectFinished { effect, key, outcome, by, result, error, .. } => match EffectName::parse(effect) {
             EffectName::Tell { channel, .. } => {
-                let mut message: outputs::MessageOutputs = read(result);
+                let mut message: MessageOutputs = read(result);
                 message.sent = *outcome == EffectOutcome::Done;
                 message.because = error.as_ref().map(|error| error.summary.clone());
                 vec![Evidence::LateMessage { channel, key: key.clone(), message }]

@@ -4,7 +4,6 @@
 //! credential as well, where there is one beside the vault. What nobody looked at is never good news: it is not known,
 //! and stands among what is open.
 
-use super::adoption::LogSeen;
 use super::item::{Evidence, StepEvidence};
 use crate::engine::StepStatus;
 use crate::plan::Aim;
@@ -403,7 +402,10 @@ fn not_seen(evidence: &[&Evidence]) -> Vec<String> {
                     );
                 }
             }
-            Evidence::Adopted(adoption) => unseen.extend(adoption_not_seen(&adoption.log)),
+            Evidence::Adopted(adoption) => {
+                let because = adoption.log.not_seen();
+                unseen.extend(because.map(|because| format!("who still used the old version is not known: {because}")));
+            }
             _ => {}
         }
     }
@@ -411,13 +413,6 @@ fn not_seen(evidence: &[&Evidence]) -> Vec<String> {
         unseen.push("who read the secret is not known: no audit trail was read".to_owned());
     }
     dedup(unseen)
-}
-
-fn adoption_not_seen(log: &LogSeen) -> Option<String> {
-    match log {
-        LogSeen::NotRecorded => None,
-        LogSeen::NoSource { because } => Some(format!("who still used the old version is not known: {because}")),
-    }
 }
 
 fn open(evidence: &[&Evidence], sorted: &Sorted<'_>, state: State, parts: &Parts) -> Vec<String> {

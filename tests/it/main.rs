@@ -42,4 +42,5 @@ mod steps;
 mod surroundings;
 mod taking_over;
 mod vault;
+mod verdict;
 mod wrong_input;

@@ -4,6 +4,8 @@ use super::{Content, Sent, deliver};
 use crate::actions::context::Context;
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::split_item;
+use crate::evidence::{EffectName, MessageOutputs};
+use crate::plan::Aim;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -33,7 +35,8 @@ pub(crate) async fn announce(context: &Context, about: &str, announcement: &Anno
             severity,
             facts: &announcement.facts,
         };
-        let intent = Intent::new(format!("tell-{told} {about}"), format!("message to `{told}`: more is known"));
+        let name = EffectName::Tell { channel: told.clone(), follow_up: about.to_owned() };
+        let intent = Intent::new(name, format!("message to `{told}`: more is known"));
         let sent: Result<Sent, Stop> = context
             .blind_effect(intent, Unprobed::Repeat, async |key| deliver(context, channel, &content, &key).await)
             .await;
@@ -48,11 +51,11 @@ pub(crate) async fn announce(context: &Context, about: &str, announcement: &Anno
 
 /// The channels that this run has sent a message through.
 fn told(context: &Context) -> BTreeSet<String> {
-    let steps = context.services.steps.iter().filter(|(_, uses)| uses.starts_with("notify/"));
-    let ids: BTreeSet<&str> = steps.map(|(id, _)| id.as_str()).collect();
+    let steps = context.services.steps.iter().filter(|step| step.aim == Aim::Tell);
+    let ids: BTreeSet<&str> = steps.map(|step| step.id.as_str()).collect();
     context.ledger().look(|state| {
         let of_channels = state.steps().filter(|(id, _)| ids.contains(split_item(id).0));
-        let sent = of_channels.filter(|(_, step)| step.outputs.get("sent") == Some(&Value::Bool(true)));
-        sent.filter_map(|(_, step)| step.outputs.get("channel")?.as_str().map(str::to_owned)).collect()
+        let messages = of_channels.map(|(_, step)| MessageOutputs::read(&step.outputs));
+        messages.filter(|message| message.sent).map(|message| message.channel).collect()
     })
 }
