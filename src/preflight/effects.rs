@@ -1,7 +1,7 @@
 //! What a step would do to what, as far as it can be told before the steps before it have run.
 
+use super::findings::Issuer;
 use super::secrets::Seen;
-use super::{Effect, Issuer};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::issuers::{ProviderKind, Said};
@@ -10,12 +10,32 @@ use crate::runbook::duration;
 use crate::runbook::expression::{Scope, Template};
 use crate::runbook::model::Step;
 use crate::vault::SecretUrl;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a step takes that only talks to other systems.
 const TALK_SECONDS: u64 = 2;
+
+/// What one step would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Effect {
+    pub id: String,
+    pub uses: String,
+    pub class: &'static str,
+    pub does: String,
+    /// What happens if an answer is lost.
+    pub if_lost: &'static str,
+    /// The gate that it waits behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// Why it does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// How long it takes at most, in seconds.
+    pub seconds: u64,
+}
 
 /// A step, with those of its parameters that are known before the run.
 pub(super) struct Known<'a> {
