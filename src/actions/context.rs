@@ -8,6 +8,7 @@ use crate::durable::{Attempt, Notice, Stop};
 use crate::engine::event::Mode;
 use crate::failure::Failure;
 use crate::journal::{LockError, Targets};
+use crate::plan::PlannedStep;
 use crate::secret::{FingerprintKey, Secret, SecretPrompt};
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
@@ -28,8 +29,8 @@ pub struct Services {
     pub inputs: Map<String, Value>,
     /// Digest of the runbook and its inputs, lower-case hex.
     pub plan_digest: String,
-    /// Ids and actions of all steps, in the order in which they are written.
-    pub steps: Vec<(String, String)>,
+    /// All steps, in the order in which they are written.
+    pub steps: Vec<PlannedStep>,
     pub azure: Azure,
     pub config: Config,
     /// Who is asked for a value that no input may hold.

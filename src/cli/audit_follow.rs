@@ -23,7 +23,7 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let opened = resume::opened(&folder, &state)?;
     let before = report::blast_radius(&journal.records).map(|(found, _)| found);
     let plan = resume::pinned_plan(&folder, &opened)?;
-    let steps: Vec<_> = plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let steps = plan.planned(&crate::actions::catalogue());
     let url = Report::new(&journal.records, &journal.head, &steps).secret;
     let (Some(before), false) = (before, url.is_empty()) else {
         let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));

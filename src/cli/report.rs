@@ -41,8 +41,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = opened(&folder, &state)?;
     let plan = pinned_plan(&folder, &opened)?;
-    let steps: Vec<(String, String)> =
-        plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let steps = plan.planned(&crate::actions::catalogue());
     let report = Report::new(&journal.records, &journal.head, &steps);
     let formats: Vec<Format> = args
         .format

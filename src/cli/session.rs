@@ -322,7 +322,7 @@ impl Session {
             own_prefixes,
             inputs: opened.inputs.clone(),
             plan_digest: plan.digest(),
-            steps: plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect(),
+            steps: plan.planned(&crate::actions::catalogue()),
             azure: self.azure(&opened.request_prefix)?,
             config: self.config,
             secret_prompt: self.secret_prompt,

@@ -1,14 +1,17 @@
 //! The look itself: a plan becomes a [`Preflight`].
 
-use super::effects::{self, Effect, Known};
+use super::effects::{self, Effect};
 use super::findings::{Broken, Check, Issuer, Verdict};
+use super::known::{self, Known};
 use super::secrets::{self, Seen};
 use super::{channels, issuers, sites};
+use crate::actions::{Action, Surroundings};
 use crate::azure::Azure;
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::engine::event::Mode;
-use crate::plan::{Catalogue, Plan};
+use crate::plan::Plan;
+use crate::runbook::model::Step;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::btree_map::Entry;
@@ -38,7 +41,7 @@ pub struct Preflight {
 /// `own` tells stanch's own requests of before by the beginning of their ids: none of them is a consumer's.
 pub async fn look(
     plan: &Plan,
-    catalogue: &Catalogue,
+    actions: &BTreeMap<&'static str, Action>,
     azure: &Azure,
     config: &Config,
     mode: Mode,
@@ -46,12 +49,8 @@ pub async fn look(
 ) -> Preflight {
     let now = clock::now();
     let scope = scope(plan, mode, now);
-    let mut known: Vec<Known<'_>> = Vec::new();
-    for step in plan.steps() {
-        if let Some(spec) = catalogue.get(step.uses.value.as_str()) {
-            known.push(Known::new(plan, step, spec, &scope));
-        }
-    }
+    let known: Vec<Known<'_>> =
+        plan.steps().filter_map(|step| Known::new(plan, step, actions, &scope, config)).collect();
     let since = known.iter().find_map(Known::since).unwrap_or(now - chrono::Duration::days(1));
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     let mut checks = Vec::new();
@@ -63,7 +62,7 @@ pub async fn look(
         }
     }
     let issuers = issuers_of(&known, &seen, azure, config, &mut checks).await;
-    sites_of(&known, &mut seen, azure, config, &mut checks).await;
+    sites_of(&known, &mut seen, azure, &mut checks).await;
     let revoked: BTreeSet<String> =
         known.iter().filter(|known| known.revokes()).filter_map(Known::secret).map(|url| url.to_string()).collect();
     let revoked = seen.iter().filter(|(url, _)| revoked.contains(*url));
@@ -75,7 +74,7 @@ pub async fn look(
         principal: azure.identity.principal(),
         checks,
         breaks,
-        steps: known.iter().map(|known| known.effect(&seen, &issuers, config)).collect(),
+        steps: known.iter().map(|known| effects::effect(known, &seen, &issuers, config)).collect(),
         issuers: issuers.into_values().collect(),
         expected_seconds,
         waiting_seconds,
@@ -92,7 +91,7 @@ async fn issuers_of(
 ) -> BTreeMap<String, Issuer> {
     let mut issuers = BTreeMap::new();
     let mut asked = BTreeSet::new();
-    for step in known.iter().filter(|step| step.step.uses.value == "keyvault/rotate") {
+    for step in known.iter().filter(|step| step.replaces()) {
         let Some(secret) = step.secret() else { continue };
         let url = secret.to_string();
         if seen.get(&url).is_some_and(|seen| seen.versions > 0) && asked.insert(url.clone()) {
@@ -105,14 +104,8 @@ async fn issuers_of(
 }
 
 /// The sites that refer to what would be replaced; those that are pinned to a version fail once it is disabled.
-async fn sites_of(
-    known: &[Known<'_>],
-    seen: &mut BTreeMap<String, Seen>,
-    azure: &Azure,
-    config: &Config,
-    checks: &mut Vec<Check>,
-) {
-    for (secret, subscription) in known.iter().filter_map(|step| step.refreshes(config)) {
+async fn sites_of(known: &[Known<'_>], seen: &mut BTreeMap<String, Seen>, azure: &Azure, checks: &mut Vec<Check>) {
+    for (secret, subscription) in known.iter().filter_map(Known::refreshes) {
         let Some(seen) = seen.get_mut(&secret.to_string()).filter(|seen| seen.versions > 0) else { continue };
         let (check, pinned) = sites::look(&secret, &subscription, azure).await;
         checks.push(check);
@@ -128,6 +121,17 @@ impl Preflight {
     pub fn failed(&self) -> bool {
         self.checks.iter().any(|check| check.verdict == Verdict::Failed)
     }
+}
+
+/// The steps that look into the audit trail, each with the time since when, as far as the inputs alone tell.
+pub fn looks_since(plan: &Plan, actions: &BTreeMap<&'static str, Action>) -> Vec<(String, Timestamp)> {
+    let scope = Map::from_iter([("inputs".to_owned(), Value::Object(plan.inputs.clone()))]);
+    let since = |step: &Step| {
+        let action = actions.get(step.uses.value.as_str())?;
+        let since = action.plan_line(known::parameters(step, &scope), &Surroundings::default()).since?;
+        Some((step.id.value.clone(), since))
+    };
+    plan.steps().filter_map(since).collect()
 }
 
 /// What expressions can see before a run: no step has an output yet.

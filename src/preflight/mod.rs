@@ -7,10 +7,11 @@ mod channels;
 mod effects;
 mod findings;
 mod issuers;
+mod known;
 mod look;
 mod secrets;
 mod sites;
 
 pub use effects::Effect;
 pub use findings::{Broken, Check, Issuer, Verdict};
-pub use look::{Preflight, look};
+pub use look::{Preflight, look, looks_since};

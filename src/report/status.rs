@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::engine::event::{Mode, RunStatus};
 use crate::engine::{IllegalEvent, State, StepState, StepStatus, TimerState};
 use crate::journal::Record;
+use crate::plan::PlannedStep;
 use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -50,13 +51,13 @@ pub struct StepReport {
 }
 
 impl Status {
-    /// Folds the records. `steps` are the ids and actions of the runbook in its order; `alive` says whether a live
+    /// Folds the records. `steps` are those of the runbook in its order; `alive` says whether a live
     /// process works on the run.
     pub fn new(
         records: &[Record],
         head: &str,
         journal: &str,
-        steps: &[(String, String)],
+        steps: &[PlannedStep],
         alive: bool,
     ) -> Result<Self, IllegalEvent> {
         let mut state = State::default();
@@ -69,7 +70,7 @@ impl Status {
             runbook: opened.map(|opened| opened.runbook.clone()).unwrap_or_default(),
             mode: opened.map(|opened| opened.mode),
             status: Self::of(&state, alive),
-            steps: steps.iter().map(|(id, uses)| StepReport::new(id, uses, state.step(id))).collect(),
+            steps: steps.iter().map(|step| StepReport::new(step, state.step(&step.id))).collect(),
             follow_ups: state.follow_ups().into_iter().map(FollowUpReport::new).collect(),
             journal: journal.to_owned(),
             head: format!("sha256:{head}"),
@@ -109,14 +110,14 @@ impl FollowUpReport {
 }
 
 impl StepReport {
-    fn new(id: &str, uses: &str, step: &StepState) -> Self {
+    fn new(planned: &PlannedStep, step: &StepState) -> Self {
         let error = step
             .error
             .as_ref()
             .map(|error| json!({ "summary": error.summary, "reasons": error.reasons, "help": error.help }));
         Self {
-            id: id.to_owned(),
-            uses: uses.to_owned(),
+            id: planned.id.clone(),
+            uses: planned.uses.clone(),
             status: step.status.name(),
             started_at: step.started_at.map(exact),
             ended_at: step.ended_at.map(exact),

@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &[]),
-    ("report", &["audit", "engine", "journal"]),
+    ("report", &["audit", "engine", "journal", "plan"]),
     ("cloud", &[]),
     (
         "cli",

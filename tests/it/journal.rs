@@ -5,6 +5,7 @@ use stanch::engine::event::{EffectOutcome, Event, SettledBy};
 use stanch::journal::{
     AppendError, DamageKind, FORMAT_VERSION, GENESIS, Journal, Listener, LocalStore, Record, Store, Writer, line_hash,
 };
+use stanch::plan::PlannedStep;
 use stanch::report::{Report, Status, Timeline};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,16 +51,14 @@ fn lines(bytes: &[u8]) -> Vec<&[u8]> {
 
 #[test]
 fn journals_of_every_format_that_was_ever_written_are_read() {
+    let catalogue = stanch::actions::catalogue();
     for (name, bytes, expected) in kept() {
         let journal = read(&bytes).unwrap_or_else(|kind| panic!("{name}: {kind}"));
         assert_eq!(format!("sha256:{}", journal.head), expected["head"], "{name}");
         assert_eq!(Value::from(journal.records.len()), expected["records"], "{name}");
-        let steps: Vec<(String, String)> = expected["steps"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(id, step)| (id.clone(), step["uses"].as_str().unwrap().to_owned()))
-            .collect();
+        let steps = expected["steps"].as_object().unwrap().iter();
+        let steps: Vec<PlannedStep> =
+            steps.map(|(id, step)| PlannedStep::new(id, step["uses"].as_str().unwrap(), &catalogue)).collect();
         let status = Status::new(&journal.records, &journal.head, "", &steps, false).unwrap();
         assert_eq!(serde_json::to_value(status.status).unwrap(), expected["status"], "{name}");
         for step in &status.steps {

@@ -4,6 +4,7 @@ use super::{Content, Sent, deliver};
 use crate::actions::context::Context;
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::split_item;
+use crate::plan::Aim;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -48,8 +49,8 @@ pub(crate) async fn announce(context: &Context, about: &str, announcement: &Anno
 
 /// The channels that this run has sent a message through.
 fn told(context: &Context) -> BTreeSet<String> {
-    let steps = context.services.steps.iter().filter(|(_, uses)| uses.starts_with("notify/"));
-    let ids: BTreeSet<&str> = steps.map(|(id, _)| id.as_str()).collect();
+    let steps = context.services.steps.iter().filter(|step| step.aim == Aim::Tell);
+    let ids: BTreeSet<&str> = steps.map(|step| step.id.as_str()).collect();
     context.ledger().look(|state| {
         let of_channels = state.steps().filter(|(id, _)| ids.contains(split_item(id).0));
         let sent = of_channels.filter(|(_, step)| step.outputs.get("sent") == Some(&Value::Bool(true)));

@@ -7,8 +7,7 @@ use crate::durable::Notice;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
 use crate::engine::{State, item_id, split_item};
 use crate::journal::Record;
-use crate::plan::{Class, Plan};
-use crate::report::fact;
+use crate::plan::{Class, PlannedStep};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -34,14 +33,8 @@ impl Display {
 /// Shows a run's notices until the last of their senders is gone.
 ///
 /// `state` is where the run stands when this process takes it on.
-pub(crate) fn show(
-    ui: Ui,
-    plan: &Plan,
-    services: &Services,
-    state: &State,
-    inbox: mpsc::UnboundedReceiver<Notice>,
-) -> Display {
-    let mut view = View::new(ui, plan, services);
+pub(crate) fn show(ui: Ui, services: &Services, state: &State, inbox: mpsc::UnboundedReceiver<Notice>) -> Display {
+    let mut view = View::new(ui, services);
     view.count_before(state);
     let mut inbox = inbox;
     let task = tokio::spawn(async move {
@@ -61,7 +54,7 @@ pub(crate) fn show(
 
 /// A step as it is shown.
 struct Line {
-    uses: String,
+    step: PlannedStep,
     bar: Option<ProgressBar>,
     begun: Option<Timestamp>,
     /// What became of its items, if it is done for each item of a list.
@@ -102,12 +95,10 @@ struct View {
 }
 
 impl View {
-    fn new(ui: Ui, plan: &Plan, services: &Services) -> Self {
-        let catalogue = crate::actions::catalogue();
-        let irreversible = |uses: &str| catalogue.get(uses).is_some_and(|spec| spec.class == Class::Irreversible);
-        let until =
-            plan.steps().filter(|step| irreversible(&step.uses.value)).map(|step| step.id.value.clone()).collect();
-        let width = plan.steps().map(|step| step.id.value.len()).max().unwrap_or_default();
+    fn new(ui: Ui, services: &Services) -> Self {
+        let irreversible = services.steps.iter().filter(|step| step.class == Class::Irreversible);
+        let until = irreversible.map(|step| step.id.clone()).collect();
+        let width = services.steps.iter().map(|step| step.id.len()).max().unwrap_or_default();
         let drill = if services.mode == Mode::Drill { "  DRILL" } else { "" };
         let title = format!("{}  {}{drill}", services.runbook, services.run);
         let mut view =
@@ -119,10 +110,10 @@ impl View {
             header.enable_steady_tick(Duration::from_secs(1));
             header
         });
-        for step in plan.steps() {
-            let bar = tree.as_ref().map(|tree| plain_bar(tree, &format!("  · {}", step.id.value)));
-            let line = Line { uses: step.uses.value.clone(), bar, begun: None, items: Tally::default() };
-            view.lines.insert(step.id.value.clone(), line);
+        for step in &services.steps {
+            let bar = tree.as_ref().map(|tree| plain_bar(tree, &format!("  · {}", step.id)));
+            let line = Line { step: step.clone(), bar, begun: None, items: Tally::default() };
+            view.lines.insert(step.id.clone(), line);
         }
         view.footer = tree.as_ref().map(|tree| {
             let footer = plain_bar(tree, "");
@@ -151,12 +142,11 @@ impl View {
             }
             Event::StepSkipped { step, .. } if split_item(step).1.is_some() => self.count(step, false),
             Event::StepFinished { step, status, outputs, error, .. } => {
-                let uses = self.lines.get(step).map(|line| line.uses.clone()).unwrap_or_default();
                 match (status, error) {
-                    (StepOutcome::Done, _) if fact::was_not_told(&uses, outputs) => {
-                        self.end(step, at, "!", &fact::fact(&uses, outputs));
+                    (StepOutcome::Done, _) => {
+                        let fact = self.lines.get(step).map(|line| line.step.fact(outputs)).unwrap_or_default();
+                        self.end(step, at, if fact.in_vain { "!" } else { "✓" }, &fact.text);
                     }
-                    (StepOutcome::Done, _) => self.end(step, at, "✓", &fact::fact(&uses, outputs)),
                     (StepOutcome::Failed, Some(error)) => self.end(step, at, "✗", &error.summary),
                     (StepOutcome::Failed, None) => self.end(step, at, "✗", "failed"),
                 }

@@ -10,8 +10,8 @@ use crate::cli::question::{self, Asked, Open};
 use crate::engine::event::{RunOpened, RunStatus, VALUE_WANTED};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
-use crate::plan::{Class, Plan};
-use crate::report::{Report, Status, fact};
+use crate::plan::{Class, Plan, PlannedStep};
+use crate::report::{Report, Status};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -67,8 +67,7 @@ pub(crate) fn show(
             .apply(record.at, &record.event)
             .map_err(|illegal| CommandError::text(Exit::Program, illegal.to_string()))?;
     }
-    let steps: Vec<(String, String)> =
-        plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let steps = plan.planned(&actions::catalogue());
     let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
     let journal = folder.journal().display().to_string();
     let status = Status::new(records, head, &journal, &steps, alive)
@@ -77,7 +76,7 @@ pub(crate) fn show(
         ui.json(&status);
     } else {
         let report = Report::new(records, head, &steps);
-        ui.data(&people(ui, plan, folder, &state, &status, &report));
+        ui.data(&people(ui, plan, &steps, folder, &state, &status, &report));
     }
     let failed_check = |step: &crate::runbook::model::Step| {
         step.uses.value == "keyvault/check" && state.step(&step.id.value).status == StepStatus::Failed
@@ -89,17 +88,25 @@ fn own_process() -> u32 {
     std::process::id()
 }
 
-fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Status, report: &Report) -> String {
+fn people(
+    ui: Ui,
+    plan: &Plan,
+    steps: &[PlannedStep],
+    folder: &RunFolder,
+    state: &State,
+    status: &Status,
+    report: &Report,
+) -> String {
     let mut text = String::new();
     let drill = if report.run.drill { "DRILL  " } else { "" };
     text.push_str(&format!("\n{drill}{}\n", verdict(ui, plan, state)));
     text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
     // Where the tree stands above, what went well is there to see.
     let tree = ui.is_terminal() && !ui.quiet;
-    for step in plan.steps() {
-        let at = state.step(&step.id.value);
+    for step in steps {
+        let at = state.step(&step.id);
         if !(tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped)) {
-            text.push_str(&line(ui, &step.id.value, &step.uses.value, at));
+            text.push_str(&line(ui, step, at));
         }
     }
     text.push_str(&found(report));
@@ -214,12 +221,13 @@ fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
     })
 }
 
-fn line(ui: Ui, id: &str, uses: &str, step: &StepState) -> String {
+fn line(ui: Ui, planned: &PlannedStep, step: &StepState) -> String {
+    let id = &planned.id;
     let (mark, what) = match step.status {
-        StepStatus::Done if fact::was_not_told(uses, &step.outputs) => {
-            (ui.yellow("!"), fact::fact(uses, &step.outputs))
+        StepStatus::Done => {
+            let fact = planned.fact(&step.outputs);
+            (if fact.in_vain { ui.yellow("!") } else { ui.green("✓") }, fact.text)
         }
-        StepStatus::Done => (ui.green("✓"), fact::fact(uses, &step.outputs)),
         StepStatus::Failed => {
             let why = step.error.as_ref().map(describe).unwrap_or_default();
             (ui.red("✗"), why.replace('\n', "\n      "))

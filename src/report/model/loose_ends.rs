@@ -6,7 +6,8 @@ use super::{FollowUp, Source, plain, second};
 use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::engine::event::VALUE_WANTED;
 use crate::engine::{EffectPhase, StepStatus};
-use crate::report::fact::{short_version, was_not_told};
+use crate::plan::Aim;
+use crate::report::fact::short_version;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -108,17 +109,18 @@ pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<
         });
     }
     second_order(source, &mut left);
-    for (id, uses) in source.steps {
+    for planned in source.steps {
+        let id = &planned.id;
         let step = source.state.step(id);
         let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
         match step.status {
             StepStatus::Failed => {
                 let why = step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
                 // A run that is over is not resumed for its report: it is built from the journal at any time.
-                let command = if uses == "report/write" { format!("stanch report {run}") } else { String::new() };
+                let command = if planned.aim == Aim::Report { format!("stanch report {run}") } else { String::new() };
                 left.push(FollowUp { what: format!("the step `{id}` failed: {why}"), command });
             }
-            StepStatus::Done if was_not_told(uses, &step.outputs) => {
+            StepStatus::Done if planned.fact(&step.outputs).in_vain => {
                 let because = step.outputs.get("because").map(plain).unwrap_or_default();
                 let what = format!("nobody was told by `{id}`: {because}; tell them yourself");
                 left.push(FollowUp { what, command: String::new() });

@@ -8,12 +8,12 @@ mod containment;
 mod late;
 mod loose_ends;
 
-use super::fact::fact;
 use super::timeline::Timeline;
 use crate::clock::Timestamp;
 use crate::engine::event::{EffectOutcome, Event, Mode, RunOpened, SettledBy};
 use crate::engine::{State, StepState, StepStatus, item_id};
 use crate::journal::Record;
+use crate::plan::{Aim, PlannedStep};
 use access::BlastRadius;
 use containment::{Containment, Exposure, Verdict};
 use late::LateLine;
@@ -140,8 +140,8 @@ pub(super) struct Source<'a> {
     pub(super) records: &'a [Record],
     pub(super) state: &'a State,
     pub(super) opened: Option<&'a RunOpened>,
-    /// Ids and actions of the runbook's steps in its order.
-    pub(super) steps: &'a [(String, String)],
+    /// The runbook's steps in its order.
+    pub(super) steps: &'a [PlannedStep],
 }
 
 impl Source<'_> {
@@ -174,8 +174,8 @@ impl Source<'_> {
 
     /// The steps of an action; of a step that is done for each of a list, its items.
     pub(super) fn of(&self, uses: &str) -> impl Iterator<Item = (String, &StepState)> {
-        let same = move |(_, own): &&(String, String)| own == uses;
-        self.steps.iter().filter(same).flat_map(|(id, _)| {
+        let same = move |step: &&PlannedStep| step.uses == uses;
+        self.steps.iter().filter(same).flat_map(|PlannedStep { id, .. }| {
             let step = self.state.step(id);
             let each = step.items.as_ref().map(|items| (0..items.len()).map(|index| item_id(id, index)));
             let ids: Vec<String> = each.map_or_else(|| vec![id.clone()], Iterator::collect);
@@ -188,9 +188,9 @@ impl Source<'_> {
 }
 
 impl Report {
-    /// Folds the records. `steps` are the ids and actions of the pinned runbook in its order. Records that cannot
+    /// Folds the records. `steps` are those of the pinned runbook in its order. Records that cannot
     /// follow each other end the fold; what was before them is reported.
-    pub fn new(records: &[Record], head: &str, steps: &[(String, String)]) -> Self {
+    pub fn new(records: &[Record], head: &str, steps: &[PlannedStep]) -> Self {
         let mut state = State::default();
         let mut taken = 0;
         for record in records {
@@ -215,7 +215,7 @@ impl Report {
             late: late::looks(&source),
             asked_again: late::to_come(&source),
             timeline: timeline(records),
-            steps: steps.iter().map(|(id, uses)| step_line(id, uses, state.step(id))).collect(),
+            steps: steps.iter().map(|step| step_line(step, state.step(&step.id))).collect(),
             actions: actions(records),
             notifications: notifications(&source),
             unseen: loose_ends::unseen(&source, &containment),
@@ -284,14 +284,14 @@ fn timeline(records: &[Record]) -> Vec<Moment> {
         .collect()
 }
 
-fn step_line(id: &str, uses: &str, step: &StepState) -> StepLine {
+fn step_line(planned: &PlannedStep, step: &StepState) -> StepLine {
     let fact = match step.status {
-        StepStatus::Done => fact(uses, &step.outputs),
+        StepStatus::Done => planned.fact(&step.outputs).text,
         StepStatus::Skipped => step.because.clone().unwrap_or_default(),
         _ => step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default(),
     };
     let took = step.started_at.zip(step.ended_at).map(|(from, to)| length(to - from)).unwrap_or_default();
-    StepLine { id: id.to_owned(), uses: uses.to_owned(), status: step.status.name().to_owned(), took, fact }
+    StepLine { id: planned.id.clone(), uses: planned.uses.clone(), status: step.status.name().to_owned(), took, fact }
 }
 
 fn actions(records: &[Record]) -> Vec<ActionLine> {
@@ -331,7 +331,7 @@ fn actions(records: &[Record]) -> Vec<ActionLine> {
 
 fn notifications(source: &Source<'_>) -> Vec<Notification> {
     let mut told = Vec::new();
-    for (id, _) in source.steps.iter().filter(|(_, uses)| uses.starts_with("notify/")) {
+    for PlannedStep { id, .. } in source.steps.iter().filter(|step| step.aim == Aim::Tell) {
         let step = source.state.step(id);
         let text = |name: &str| step.outputs.get(name).map(plain).unwrap_or_default();
         let because = match step.status {

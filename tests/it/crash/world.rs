@@ -14,7 +14,7 @@ use stanch::engine::event::{AfterFailure, Answer, Event, Mode, RunOpened, RunSta
 use stanch::engine::{EffectPhase, State, StepStatus};
 use stanch::failure::Failure;
 use stanch::journal::{GENESIS, Journal, Store};
-use stanch::plan::Plan;
+use stanch::plan::{Plan, PlannedStep};
 use stanch::report::Report;
 use stanch::runbook::Source;
 use stanch::runbook::model::InputKind;
@@ -367,8 +367,8 @@ impl World {
     }
 }
 
-pub(crate) fn steps(plan: &Plan) -> Vec<(String, String)> {
-    plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect()
+pub(crate) fn steps(plan: &Plan) -> Vec<PlannedStep> {
+    plan.planned(&stanch::actions::catalogue())
 }
 
 fn opened(plan: &Plan) -> RunOpened {
