@@ -8,6 +8,7 @@ use crate::engine::{State, StepStatus, split_item};
 use crate::evidence::Known;
 use crate::failure::{Failure, Retry};
 use crate::journal::AppendError;
+use crate::plan::Aim;
 use crate::runbook::expression::{Fields, Scope, Template};
 use crate::runbook::model::{Placed, Step};
 use serde_json::{Map, Value, json};
@@ -38,7 +39,7 @@ impl Driver {
         else {
             return self.cannot_begin(id, format!("the step `{id}` is not in the plan")).await;
         };
-        let beginning = match self.beginning(step, id, item) {
+        let beginning = match self.beginning(step, action.spec.aim, id, item) {
             Ok(beginning) => beginning,
             Err(problem) => return self.cannot_begin(id, problem).await,
         };
@@ -79,13 +80,13 @@ impl Driver {
         Ok(())
     }
 
-    fn beginning(&self, step: &Step, id: &str, item: Option<usize>) -> Result<Beginning, String> {
+    fn beginning(&self, step: &Step, aim: Aim, id: &str, item: Option<usize>) -> Result<Beginning, String> {
         let at = self.ledger.step(&step.id.value);
         let item = item.map(|index| at.items.as_ref().and_then(|items| items.get(index)).cloned().unwrap_or_default());
         let scope = Seen { driver: self, item: item.as_ref() };
         // What has begun is carried to its end, whatever its conditions say by now.
         if self.ledger.step(id).started_at.is_none()
-            && let Some(because) = self.skipped(step, item.is_some(), &scope)?
+            && let Some(because) = self.skipped(step, aim, item.is_some(), &scope)?
         {
             return Ok(Beginning::Skip(because));
         }
@@ -97,9 +98,9 @@ impl Driver {
     }
 
     /// Why a step does not run, if it does not. A condition that names the item is asked for each item.
-    fn skipped(&self, step: &Step, for_item: bool, scope: &dyn Scope) -> Result<Option<String>, String> {
+    fn skipped(&self, step: &Step, aim: Aim, for_item: bool, scope: &dyn Scope) -> Result<Option<String>, String> {
         let gates = &self.plan.runbook.policy.gates;
-        if step.uses.value == "human/approve"
+        if aim == Aim::Gate
             && let Some(skip_if) = &gates.skip_if
             && holds(skip_if, scope)?
         {

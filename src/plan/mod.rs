@@ -10,6 +10,7 @@ mod reference;
 mod schema;
 mod signatures;
 mod spec;
+mod steps;
 mod types;
 mod typing;
 
@@ -24,7 +25,8 @@ use std::collections::BTreeMap;
 pub use inputs::answer;
 pub use reference::{Field, fields, page as reference_page};
 pub use schema::schema;
-pub use spec::{Aim, Catalogue, Class, Spec};
+pub use spec::{Aim, Catalogue, Class, Fact, FactOf, Spec};
+pub use steps::PlannedStep;
 
 /// A checked runbook with its inputs.
 #[derive(Clone, Debug)]
@@ -107,9 +109,10 @@ impl Linted {
 }
 
 /// Gates that do not say otherwise follow the runbook's policy.
-fn apply_gates(runbook: &mut Runbook) {
+fn apply_gates(runbook: &mut Runbook, catalogue: &Catalogue) {
     let Runbook { policy, steps, finally, .. } = runbook;
-    for step in steps.iter_mut().chain(finally).filter(|step| step.uses.value == "human/approve") {
+    let is_gate = |step: &Step| catalogue.get(step.uses.value.as_str()).is_some_and(|spec| spec.aim == Aim::Gate);
+    for step in steps.iter_mut().chain(finally).filter(|step| is_gate(step)) {
         for default in &policy.gates.defaults {
             if step.with.iter().all(|parameter| parameter.name != default.name) {
                 step.with.push(default.clone());
@@ -124,7 +127,7 @@ impl Plan {
         let linted = lint(source, catalogue);
         let warnings = linted.diagnostics.clone();
         let (mut runbook, fragments) = linted.sound().map_err(PlanError::Runbook)?;
-        apply_gates(&mut runbook);
+        apply_gates(&mut runbook, catalogue);
         let inputs = inputs::resolve(&runbook, given).map_err(PlanError::Inputs)?;
         let lock = match &runbook.policy.lock {
             Some(lock) => {
@@ -166,6 +169,11 @@ impl Plan {
             digest.update(format!("\0{path}\0{}", fragment.sha256));
         }
         hex::encode(digest.chain_update(inputs).finalize())
+    }
+
+    /// All steps, as others than their actions know them, in the same order.
+    pub fn planned(&self, catalogue: &Catalogue) -> Vec<PlannedStep> {
+        self.steps().map(|step| PlannedStep::new(&step.id.value, &step.uses.value, catalogue)).collect()
     }
 
     /// All steps in the order in which they are written.

@@ -1,12 +1,16 @@
 //! What a plan knows of an action: static data, from the same types that the action uses.
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 /// What an action does to the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Class {
     Read,
     Write,
@@ -62,7 +66,7 @@ pub enum Aim {
     /// People or other systems know.
     Tell,
     Report,
-    /// A person decides or does something.
+    /// People say whether the run goes on: `policy.gates` holds for it.
     Gate,
     /// Sites fetch the new version.
     RefreshSites,
@@ -88,6 +92,61 @@ pub struct Spec {
     pub outputs: Value,
     /// Whether these parameters can be read, all of them being literals.
     pub accepts: fn(&Value) -> Result<(), String>,
+    pub fact: FactOf,
+}
+
+/// What a finished step is worth knowing for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fact {
+    /// One line; empty where there is nothing to say.
+    pub text: String,
+    /// It is done, and nothing came of what it is for: a message that nobody got.
+    pub in_vain: bool,
+}
+
+impl<Text: Into<String>> From<Text> for Fact {
+    fn from(text: Text) -> Self {
+        Self { text: text.into(), in_vain: false }
+    }
+}
+
+/// How an action tells the fact of its outputs. Outputs that cannot be read leave none.
+#[derive(Clone)]
+pub struct FactOf(Arc<Tell>);
+
+type Tell = dyn Fn(&Map<String, Value>) -> Fact + Send + Sync;
+
+impl FactOf {
+    /// Reads the action's own type. What journals of earlier versions do not hold has its default.
+    pub fn outputs<Outputs>(fact: impl Fn(&Outputs) -> Fact + Send + Sync + 'static) -> Self
+    where
+        Outputs: Default + Serialize + DeserializeOwned,
+    {
+        Self(Arc::new(move |recorded| {
+            let Ok(Value::Object(mut outputs)) = serde_json::to_value(Outputs::default()) else {
+                return Fact::default();
+            };
+            outputs.extend(recorded.clone());
+            let outputs = serde_json::from_value(Value::Object(outputs));
+            outputs.map_or_else(|_| Fact::default(), |outputs| fact(&outputs))
+        }))
+    }
+
+    pub(super) fn tell(&self, outputs: &Map<String, Value>) -> Fact {
+        (self.0)(outputs)
+    }
+}
+
+impl Default for FactOf {
+    fn default() -> Self {
+        Self(Arc::new(|_| Fact::default()))
+    }
+}
+
+impl fmt::Debug for FactOf {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FactOf")
+    }
 }
 
 impl Spec {
@@ -115,6 +174,7 @@ impl Spec {
             accepts: |with| {
                 serde_json::from_value::<Parameters>(with.clone()).map(drop).map_err(|error| error.to_string())
             },
+            fact: FactOf::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whether those who are to be told can be told, as far as can be seen without telling them anything.
 
-use super::effects::Known;
-use super::{Check, Verdict};
+use super::findings::{Check, Verdict};
+use super::known::Known;
 use crate::actions::notify;
 use crate::azure::Azure;
 use crate::config::Config;

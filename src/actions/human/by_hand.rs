@@ -6,10 +6,12 @@
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Span;
+use crate::actions::plan_line::{PlanLine, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Field, Question};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
+use crate::report::fact::counted;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -79,6 +81,8 @@ struct Outputs {
     comment: Option<String>,
 }
 
+const SUMMARY: &str = "asks a person to do something by hand";
+
 const EXAMPLE: &str = r#"- id: dashboard
   uses: human/do
   with:
@@ -91,9 +95,16 @@ const EXAMPLE: &str = r#"- id: dashboard
   with: { title: "Revoked at its issuer at ${{ steps.dashboard.outputs.answers.rolled_at }}" }
 "#;
 
+early!(Known of Parameters { instructions: String, checklist: Vec<String> });
+
 pub(crate) fn action() -> Action {
-    Action::new("human/do", Class::Human, "asks a person to do something by hand", "the question stays open", run)
-        .aim(Aim::Gate)
+    Action::new("human/do", Class::Human, SUMMARY, "the question stays open", run)
+        .aim(Aim::Other)
+        .plan(|known: &Known, _| {
+            let tasks = known.checklist.as_ref().map_or(0, Vec::len);
+            let tasks = if tasks == 0 { String::new() } else { format!(" ({})", counted(tasks as u64, "task")) };
+            PlanLine::default().does(format!("by hand: {}{tasks}", known.instructions.as_deref().unwrap_or(SUMMARY)))
+        })
         .idempotency("asked once: answers are kept in the journal")
         .example(EXAMPLE)
 }

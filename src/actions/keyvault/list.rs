@@ -8,7 +8,8 @@ use crate::config::matches;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::ProviderKind;
-use crate::plan::{Aim, Class};
+use crate::plan::{Aim, Class, Fact};
+use crate::report::fact::counted;
 use crate::vault::{SecretUrl, VaultUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ fn anything() -> String {
     "*".to_owned()
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// Their URLs, in the order of their names.
     secrets: Vec<String>,
@@ -51,7 +52,7 @@ struct Outputs {
 }
 
 /// A secret that is left alone.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 struct Skipped {
     secret: String,
     because: String,
@@ -71,8 +72,15 @@ pub(crate) fn action() -> Action {
         run,
     )
     .aim(Aim::List)
+    .fact(fact)
     .idempotency("it only reads")
     .example(EXAMPLE)
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    let skipped = outputs.skipped.len();
+    let left = if skipped == 0 { String::new() } else { format!(", {skipped} left alone") };
+    Fact::from(format!("{}{left}", counted(outputs.count as u64, "secret")))
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -16,12 +16,13 @@ mod tests;
 
 use super::action::Action;
 use crate::actions::context::Context;
+use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::azure::{Azure, HttpAnswer};
 use crate::config::{Channel, Config};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
 use crate::failure::{Failure, Retry};
-use crate::plan::{Aim, Class};
+use crate::plan::{Aim, Class, Fact};
 pub(crate) use announce::{Announcement, announce};
 use message::{Message, Receipt};
 use schemars::JsonSchema;
@@ -51,7 +52,7 @@ fn most_severe() -> String {
     "sev1".to_owned()
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     sent: bool,
     channel: String,
@@ -81,25 +82,50 @@ pub(super) fn actions() -> Vec<Action> {
     vec![
         Action::new("notify/pagerduty", Class::Notify, "opens a PagerDuty incident", same_key, pagerduty)
             .aim(Aim::Tell)
+            .plan(|known: &Known, around| plan("pagerduty", known, around))
+            .fact(fact)
             .idempotency(keyed)
             .example(PAGERDUTY),
         Action::new("notify/slack", Class::Notify, "writes to a Slack channel", twice, slack)
             .aim(Aim::Tell)
+            .plan(|known: &Known, around| plan("slack", known, around))
+            .fact(fact)
             .idempotency(unkeyed)
             .example(SLACK),
         Action::new("notify/teams", Class::Notify, "writes to a Teams channel", twice, teams)
             .aim(Aim::Tell)
+            .plan(|known: &Known, around| plan("teams", known, around))
+            .fact(fact)
             .idempotency(unkeyed)
             .example(TEAMS),
         Action::new("notify/email", Class::Notify, "sends a mail", same_key, email)
             .aim(Aim::Tell)
+            .plan(|known: &Known, around| plan("email", known, around))
+            .fact(fact)
             .idempotency(keyed)
             .example(EMAIL),
         Action::new("notify/webhook", Class::Notify, "calls another system", same_key, webhook)
             .aim(Aim::Tell)
+            .plan(|known: &Known, around| plan("webhook", known, around))
+            .fact(fact)
             .idempotency(keyed)
             .example(WEBHOOK),
     ]
+}
+
+early!(Known of Parameters { channel: Option<String> });
+
+fn plan(kind: &'static str, known: &Known, surroundings: &Surroundings) -> PlanLine {
+    let channel = surroundings.channel.as_ref();
+    let does = channel.map_or_else(|| "nobody is told".to_owned(), |channel| format!("message to `{channel}`"));
+    PlanLine { tells: Some((kind, known.channel.clone().flatten())), ..PlanLine::default().does(does) }
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    if outputs.sent {
+        return Fact::from(format!("sent through {}", outputs.channel));
+    }
+    Fact { text: format!("not sent: {}", outputs.because.as_deref().unwrap_or_default()), in_vain: true }
 }
 
 const PAGERDUTY: &str = r#"- id: page
