@@ -3,10 +3,10 @@
 //! Main type: [`Faults`]. Every matching request passes through every fault in the order they were planted; the
 //! first that is due and not used up is the one that happens.
 
-use super::exchange::{Exchange, Reply};
-use super::host::Destination;
-use super::refusal::Refusal;
-use super::token_endpoints::entra_error;
+use crate::cloud::services::key_vault::refusal::Refusal;
+use crate::cloud::services::token_endpoints::entra_error;
+use crate::cloud::wire::exchange::{Exchange, Reply};
+use crate::cloud::wire::host::Destination;
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};

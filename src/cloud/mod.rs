@@ -14,59 +14,29 @@
 //!  scenario ─► player (consumers, attackers) ─► the cloud, over HTTP like everybody else
 //! ```
 
-mod access;
-mod accounts;
-mod attackers;
-mod audit_trail;
-mod backup;
-mod bundle;
-mod certificates;
-mod consumers;
+mod actors;
 mod control;
-mod exchange;
 mod faults;
-mod graph;
-mod host;
-mod identity;
-mod issuers;
-mod key_vault;
-mod limits;
-mod listener;
-mod operation;
-mod paging;
-mod player;
-mod ready;
-mod refusal;
-mod resource_manager;
 pub mod scenario;
-mod scenario_checks;
-mod scenario_syntax;
-mod secret_request;
-mod secrets;
-mod seeding;
 mod server;
-pub mod sinks;
-mod sites;
-pub mod smtp;
-mod state;
-mod token_endpoints;
-mod tokens;
-mod vault;
-mod vault_caller;
+mod services;
+mod wire;
+mod world;
 
-pub use limits::Limits;
-pub use ready::Ready;
-pub use vault::SettleTimes;
+pub use server::ready::Ready;
+pub use services::sinks::{self, smtp};
+pub use world::limits::Limits;
+pub use world::vault::SettleTimes;
 
 use crate::clock;
 use crate::secret::Secret;
-use audit_trail::AuditTrail;
+use actors::Player;
+use actors::vault_caller::Endpoint;
 use axum::Router;
-use identity::Directory;
-use limits::Meter;
-use listener::{Connections, Peer};
-use scenario::{Endpoint, Player, Scenario};
-use server::{Cloud, lock};
+use scenario::{Scenario, seeding};
+use server::dispatcher::{self, Cloud, lock};
+use server::listener::{Connections, Peer};
+use server::{certificates, ready};
 use sinks::{SigningKey, SinkCredentials, Sinks};
 use smtp::SmtpServer;
 use std::fmt;
@@ -77,7 +47,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use vault::Profile;
+use world::audit_trail::AuditTrail;
+use world::identity::Directory;
+use world::issuing;
+use world::limits::Meter;
+use world::vault::Profile;
 
 /// How long open connections may go on after the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -222,7 +196,7 @@ pub async fn serve(options: Options) -> Result<Running, Error> {
 /// Serves until the sender speaks or is gone.
 fn answer_calls(connections: Connections, cloud: Arc<Cloud>) -> (oneshot::Sender<()>, JoinHandle<io::Result<()>>) {
     let (stop, stopped) = oneshot::channel::<()>();
-    let router = Router::new().fallback(server::answer).with_state(cloud);
+    let router = Router::new().fallback(dispatcher::answer).with_state(cloud);
     let serving = tokio::spawn(async move {
         axum::serve(connections, router.into_make_service_with_connect_info::<Peer>())
             .with_graceful_shutdown(async move {
@@ -289,7 +263,7 @@ impl Running {
     /// A new value for a secret, as somebody has it who just made it at the secret's issuer; nothing where its issuer
     /// makes none by hand.
     pub fn new_value(&self, vault: &str, secret: &str) -> Option<Secret> {
-        issuers::make_by_hand(&self.cloud, vault, secret, clock::now())
+        issuing::make_by_hand(&self.cloud, vault, secret, clock::now())
     }
 
     /// Waits until the cloud ends by itself, which it does only if something is wrong.
