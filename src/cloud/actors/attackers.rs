@@ -2,23 +2,24 @@
 //!
 //! Main type: [`AttackerRecord`].
 
-use super::consumers::shown;
 use super::vault_caller::{Reading, VaultCaller};
 use crate::clock::{self, Timestamp};
+use crate::cloud::lock::lock;
 use crate::cloud::scenario::Attacker;
+use crate::cloud::times::shown;
 use serde_json::{Value, json};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// What became of an attacker so far.
 #[derive(Debug, Default)]
 pub(crate) struct AttackerRecord {
-    leaked: Touched,
-    others: Vec<(String, Touched)>,
+    leaked: ReadRecord,
+    others: Vec<(String, ReadRecord)>,
 }
 
 /// What came of the reads of one secret.
 #[derive(Debug, Default)]
-struct Touched {
+struct ReadRecord {
     reads: u64,
     successes: u64,
     first_success: Option<Timestamp>,
@@ -27,7 +28,7 @@ struct Touched {
     last_status: Option<u16>,
 }
 
-impl Touched {
+impl ReadRecord {
     fn note(&mut self, reading: &Reading, at: Timestamp) {
         self.reads += 1;
         self.last_status = match reading {
@@ -52,11 +53,11 @@ impl Touched {
 impl AttackerRecord {
     fn note_other(&mut self, secret: &str, reading: &Reading, at: Timestamp) {
         match self.others.iter_mut().find(|(name, _)| name == secret) {
-            Some((_, touched)) => touched.note(reading, at),
+            Some((_, reads)) => reads.note(reading, at),
             None => {
-                let mut touched = Touched::default();
-                touched.note(reading, at);
-                self.others.push((secret.to_owned(), touched));
+                let mut reads = ReadRecord::default();
+                reads.note(reading, at);
+                self.others.push((secret.to_owned(), reads));
             }
         }
     }
@@ -66,13 +67,13 @@ impl AttackerRecord {
         let others: Vec<Value> = self
             .others
             .iter()
-            .map(|(name, touched)| {
+            .map(|(name, reads)| {
                 json!({
                     "secret": name,
-                    "reads": touched.reads,
-                    "successes": touched.successes,
-                    "first_success": touched.first_success.map(shown),
-                    "last_status": touched.last_status,
+                    "reads": reads.reads,
+                    "successes": reads.successes,
+                    "first_success": reads.first_success.map(shown),
+                    "last_status": reads.last_status,
                 })
             })
             .collect();
@@ -99,21 +100,21 @@ pub(crate) async fn attack(
     leaked_version: &str,
     record: &Mutex<AttackerRecord>,
 ) {
-    let lock = || record.lock().unwrap_or_else(PoisonError::into_inner);
+    let record = || lock(record);
     clock::sleep(attacker.after).await;
     for _ in 0..attacker.reads {
         let reading = caller.read(secret, Some(leaked_version)).await;
-        lock().leaked.note(&reading, clock::now());
+        record().leaked.note(&reading, clock::now());
         clock::sleep(attacker.every).await;
     }
     for other in &attacker.also {
         let reading = caller.read(other, None).await;
-        lock().note_other(other, &reading, clock::now());
+        record().note_other(other, &reading, clock::now());
         clock::sleep(attacker.every).await;
     }
     loop {
         let reading = caller.read(secret, Some(leaked_version)).await;
-        lock().leaked.note(&reading, clock::now());
+        record().leaked.note(&reading, clock::now());
         clock::sleep(attacker.every).await;
     }
 }

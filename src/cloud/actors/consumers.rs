@@ -5,12 +5,14 @@
 
 use super::vault_caller::{Reading, VaultCaller};
 use crate::clock::{self, Timestamp};
+use crate::cloud::lock::lock;
 use crate::cloud::scenario::{Consumer, Reads};
+use crate::cloud::times::shown;
 use crate::secret::Secret;
-use chrono::{SecondsFormat, TimeDelta};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How often a service uses what it has.
@@ -109,11 +111,6 @@ impl ConsumerRecord {
     }
 }
 
-/// A time as every observation shows it.
-pub(crate) fn shown(at: Timestamp) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
 /// Reads at once, and again each time the value is due for a refresh. `start_version` is what a pinned one asks for.
 /// `is_issued` says that there is somebody who takes the value, or does not.
 pub(crate) async fn consume(
@@ -128,19 +125,19 @@ pub(crate) async fn consume(
         Reads::Pinned => Some(start_version),
     };
     loop {
-        let lock = || record.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = || lock(record);
         let reading = caller.read(&consumer.secret, version).await;
-        lock().note(reading, clock::now());
+        record().note(reading, clock::now());
         let begun = clock::now();
         loop {
             let left = consumer.refresh.saturating_sub((clock::now() - begun).to_std().unwrap_or_default());
-            let cached = lock().cached.as_ref().map(|(_, value)| Arc::clone(value)).filter(|_| is_issued);
+            let cached = record().cached.as_ref().map(|(_, value)| Arc::clone(value)).filter(|_| is_issued);
             let Some(value) = cached.filter(|_| !left.is_zero()) else {
                 clock::sleep(left).await;
                 break;
             };
             if let Some(accepted) = caller.use_value(&consumer.secret, &value).await {
-                lock().note_use(accepted, clock::now());
+                record().note_use(accepted, clock::now());
             }
             clock::sleep(left.min(USE_EVERY)).await;
         }

@@ -1,25 +1,30 @@
-//! Plays a scenario's callers against a served cloud and watches what becomes of them.
+//! Those who call the cloud while a scenario is played, over HTTP like everybody else, and what becomes of them.
 //!
-//! Main type: [`Player`]. Each caller is a task of its own; the observations hold counts, times, version numbers and
+//! Main type: [`Actors`]. Each caller is a task of its own; the observations hold counts, times, version numbers and
 //! digests, never a value.
 
 mod attackers;
 mod consumers;
-pub(crate) mod vault_caller;
+mod vault_caller;
+
+use crate::cloud::lock::lock;
+use crate::cloud::times::shown;
+use attackers::{AttackerRecord, attack};
+use consumers::{ConsumerRecord, consume};
+use vault_caller::VaultCaller;
+
+pub(crate) use vault_caller::Endpoint;
 
 use crate::clock::{self, Timestamp};
 use crate::cloud::scenario::{Attacker, Consumer, Scenario};
-use attackers::{AttackerRecord, attack};
-use consumers::{ConsumerRecord, consume, shown};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
-use vault_caller::{Endpoint, VaultCaller};
 
-/// A play that goes on until it is stopped or dropped.
+/// All of them, at work until they are stopped or dropped.
 #[derive(Debug)]
-pub struct Player {
+pub(crate) struct Actors {
     consumers: Vec<(Consumer, Arc<Mutex<ConsumerRecord>>)>,
     attackers: Vec<(Attacker, Arc<Mutex<AttackerRecord>>)>,
     tasks: JoinSet<()>,
@@ -27,13 +32,13 @@ pub struct Player {
     stopped_at: Option<Timestamp>,
 }
 
-impl Player {
+impl Actors {
     /// Gets every caller a token, notes which versions are current, and lets the callers go. The vault must have been
     /// seeded.
     ///
     /// # Errors
     /// When the endpoint cannot be reached, gives no token, or lacks a secret of the scenario.
-    pub async fn start(scenario: &Scenario, endpoint: &Endpoint) -> Result<Self, String> {
+    pub(crate) async fn start(scenario: &Scenario, endpoint: &Endpoint) -> Result<Self, String> {
         let client = endpoint.client()?;
         let host = scenario.vault_host();
         let mut start_versions = BTreeMap::new();
@@ -42,7 +47,7 @@ impl Player {
             start_versions.insert(secret.name.clone(), version);
         }
         let start_version = |secret: &str| start_versions.get(secret).cloned().unwrap_or_default();
-        let mut player = Self {
+        let mut actors = Self {
             consumers: Vec::new(),
             attackers: Vec::new(),
             tasks: JoinSet::new(),
@@ -57,16 +62,16 @@ impl Player {
         for attacker in scenario.attackers() {
             intruders.push(VaultCaller::admit(&client, endpoint, host.clone(), attacker.caller.clone()).await?);
         }
-        player.started_at = clock::now();
+        actors.started_at = clock::now();
         for (consumer, caller) in scenario.consumers().iter().zip(admitted) {
             let is_issued = scenario.secrets().iter().any(|one| one.name == consumer.secret && one.issuer.is_some());
-            player.send_consumer(consumer.clone(), caller, start_version(&consumer.secret), is_issued);
+            actors.send_consumer(consumer.clone(), caller, start_version(&consumer.secret), is_issued);
         }
         for (attacker, caller) in scenario.attackers().iter().zip(intruders) {
             let secret = scenario.secret().to_owned();
-            player.send_attacker(attacker.clone(), caller, secret, start_version(scenario.secret()));
+            actors.send_attacker(attacker.clone(), caller, secret, start_version(scenario.secret()));
         }
-        Ok(player)
+        Ok(actors)
     }
 
     fn send_consumer(&mut self, consumer: Consumer, caller: VaultCaller, start_version: String, is_issued: bool) {
@@ -86,18 +91,12 @@ impl Player {
     /// "cached"}],"attackers":[{"name","oid","ip","reads","successes","first_success","last_success","first_refused",
     /// "last_status","others":[{"secret","reads","successes","first_success","last_status"}]}]}`. A `last_status` of
     /// null means that no answer came.
-    pub fn observations(&self) -> Value {
+    pub(crate) fn observations(&self) -> Value {
         let now = self.stopped_at.unwrap_or_else(clock::now);
-        let consumers: Vec<Value> = self
-            .consumers
-            .iter()
-            .map(|(consumer, record)| record.lock().unwrap_or_else(PoisonError::into_inner).to_json(consumer, now))
-            .collect();
-        let attackers: Vec<Value> = self
-            .attackers
-            .iter()
-            .map(|(attacker, record)| record.lock().unwrap_or_else(PoisonError::into_inner).to_json(attacker))
-            .collect();
+        let consumers: Vec<Value> =
+            self.consumers.iter().map(|(consumer, record)| lock(record).to_json(consumer, now)).collect();
+        let attackers: Vec<Value> =
+            self.attackers.iter().map(|(attacker, record)| lock(record).to_json(attacker)).collect();
         json!({
             "started_at": shown(self.started_at),
             "stopped_at": self.stopped_at.map(shown),
@@ -106,8 +105,8 @@ impl Player {
         })
     }
 
-    /// Ends the play; what was seen stays, and changes no more.
-    pub async fn stop(&mut self) {
+    /// Ends their work; what was seen stays, and changes no more.
+    pub(crate) async fn stop(&mut self) {
         self.tasks.shutdown().await;
         self.stopped_at.get_or_insert_with(clock::now);
     }

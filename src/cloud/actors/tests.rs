@@ -1,7 +1,7 @@
-#![expect(clippy::disallowed_methods, reason = "writes the file that the player is to read")]
+#![expect(clippy::disallowed_methods, reason = "writes the file that the actors are to read")]
 
-use super::Player;
-use crate::cloud::scenario::{Endpoint, Scenario};
+use super::{Actors, Endpoint};
+use crate::cloud::scenario::Scenario;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
@@ -147,35 +147,35 @@ async fn respond(State(stub): State<Shared>, request: Request) -> Response<Body>
 }
 
 /// Watches until the observations are as wanted.
-async fn until(player: &Player, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+async fn until(actors: &Actors, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..500 {
-        let seen = player.observations();
+        let seen = actors.observations();
         if wanted(&seen) {
             return seen;
         }
         crate::clock::sleep(Duration::from_millis(20)).await;
     }
-    panic!("never seen: {what}: {:#}", player.observations());
+    panic!("never seen: {what}: {:#}", actors.observations());
 }
 
 #[tokio::test]
 async fn a_response_is_seen_from_the_callers_side() {
     let (endpoint, stub) = serve().await;
     let scenario = Scenario::parse(SCENARIO).unwrap();
-    let mut player = Player::start(&scenario, &endpoint).await.unwrap();
-    until(&player, "reads of all", |seen| {
+    let mut actors = Actors::start(&scenario, &endpoint).await.unwrap();
+    until(&actors, "reads of all", |seen| {
         seen["attackers"][0]["reads"].as_u64() > Some(2) && seen["consumers"][1]["reads"].as_u64() > Some(1)
     })
     .await;
     stub.lock().unwrap().rotated = true;
-    until(&player, "the new version", |seen| seen["consumers"][0]["versions"].as_array().unwrap().len() == 2).await;
+    until(&actors, "the new version", |seen| seen["consumers"][0]["versions"].as_array().unwrap().len() == 2).await;
     stub.lock().unwrap().revoked = true;
     let down = |seen: &Value| seen["consumers"][1]["down"] == true && !seen["attackers"][0]["first_refused"].is_null();
-    until(&player, "the old version refused", down).await;
-    player.stop().await;
+    until(&actors, "the old version refused", down).await;
+    actors.stop().await;
 
-    let seen = player.observations();
-    assert_eq!(seen, player.observations(), "nothing changes after the end");
+    let seen = actors.observations();
+    assert_eq!(seen, actors.observations(), "nothing changes after the end");
     let (api, batch, intruder) = (&seen["consumers"][0], &seen["consumers"][1], &seen["attackers"][0]);
     assert_eq!(api["versions"][0]["version"], "old");
     assert_eq!(api["versions"][1]["version"], "new");
@@ -202,20 +202,20 @@ async fn a_response_is_seen_from_the_callers_side() {
 async fn an_outage_counts_as_down_time_and_is_no_refusal() {
     let (endpoint, stub) = serve().await;
     let scenario = Scenario::parse(SCENARIO).unwrap();
-    let mut player = Player::start(&scenario, &endpoint).await.unwrap();
+    let mut actors = Actors::start(&scenario, &endpoint).await.unwrap();
     stub.lock().unwrap().out_of_order = true;
-    until(&player, "all down", |seen| {
+    until(&actors, "all down", |seen| {
         seen["consumers"][0]["down"] == true && seen["attackers"][0]["last_status"] == 503
     })
     .await;
     stub.lock().unwrap().out_of_order = false;
-    let seen = until(&player, "up again", |seen| {
+    let seen = until(&actors, "up again", |seen| {
         seen["consumers"][0]["down"] == false && seen["attackers"][0]["last_status"] == 200
     })
     .await;
     assert!(seen["consumers"][0]["down_ms"].as_u64() > Some(0));
     assert!(seen["attackers"][0]["first_refused"].is_null());
-    player.stop().await;
+    actors.stop().await;
 }
 
 #[tokio::test]
@@ -229,29 +229,29 @@ async fn by_tls_the_given_authority_is_trusted_and_no_other() {
         std::fs::write(&ca_pem, pem).unwrap();
         Endpoint { base_url: base_url.clone(), ca_pem: Some(ca_pem) }
     };
-    let mut player = Player::start(&scenario, &endpoint("own.pem", &authority)).await.unwrap();
-    until(&player, "a good read", |seen| seen["consumers"][0]["last_status"] == 200).await;
-    player.stop().await;
-    assert!(Player::start(&scenario, &endpoint("stranger.pem", &stranger)).await.is_err());
+    let mut actors = Actors::start(&scenario, &endpoint("own.pem", &authority)).await.unwrap();
+    until(&actors, "a good read", |seen| seen["consumers"][0]["last_status"] == 200).await;
+    actors.stop().await;
+    assert!(Actors::start(&scenario, &endpoint("stranger.pem", &stranger)).await.is_err());
 }
 
 #[tokio::test]
 async fn a_play_that_cannot_start_says_why() {
     let (endpoint, _stub) = serve().await;
     let lacking = Scenario::builtin("leaked-secret").unwrap();
-    let problem = Player::start(&lacking, &endpoint).await.unwrap_err();
+    let problem = Actors::start(&lacking, &endpoint).await.unwrap_err();
     assert_eq!(problem, "the cloud has no secret `orders-signing` in its vault `kv-drill`");
 
     let scenario = Scenario::parse(SCENARIO).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let ca_pem = directory.path().join("ca.pem");
     let with_authority = Endpoint { ca_pem: Some(ca_pem.clone()), ..endpoint.clone() };
-    let problem = Player::start(&scenario, &with_authority).await.unwrap_err();
+    let problem = Actors::start(&scenario, &with_authority).await.unwrap_err();
     assert!(problem.contains("ca.pem` cannot be read"), "{problem}");
     std::fs::write(&ca_pem, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
-    let problem = Player::start(&scenario, &with_authority).await.unwrap_err();
+    let problem = Actors::start(&scenario, &with_authority).await.unwrap_err();
     assert!(problem.contains("ca.pem` holds no certificate"), "{problem}");
 
     let gone = Endpoint { base_url: "http://127.0.0.1:1".to_owned(), ca_pem: None };
-    assert!(Player::start(&scenario, &gone).await.unwrap_err().contains("refused"));
+    assert!(Actors::start(&scenario, &gone).await.unwrap_err().contains("refused"));
 }

@@ -19,11 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the cloud is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Without a slash at its end: `http://127.0.0.1:PORT`.
-    pub base_url: String,
+    pub(crate) base_url: String,
     /// The certificate of the authority that signs for it, where it is an https address.
-    pub ca_pem: Option<PathBuf>,
+    pub(crate) ca_pem: Option<PathBuf>,
 }
 
 impl Endpoint {
@@ -39,8 +39,12 @@ impl Endpoint {
         builder.build().map_err(|error| format!("no client for `{}`: {}", self.base_url, chain(&error)))
     }
 
+    fn address(&self, path: &str) -> String {
+        format!("{}/{path}", self.base_url.trim_end_matches('/'))
+    }
+
     fn control(&self, path: &str) -> String {
-        format!("{}/_control/{path}", self.base_url.trim_end_matches('/'))
+        self.address(&format!("_control/{path}"))
     }
 
     /// The number of the version of `secret` that is current, from the cloud's control: asking the vault itself would
@@ -98,7 +102,7 @@ pub(crate) enum Reading {
 #[derive(Debug)]
 pub(crate) struct VaultCaller {
     client: Client,
-    base_url: String,
+    endpoint: Endpoint,
     host: String,
     caller: Caller,
     token: Secret,
@@ -135,17 +139,16 @@ impl VaultCaller {
         let response = client.post(endpoint.control("tokens")).json(&body).send().await;
         let Token { access_token } =
             answer(response).await.map_err(|error| format!("the cloud gave no token to `{}`: {error}", caller.name))?;
-        let base_url = endpoint.base_url.trim_end_matches('/').to_owned();
-        Ok(Self { client: client.clone(), base_url, host, caller, token: Secret::new(access_token) })
+        Ok(Self { client: client.clone(), endpoint: endpoint.clone(), host, caller, token: Secret::new(access_token) })
     }
 
     /// Reads a secret: the version, or whatever is current.
     pub(crate) async fn read(&self, secret: &str, version: Option<&str>) -> Reading {
         let version = version.unwrap_or_default();
-        let address = format!("{}/secrets/{secret}/{version}?api-version={API_VERSION}", self.base_url);
+        let path = format!("secrets/{secret}/{version}?api-version={API_VERSION}");
         let request = self
             .client
-            .get(address)
+            .get(self.endpoint.address(&path))
             .header(HOST, &self.host)
             .header(USER_AGENT, &self.caller.user_agent)
             .header("x-drill-client-ip", self.caller.ip.to_string())
@@ -162,11 +165,12 @@ impl VaultCaller {
             Err(_) => Reading::Lost,
         }
     }
+
     /// Uses a value of a secret where it is good for something; says whether it was taken, if an answer came.
     pub(crate) async fn use_value(&self, secret: &str, value: &Secret) -> Option<bool> {
         let vault = self.host.split('.').next().unwrap_or_default();
         let body = json!({ "vault": vault, "secret": secret, "value": value.expose() });
-        let address = format!("{}/_control/try", self.base_url);
+        let address = self.endpoint.control("try");
         answer::<Trial>(self.client.post(address).json(&body).send().await).await.ok()?.accepted
     }
 }

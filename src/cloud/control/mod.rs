@@ -18,41 +18,43 @@
 
 mod state;
 
-use crate::cloud::scenario::seeding;
-use crate::cloud::server::dispatcher::{Cloud, lock};
-use crate::cloud::services::key_vault::access::Rules;
+use crate::cloud::actors::Actors;
+use crate::cloud::faults::Fault;
+use crate::cloud::lock::lock;
 use crate::cloud::wire::exchange::{Exchange, Reply};
+use crate::cloud::world::Cloud;
+use crate::cloud::world::access::AccessRules;
 use crate::cloud::world::identity::Principal;
-use crate::cloud::world::issuing;
 use crate::cloud::world::limits::Limits;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// Answers a control call.
-pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
+pub(crate) fn answer(cloud: &Cloud, actors: &Mutex<Option<Actors>>, exchange: &Exchange) -> Reply {
     if !exchange.comes_from_loopback() {
         return refuse(403, "the control answers to loopback addresses only");
     }
     let segments = exchange.segments();
     let segments: Vec<&str> = segments.iter().skip(1).map(String::as_str).collect();
     let result = match (exchange.method.as_str(), segments.as_slice()) {
-        ("GET", ["state"]) => Ok(state::describe(cloud, exchange.at)),
-        ("PUT", ["secrets", vault, name]) => seeding::seed(cloud, vault, name, &exchange.body, exchange.at),
-        ("POST", ["faults"]) => lock(&cloud.faults).plant(&exchange.body).map(|planted| json!({ "planted": planted })),
+        ("GET", ["state"]) => Ok(state::describe(cloud, lock(actors).as_ref(), exchange.at)),
+        ("PUT", ["secrets", vault, name]) => seed(cloud, vault, name, exchange),
+        ("POST", ["faults"]) => plant(cloud, &exchange.body),
         ("GET", ["faults"]) => Ok(lock(&cloud.faults).describe()),
         ("DELETE", ["faults"]) => {
             lock(&cloud.faults).clear();
             Ok(json!({}))
         }
-        ("PUT", ["access", vault]) => read::<Rules>(&exchange.body).map(|rules| {
-            lock(&cloud.rules).insert(vault.to_ascii_lowercase(), rules);
+        ("PUT", ["access", vault]) => read::<AccessRules>(&exchange.body).map(|rules| {
+            lock(&cloud.access).insert(vault.to_ascii_lowercase(), rules);
             json!({})
         }),
         ("DELETE", ["access", vault]) => {
-            lock(&cloud.rules).remove(&vault.to_ascii_lowercase());
+            lock(&cloud.access).remove(&vault.to_ascii_lowercase());
             Ok(json!({}))
         }
         ("PUT", ["vaults", vault]) => read(&exchange.body).map(|change| change_vault(cloud, vault, &change)),
@@ -67,11 +69,17 @@ pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
         ("POST", ["settle"]) => settle(cloud),
         ("POST", ["accounts"]) => read(&exchange.body).and_then(|seed| lock(&cloud.accounts).seed(seed)),
         ("POST", ["applications"]) => {
-            read(&exchange.body).map(|seed| lock(&cloud.applications).seed(seed, exchange.at))
+            read(&exchange.body).map(|seed| json!(lock(&cloud.applications).seed(seed, exchange.at)))
         }
-        ("POST", ["issued"]) => read(&exchange.body).map(|seed| lock(&cloud.tokens).seed(&seed)),
-        ("POST", ["sites"]) => read(&exchange.body).map(|seed| lock(&cloud.sites).seed(cloud, seed)),
-        ("POST", ["try"]) => issuing::try_value(cloud, exchange),
+        ("POST", ["issued"]) => read(&exchange.body).map(|seed| {
+            lock(&cloud.issued_tokens).seed(&seed);
+            json!({})
+        }),
+        ("POST", ["sites"]) => read(&exchange.body).map(|seed| {
+            lock(&cloud.sites).seed(seed, &lock(&cloud.vaults));
+            json!({})
+        }),
+        ("POST", ["try"]) => read(&exchange.body).map(|wanted| try_credential(cloud, exchange, &wanted)),
         ("POST", ["tokens"]) => read(&exchange.body).map(|wanted| issue(cloud, exchange, wanted)),
         _ => return refuse(404, &format!("the control has no {} {}", exchange.method, exchange.path)),
     };
@@ -86,9 +94,44 @@ fn refuse(status: u16, reason: &str) -> Reply {
 }
 
 /// Reads a body; an empty one is an empty object.
-pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| format!("the body does not fit: {error}"))
+}
+
+/// Puts versions into a secret; says which there are now.
+fn seed(cloud: &Cloud, vault: &str, name: &str, exchange: &Exchange) -> Result<Value, String> {
+    let seed = read(&exchange.body)?;
+    let mut vaults = lock(&cloud.vaults);
+    let vault = cloud.vault(&mut vaults, &vault.to_ascii_lowercase());
+    vault.settle(exchange.at);
+    let versions = vault.seed(name, seed, exchange.at)?;
+    Ok(json!({ "version": versions.last(), "versions": versions }))
+}
+
+/// Plants one fault, or a list of them.
+fn plant(cloud: &Cloud, body: &[u8]) -> Result<Value, String> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let faults: Vec<Fault> = match value {
+        Value::Array(_) => serde_json::from_value(value),
+        single => serde_json::from_value(single).map(|fault| vec![fault]),
+    }
+    .map_err(|error| error.to_string())?;
+    lock(&cloud.faults).plant(faults).map(|planted| json!({ "planted": planted }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trial {
+    vault: String,
+    secret: String,
+    value: String,
+}
+
+/// Whether a secret's issuer takes a value; null where nobody knows.
+fn try_credential(cloud: &Cloud, exchange: &Exchange, wanted: &Trial) -> Value {
+    let Trial { vault, secret, value } = wanted;
+    json!({ "accepted": cloud.try_credential(vault, secret, value, exchange.at) })
 }
 
 #[derive(Default, Deserialize)]

@@ -1,32 +1,32 @@
 //! The cloud's state → the JSON that the control shows. Values appear as digests only.
 
 use crate::clock::Timestamp;
-use crate::cloud::scenario::Player;
-use crate::cloud::server::dispatcher::{Cloud, lock};
-use crate::cloud::world::issuing;
+use crate::cloud::actors::Actors;
+use crate::cloud::lock::lock;
+use crate::cloud::world::Cloud;
 use crate::cloud::world::vault::{Entry, Phase, Profile, Vault, Version};
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// Everything there is to see.
-pub(crate) fn describe(cloud: &Cloud, now: Timestamp) -> Value {
+pub(crate) fn describe(cloud: &Cloud, actors: Option<&Actors>, now: Timestamp) -> Value {
     let mut vaults = Map::new();
     for (name, vault) in lock(&cloud.vaults).iter_mut() {
         vault.settle(now);
         vaults.insert(name.clone(), describe_vault(vault));
     }
-    let observed = lock(&cloud.player).as_ref().map(Player::observations).unwrap_or_default();
+    let observed = actors.map(Actors::observations).unwrap_or_default();
     json!({
         "vaults": vaults,
-        "notifications": cloud.sinks.notifications(),
+        "notifications": cloud.notifications.describe(),
         "calls": *lock(&cloud.calls),
         "principals": lock(&cloud.directory).principals(),
         "accounts": lock(&cloud.accounts).describe(),
         "applications": lock(&cloud.applications).describe(),
-        "tokens": lock(&cloud.tokens).describe(),
+        "tokens": lock(&cloud.issued_tokens).describe(),
         "sites": lock(&cloud.sites).describe(),
-        "issued": issuing::describe(cloud, now),
+        "issued": cloud.describe_issued(now),
         "consumers": observed.get("consumers").cloned().unwrap_or_else(|| json!([])),
         "attackers": observed.get("attackers").cloned().unwrap_or_else(|| json!([])),
     })

@@ -2,11 +2,10 @@
 
 use super::model::{Attacker, Caller, Consumer, POINTER, SCHEMA, Scenario, SeededSecret, SeededVersion, Targets};
 use super::syntax::{
-    Enters, Fault, Span, WrittenAttacker, WrittenConsumer, WrittenIssuer, WrittenScenario, WrittenSecret,
+    Enters, WrittenAttacker, WrittenConsumer, WrittenDuration, WrittenIssuer, WrittenScenario, WrittenSecret,
     WrittenTargets,
 };
-use crate::cloud::world::issuing::Issuer;
-use regex::Regex;
+use crate::cloud::world::issuer::Issuer;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,7 +24,7 @@ pub(crate) fn resolve(written: WrittenScenario) -> Result<Scenario, Vec<String>>
         problems.extend(check_secret(secret));
     }
     for fault in &written.faults {
-        problems.extend(check_fault(fault));
+        problems.extend(fault.problems().iter().map(|problem| format!("a fault: {problem}")));
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -158,28 +157,7 @@ fn issuer(written: &WrittenIssuer) -> Result<Issuer, String> {
     }
 }
 
-fn check_fault(fault: &Fault) -> Vec<String> {
-    let mut problems = Vec::new();
-    let trouble = &fault.trouble;
-    if trouble.status.is_none()
-        && trouble.drop.is_none()
-        && trouble.delay_ms.is_none()
-        && trouble.retry_after_s.is_none()
-    {
-        problems.push("a fault's `do` must be one of `status`, `drop`, `delay_ms`, `retry_after_s`".to_owned());
-    }
-    if let Some(status) = trouble.status.filter(|status| !(200..=599).contains(status)) {
-        problems.push(format!("a fault's status `{status}` is no status of an answer"));
-    }
-    if let Some(Err(error)) = fault.matching.path.as_deref().map(Regex::new) {
-        let told = error.to_string();
-        let reason = told.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        problems.push(format!("a fault's `path` is no regular expression: {reason}"));
-    }
-    problems
-}
-
-fn check_pause(whose: &str, field: &str, pause: Span) -> Option<String> {
+fn check_pause(whose: &str, field: &str, pause: WrittenDuration) -> Option<String> {
     let least = SHORTEST_PAUSE.as_millis();
     (pause.0 < SHORTEST_PAUSE).then(|| format!("{whose}: `{field}` must be at least {least}ms"))
 }
@@ -257,9 +235,9 @@ fn resolve_attacker(written: WrittenAttacker) -> Attacker {
 
 fn resolve_targets(written: &WrittenTargets) -> Targets {
     Targets {
-        rotated_within: written.rotated_within.map(|span| span.0),
-        contained_within: written.contained_within.map(|span| span.0),
-        killed_within: written.killed_within.map(|span| span.0),
+        rotated_within: written.rotated_within.map(|written| written.0),
+        contained_within: written.contained_within.map(|written| written.0),
+        killed_within: written.killed_within.map(|written| written.0),
         consumers_down: written.consumers_down,
     }
 }

@@ -1,14 +1,17 @@
-//! Game-day scenarios.
+//! Game-day scenarios: a YAML text → the vault's contents, who reads it, who must not, and what is to go wrong.
+//!
+//! Main type: [`Scenario`], which exists only if it passed every check.
 
 mod checks;
 mod model;
+mod reading;
 pub(crate) mod seeding;
-pub(crate) mod syntax;
+mod syntax;
 
-pub use model::{
-    Attacker, Caller, Consumer, DEFAULT, Endpoint, Enters, Player, Reads, SCHEMA, Scenario, SeededSecret,
-    SeededVersion, Targets,
-};
+pub use crate::cloud::faults::{Cut, Fault, FaultEffect, FaultMatch};
+pub use model::{Attacker, Caller, Consumer, SCHEMA, Scenario, SeededSecret, SeededVersion, Targets};
+pub use reading::DEFAULT;
+pub use syntax::{Enters, Reads};
 
 #[cfg(test)]
 mod tests;

@@ -3,41 +3,20 @@
 //! Main type: [`Scenario`], which exists only if it passed every check. Object ids, application ids and addresses that
 //! the text leaves out follow from the names, so that a scenario is the same in every run. Secret values are in no
 //! scenario: the cloud makes them up when it is seeded, has them issued, or takes them from where the scenario points.
-//!
-//! [`Player`] plays the callers against a cloud that serves the vault.
 
-use super::checks;
-use super::syntax::{Fault, WrittenScenario};
-use crate::cloud::world::issuing::Issuer;
+use super::syntax::{Enters, Reads};
+use crate::cloud::faults::Fault;
+use crate::cloud::world::issuer::Issuer;
 use crate::secret::Secret;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
-
-pub use super::syntax::{Enters, Reads};
-pub use crate::cloud::actors::Player;
-pub use crate::cloud::actors::vault_caller::Endpoint;
 
 /// What a scenario's `schema` must be.
 pub const SCHEMA: &str = "stanch-scenario/v1";
 
 /// What a pointer into the environment begins with.
 pub(super) const POINTER: &str = "env:";
-
-/// The scenario that is played where none is named.
-pub const DEFAULT: &str = "leaked-secret";
-
-const BUILT_IN: [(&str, &str); 8] = [
-    (DEFAULT, include_str!("../scenarios/leaked-secret.yaml")),
-    ("quiet", include_str!("../scenarios/quiet.yaml")),
-    ("leaked-string", include_str!("../scenarios/leaked-string.yaml")),
-    ("open-vault", include_str!("../scenarios/open-vault.yaml")),
-    ("storage-account-key", include_str!("../scenarios/storage-account-key.yaml")),
-    ("entra-app-secret", include_str!("../scenarios/entra-app-secret.yaml")),
-    ("database-credential", include_str!("../scenarios/database-credential.yaml")),
-    ("third-party-api-key", include_str!("../scenarios/third-party-api-key.yaml")),
-];
 
 /// A game day.
 #[derive(Debug)]
@@ -132,38 +111,6 @@ pub struct Targets {
 }
 
 impl Scenario {
-    /// Reads a scenario.
-    ///
-    /// # Errors
-    /// With the place and the reason where the text has not the right form, else with everything that is wrong with
-    /// what it says, one line each.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let written: WrittenScenario = serde_saphyr::from_str(text).map_err(|error| misformed(&error))?;
-        checks::resolve(written).map_err(|problems| problems.join("\n"))
-    }
-
-    /// A built-in scenario's text.
-    pub fn builtin_text(name: &str) -> Option<&'static str> {
-        BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
-    }
-
-    /// A built-in scenario.
-    ///
-    /// # Errors
-    /// When there is none of that name.
-    pub fn builtin(name: &str) -> Result<Self, String> {
-        let text = Self::builtin_text(name).ok_or_else(|| {
-            let names: Vec<String> = Self::builtin_names().map(|known| format!("`{known}`")).collect();
-            format!("there is no scenario `{name}`; built in are {}", names.join(", "))
-        })?;
-        Self::parse(text)
-    }
-
-    /// The names of the built-in scenarios, the default one first.
-    pub fn builtin_names() -> impl Iterator<Item = &'static str> {
-        BUILT_IN.iter().map(|(name, _)| *name)
-    }
-
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -240,10 +187,9 @@ impl Scenario {
         &self.attackers
     }
 
-    /// The faults to plant before the start, each in the form that the control's `POST /_control/faults` takes.
-    pub fn faults(&self) -> Vec<Value> {
-        // Texts and numbers only: that they can be written as JSON was seen when the scenario was checked.
-        self.faults.iter().filter_map(|fault| serde_json::to_value(fault).ok()).collect()
+    /// The faults to plant before the start.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     /// How long before the start the secret leaked.
@@ -255,10 +201,4 @@ impl Scenario {
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
-}
-
-/// The reason, the line and the text around it.
-fn misformed(error: &serde_saphyr::Error) -> String {
-    let whole = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-    whole.strip_prefix("error: ").unwrap_or(&whole).trim_end().to_owned()
 }

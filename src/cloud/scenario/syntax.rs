@@ -2,6 +2,8 @@
 //!
 //! What the fields mean together is checked in `scenario_checks`.
 
+use crate::cloud::faults::Fault;
+use crate::cloud::world::issuer::TokenIssuer;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ pub(crate) struct WrittenScenario {
     pub(crate) attackers: Vec<WrittenAttacker>,
     #[serde(default)]
     pub(crate) faults: Vec<Fault>,
-    pub(crate) exposure: Span,
+    pub(crate) exposure: WrittenDuration,
     #[serde(default)]
     pub(crate) targets: WrittenTargets,
 }
@@ -63,14 +65,6 @@ pub(crate) struct WrittenIssuer {
     pub(crate) token: Option<TokenIssuer>,
 }
 
-/// Whose token it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TokenIssuer {
-    Github,
-    Slack,
-}
-
 /// What somebody enters who is asked for a value in the middle of the response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,7 +79,7 @@ pub enum Enters {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenVersion {
-    pub(crate) age: Span,
+    pub(crate) age: WrittenDuration,
     #[serde(default = "yes")]
     pub(crate) enabled: bool,
 }
@@ -100,7 +94,7 @@ pub(crate) struct WrittenConsumer {
     pub(crate) name: String,
     pub(crate) secret: Option<String>,
     pub(crate) reads: Reads,
-    pub(crate) refresh: Span,
+    pub(crate) refresh: WrittenDuration,
     pub(crate) oid: Option<String>,
     pub(crate) appid: Option<String>,
     pub(crate) upn: Option<String>,
@@ -125,9 +119,9 @@ pub(crate) struct WrittenAttacker {
     pub(crate) reads: u32,
     #[serde(default)]
     pub(crate) also: Vec<String>,
-    pub(crate) every: Span,
+    pub(crate) every: WrittenDuration,
     #[serde(default)]
-    pub(crate) after: Span,
+    pub(crate) after: WrittenDuration,
     pub(crate) oid: Option<String>,
     pub(crate) appid: Option<String>,
     pub(crate) upn: Option<String>,
@@ -138,63 +132,17 @@ pub(crate) struct WrittenAttacker {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenTargets {
-    pub(crate) rotated_within: Option<Span>,
-    pub(crate) contained_within: Option<Span>,
-    pub(crate) killed_within: Option<Span>,
+    pub(crate) rotated_within: Option<WrittenDuration>,
+    pub(crate) contained_within: Option<WrittenDuration>,
+    pub(crate) killed_within: Option<WrittenDuration>,
     pub(crate) consumers_down: Option<u32>,
-}
-
-/// A planned fault, in the form the control takes it.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fault {
-    #[serde(default, rename = "match")]
-    pub(crate) matching: FaultMatch,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) skip: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) times: Option<u64>,
-    #[serde(rename = "do")]
-    pub(crate) trouble: Trouble,
-}
-
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FaultMatch {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) method: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) host: Option<String>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Trouble {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) drop: Option<Cut>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) delay_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) retry_after_s: Option<u64>,
-}
-
-/// When the line is cut: before the effect, or after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Cut {
-    Before,
-    After,
 }
 
 /// A span of time as it is written: `300ms`, `2s`, `15m`, `6h`, `90d`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Span(pub(crate) Duration);
+pub(crate) struct WrittenDuration(pub(crate) Duration);
 
-impl Span {
+impl WrittenDuration {
     fn parse(text: &str) -> Option<Self> {
         let end = text.find(|character: char| !character.is_ascii_digit())?;
         let (digits, unit) = text.split_at_checked(end)?;
@@ -211,7 +159,7 @@ impl Span {
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for WrittenDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {

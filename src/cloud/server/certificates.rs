@@ -3,8 +3,8 @@
 //! The authority's key lives in memory only and dies with the process; its certificate is what clients are told to
 //! trust.
 
+use super::error::Error;
 use crate::clock::{self, Timestamp};
-use crate::cloud::Error;
 use crate::cloud::wire::host::HOSTS;
 use chrono::{Datelike, TimeDelta};
 use rcgen::{

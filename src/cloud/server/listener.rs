@@ -1,15 +1,14 @@
 //! TCP, plain or under TLS → connections for axum, each of which can be cut without a byte of an answer.
 //!
-//! Main types: [`Connections`] and [`Peer`]. A cut connection is reset (zero linger), not closed in good order, so a
+//! Main type: [`Connections`]. A cut connection is reset (zero linger), not closed in good order, so a
 //! client sees what it sees when a server dies.
 
+use crate::cloud::wire::peer::Peer;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,24 +19,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// Who is at the other end, and the switch that cuts the line.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
-    cut: Arc<AtomicBool>,
-}
-
-impl Peer {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, cut: Arc::default() }
-    }
-
-    /// Nothing is sent on this connection any more; it is reset at the next try.
-    pub(crate) fn cut(&self) {
-        self.cut.store(true, Ordering::SeqCst);
-    }
-}
 
 impl Connected<IncomingStream<'_, Connections>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
@@ -59,7 +40,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Resets the connection if it was cut.
     fn check(&self) -> io::Result<()> {
-        if !self.peer.cut.load(Ordering::SeqCst) {
+        if !self.peer.is_cut() {
             return Ok(());
         }
         let socket = match &self.stream {

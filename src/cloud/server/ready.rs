@@ -4,8 +4,8 @@
 //! Main type: [`Ready`]. The ready file appears by a rename, whole, after connections are accepted.
 #![expect(clippy::disallowed_methods, reason = "these files are how the cloud makes itself known")]
 
-use crate::cloud::services::sinks::SinkCredentials;
 use crate::cloud::wire::host::HOSTS;
+use crate::cloud::world::sink_credentials::SinkCredentials;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write as _};

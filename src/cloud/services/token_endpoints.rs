@@ -3,11 +3,12 @@
 //! Each answers in the form its clients parse (`expires_on` is a text here and `expires_in` a number there), and
 //! maps its caller to a principal of its own.
 
-use super::graph::Knows;
 use crate::clock::Timestamp;
-use crate::cloud::server::dispatcher::{Cloud, lock};
+use crate::cloud::lock::lock;
 use crate::cloud::wire::exchange::{Exchange, Reply};
-use crate::cloud::world::identity::{Directory, Issued, Principal, TENANT};
+use crate::cloud::world::Cloud;
+use crate::cloud::world::applications::PasswordCheck;
+use crate::cloud::world::identity::{Directory, IssuedToken, Principal, TENANT};
 use chrono::TimeDelta;
 use serde_json::json;
 use std::collections::HashMap;
@@ -113,7 +114,7 @@ fn entra(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange) -> Reply
         return entra_error(401, "invalid_client", 7_000_218, description);
     }
     let password = given("client_secret").map(String::as_str).unwrap_or_default();
-    if let Knows::Bad = lock(&cloud.applications).knows(client_id, password, exchange.at) {
+    if let PasswordCheck::Bad = lock(&cloud.applications).check(client_id, password, exchange.at) {
         let description = "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID.";
         return entra_error(401, "invalid_client", 7_000_215, description);
     }
@@ -132,12 +133,17 @@ fn entra(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange) -> Reply
     Reply::json(200, &body)
 }
 
-fn expires_in(issued: &Issued, now: Timestamp) -> i64 {
+fn expires_in(issued: &IssuedToken, now: Timestamp) -> i64 {
     (issued.expires - now).num_seconds()
 }
 
+/// A planned refusal, as Entra words one that passes.
+pub(crate) fn unavailable(status: u16) -> Reply {
+    entra_error(status, "temporarily_unavailable", 90_033, "A transient error has occurred.")
+}
+
 /// An error as Entra words it; its clients need the numbers.
-pub(crate) fn entra_error(status: u16, error: &str, number: i32, description: &str) -> Reply {
+fn entra_error(status: u16, error: &str, number: i32, description: &str) -> Reply {
     let body = json!({
         "error": error,
         "error_description": format!("AADSTS{number}: {description}"),

@@ -1,8 +1,8 @@
 //! One HTTP request as the parts of the cloud see it, and one answer as they give it.
 
 use super::host::{Destination, without_port};
+use super::peer::Peer;
 use crate::clock::Timestamp;
-use crate::cloud::server::listener::Peer;
 use axum::body::Body;
 use axum::http::{Response, StatusCode, request};
 use percent_encoding::percent_decode_str;
@@ -51,6 +51,11 @@ impl Exchange {
     /// A header's first value; `name` in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What a `Bearer` authorization carries.
+    pub(crate) fn bearer_token(&self) -> Option<&str> {
+        self.header("authorization")?.strip_prefix("Bearer ")
     }
 
     /// A query parameter's value, decoded.
@@ -110,6 +115,11 @@ impl Reply {
 
     pub(crate) fn text(status: u16, content_type: &'static str, body: String) -> Self {
         Self { body: Some((content_type, body.into_bytes())), ..Self::empty(status) }
+    }
+
+    /// Plain text.
+    pub(crate) fn plain(status: u16, text: impl Into<String>) -> Self {
+        Self::text(status, "text/plain; charset=utf-8", text.into())
     }
 
     #[must_use]

@@ -1,4 +1,5 @@
-//! A request and an answer, as every part of the cloud sees them.
+//! The wire: a request and an answer as the parts of the cloud see them, and who is at the other end.
 
 pub(crate) mod exchange;
 pub(crate) mod host;
+pub(crate) mod peer;

@@ -5,12 +5,13 @@
 #![expect(clippy::disallowed_methods, reason = "the archive is a tree of files")]
 
 use crate::clock::{self, Timestamp};
+use crate::cloud::lock::lock;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(super) const SUBSCRIPTION: &str = "5F0D1C2B-7A34-4E6B-9C58-1D2E3F405162";
@@ -62,7 +63,7 @@ impl AuditTrail {
             .join(at.format("y=%Y/m=%m/d=%d/h=%H/m=00/PT1H.json").to_string());
         let lag = chrono::TimeDelta::from_std(self.lag).unwrap_or_default();
         let due = at + lag;
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = lock(&self.pending);
         pending.push_back(Pending { due, file, line: format!("{event}\n") });
         if self.lag.is_zero() {
             return write_due(&mut pending, None);
@@ -80,7 +81,7 @@ impl AuditTrail {
 
     /// Writes what is due by `now`, or everything.
     pub(crate) fn write_until(&self, now: Option<Timestamp>) -> io::Result<()> {
-        write_due(&mut self.pending.lock().unwrap_or_else(PoisonError::into_inner), now)
+        write_due(&mut lock(&self.pending), now)
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Bearer {
 }
 
 /// A token that was just issued.
-pub(crate) struct Issued {
+pub(crate) struct IssuedToken {
     pub(crate) access_token: String,
     pub(crate) expires: Timestamp,
 }
@@ -122,7 +122,13 @@ impl Directory {
     }
 
     /// Issues a token; its signature is a random text that only this directory knows.
-    pub(crate) fn issue(&mut self, principal: &Principal, audience: &str, now: Timestamp, life: TimeDelta) -> Issued {
+    pub(crate) fn issue(
+        &mut self,
+        principal: &Principal,
+        audience: &str,
+        now: Timestamp,
+        life: TimeDelta,
+    ) -> IssuedToken {
         let expires = now + life;
         let header = json!({ "typ": "JWT", "alg": "RS256", "kid": "embedded-cloud" });
         let mut claims = json!({
@@ -152,7 +158,7 @@ impl Directory {
         );
         let bearer = Bearer { principal: principal.clone(), audience: audience.to_owned(), expires, address: None };
         self.tokens.insert(Sha256::digest(&access_token).into(), bearer);
-        Issued { access_token, expires }
+        IssuedToken { access_token, expires }
     }
 
     /// Gives the holder of a token an address of its own.

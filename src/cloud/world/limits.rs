@@ -3,7 +3,6 @@
 //! A refused call does not count, so a client that keeps hammering gets its share as the window moves on.
 
 use crate::clock::Timestamp;
-use crate::cloud::services::key_vault::operation::Operation;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
@@ -30,11 +29,18 @@ impl Default for Limits {
     }
 }
 
+/// Which of a vault's two limits a call counts towards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Quota {
+    Creates,
+    Others,
+}
+
 /// The calls each vault took lately.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     limits: Option<Limits>,
-    taken: HashMap<(String, bool), VecDeque<Timestamp>>,
+    taken: HashMap<(String, Quota), VecDeque<Timestamp>>,
 }
 
 impl Meter {
@@ -48,11 +54,13 @@ impl Meter {
     }
 
     /// Counts a call, unless it is one too many.
-    pub(crate) fn take(&mut self, vault: &str, operation: &Operation, now: Timestamp) -> bool {
+    pub(crate) fn take(&mut self, vault: &str, quota: Quota, now: Timestamp) -> bool {
         let Some(limits) = self.limits else { return true };
-        let creates = operation.creates();
-        let most = if creates { limits.creates } else { limits.others };
-        let taken = self.taken.entry((vault.to_owned(), creates)).or_default();
+        let most = match quota {
+            Quota::Creates => limits.creates,
+            Quota::Others => limits.others,
+        };
+        let taken = self.taken.entry((vault.to_owned(), quota)).or_default();
         let window = i64::try_from(limits.window_ms).unwrap_or(i64::MAX);
         while taken.front().is_some_and(|at| (now - *at).num_milliseconds() >= window) {
             taken.pop_front();

@@ -3,20 +3,21 @@
 //! The order of the checks is Azure's: the challenge comes before everything, routing before authorisation, and
 //! only authorised answers carry the headers of role-based access control.
 
-use super::access::Question;
+use super::access::{self, AccessRequest};
+use super::audit_event::audit_event;
 use super::bundle::Origin;
 use super::operation::Operation;
+use super::outcome::Outcome;
 use super::paging::{LARGEST_PAGE, Marker, PageRequest};
 use super::refusal::Refusal;
 use super::secret_request::{SetRequest, UpdateRequest, backup_blob};
-use super::secrets::{Desk, Done};
-use crate::clock;
-use crate::cloud::server::dispatcher::{Cloud, lock};
+use super::secrets::{Completed, VaultOperations};
+use crate::cloud::lock::lock;
 use crate::cloud::wire::exchange::{Exchange, Reply};
 use crate::cloud::wire::host::VaultAddress;
-use crate::cloud::world::audit_trail::{log_time, resource_id};
+use crate::cloud::world::Cloud;
+use crate::cloud::world::audit_trail::resource_id;
 use crate::cloud::world::identity::{Bearer, Principal, TENANT};
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 const REGION: &str = "westeurope";
@@ -36,28 +37,15 @@ const API_VERSIONS: [&str; 11] = [
     NEWEST_API_VERSION,
 ];
 
-/// What became of a call.
-struct Outcome {
-    operation_name: &'static str,
-    /// The object that was asked for, for the audit trail.
-    asked: String,
-    principal: Option<Principal>,
-    /// Whose address the vault sees.
-    client: String,
-    /// Authorisation was passed.
-    authorised: bool,
-    result: Result<Done, Refusal>,
-}
-
 /// Answers a call to a vault and writes it to the audit trail.
 pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange, address: &VaultAddress) -> Reply {
     let outcome = handle(cloud, exchange, address);
     let reply = match &outcome.result {
-        Ok(Done { body: Some(body), .. }) => Reply::json(200, body),
-        Ok(Done { body: None, .. }) => Reply::empty(204),
+        Ok(Completed { body: Some(body), .. }) => Reply::json(200, body),
+        Ok(Completed { body: None, .. }) => Reply::empty(204),
         Err(refusal) => Reply::json(refusal.status, &refusal.body()),
     };
-    let reply = dress(cloud, exchange, address, reply, &outcome.client, outcome.authorised);
+    let reply = with_headers(cloud, exchange, address, reply, &outcome.client, outcome.authorised);
     let event = audit_event(exchange, address, &outcome, reply.status);
     if let Err(error) = cloud.audit.record(&address.name, exchange.at, &event) {
         tracing::warn!(%error, "could not write the audit trail");
@@ -65,10 +53,11 @@ pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange, address: &VaultAddress)
     reply
 }
 
-/// A refusal that never reached the service: planned faults.
-pub(crate) fn refuse(cloud: &Cloud, exchange: &Exchange, address: &VaultAddress, refusal: &Refusal) -> Reply {
+/// A planned refusal, which never reached the service.
+pub(crate) fn refuse(cloud: &Cloud, exchange: &Exchange, address: &VaultAddress, status: u16) -> Reply {
+    let refusal = Refusal::planned(status);
     let reply = Reply::json(refusal.status, &refusal.body());
-    dress(cloud, exchange, address, reply, &exchange.client_address(None), false)
+    with_headers(cloud, exchange, address, reply, &exchange.client_address(None), false)
 }
 
 fn handle(cloud: &Cloud, exchange: &Exchange, address: &VaultAddress) -> Outcome {
@@ -78,7 +67,7 @@ fn handle(cloud: &Cloud, exchange: &Exchange, address: &VaultAddress) -> Outcome
         principal: None,
         client: exchange.client_address(None),
         authorised: false,
-        result: Ok(Done { body: None, id: None }),
+        result: Ok(Completed { body: None, id: None }),
     };
     let principal = match authenticate(cloud, exchange, address) {
         Ok(bearer) => {
@@ -143,7 +132,7 @@ fn admit(
     principal: &Principal,
     client_address: &str,
 ) -> Result<(), Refusal> {
-    if !lock(&cloud.meter).take(&address.name, operation, exchange.at) {
+    if !lock(&cloud.meter).take(&address.name, operation.quota(), exchange.at) {
         return Err(Refusal::throttled());
     }
     match exchange.parameter("api-version") {
@@ -156,7 +145,7 @@ fn admit(
             )));
         }
     }
-    let question = Question {
+    let request = AccessRequest {
         vault: &address.name,
         region: REGION,
         resource_id: &resource_id(&address.name),
@@ -164,30 +153,37 @@ fn admit(
         client_address,
         operation,
     };
-    lock(&cloud.rules).get(&address.name).map_or(Ok(()), |rules| rules.check(&question))
+    let gate =
+        lock(&cloud.access).get(&address.name).and_then(|rules| rules.denies(operation.audit_name(), &principal.oid));
+    gate.map_or(Ok(()), |gate| Err(access::refuse(gate, &request)))
 }
 
-fn perform(cloud: &Cloud, exchange: &Exchange, address: &VaultAddress, operation: &Operation) -> Result<Done, Refusal> {
+fn perform(
+    cloud: &Cloud,
+    exchange: &Exchange,
+    address: &VaultAddress,
+    operation: &Operation,
+) -> Result<Completed, Refusal> {
     let mut vaults = lock(&cloud.vaults);
     let vault = cloud.vault(&mut vaults, &address.name);
     vault.settle(exchange.at);
     let origin = Origin { base_url: address.base_url.clone(), profile: vault.profile };
-    let mut desk = Desk { vault, origin, now: exchange.at };
+    let mut operations = VaultOperations { vault, origin, now: exchange.at };
     match operation {
-        Operation::Set { name } => desk.set(name, SetRequest::parse(&exchange.body)?),
-        Operation::Get { name, version } => desk.get(name, version.as_deref()),
+        Operation::Set { name } => operations.set(name, SetRequest::parse(&exchange.body)?),
+        Operation::Get { name, version } => operations.get(name, version.as_deref()),
         Operation::Update { name, version } => {
-            desk.update(name, version.as_deref(), UpdateRequest::parse(&exchange.body)?)
+            operations.update(name, version.as_deref(), UpdateRequest::parse(&exchange.body)?)
         }
-        Operation::List => Ok(desk.list(&page(exchange, address)?)),
-        Operation::ListVersions { name } => Ok(desk.list_versions(name, &page(exchange, address)?)),
-        Operation::Delete { name } => desk.delete(name),
-        Operation::GetDeleted { name } => desk.get_deleted(name),
-        Operation::ListDeleted => Ok(desk.list_deleted(&page(exchange, address)?)),
-        Operation::Recover { name } => desk.recover(name),
-        Operation::Purge { name } => desk.purge(name),
-        Operation::Backup { name } => desk.backup(name),
-        Operation::Restore => desk.restore(&backup_blob(&exchange.body)?),
+        Operation::List => Ok(operations.list(&page(exchange, address)?)),
+        Operation::ListVersions { name } => Ok(operations.list_versions(name, &page(exchange, address)?)),
+        Operation::Delete { name } => operations.delete(name),
+        Operation::GetDeleted { name } => operations.get_deleted(name),
+        Operation::ListDeleted => Ok(operations.list_deleted(&page(exchange, address)?)),
+        Operation::Recover { name } => operations.recover(name),
+        Operation::Purge { name } => operations.purge(name),
+        Operation::Backup { name } => operations.backup(name),
+        Operation::Restore => operations.restore(&backup_blob(&exchange.body)?),
     }
 }
 
@@ -214,7 +210,7 @@ fn page(exchange: &Exchange, address: &VaultAddress) -> Result<PageRequest, Refu
 }
 
 /// Adds the headers that every answer of a vault has.
-fn dress(
+fn with_headers(
     cloud: &Cloud,
     exchange: &Exchange,
     address: &VaultAddress,
@@ -261,64 +257,5 @@ fn probable_name(method: &str) -> &'static str {
         "DELETE" => "SecretDelete",
         "POST" => "SecretRestore",
         _ => "SecretGet",
-    }
-}
-
-fn audit_event(exchange: &Exchange, address: &VaultAddress, outcome: &Outcome, status: u16) -> Value {
-    let claim = outcome.principal.as_ref().map(|principal| {
-        let mut claim = json!({ "oid": principal.oid, "appid": principal.appid, "idtyp": "app" });
-        if let Some(upn) = &principal.upn {
-            claim["upn"] = upn.clone().into();
-            claim["idtyp"] = "user".into();
-        } else {
-            // Services sign in as managed identities, whose resource is the name that people know them by.
-            claim["xms_mirid"] = principal.resource().into();
-        }
-        claim
-    });
-    let identity = claim.map_or_else(|| json!({}), |claim| json!({ "claim": claim }));
-    let id = match &outcome.result {
-        Ok(Done { id: Some(id), .. }) => id,
-        _ => &outcome.asked,
-    };
-    let correlation =
-        exchange.header("x-ms-client-request-id").map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-    let api_version = exchange.parameter("api-version").unwrap_or_default();
-    let description = outcome.result.as_ref().err().map(|refusal| refusal.message.clone()).unwrap_or_default();
-    json!({
-        "time": log_time(exchange.at),
-        "category": "AuditEvent",
-        "operationName": outcome.operation_name,
-        "resultType": "Success",
-        "resultDescription": description,
-        "correlationId": correlation,
-        "callerIpAddress": outcome.client,
-        "identity": identity,
-        "properties": {
-            "id": id,
-            "clientInfo": exchange.header("user-agent").unwrap_or_default(),
-            "httpStatusCode": status,
-            "requestUri": format!("{}{}", address.base_url, exchange.path_and_query()),
-            "isRbacAuthorized": outcome.authorised,
-            "tlsVersion": "TLS1_3",
-        },
-        "resourceId": resource_id(&address.name),
-        "operationVersion": api_version,
-        "resultSignature": signature(status),
-        "durationMs": (clock::now() - exchange.at).num_milliseconds().max(1).to_string(),
-    })
-}
-
-fn signature(status: u16) -> &'static str {
-    match status {
-        200 | 204 => "OK",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        409 => "Conflict",
-        429 => "Too Many Requests",
-        _ => "Error",
     }
 }

@@ -1,11 +1,15 @@
 //! Key Vault, as far as its secrets go.
 
-pub(crate) mod access;
+mod access;
+mod audit_event;
 mod backup;
 mod bundle;
-pub(crate) mod front;
-pub(crate) mod operation;
+mod front;
+mod operation;
+mod outcome;
 mod paging;
-pub(crate) mod refusal;
+mod refusal;
 mod secret_request;
 mod secrets;
+
+pub(crate) use front::{answer, refuse};

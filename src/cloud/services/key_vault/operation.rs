@@ -3,6 +3,7 @@
 //! Main type: [`Operation`]. Routing fails before authorisation does, as on Azure.
 
 use super::refusal::Refusal;
+use crate::cloud::world::limits::Quota;
 use percent_encoding::percent_decode_str;
 
 /// What is asked of a vault.
@@ -135,9 +136,9 @@ impl Operation {
         }
     }
 
-    /// Counts towards the limit on creations rather than the one on everything else.
-    pub(crate) fn creates(&self) -> bool {
-        matches!(self, Self::Set { .. })
+    /// Which of the vault's limits it counts towards.
+    pub(crate) fn quota(&self) -> Quota {
+        if matches!(self, Self::Set { .. }) { Quota::Creates } else { Quota::Others }
     }
 }
 

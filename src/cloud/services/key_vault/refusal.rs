@@ -106,4 +106,21 @@ impl Refusal {
             "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached";
         Self::new(429, "Throttled", message)
     }
+
+    /// What the control asked for, in the service's words.
+    pub(crate) fn planned(status: u16) -> Self {
+        match status {
+            429 => Self::throttled(),
+            503 => Self::new(503, "ServiceUnavailable", "The service is temporarily unavailable. Please retry."),
+            500 => Self::new(500, "InternalServerError", "The server encountered an internal error."),
+            502 => Self::new(502, "BadGateway", "The gateway got no good answer."),
+            504 => Self::new(504, "GatewayTimeout", "The gateway got no answer in time."),
+            408 => Self::new(408, "RequestTimeout", "The request was not received in time."),
+            401 => Self::unauthorized("AKV10000: Request is missing a Bearer or PoP token."),
+            403 => Self::new(403, "Forbidden", "The request is not allowed."),
+            404 => Self::new(404, "NotFound", "There is nothing here."),
+            409 => Self::new(409, "Conflict", "The request conflicts with another one."),
+            _ => Self::new(status, "PlannedFault", "This answer was asked for by the control."),
+        }
+    }
 }

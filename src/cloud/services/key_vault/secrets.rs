@@ -19,14 +19,14 @@ const SECONDS_PER_DAY: i64 = 86_400;
 
 /// An operation that was carried out.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct Completed {
     /// Nothing: 204.
     pub(crate) body: Option<Value>,
     /// The object's address with the version that was returned, for the audit trail.
     pub(crate) id: Option<String>,
 }
 
-impl Done {
+impl Completed {
     fn object(body: Value) -> Self {
         let id = body.get("id").and_then(Value::as_str).map(str::to_owned);
         Self { body: Some(body), id }
@@ -35,7 +35,7 @@ impl Done {
 
 /// A vault under one of its addresses at one moment.
 #[derive(Debug)]
-pub(crate) struct Desk<'a> {
+pub(crate) struct VaultOperations<'a> {
     pub(crate) vault: &'a mut Vault,
     pub(crate) origin: Origin,
     pub(crate) now: Timestamp,
@@ -45,9 +45,9 @@ const PLAIN: Shape = Shape { value: false, versioned: true, deletion: None };
 const WITH_VALUE: Shape = Shape { value: true, versioned: true, deletion: None };
 const LISTED: Shape = Shape { value: false, versioned: false, deletion: None };
 
-impl Desk<'_> {
+impl VaultOperations<'_> {
     /// Stores a new version, which becomes the latest, even when it is disabled.
-    pub(crate) fn set(&mut self, name: &str, request: SetRequest) -> Result<Done, Refusal> {
+    pub(crate) fn set(&mut self, name: &str, request: SetRequest) -> Result<Completed, Refusal> {
         match self.vault.entry(name).map(|entry| entry.phase) {
             None | Some(Phase::Live) => {}
             Some(Phase::Deleting { .. } | Phase::Purging { .. }) => return Err(Refusal::being_deleted(name)),
@@ -76,21 +76,26 @@ impl Desk<'_> {
             },
         );
         let entry = self.live(name)?;
-        Ok(Done::object(self.origin.bundle(entry, &version, WITH_VALUE)))
+        Ok(Completed::object(self.origin.bundle(entry, &version, WITH_VALUE)))
     }
 
     /// The value of a version, or of the latest. A disabled latest version is not skipped.
-    pub(crate) fn get(&self, name: &str, version: Option<&str>) -> Result<Done, Refusal> {
+    pub(crate) fn get(&self, name: &str, version: Option<&str>) -> Result<Completed, Refusal> {
         let entry = self.live(name)?;
         let version = entry.version(version).ok_or_else(|| missing(name, version))?;
         if !version.enabled {
             return Err(Refusal::disabled());
         }
-        Ok(Done::object(self.origin.bundle(entry, version, WITH_VALUE)))
+        Ok(Completed::object(self.origin.bundle(entry, version, WITH_VALUE)))
     }
 
     /// Changes the members that were sent and no others; tags are replaced as a whole.
-    pub(crate) fn update(&mut self, name: &str, id: Option<&str>, request: UpdateRequest) -> Result<Done, Refusal> {
+    pub(crate) fn update(
+        &mut self,
+        name: &str,
+        id: Option<&str>,
+        request: UpdateRequest,
+    ) -> Result<Completed, Refusal> {
         self.live(name)?;
         let updated = whole_seconds(self.now);
         let entry = self.vault.entry_mut(name).ok_or_else(|| Refusal::not_found(name))?;
@@ -111,11 +116,11 @@ impl Desk<'_> {
         version.updated = updated;
         let version = version.clone();
         let entry = self.live(name)?;
-        Ok(Done::object(self.origin.bundle(entry, &version, PLAIN)))
+        Ok(Completed::object(self.origin.bundle(entry, &version, PLAIN)))
     }
 
     /// A page of the secrets, by upper-cased name. Deleted ones keep their rows, so a page can be short or empty.
-    pub(crate) fn list(&self, page: &PageRequest) -> Done {
+    pub(crate) fn list(&self, page: &PageRequest) -> Completed {
         self.list_rows(
             page,
             |_| true,
@@ -129,7 +134,7 @@ impl Desk<'_> {
     }
 
     /// A page of the deleted secrets, by upper-cased name.
-    pub(crate) fn list_deleted(&self, page: &PageRequest) -> Done {
+    pub(crate) fn list_deleted(&self, page: &PageRequest) -> Completed {
         let has_row = |entry: &Entry| !entry.is_live();
         self.list_rows(page, has_row, |entry| {
             let Phase::Deleted(deletion) = entry.phase else { return None };
@@ -143,39 +148,39 @@ impl Desk<'_> {
         page: &PageRequest,
         has_row: impl Fn(&Entry) -> bool,
         shown: impl Fn(&Entry) -> Option<Value>,
-    ) -> Done {
+    ) -> Completed {
         let marker = page.marker.as_ref().map(|marker| marker.row.as_str());
         let mut rows = self.vault.rows_from(marker).filter(|(_, entry)| has_row(entry)).peekable();
         let first = rows.peek().map(|(row, _)| (*row).clone());
         if let Some(body) = page.empty_page(self.origin.profile.empty_pages, first) {
-            return Done { body: Some(body), id: None };
+            return Completed { body: Some(body), id: None };
         }
         let on_page: Vec<Value> = rows.by_ref().take(page.size()).filter_map(|(_, entry)| shown(entry)).collect();
         let next = rows.next().map(|(row, _)| Marker { row: row.clone(), after_empty_page: false });
-        Done { body: Some(page.page(on_page, next.as_ref())), id: None }
+        Completed { body: Some(page.page(on_page, next.as_ref())), id: None }
     }
 
     /// A page of a secret's versions, by version id, which is no order of time. A secret that does not exist has
     /// no versions: that is an empty page, not an error.
-    pub(crate) fn list_versions(&self, name: &str, page: &PageRequest) -> Done {
+    pub(crate) fn list_versions(&self, name: &str, page: &PageRequest) -> Completed {
         let Some(entry) = self.vault.entry(name).filter(|entry| entry.is_live()) else {
-            return Done { body: Some(page.page(Vec::new(), None)), id: None };
+            return Completed { body: Some(page.page(Vec::new(), None)), id: None };
         };
         let row_of = |version: &Version| format!("{}/{}", entry.name, version.id).to_ascii_uppercase();
         let start = page.marker.as_ref().and_then(|marker| marker.row.rsplit('/').next()).unwrap_or_default();
         let mut rows = entry.versions.range(start.to_ascii_lowercase()..).map(|(_, version)| version).peekable();
         let first = rows.peek().map(|version| row_of(version));
         if let Some(body) = page.empty_page(self.origin.profile.empty_pages, first) {
-            return Done { body: Some(body), id: None };
+            return Completed { body: Some(body), id: None };
         }
         let on_page: Vec<Value> =
             rows.by_ref().take(page.size()).map(|version| self.origin.bundle(entry, version, PLAIN)).collect();
         let next = rows.next().map(|version| Marker { row: row_of(version), after_empty_page: false });
-        Done { body: Some(page.page(on_page, next.as_ref())), id: None }
+        Completed { body: Some(page.page(on_page, next.as_ref())), id: None }
     }
 
     /// Begins to delete a secret with all its versions; it can be found among the deleted ones only later.
-    pub(crate) fn delete(&mut self, name: &str) -> Result<Done, Refusal> {
+    pub(crate) fn delete(&mut self, name: &str) -> Result<Completed, Refusal> {
         let entry = self.live(name)?;
         if entry.latest().is_some_and(|version| version.managed) {
             return Err(Refusal::managed_by_certificate("delete"));
@@ -189,7 +194,7 @@ impl Desk<'_> {
     }
 
     /// A deleted secret, without its value.
-    pub(crate) fn get_deleted(&self, name: &str) -> Result<Done, Refusal> {
+    pub(crate) fn get_deleted(&self, name: &str) -> Result<Completed, Refusal> {
         let deletion = self.deletion(name).ok_or_else(|| Refusal::deleted_not_found(name))?;
         let disabled = |entry: &Entry| entry.latest().is_some_and(|version| !version.enabled);
         if self.vault.entry(name).is_some_and(disabled) {
@@ -199,7 +204,7 @@ impl Desk<'_> {
     }
 
     /// Begins to bring a deleted secret back. Azure words the refusal as for a live secret.
-    pub(crate) fn recover(&mut self, name: &str) -> Result<Done, Refusal> {
+    pub(crate) fn recover(&mut self, name: &str) -> Result<Completed, Refusal> {
         match self.vault.entry(name).map(|entry| entry.phase) {
             Some(Phase::Deleted(_)) => {}
             Some(Phase::Deleting { .. }) => return Err(Refusal::being_deleted(name)),
@@ -211,7 +216,7 @@ impl Desk<'_> {
     }
 
     /// Begins to remove a deleted secret for good; its name is free only later.
-    pub(crate) fn purge(&mut self, name: &str) -> Result<Done, Refusal> {
+    pub(crate) fn purge(&mut self, name: &str) -> Result<Completed, Refusal> {
         match self.vault.entry(name).map(|entry| entry.phase) {
             Some(Phase::Deleted(_)) => {}
             Some(Phase::Deleting { .. }) => return Err(Refusal::being_deleted(name)),
@@ -219,21 +224,21 @@ impl Desk<'_> {
         }
         let until = self.after(self.origin.profile.settle.purge);
         self.enter(name, Phase::Purging { until });
-        Ok(Done { body: None, id: None })
+        Ok(Completed { body: None, id: None })
     }
 
     /// All versions as an opaque blob.
-    pub(crate) fn backup(&self, name: &str) -> Result<Done, Refusal> {
+    pub(crate) fn backup(&self, name: &str) -> Result<Completed, Refusal> {
         let entry = self.live(name)?;
         if entry.latest().is_some_and(|version| version.managed) {
             return Err(Refusal::managed_by_certificate("backup"));
         }
         let blob = backup::seal(entry).map_err(|error| Refusal::new(500, "InternalServerError", error.to_string()))?;
-        Ok(Done { body: Some(json!({ "value": blob })), id: Some(self.origin.id(name, None)) })
+        Ok(Completed { body: Some(json!({ "value": blob })), id: Some(self.origin.id(name, None)) })
     }
 
     /// Brings all versions of a blob back as they were: same ids, same times.
-    pub(crate) fn restore(&mut self, blob: &str) -> Result<Done, Refusal> {
+    pub(crate) fn restore(&mut self, blob: &str) -> Result<Completed, Refusal> {
         let entry = backup::unseal(blob).ok_or_else(Refusal::malformed_backup)?;
         if self.vault.entry(&entry.name).is_some() {
             return Err(Refusal::restore_conflict(&self.origin.id(&entry.name, Some(&entry.latest))));
@@ -266,10 +271,10 @@ impl Desk<'_> {
     }
 
     /// The latest version, whatever state the secret is in.
-    fn describe(&self, name: &str, shape: Shape) -> Result<Done, Refusal> {
+    fn describe(&self, name: &str, shape: Shape) -> Result<Completed, Refusal> {
         let entry = self.vault.entry(name).ok_or_else(|| Refusal::not_found(name))?;
         let version = entry.latest().ok_or_else(|| Refusal::not_found(name))?;
-        Ok(Done::object(self.origin.bundle(entry, version, shape)))
+        Ok(Completed::object(self.origin.bundle(entry, version, shape)))
     }
 }
 

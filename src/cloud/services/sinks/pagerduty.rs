@@ -1,28 +1,29 @@
 //! PagerDuty's Events API, second version: events with one `dedup_key` are one incident until it is resolved.
 
-use super::{Accepted, Delivery, Record, SinkAnswer, SinkCredentials};
+use super::accepted::Accepted;
+use crate::cloud::wire::exchange::{Exchange, Reply};
+use crate::cloud::world::notifications::Effect;
+use crate::cloud::world::sink_credentials::SinkCredentials;
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-pub(super) const CHANNEL: &str = "pagerduty";
 
 const ROUTING_KEY_LENGTH: usize = 32;
 const LONGEST_DEDUP_KEY: usize = 255;
 const LARGEST_EVENT: usize = 512 * 1024;
 const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
 
-pub(super) fn judge(credentials: &SinkCredentials, delivery: &Delivery<'_>) -> Result<Accepted, SinkAnswer> {
-    let (path, _) = delivery.path_and_query();
+pub(crate) fn receive(credentials: &SinkCredentials, exchange: &Exchange) -> Result<Accepted, Reply> {
+    let path = exchange.path.as_str();
     if path.trim_end_matches('/') != "/v2/enqueue" {
-        return Err(SinkAnswer::json(404, &json!({ "status": "not found", "message": "Not Found" })));
+        return Err(Reply::json(404, &json!({ "status": "not found", "message": "Not Found" })));
     }
-    if delivery.method != "POST" {
-        return Err(SinkAnswer::json(405, &json!({ "status": "invalid method", "message": "Method Not Allowed" })));
+    if exchange.method != "POST" {
+        return Err(Reply::json(405, &json!({ "status": "invalid method", "message": "Method Not Allowed" })));
     }
-    if delivery.body.len() > LARGEST_EVENT {
-        return Err(SinkAnswer::json(413, &json!({ "status": "too large", "message": "Request Entity Too Large" })));
+    if exchange.body.len() > LARGEST_EVENT {
+        return Err(Reply::json(413, &json!({ "status": "too large", "message": "Request Entity Too Large" })));
     }
-    let Some(body) = delivery.json().ok().filter(Value::is_object) else {
+    let Some(body) = serde_json::from_slice::<Value>(&exchange.body).ok().filter(Value::is_object) else {
         return Err(invalid(&["Request body is not a JSON object".to_owned()]));
     };
     let errors = check(credentials, &body);
@@ -33,30 +34,21 @@ pub(super) fn judge(credentials: &SinkCredentials, delivery: &Delivery<'_>) -> R
     let given = Some(text(&body, "dedup_key")).filter(|key| !key.is_empty());
     let dedup_key = given.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let answer = json!({ "status": "success", "message": "Event processed", "dedup_key": dedup_key });
-    let mut record = Record::new(CHANNEL, delivery, body);
-    record.id = Some(dedup_key);
+    let mut accepted = Accepted::new("pagerduty", exchange, body, Reply::json(202, &answer));
+    accepted.notification.id = Some(dedup_key);
     // An acknowledgement is no second trigger: only triggers fall together.
-    record.closed = action != "trigger";
-    let once_per_id = !record.closed;
-    record.facts.insert("action".to_owned(), action.into());
-    Ok(Accepted { answer: SinkAnswer::json(202, &answer), record, once_per_id })
+    accepted.notification.effect = match action.as_str() {
+        "trigger" => Effect::Opens,
+        "resolve" => Effect::Resolves,
+        _ => Effect::Follows,
+    };
+    accepted.notification.facts.insert("action".to_owned(), action.into());
+    Ok(accepted)
 }
 
-/// Whether the event ends its incident.
-pub(super) fn resolves(record: &Record) -> bool {
-    record.facts.get("action").and_then(Value::as_str) == Some("resolve")
-}
-
-/// Ends the incident: the next trigger with its key opens another one.
-pub(super) fn close(records: &mut [Record], id: Option<&str>) {
-    for record in records.iter_mut().filter(|record| record.channel == CHANNEL && record.id.as_deref() == id) {
-        record.closed = true;
-    }
-}
-
-fn invalid(errors: &[String]) -> SinkAnswer {
+fn invalid(errors: &[String]) -> Reply {
     let body = json!({ "status": "invalid event", "message": "Event object is invalid", "errors": errors });
-    SinkAnswer::json(400, &body)
+    Reply::json(400, &body)
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {

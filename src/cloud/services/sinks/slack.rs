@@ -1,14 +1,16 @@
 //! Slack's incoming webhook: one text line as an answer, whatever happens.
 
-use super::{Accepted, Delivery, Record, SinkAnswer, SinkCredentials};
+use super::accepted::Accepted;
+use crate::cloud::wire::exchange::{Exchange, Reply};
+use crate::cloud::world::sink_credentials::SinkCredentials;
 use serde_json::Value;
 
 /// Slack refuses messages with more blocks.
 const MOST_BLOCKS: usize = 50;
 
-pub(super) fn judge(credentials: &SinkCredentials, delivery: &Delivery<'_>) -> Result<Accepted, SinkAnswer> {
-    let refuse = |status, word: &str| Err(SinkAnswer::text(status, word));
-    let (path, _) = delivery.path_and_query();
+pub(crate) fn receive(credentials: &SinkCredentials, exchange: &Exchange) -> Result<Accepted, Reply> {
+    let refuse = |status, word: &str| Err(Reply::plain(status, word));
+    let path = exchange.path.as_str();
     let Some(service) = path.strip_prefix("/services/") else {
         return refuse(404, "no_service");
     };
@@ -23,15 +25,14 @@ pub(super) fn judge(credentials: &SinkCredentials, delivery: &Delivery<'_>) -> R
         let same_hook = expected.starts_with(&format!("/services/{team}/{hook}/"));
         return if same_hook { refuse(403, "invalid_token") } else { refuse(404, "no_service") };
     }
-    if delivery.method != "POST" {
+    if exchange.method != "POST" {
         return refuse(405, "method_not_allowed");
     }
-    let Some(body) = payload(delivery).filter(Value::is_object) else {
+    let Some(body) = payload(exchange).filter(Value::is_object) else {
         return refuse(400, "invalid_payload");
     };
-    check(&body).map_err(|word| SinkAnswer::text(400, word))?;
-    let record = Record::new("slack", delivery, body);
-    Ok(Accepted { answer: SinkAnswer::text(200, "ok"), record, once_per_id: false })
+    check(&body).map_err(|word| Reply::plain(400, word))?;
+    Ok(Accepted::new("slack", exchange, body, Reply::plain(200, "ok")))
 }
 
 fn is_identifier(text: &str, initial: char) -> bool {
@@ -40,13 +41,13 @@ fn is_identifier(text: &str, initial: char) -> bool {
 }
 
 /// The message: the body itself, or the form's field `payload`.
-fn payload(delivery: &Delivery<'_>) -> Option<Value> {
+fn payload(exchange: &Exchange) -> Option<Value> {
     let form =
-        delivery.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        exchange.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !form {
-        return delivery.json().ok();
+        return serde_json::from_slice::<Value>(&exchange.body).ok();
     }
-    let (_, text) = url::form_urlencoded::parse(delivery.body).find(|(name, _)| name == "payload")?;
+    let (_, text) = url::form_urlencoded::parse(&exchange.body).find(|(name, _)| name == "payload")?;
     serde_json::from_str(&text).ok()
 }
 

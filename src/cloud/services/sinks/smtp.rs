@@ -1,11 +1,11 @@
-//! A mail server that delivers into the sinks: SMTP commands → one [`Mail`] for each message.
+//! The mail server of every address: SMTP commands → one notification for each message.
 //!
 //! Main type: [`SmtpServer`]. A message is taken only when its end has come and before it is confirmed, so that a
 //! sender who sees 250 finds it among the notifications. Commands may be sent ahead (pipelining): each line is
 //! answered in its turn.
 
-use super::{MAIL_HOST, Mail, Sinks};
 use crate::clock;
+use crate::cloud::world::notifications::{Notification, Notifications};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::io;
@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+/// The name it goes by.
+const MAIL_HOST: &str = "smtp.drill.example";
 /// The largest message, in bytes.
 const LARGEST_MESSAGE: usize = 1024 * 1024;
 /// The longest command line, in bytes.
@@ -27,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A mail server that runs until it is shut down or dropped.
 #[derive(Debug)]
-pub struct SmtpServer {
+pub(crate) struct SmtpServer {
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
@@ -36,20 +38,20 @@ pub struct SmtpServer {
 ///
 /// # Errors
 /// When the address cannot be listened at.
-pub async fn listen(address: SocketAddr, sinks: Arc<Sinks>) -> io::Result<SmtpServer> {
+pub(crate) async fn listen(address: SocketAddr, notifications: Arc<Notifications>) -> io::Result<SmtpServer> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    Ok(SmtpServer { address, accepting: tokio::spawn(accept(listener, sinks)) })
+    Ok(SmtpServer { address, accepting: tokio::spawn(accept(listener, notifications)) })
 }
 
 impl SmtpServer {
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Ends the server and every open session.
-    pub async fn shutdown(mut self) {
+    pub(crate) async fn shutdown(mut self) {
         self.accepting.abort();
         // The only outcome is the cancellation that was just asked for.
         let _cancelled = (&mut self.accepting).await;
@@ -62,13 +64,13 @@ impl Drop for SmtpServer {
     }
 }
 
-async fn accept(listener: TcpListener, sinks: Arc<Sinks>) {
+async fn accept(listener: TcpListener, notifications: Arc<Notifications>) {
     let mut sessions = JoinSet::new();
     loop {
         if let Ok((stream, peer)) = listener.accept().await {
-            let sinks = Arc::clone(&sinks);
+            let notifications = Arc::clone(&notifications);
             sessions.spawn(async move {
-                if let Err(error) = serve(stream, &sinks).await {
+                if let Err(error) = serve(stream, &notifications).await {
                     tracing::debug!(%peer, %error, "mail session ended early");
                 }
             });
@@ -77,9 +79,9 @@ async fn accept(listener: TcpListener, sinks: Arc<Sinks>) {
     }
 }
 
-async fn serve(stream: TcpStream, sinks: &Sinks) -> io::Result<()> {
+async fn serve(stream: TcpStream, notifications: &Notifications) -> io::Result<()> {
     let (input, output) = stream.into_split();
-    let mut session = Session { input: BufReader::new(input), output, sinks, greeted: false, envelope: None };
+    let mut session = Session { input: BufReader::new(input), output, notifications, greeted: false, envelope: None };
     session.reply(&format!("220 {MAIL_HOST} ESMTP embedded cloud")).await?;
     loop {
         let Some(line) = timeout(PATIENCE, read_line(&mut session.input, LONGEST_COMMAND)).await?? else {
@@ -89,7 +91,7 @@ async fn serve(stream: TcpStream, sinks: &Sinks) -> io::Result<()> {
             session.reply("500 5.5.2 line too long").await?;
             continue;
         }
-        if session.obey(&line.text()).await? == Next::Close {
+        if session.execute(&line.text()).await? == Next::Close {
             return Ok(());
         }
     }
@@ -111,7 +113,7 @@ struct Envelope {
 struct Session<'a, Input, Output> {
     input: Input,
     output: Output,
-    sinks: &'a Sinks,
+    notifications: &'a Notifications,
     greeted: bool,
     envelope: Option<Envelope>,
 }
@@ -122,7 +124,7 @@ impl<Input: AsyncBufRead + Unpin, Output: AsyncWrite + Unpin> Session<'_, Input,
         self.output.flush().await
     }
 
-    async fn obey(&mut self, line: &str) -> io::Result<Next> {
+    async fn execute(&mut self, line: &str) -> io::Result<Next> {
         let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
         let argument = argument.trim();
         match verb.to_ascii_uppercase().as_str() {
@@ -218,8 +220,7 @@ impl<Input: AsyncBufRead + Unpin, Output: AsyncWrite + Unpin> Session<'_, Input,
         match timeout(PATIENCE, read_message(&mut self.input)).await?? {
             Some(message) => {
                 let message = String::from_utf8_lossy(&message).into_owned();
-                let Envelope { sender, recipients } = envelope;
-                self.sinks.receive_mail(Mail { sender, recipients, message, at: clock::now() });
+                self.notifications.add(notification(envelope, message));
                 self.reply("250 2.0.0 taken").await
             }
             None => self.reply("552 5.3.4 message too large").await,
@@ -320,6 +321,35 @@ async fn read_message(input: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Opt
             message.extend_from_slice(content);
         }
     }
+}
+
+/// A second mail with the same Message-ID is a delivery of the first.
+fn notification(envelope: Envelope, message: String) -> Notification {
+    let id = message_id(&message);
+    let mut notification = Notification::new("email", MAIL_HOST, clock::now(), message.into());
+    notification.id = id;
+    notification.facts.insert("from".to_owned(), envelope.sender.into());
+    notification.facts.insert("to".to_owned(), envelope.recipients.into());
+    notification
+}
+
+/// The value of the message's `Message-ID` field, which may be folded onto the next line.
+fn message_id(message: &str) -> Option<String> {
+    let mut lines = message.lines().take_while(|line| !line.is_empty()).peekable();
+    while let Some(line) = lines.next() {
+        let Some((name, first)) = line.split_once(':') else {
+            continue;
+        };
+        if !name.trim_end().eq_ignore_ascii_case("message-id") {
+            continue;
+        }
+        let mut value = first.trim().to_owned();
+        while let Some(folded) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
+            value.push_str(folded.trim());
+        }
+        return (!value.is_empty()).then_some(value);
+    }
+    None
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! The webhook of a Teams workflow: takes a message with adaptive cards, answers with nothing at all.
 
-use super::{Accepted, Delivery, Record, SinkAnswer, SinkCredentials};
+use super::accepted::Accepted;
+use crate::cloud::wire::exchange::{Exchange, Reply};
+use crate::cloud::world::sink_credentials::SinkCredentials;
 use serde_json::{Value, json};
 
 const ADAPTIVE_CARD: &str = "application/vnd.microsoft.card.adaptive";
 
 /// A workflow's own address, on the host of its region.
-pub(super) fn judge(credentials: &SinkCredentials, delivery: &Delivery<'_>) -> Result<Accepted, SinkAnswer> {
-    let (path, query) = delivery.path_and_query();
+pub(crate) fn receive(credentials: &SinkCredentials, exchange: &Exchange) -> Result<Accepted, Reply> {
+    let (path, query) = (exchange.path.as_str(), exchange.query.as_deref());
     if let Some(expected) = &credentials.teams_path {
         let (expected_path, expected_query) = expected.split_once('?').unwrap_or((expected, ""));
         if path != expected_path {
@@ -20,23 +22,23 @@ pub(super) fn judge(credentials: &SinkCredentials, delivery: &Delivery<'_>) -> R
     } else if !path.starts_with("/workflows/") {
         return Err(refusal(404, "WorkflowNotFound", "The workflow could not be found."));
     }
-    take(delivery)
+    take(exchange)
 }
 
 /// An address that was made for a connector and was moved to a workflow.
-pub(super) fn judge_connector(delivery: &Delivery<'_>) -> Result<Accepted, SinkAnswer> {
-    let (path, _) = delivery.path_and_query();
+pub(crate) fn receive_for_connector(exchange: &Exchange) -> Result<Accepted, Reply> {
+    let path = exchange.path.as_str();
     if !path.starts_with("/webhookb2/") {
         return Err(refusal(404, "WorkflowNotFound", "The webhook could not be found."));
     }
-    take(delivery)
+    take(exchange)
 }
 
-fn take(delivery: &Delivery<'_>) -> Result<Accepted, SinkAnswer> {
-    if delivery.method != "POST" {
+fn take(exchange: &Exchange) -> Result<Accepted, Reply> {
+    if exchange.method != "POST" {
         return Err(refusal(405, "MethodNotAllowed", "The trigger `manual` takes POST only."));
     }
-    let body = delivery.json().map_err(|error| {
+    let body = serde_json::from_slice::<Value>(&exchange.body).map_err(|error| {
         refusal(400, "InvalidRequestContent", &format!("The request content is not valid: {error}"))
     })?;
     if let Err(problem) = check(&body) {
@@ -46,8 +48,7 @@ fn take(delivery: &Delivery<'_>) -> Result<Accepted, SinkAnswer> {
         );
         return Err(refusal(400, "TriggerInputSchemaMismatch", &message));
     }
-    let record = Record::new("teams", delivery, body);
-    Ok(Accepted { answer: SinkAnswer::text(202, ""), record, once_per_id: false })
+    Ok(Accepted::new("teams", exchange, body, Reply::plain(202, "")))
 }
 
 fn check(body: &Value) -> Result<(), String> {
@@ -70,6 +71,6 @@ fn check(body: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> SinkAnswer {
-    SinkAnswer::json(status, &json!({ "error": { "code": code, "message": message } }))
+fn refusal(status: u16, code: &str, message: &str) -> Reply {
+    Reply::json(status, &json!({ "error": { "code": code, "message": message } }))
 }
