@@ -29,4 +29,4 @@ mod world;
 pub use server::{Error, Options, Ready, Running, serve};
 pub use world::limits::Limits;
 pub use world::sink_credentials::{SigningKey, SinkCredentials};
-pub use world::vault::SettleTimes;
+pub use world::vault::VisibilityDelays;

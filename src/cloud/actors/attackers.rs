@@ -2,7 +2,7 @@
 //!
 //! Main type: [`AttackerRecord`].
 
-use super::vault_caller::{Reading, VaultCaller};
+use super::vault_caller::{ReadResult, VaultCaller};
 use crate::clock::{self, Timestamp};
 use crate::cloud::lock::lock;
 use crate::cloud::scenario::Attacker;
@@ -29,29 +29,29 @@ struct ReadRecord {
 }
 
 impl ReadRecord {
-    fn note(&mut self, reading: &Reading, at: Timestamp) {
+    fn note(&mut self, reading: &ReadResult, at: Timestamp) {
         self.reads += 1;
         self.last_status = match reading {
-            Reading::Value { .. } => {
+            ReadResult::Value { .. } => {
                 self.successes += 1;
                 self.first_success.get_or_insert(at);
                 self.last_success = Some(at);
                 Some(200)
             }
-            Reading::Refused(status) => {
+            ReadResult::Refused(status) => {
                 // A busy vault has refused nobody.
                 if matches!(status, 400..=499) && *status != 429 && *status != 408 {
                     self.first_refused.get_or_insert(at);
                 }
                 Some(*status)
             }
-            Reading::Lost => None,
+            ReadResult::Lost => None,
         };
     }
 }
 
 impl AttackerRecord {
-    fn note_other(&mut self, secret: &str, reading: &Reading, at: Timestamp) {
+    fn note_other(&mut self, secret: &str, reading: &ReadResult, at: Timestamp) {
         match self.others.iter_mut().find(|(name, _)| name == secret) {
             Some((_, reads)) => reads.note(reading, at),
             None => {

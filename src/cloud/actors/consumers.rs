@@ -3,10 +3,10 @@
 //! Main type: [`ConsumerRecord`]. Down means: from a read that failed until the next that did not, and where the secret
 //! has an issuer, as long as that refuses what the service got.
 
-use super::vault_caller::{Reading, VaultCaller};
+use super::vault_caller::{ReadResult, VaultCaller};
 use crate::clock::{self, Timestamp};
 use crate::cloud::lock::lock;
-use crate::cloud::scenario::{Consumer, Reads};
+use crate::cloud::scenario::{Consumer, ReadMode};
 use crate::cloud::times::shown;
 use crate::secret::Secret;
 use chrono::TimeDelta;
@@ -38,10 +38,10 @@ pub(crate) struct ConsumerRecord {
 }
 
 impl ConsumerRecord {
-    fn note(&mut self, reading: Reading, at: Timestamp) {
+    fn note(&mut self, reading: ReadResult, at: Timestamp) {
         self.reads += 1;
         match reading {
-            Reading::Value { version, value } => {
+            ReadResult::Value { version, value } => {
                 self.last_status = Some(200);
                 if !self.is_refused {
                     self.is_up(at);
@@ -52,8 +52,8 @@ impl ConsumerRecord {
                 self.cached = Some((version, Arc::new(value)));
                 return;
             }
-            Reading::Refused(status) => self.last_status = Some(status),
-            Reading::Lost => self.last_status = None,
+            ReadResult::Refused(status) => self.last_status = Some(status),
+            ReadResult::Lost => self.last_status = None,
         }
         self.failures += 1;
         self.is_down(at);
@@ -121,8 +121,8 @@ pub(crate) async fn consume(
     record: &Mutex<ConsumerRecord>,
 ) {
     let version = match consumer.reads {
-        Reads::Latest => None,
-        Reads::Pinned => Some(start_version),
+        ReadMode::Latest => None,
+        ReadMode::Pinned => Some(start_version),
     };
     loop {
         let record = || lock(record);
@@ -146,7 +146,7 @@ pub(crate) async fn consume(
 
 #[cfg(test)]
 mod tests {
-    use super::{ConsumerRecord, Reading};
+    use super::{ConsumerRecord, ReadResult};
     use crate::clock::Timestamp;
     use crate::cloud::scenario::Scenario;
     use crate::secret::Secret;
@@ -156,8 +156,8 @@ mod tests {
         Timestamp::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    fn value(version: &str) -> Reading {
-        Reading::Value { version: version.to_owned(), value: Secret::new(format!("value of {version}")) }
+    fn value(version: &str) -> ReadResult {
+        ReadResult::Value { version: version.to_owned(), value: Secret::new(format!("value of {version}")) }
     }
 
     #[test]
@@ -165,11 +165,11 @@ mod tests {
         let scenario = Scenario::builtin("quiet").unwrap();
         let mut record = ConsumerRecord::default();
         record.note(value("one"), at(0));
-        record.note(Reading::Refused(403), at(1));
-        record.note(Reading::Lost, at(2));
+        record.note(ReadResult::Refused(403), at(1));
+        record.note(ReadResult::Lost, at(2));
         record.note(value("two"), at(4));
         record.note(value("one"), at(5));
-        record.note(Reading::Refused(404), at(6));
+        record.note(ReadResult::Refused(404), at(6));
         let shown = record.to_json(&scenario.consumers()[0], at(10));
         assert_eq!(shown["reads"], 6);
         assert_eq!(shown["failures"], 3);

@@ -7,20 +7,19 @@ mod attackers;
 mod consumers;
 mod vault_caller;
 
-use crate::cloud::lock::lock;
-use crate::cloud::times::shown;
-use attackers::{AttackerRecord, attack};
-use consumers::{ConsumerRecord, consume};
-use vault_caller::VaultCaller;
-
 pub(crate) use vault_caller::Endpoint;
 
 use crate::clock::{self, Timestamp};
+use crate::cloud::lock::lock;
 use crate::cloud::scenario::{Attacker, Consumer, Scenario};
+use crate::cloud::times::shown;
+use attackers::{AttackerRecord, attack};
+use consumers::{ConsumerRecord, consume};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
+use vault_caller::VaultCaller;
 
 /// All of them, at work until they are stopped or dropped.
 #[derive(Debug)]

@@ -87,7 +87,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// What came of one read.
 #[derive(Debug)]
-pub(crate) enum Reading {
+pub(crate) enum ReadResult {
     Value {
         version: String,
         value: Secret,
@@ -143,7 +143,7 @@ impl VaultCaller {
     }
 
     /// Reads a secret: the version, or whatever is current.
-    pub(crate) async fn read(&self, secret: &str, version: Option<&str>) -> Reading {
+    pub(crate) async fn read(&self, secret: &str, version: Option<&str>) -> ReadResult {
         let version = version.unwrap_or_default();
         let path = format!("secrets/{secret}/{version}?api-version={API_VERSION}");
         let request = self
@@ -155,14 +155,14 @@ impl VaultCaller {
             .bearer_auth(self.token.expose());
         match request.send().await {
             Ok(response) if response.status() == StatusCode::OK => match response.json::<SecretBundle>().await {
-                Ok(bundle) => Reading::Value {
+                Ok(bundle) => ReadResult::Value {
                     version: bundle.id.rsplit('/').next().unwrap_or_default().to_owned(),
                     value: Secret::new(bundle.value),
                 },
-                Err(_) => Reading::Lost,
+                Err(_) => ReadResult::Lost,
             },
-            Ok(response) => Reading::Refused(response.status().as_u16()),
-            Err(_) => Reading::Lost,
+            Ok(response) => ReadResult::Refused(response.status().as_u16()),
+            Err(_) => ReadResult::Lost,
         }
     }
 

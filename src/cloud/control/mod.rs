@@ -6,7 +6,7 @@
 //! | `PUT /_control/secrets/VAULT/NAME` | seeds versions |
 //! | `POST`, `GET`, `DELETE /_control/faults` | plants, counts, clears faults |
 //! | `PUT`, `DELETE /_control/access/VAULT` | denials |
-//! | `PUT /_control/vaults/VAULT` | access model, recoverable days, empty pages, settle times |
+//! | `PUT /_control/vaults/VAULT` | access model, recoverable days, empty pages, delays |
 //! | `PUT`, `DELETE /_control/limits` | service limits |
 //! | `POST /_control/settle` | what is under way is done, and late audit lines are written, now |
 //! | `POST /_control/tokens` | a token for anybody |
@@ -104,7 +104,7 @@ fn seed(cloud: &Cloud, vault: &str, name: &str, exchange: &Exchange) -> Result<V
     let seed = read(&exchange.body)?;
     let mut vaults = lock(&cloud.vaults);
     let vault = cloud.vault(&mut vaults, &vault.to_ascii_lowercase());
-    vault.settle(exchange.at);
+    vault.finish_due(exchange.at);
     let versions = vault.seed(name, seed, exchange.at)?;
     Ok(json!({ "version": versions.last(), "versions": versions }))
 }
@@ -161,9 +161,9 @@ fn change_vault(cloud: &Cloud, name: &str, change: &VaultChange) -> Value {
     profile.empty_pages = change.empty_pages.unwrap_or(profile.empty_pages);
     let SettleChange { delete, recover, purge } = change.settle_ms;
     for (time, wanted) in [
-        (&mut profile.settle.delete, delete),
-        (&mut profile.settle.recover, recover),
-        (&mut profile.settle.purge, purge),
+        (&mut profile.delays.delete, delete),
+        (&mut profile.delays.recover, recover),
+        (&mut profile.delays.purge, purge),
     ] {
         *time = wanted.map_or(*time, Duration::from_millis);
     }
@@ -172,7 +172,7 @@ fn change_vault(cloud: &Cloud, name: &str, change: &VaultChange) -> Value {
 
 fn settle(cloud: &Cloud) -> Result<Value, String> {
     for vault in lock(&cloud.vaults).values_mut() {
-        vault.settle(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+        vault.finish_due(chrono::DateTime::<chrono::Utc>::MAX_UTC);
     }
     cloud.audit.write_until(None).map_err(|error| error.to_string())?;
     Ok(json!({}))
@@ -202,7 +202,7 @@ fn issue(cloud: &Cloud, exchange: &Exchange, wanted: WantedToken) -> Value {
     let resource = resource.as_deref().unwrap_or("https://vault.azure.net");
     let issued = directory.issue(&principal, resource, exchange.at, life);
     if let Some(address) = ip {
-        directory.place(&issued.access_token, address);
+        directory.set_address(&issued.access_token, address);
     }
     json!({ "access_token": issued.access_token, "expires_on": issued.expires.timestamp() })
 }

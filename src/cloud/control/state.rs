@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub(crate) fn describe(cloud: &Cloud, actors: Option<&Actors>, now: Timestamp) -> Value {
     let mut vaults = Map::new();
     for (name, vault) in lock(&cloud.vaults).iter_mut() {
-        vault.settle(now);
+        vault.finish_due(now);
         vaults.insert(name.clone(), describe_vault(vault));
     }
     let observed = actors.map(Actors::observations).unwrap_or_default();
@@ -52,9 +52,9 @@ pub(crate) fn describe_profile(profile: &Profile) -> Value {
         "recoverable_days": profile.recoverable_days,
         "empty_pages": profile.empty_pages,
         "settle_ms": {
-            "delete": milliseconds(profile.settle.delete),
-            "recover": milliseconds(profile.settle.recover),
-            "purge": milliseconds(profile.settle.purge),
+            "delete": milliseconds(profile.delays.delete),
+            "recover": milliseconds(profile.delays.recover),
+            "purge": milliseconds(profile.delays.purge),
         },
     })
 }

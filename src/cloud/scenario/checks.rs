@@ -2,7 +2,7 @@
 
 use super::model::{Attacker, Caller, Consumer, POINTER, SCHEMA, Scenario, SeededSecret, SeededVersion, Targets};
 use super::syntax::{
-    Enters, WrittenAttacker, WrittenConsumer, WrittenDuration, WrittenIssuer, WrittenScenario, WrittenSecret,
+    EnteredValue, WrittenAttacker, WrittenConsumer, WrittenDuration, WrittenIssuer, WrittenScenario, WrittenSecret,
     WrittenTargets,
 };
 use crate::cloud::world::issuer::Issuer;
@@ -82,7 +82,7 @@ fn check(written: &WrittenScenario) -> Vec<String> {
     }
     let leaked = written.secrets.iter().find(|secret| secret.name == written.secret);
     let issuer = leaked.and_then(|secret| secret.issuer.as_ref());
-    if written.enters == Enters::NewValue && issuer.is_none_or(|issuer| issuer.token.is_none()) {
+    if written.enters == EnteredValue::NewValue && issuer.is_none_or(|issuer| issuer.token.is_none()) {
         problems.push(format!(
             "`enters: new_value` needs somebody who makes one: give `{}` an `issuer` with a `token`",
             written.secret

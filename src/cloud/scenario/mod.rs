@@ -11,7 +11,7 @@ mod syntax;
 pub use crate::cloud::faults::{Cut, Fault, FaultEffect, FaultMatch};
 pub use model::{Attacker, Caller, Consumer, SCHEMA, Scenario, SeededSecret, SeededVersion, Targets};
 pub use reading::DEFAULT;
-pub use syntax::{Enters, Reads};
+pub use syntax::{EnteredValue, ReadMode};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! the text leaves out follow from the names, so that a scenario is the same in every run. Secret values are in no
 //! scenario: the cloud makes them up when it is seeded, has them issued, or takes them from where the scenario points.
 
-use super::syntax::{Enters, Reads};
+use super::syntax::{EnteredValue, ReadMode};
 use crate::cloud::faults::Fault;
 use crate::cloud::world::issuer::Issuer;
 use crate::secret::Secret;
@@ -25,7 +25,7 @@ pub struct Scenario {
     pub(super) summary: String,
     pub(super) runbook: Option<String>,
     pub(super) inputs: BTreeMap<String, String>,
-    pub(super) enters: Enters,
+    pub(super) enters: EnteredValue,
     /// Values that the environment gave, by the variable.
     pub(super) values: BTreeMap<String, Secret>,
     pub(super) vault: String,
@@ -79,7 +79,7 @@ pub struct Caller {
 pub struct Consumer {
     pub caller: Caller,
     pub secret: String,
-    pub reads: Reads,
+    pub reads: ReadMode,
     /// How long a value that was read is used before it is read again.
     pub refresh: Duration,
 }
@@ -153,7 +153,7 @@ impl Scenario {
     }
 
     /// What somebody enters who is asked for a value.
-    pub fn enters(&self) -> Enters {
+    pub fn enters(&self) -> EnteredValue {
         self.enters
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct WrittenScenario {
     #[serde(default)]
     pub(crate) inputs: BTreeMap<String, String>,
     #[serde(default)]
-    pub(crate) enters: Enters,
+    pub(crate) enters: EnteredValue,
     pub(crate) vault: String,
     pub(crate) secret: String,
     pub(crate) secrets: Vec<WrittenSecret>,
@@ -68,7 +68,7 @@ pub(crate) struct WrittenIssuer {
 /// What somebody enters who is asked for a value in the middle of the response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Enters {
+pub enum EnteredValue {
     /// The value that leaked, as it was found.
     #[default]
     LeakedValue,
@@ -93,7 +93,7 @@ fn yes() -> bool {
 pub(crate) struct WrittenConsumer {
     pub(crate) name: String,
     pub(crate) secret: Option<String>,
-    pub(crate) reads: Reads,
+    pub(crate) reads: ReadMode,
     pub(crate) refresh: WrittenDuration,
     pub(crate) oid: Option<String>,
     pub(crate) appid: Option<String>,
@@ -105,7 +105,7 @@ pub(crate) struct WrittenConsumer {
 /// Which version a consumer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reads {
+pub enum ReadMode {
     /// Whatever is current: the address without a version.
     Latest,
     /// For ever the version that was current at the start.

@@ -3,7 +3,7 @@
 use crate::cloud::scenario::Scenario;
 use crate::cloud::world::limits::Limits;
 use crate::cloud::world::sink_credentials::SinkCredentials;
-use crate::cloud::world::vault::SettleTimes;
+use crate::cloud::world::vault::VisibilityDelays;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Options {
     /// The limits to enforce; none by default.
     pub limits: Option<Limits>,
     /// How long deletions, recoveries and purges take.
-    pub settle: SettleTimes,
+    pub delays: VisibilityDelays,
     /// How late the audit trail's lines appear.
     pub audit_lag: Duration,
     /// What senders of notifications must know; the configuration that is written knows it.
@@ -42,7 +42,7 @@ impl Options {
             data: data.into(),
             ready_file: None,
             limits: None,
-            settle: SettleTimes::default(),
+            delays: VisibilityDelays::default(),
             audit_lag: Duration::ZERO,
             sinks: None,
         }

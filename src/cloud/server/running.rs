@@ -61,7 +61,7 @@ pub async fn serve(options: Options) -> Result<Running, Error> {
     let connections = Connections::bind(options.listen, acceptor).await.map_err(listen)?;
     let address = connections.address();
     let sinks = sink_credentials(options.sinks.clone())?;
-    let cloud = Cloud::new(options.settle, options.limits, audit, sinks);
+    let cloud = Cloud::new(options.delays, options.limits, audit, sinks);
     let mail_address = SocketAddr::new(options.listen.ip(), 0);
     let mail = smtp::listen(mail_address, Arc::clone(&cloud.notifications))
         .await

@@ -1,12 +1,12 @@
-//! Denials by control: which operations a vault refuses to whom, and which of Azure's gates says so.
+//! Denials by control: which operations a vault refuses to whom, and for which reason.
 //!
 //! A vault without rules lets everybody do everything who has a token.
 
 use serde::{Deserialize, Serialize};
 
-/// Which gate says no.
+/// Why Azure says no.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Gate {
+pub(crate) enum DenialReason {
     /// No role assignment.
     #[default]
     ForbiddenByRbac,
@@ -34,12 +34,12 @@ pub(crate) struct Denial {
 pub(crate) struct AccessRules {
     pub(crate) deny: Vec<Denial>,
     #[serde(default)]
-    pub(crate) kind: Gate,
+    pub(crate) kind: DenialReason,
 }
 
 impl AccessRules {
-    /// The gate that says no to an operation, by the audit trail's name, of a caller, by the object id.
-    pub(crate) fn denies(&self, operation: &str, oid: &str) -> Option<Gate> {
+    /// The reason for which an operation is denied (by the audit trail's name) to a caller (by the object id).
+    pub(crate) fn denies(&self, operation: &str, oid: &str) -> Option<DenialReason> {
         let fits = |denial: &Denial| {
             denial.operation.as_deref().is_none_or(|denied| denied == operation)
                 && denial.oid.as_deref().is_none_or(|denied| denied.eq_ignore_ascii_case(oid))

@@ -162,7 +162,7 @@ impl Directory {
     }
 
     /// Gives the holder of a token an address of its own.
-    pub(crate) fn place(&mut self, access_token: &str, address: String) {
+    pub(crate) fn set_address(&mut self, access_token: &str, address: String) {
         if let Some(bearer) = self.tokens.get_mut(&<[u8; 32]>::from(Sha256::digest(access_token))) {
             bearer.address = Some(address);
         }

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 /// What a delivery does to what its receiver shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub(crate) enum EventAction {
     /// Something new, unless its id is already shown: then it is the same once more.
     Opens,
     /// Something that stands beside what is shown.
@@ -31,7 +31,7 @@ pub(crate) struct Notification {
     pub(crate) id: Option<String>,
     /// What else is worth showing, by channel.
     pub(crate) facts: Map<String, Value>,
-    pub(crate) effect: Effect,
+    pub(crate) action: EventAction,
     deliveries: u64,
     resolved: bool,
 }
@@ -45,7 +45,7 @@ impl Notification {
             body,
             id: None,
             facts: Map::new(),
-            effect: Effect::Opens,
+            action: EventAction::Opens,
             deliveries: 1,
             resolved: false,
         }
@@ -56,8 +56,8 @@ impl Notification {
             && self.id == other.id
             && self.channel == other.channel
             && self.host == other.host
-            && self.effect == Effect::Opens
-            && other.effect == Effect::Opens
+            && self.action == EventAction::Opens
+            && other.action == EventAction::Opens
             && !self.resolved
     }
 
@@ -85,7 +85,7 @@ pub(crate) struct Notifications {
 impl Notifications {
     pub(crate) fn add(&self, notification: Notification) {
         let mut received = lock(&self.received);
-        if notification.effect == Effect::Resolves {
+        if notification.action == EventAction::Resolves {
             let shown = received.iter_mut();
             let ended = shown.filter(|one| one.channel == notification.channel && one.id == notification.id);
             ended.for_each(|one| one.resolved = true);

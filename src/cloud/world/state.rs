@@ -14,7 +14,7 @@ use super::limits::{Limits, Meter};
 use super::notifications::Notifications;
 use super::sink_credentials::SinkCredentials;
 use super::sites::Sites;
-use super::vault::{Profile, SettleTimes, Vault};
+use super::vault::{Profile, Vault, VisibilityDelays};
 use crate::cloud::faults::Faults;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// An empty cloud, in which the service's own managed identity is known.
     pub(crate) fn new(
-        settle: SettleTimes,
+        delays: VisibilityDelays,
         limits: Option<Limits>,
         audit: AuditTrail,
         sink_credentials: SinkCredentials,
@@ -55,7 +55,7 @@ impl Cloud {
         directory.managed_identity();
         Self {
             vaults: Mutex::default(),
-            profile: Profile::new(settle),
+            profile: Profile::new(delays),
             directory: Mutex::new(directory),
             access: Mutex::default(),
             meter: Mutex::new(Meter::new(limits)),

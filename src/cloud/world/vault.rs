@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// How long the service takes until a deletion, a recovery or a purge can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SettleTimes {
+pub struct VisibilityDelays {
     /// From the answer to DELETE until the secret is found among the deleted ones.
     pub delete: Duration,
     /// From the answer to recover until the secret can be read again.
@@ -22,7 +22,7 @@ pub struct SettleTimes {
     pub purge: Duration,
 }
 
-impl Default for SettleTimes {
+impl Default for VisibilityDelays {
     fn default() -> Self {
         let short = Duration::from_millis(300);
         Self { delete: short, recover: short, purge: short }
@@ -38,12 +38,12 @@ pub(crate) struct Profile {
     pub(crate) recoverable_days: u32,
     /// Puts an empty page with a next link before every page of a listing.
     pub(crate) empty_pages: bool,
-    pub(crate) settle: SettleTimes,
+    pub(crate) delays: VisibilityDelays,
 }
 
 impl Profile {
-    pub(crate) fn new(settle: SettleTimes) -> Self {
-        Self { rbac: true, recoverable_days: 90, empty_pages: false, settle }
+    pub(crate) fn new(delays: VisibilityDelays) -> Self {
+        Self { rbac: true, recoverable_days: 90, empty_pages: false, delays }
     }
 
     pub(crate) fn recovery_level(&self) -> &'static str {
@@ -130,7 +130,7 @@ impl Vault {
     }
 
     /// Brings what is under way to its end where its time has come. Called before every operation.
-    pub(crate) fn settle(&mut self, now: Timestamp) {
+    pub(crate) fn finish_due(&mut self, now: Timestamp) {
         self.entries.retain(|_, entry| !matches!(entry.phase, Phase::Purging { until } if until <= now));
         for entry in self.entries.values_mut() {
             entry.phase = match entry.phase {

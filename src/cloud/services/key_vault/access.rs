@@ -1,8 +1,8 @@
-//! What each of Azure's gates says to whom it does not let in.
+//! How a vault words that it does not let somebody in.
 
 use super::operation::Operation;
 use super::refusal::Refusal;
-use crate::cloud::world::access::Gate;
+use crate::cloud::world::access::DenialReason;
 use crate::cloud::world::identity::Principal;
 
 /// Who asks for what, where.
@@ -16,12 +16,12 @@ pub(crate) struct AccessRequest<'a> {
     pub(crate) operation: &'a Operation,
 }
 
-/// The refusal of a gate.
-pub(crate) fn refuse(gate: Gate, request: &AccessRequest<'_>) -> Refusal {
+/// The refusal, by its reason.
+pub(crate) fn refuse(reason: DenialReason, request: &AccessRequest<'_>) -> Refusal {
     let caller = request.principal.caller();
     let vault = format!("{};location={}", request.vault, request.region);
-    match gate {
-        Gate::ForbiddenByRbac => {
+    match reason {
+        DenialReason::ForbiddenByRbac => {
             let object = request.operation.name().map(|name| format!("/secrets/{name}")).unwrap_or_default();
             let lines = [
                 "Caller is not authorized to perform action on resource.".to_owned(),
@@ -39,7 +39,7 @@ pub(crate) fn refuse(gate: Gate, request: &AccessRequest<'_>) -> Refusal {
             ];
             Refusal::new(403, "Forbidden", lines.join("\r\n")).inner("ForbiddenByRbac")
         }
-        Gate::ForbiddenByFirewall => {
+        DenialReason::ForbiddenByFirewall => {
             let message = format!(
                 "Client address is not authorized and caller is not a trusted service.\r\nClient address: {}\r\n\
                  Caller: {caller}\r\nVault: {vault}",
@@ -47,14 +47,14 @@ pub(crate) fn refuse(gate: Gate, request: &AccessRequest<'_>) -> Refusal {
             );
             Refusal::new(403, "Forbidden", message).inner("ForbiddenByFirewall")
         }
-        Gate::ForbiddenByConnection => {
+        DenialReason::ForbiddenByConnection => {
             let message = format!(
                 "Public network access is disabled and request is not from a trusted service nor via an approved \
                  private link.\r\nCaller: {caller}\r\nVault: {vault}"
             );
             Refusal::new(403, "Forbidden", message).inner("ForbiddenByConnection")
         }
-        Gate::AccessDenied => {
+        DenialReason::AccessDenied => {
             let message = format!(
                 "The user, group or application '{caller}' does not have secrets {} permission on key vault \
                  '{vault}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",

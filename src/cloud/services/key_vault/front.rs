@@ -153,9 +153,9 @@ fn admit(
         client_address,
         operation,
     };
-    let gate =
+    let reason =
         lock(&cloud.access).get(&address.name).and_then(|rules| rules.denies(operation.audit_name(), &principal.oid));
-    gate.map_or(Ok(()), |gate| Err(access::refuse(gate, &request)))
+    reason.map_or(Ok(()), |reason| Err(access::refuse(reason, &request)))
 }
 
 fn perform(
@@ -166,7 +166,7 @@ fn perform(
 ) -> Result<Completed, Refusal> {
     let mut vaults = lock(&cloud.vaults);
     let vault = cloud.vault(&mut vaults, &address.name);
-    vault.settle(exchange.at);
+    vault.finish_due(exchange.at);
     let origin = Origin { base_url: address.base_url.clone(), profile: vault.profile };
     let mut operations = VaultOperations { vault, origin, now: exchange.at };
     match operation {

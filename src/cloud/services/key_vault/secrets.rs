@@ -1,7 +1,7 @@
 //! What each Key Vault operation does to a vault.
 //!
 //! One function an operation, each from a request to an answer or a [`Refusal`]; nothing here knows HTTP. The vault
-//! has been brought up to `now` before (see [`Vault::settle`]).
+//! has been brought up to `now` before (see [`Vault::finish_due`]).
 
 use super::backup;
 use super::bundle::{Origin, Shape};
@@ -188,7 +188,7 @@ impl VaultOperations<'_> {
         let deleted = whole_seconds(self.now);
         let days = i64::from(self.origin.profile.recoverable_days);
         let deletion = Deletion { deleted, scheduled_purge: deleted + days * SECONDS_PER_DAY };
-        let until = self.after(self.origin.profile.settle.delete);
+        let until = self.after(self.origin.profile.delays.delete);
         self.enter(name, Phase::Deleting { until, deletion });
         self.describe(name, Shape { deletion: Some(deletion), ..PLAIN })
     }
@@ -210,7 +210,7 @@ impl VaultOperations<'_> {
             Some(Phase::Deleting { .. }) => return Err(Refusal::being_deleted(name)),
             _ => return Err(Refusal::not_found(name)),
         }
-        let until = self.after(self.origin.profile.settle.recover);
+        let until = self.after(self.origin.profile.delays.recover);
         self.enter(name, Phase::Recovering { until });
         self.describe(name, PLAIN)
     }
@@ -222,7 +222,7 @@ impl VaultOperations<'_> {
             Some(Phase::Deleting { .. }) => return Err(Refusal::being_deleted(name)),
             _ => return Err(Refusal::deleted_not_found(name)),
         }
-        let until = self.after(self.origin.profile.settle.purge);
+        let until = self.after(self.origin.profile.delays.purge);
         self.enter(name, Phase::Purging { until });
         Ok(Completed { body: None, id: None })
     }
@@ -267,7 +267,7 @@ impl VaultOperations<'_> {
         if let Some(entry) = self.vault.entry_mut(name) {
             entry.phase = phase;
         }
-        self.vault.settle(self.now);
+        self.vault.finish_due(self.now);
     }
 
     /// The latest version, whatever state the secret is in.

@@ -2,7 +2,7 @@
 
 use super::accepted::Accepted;
 use crate::cloud::wire::exchange::{Exchange, Reply};
-use crate::cloud::world::notifications::Effect;
+use crate::cloud::world::notifications::EventAction;
 use crate::cloud::world::sink_credentials::SinkCredentials;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -37,10 +37,10 @@ pub(crate) fn receive(credentials: &SinkCredentials, exchange: &Exchange) -> Res
     let mut accepted = Accepted::new("pagerduty", exchange, body, Reply::json(202, &answer));
     accepted.notification.id = Some(dedup_key);
     // An acknowledgement is no second trigger: only triggers fall together.
-    accepted.notification.effect = match action.as_str() {
-        "trigger" => Effect::Opens,
-        "resolve" => Effect::Resolves,
-        _ => Effect::Follows,
+    accepted.notification.action = match action.as_str() {
+        "trigger" => EventAction::Opens,
+        "resolve" => EventAction::Resolves,
+        _ => EventAction::Follows,
     };
     accepted.notification.facts.insert("action".to_owned(), action.into());
     Ok(accepted)
