@@ -11,7 +11,7 @@ use super::suggestion::Suggestion;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::clock::{self, Timestamp};
-use crate::cloud::scenario::Enters;
+use crate::cloud::scenario::EnteredValue;
 use crate::cloud::{self, Options, Running, scenario};
 use crate::config::USUAL_RUNBOOK;
 use crate::evidence::Known;
@@ -96,8 +96,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut prepared = run::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
     prepared.warn(shown);
     let entered = match enters {
-        Enters::LeakedValue => cloud.leaked_value(&vault, &secret),
-        Enters::NewValue => cloud.new_value(&vault, &secret),
+        EnteredValue::LeakedValue => cloud.leaked_value(&vault, &secret),
+        EnteredValue::NewValue => cloud.new_value(&vault, &secret),
     };
     prepared.session.secret_prompt = Arc::new(Entered(Mutex::new(entered)));
     let planned = prepared.plan.planned(&actions::catalogue());
@@ -148,7 +148,7 @@ impl SecretPrompt for Entered {
 
 /// The consumers that ask for a version by its number: they are meant to fail once it is disabled.
 fn pinned(scenario: &scenario::Scenario) -> Vec<String> {
-    let pinned = |consumer: &&scenario::Consumer| consumer.reads == scenario::Reads::Pinned;
+    let pinned = |consumer: &&scenario::Consumer| consumer.reads == scenario::ReadMode::Pinned;
     scenario.consumers().iter().filter(pinned).map(|consumer| consumer.caller.name.clone()).collect()
 }
 
