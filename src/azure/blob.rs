@@ -1,8 +1,10 @@
 //! A container of blobs: its names, and pieces of what they hold.
 
-use super::failed::{Refusal, carried_or, is_overwhelmed};
-use super::transport::root_cause;
-use super::{Azure, retry};
+use super::access::Azure;
+use super::carried::{carried_or, root_cause};
+use super::failed::Refusal;
+use super::retry;
+use super::unavailable::is_overwhelmed;
 use crate::failure::{Failure, Retry};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;

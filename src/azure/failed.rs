@@ -1,69 +1,12 @@
 //! What the Azure crates report becomes a failure in the house's words: what, why, and what to do.
 
+use super::carried::{carried, root_cause};
 use super::identity::Identity;
-use super::retry;
-use super::transport::root_cause;
+use super::unavailable::retry_after;
 use crate::failure::{FailedOutcome, Failure, Retry};
 use azure_core::error::ErrorKind;
-use azure_core::http::headers::Headers;
 use serde::Deserialize;
-use std::fmt;
 use std::time::Duration;
-
-/// A failure on its way through the Azure crates, which hand on nothing but their own errors.
-#[derive(Debug)]
-struct Carried(Failure);
-
-impl fmt::Display for Carried {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.summary)
-    }
-}
-
-impl std::error::Error for Carried {}
-
-/// Wraps a failure for the way through the Azure crates; [`failed`] takes it out again.
-pub(super) fn carry(kind: ErrorKind, failure: Failure) -> azure_core::Error {
-    azure_core::Error::new(kind, Carried(failure))
-}
-
-fn carried(error: &azure_core::Error) -> Option<&Failure> {
-    chain(error).find_map(|cause| cause.downcast_ref::<Carried>()).map(|carried| &carried.0)
-}
-
-/// Why there is no token.
-pub(super) fn of_credential(error: &azure_core::Error) -> Failure {
-    match carried(error) {
-        Some(failure) => failure.clone(),
-        None => Failure::refused("no identity to sign in with").because(root_cause(error)),
-    }
-}
-
-/// The failure that an error carries, else another.
-pub(super) fn carried_or(error: &azure_core::Error, other: impl FnOnce() -> Failure) -> Failure {
-    carried(error).cloned().unwrap_or_else(other)
-}
-
-/// An error and everything behind it.
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |cause| cause.source())
-}
-
-/// Whether a request for a token may succeed later: nobody answered, or somebody who was overwhelmed.
-pub(super) fn is_transient(error: &azure_core::Error) -> bool {
-    chain(error).filter_map(|cause| cause.downcast_ref::<azure_core::Error>()).any(|error| match error.kind() {
-        ErrorKind::Connection | ErrorKind::Io => true,
-        ErrorKind::HttpResponse { status, .. } => is_overwhelmed(u16::from(*status)),
-        _ => false,
-    })
-}
-
-/// Whether who answers so may answer otherwise later.
-pub(super) fn is_overwhelmed(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..=599)
-}
 
 /// What was asked of a vault.
 #[derive(Clone, Copy, Debug)]
@@ -129,15 +72,6 @@ impl Refusal {
             retry_after: raw.and_then(|raw| retry_after(raw.headers())),
         })
     }
-}
-
-/// How long an answer asks to wait.
-pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
-    let header = |name: &'static str| headers.get_optional_str(&name.into());
-    let milliseconds = |name| header(name)?.parse().ok().map(Duration::from_millis);
-    milliseconds("x-ms-retry-after-ms")
-        .or_else(|| milliseconds("retry-after-ms"))
-        .or_else(|| header("retry-after").and_then(retry::after))
 }
 
 /// What a failed request is called, and what is known of the world after it.

@@ -2,9 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says how to sign in")]
 
-use super::failed::{carry, is_transient};
+use super::carried::{carry, root_cause};
 use super::managed_endpoint::ManagedEndpoint;
-use super::transport::{Transport, root_cause};
+use super::transport::Transport;
+use super::unavailable::is_transient;
 use crate::clock;
 use crate::failure::{Failure, Retry};
 use async_trait::async_trait;

@@ -3,10 +3,11 @@
 //! There is no client of Azure's own for this service yet. What it answers is told apart by what the caller can do about
 //! it: read a smaller stretch of time, go without a table, or give up.
 
-use super::failed::is_overwhelmed;
+use super::access::Azure;
+use super::carried::carried_or;
 use super::retry;
-use super::transport::Patience;
-use super::{Azure, HttpAnswer};
+use super::transport::{HttpAnswer, Patience};
+use super::unavailable::is_overwhelmed;
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
 use azure_core::credentials::TokenCredential;
@@ -131,9 +132,7 @@ impl LogAnalytics {
 
     async fn ask(&self, body: &str) -> Result<Answer, Failure> {
         let token = self.azure.identity.get_token(&[self.scope], None).await.map_err(|error| {
-            super::failed::carried_or(&error, || {
-                Failure::refused("no token for the workspace").because(error.to_string())
-            })
+            carried_or(&error, || Failure::refused("no token for the workspace").because(error.to_string()))
         })?;
         let url = format!("{}/v1/workspaces/{}/query", self.endpoint, self.id);
         let bearer = format!("Bearer {}", token.token.secret());

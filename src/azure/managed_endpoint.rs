@@ -1,7 +1,7 @@
 //! Where a managed identity gets its tokens: an endpoint on this machine that may be in trouble, or not exist at all.
 
-use super::failed::is_overwhelmed;
 use super::transport::Transport;
+use super::unavailable::is_overwhelmed;
 use async_trait::async_trait;
 use azure_core::credentials::AccessToken;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request};

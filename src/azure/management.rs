@@ -3,10 +3,11 @@
 //! Reads are asked again for a while. What writes is sent once: regenerating a key and adding a password are not
 //! idempotent, and what a lost answer means is the caller's to find out.
 
-use super::identity::Identity;
+use super::access::Azure;
+use super::carried::of_credential;
+use super::identity::{self, Identity};
 use super::retry;
-use super::transport::Transport;
-use super::{Azure, HttpAnswer};
+use super::transport::{HttpAnswer, Transport};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::vault::VaultUrl;
 use azure_core::credentials::TokenCredential;
@@ -94,14 +95,14 @@ impl Management {
     async fn token(&self) -> Result<String, Failure> {
         let scope = format!("https://{}/.default", self.host);
         let token = self.identity.get_token(&[&scope], None).await;
-        let token = token.map_err(|error| super::failed::of_credential(&error))?;
+        let token = token.map_err(|error| of_credential(&error))?;
         Ok(token.token.secret().to_owned())
     }
 
     /// The tenant of the identity, as its token has it.
     pub(super) async fn tenant(&self) -> Result<String, Failure> {
         let token = self.token().await?;
-        super::identity::claim(&token, "tid").ok_or_else(|| {
+        identity::claim(&token, "tid").ok_or_else(|| {
             Failure::refused("the identity's token names no tenant").help("add `tenant` to the provider's settings")
         })
     }

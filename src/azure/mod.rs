@@ -5,8 +5,10 @@
 //! [`ResourceManager`] and [`Graph`] with those who issue keys and passwords, [`BlobContainer`] with a storage account,
 //! [`LogAnalytics`] with a workspace. No request that writes is ever repeated here.
 
+mod access;
 mod blob;
 mod budget;
+mod carried;
 mod contents;
 mod failed;
 mod graph;
@@ -18,8 +20,10 @@ mod resource_manager;
 mod retry;
 mod route;
 mod transport;
+mod unavailable;
 mod vault;
 
+pub use access::Azure;
 pub use blob::{Blob, BlobContainer};
 pub use budget::Limits;
 pub use contents::{Listed, Reading};
@@ -31,10 +35,3 @@ pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};
 pub use transport::{HttpAnswer, Transport};
 pub use vault::{NewVersion, Readable, Vault};
-
-/// The way to Azure, and who goes it.
-#[derive(Clone, Debug)]
-pub struct Azure {
-    pub transport: Transport,
-    pub identity: Identity,
-}

@@ -1,7 +1,8 @@
 //! Azure Resource Manager: keys of accounts, and the sites whose configuration refers to a vault.
 
+use super::access::Azure;
 use super::management::{Management, Realm};
-use super::{Azure, HttpAnswer};
+use super::transport::HttpAnswer;
 use crate::failure::Failure;
 use crate::vault::VaultUrl;
 use serde::{Deserialize, Serialize};

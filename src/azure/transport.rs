@@ -3,9 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "the authority of a local cloud is a file")]
 
 use super::budget::{Answer, Budgets, Limits};
-use super::failed::{carry, retry_after};
+use super::carried::{carry, root_cause};
 use super::retry;
 use super::route::{CloudFile, Route};
+use super::unavailable::retry_after;
 use crate::correlation::Correlation;
 use crate::failure::{Failure, Retry};
 use async_trait::async_trait;
@@ -222,15 +223,6 @@ fn failed(host: &str, error: reqwest::Error) -> Failure {
     } else {
         Failure::unknown(format!("`{host}` did not answer")).because(why)
     }
-}
-
-/// The innermost reason: the outer ones repeat the URL.
-pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 /// What an answer tells of the vault that gave it.

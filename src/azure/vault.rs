@@ -4,10 +4,12 @@
 //! out. The version is mandatory wherever leaving it out would mean "the current one". Values are held no longer than
 //! the request needs them.
 
-use super::failed::{Asked, Refusal, carry, failed};
+use super::access::Azure;
+use super::carried::carry;
+use super::failed::{Asked, Refusal, failed};
 use super::identity::Identity;
+use super::retry;
 use super::transport::Transport;
-use super::{Azure, retry};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::secret::Secret;
