@@ -1,7 +1,8 @@
 //! GitHub secret scanning: alerts of the REST interface, one or a list, and the webhooks `secret_scanning_alert` and
 //! `secret_scanning_alert_location`. A webhook never holds the value.
 
-use super::{Finding, Since, SinceWhat, place, said, text, time, values};
+use super::finding::{Finding, Since, SinceWhat};
+use super::parts::{place, said, text, time, values};
 use serde_json::Value;
 
 /// The findings, if these are alerts.

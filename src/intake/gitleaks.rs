@@ -1,6 +1,7 @@
 //! gitleaks, `--report-format json`: a list of findings, whose members begin with capitals.
 
-use super::{Finding, place, said, text, values, written};
+use super::finding::Finding;
+use super::parts::{place, said, text, values, written};
 use serde_json::Value;
 
 /// The findings, if it is such a report.

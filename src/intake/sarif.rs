@@ -1,6 +1,7 @@
 //! SARIF 2.1.0, as gitleaks and others write it: what leaked is the snippet of a result's region.
 
-use super::{Finding, place, said, text, values, written};
+use super::finding::Finding;
+use super::parts::{place, said, text, values, written};
 use serde_json::Value;
 
 /// The findings, if it is such a log.

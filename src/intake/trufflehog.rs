@@ -1,6 +1,7 @@
 //! TruffleHog version 3, `--json`: one object a line, between lines of its log.
 
-use super::{Finding, place, said, text, values, written};
+use super::finding::Finding;
+use super::parts::{place, said, text, values, written};
 use serde_json::Value;
 
 /// The findings, if there is one among the documents, or if all of them are the scanner's own log.

@@ -5,6 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The action whose parameters `policy.gates` gives defaults for.
+pub(super) const GATE: &str = "human/approve";
+
 /// What an action does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {

@@ -5,13 +5,12 @@
 
 use super::diagnostic::{Diagnostic, Span};
 use super::secrets;
+use super::source::LARGEST_RUNBOOK;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 use std::fmt;
 
-/// The largest runbook that is read, in bytes. Runbooks are written by people.
-pub const LARGEST_RUNBOOK: usize = 1 << 20;
 /// How many values a text may hold, and how deep they may lie in each other, aliases counted as what they stand for.
 const MOST_VALUES: usize = 20_000;
 const DEEPEST: usize = 32;

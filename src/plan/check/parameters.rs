@@ -2,18 +2,16 @@
 
 use super::super::fits::Misfit;
 use super::super::order::Graph;
-use super::super::spec::Spec;
+use super::super::spec::{GATE, Spec};
 use super::super::types::resolved;
 use super::super::typing::View;
-use super::{Check, reach, rule, view_type};
+use super::checker::{Check, rule, view_type};
+use super::reach;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Parameter, Step};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-
-/// The action whose parameters `policy.gates` gives defaults for.
-pub(in crate::plan) const GATE: &str = "human/approve";
 
 impl Check<'_> {
     pub(super) fn parameters(&mut self, step: &Step, spec: &Spec, view: &View<'_>) {

@@ -3,7 +3,7 @@
 use super::super::fits::Schema;
 use super::super::spec::Spec;
 use super::super::types::Type;
-use super::Check;
+use super::checker::Check;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Placed, Step};

@@ -1,9 +1,8 @@
 //! A step that is cut off before what it waits for can have come.
 
-use super::super::spec::Spec;
+use super::super::spec::{GATE, Spec};
 use super::super::types::resolved;
-use super::parameters::GATE;
-use super::{Check, text};
+use super::checker::{Check, text};
 use crate::runbook::Diagnostic;
 use crate::runbook::duration;
 use crate::runbook::expression::Template;
