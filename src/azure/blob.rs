@@ -4,7 +4,7 @@ use super::access::Azure;
 use super::carried::{carried_or, root_cause};
 use super::failed::Refusal;
 use super::retry;
-use super::unavailable::is_overwhelmed;
+use super::unavailable::{Unavailable, again};
 use crate::failure::{Failure, Retry};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
@@ -140,7 +140,7 @@ impl BlobContainer {
             };
         };
         let who = self.azure.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default();
-        let answered = format!("the storage account answered {} {}{who}", refusal.status, refusal.code);
+        let answered = format!("the storage account answered {}{who}", refusal.in_short());
         let failure = match refusal.status {
             401 | 403 => Failure::refused(format!("stanch may not {doing} `{place}`")).help(
                 "give this identity the role `Storage Blob Data Reader` on the container, and let its network in",
@@ -150,9 +150,9 @@ impl BlobContainer {
             _ => Failure::refused(format!("`{place}` cannot be read")),
         };
         let failure = failure.because(answered);
-        if is_overwhelmed(refusal.status) {
-            return failure.retry(refusal.retry_after.map_or(Retry::Later, Retry::After));
+        match Unavailable::of(refusal.status) {
+            Some(_) => failure.retry(again(refusal.retry_after)),
+            None => failure,
         }
-        failure
     }
 }

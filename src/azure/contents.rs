@@ -28,7 +28,7 @@ pub enum Reading {
     Value(Secret),
     /// Nobody can read it: 403.
     Disabled,
-    /// This identity may not read it; the vault's own code for it, such as `ForbiddenByRbac`.
+    /// This identity may not read it; the vault's own code for it, such as `ForbiddenByRbac`, or `403`.
     Forbidden(String),
     /// It is not there any more.
     Gone,
@@ -90,8 +90,10 @@ impl Vault {
         retry::read(async || match self.get(name, Some(version)).await {
             Ok((_, value)) => Ok(Reading::Value(value)),
             Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(Reading::Disabled),
-                Some(refusal) if refusal.status == 403 => Ok(Reading::Forbidden(refusal.code)),
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(Reading::Disabled),
+                Some(refusal) if refusal.status == 403 => {
+                    Ok(Reading::Forbidden(refusal.code.unwrap_or_else(|| "403".to_owned())))
+                }
                 Some(refusal) if refusal.status == 404 => Ok(Reading::Gone),
                 _ => Err(failed(asked, &error)),
             },

@@ -2,10 +2,10 @@
 
 use super::carried::{carried, root_cause};
 use super::identity::Identity;
-use super::unavailable::retry_after;
+use super::service_error::{ServiceError, in_short};
+use super::unavailable::{Unavailable, again, retry_after};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use azure_core::error::ErrorKind;
-use serde::Deserialize;
 use std::time::Duration;
 
 /// What was asked of a vault.
@@ -24,34 +24,14 @@ pub(super) struct Asked<'a> {
     pub(super) writes: bool,
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorDetail,
-}
-
-#[derive(Deserialize)]
-struct ErrorDetail {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-    #[serde(alias = "innerError")]
-    innererror: Option<InnerError>,
-}
-
-#[derive(Deserialize)]
-struct InnerError {
-    #[serde(default)]
-    code: String,
-}
-
-/// A vault's answer that is no success.
+/// An answer that is no success.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     /// The inner code where there is one: the outer one is generic.
-    pub(super) code: String,
-    message: String,
+    pub(super) code: Option<String>,
+    /// The first line of what it says.
+    message: Option<String>,
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -60,17 +40,27 @@ impl Refusal {
     pub(super) fn of(error: &azure_core::Error) -> Option<Self> {
         let ErrorKind::HttpResponse { status, error_code, raw_response } = error.kind() else { return None };
         let raw = raw_response.as_deref();
-        let body = raw.and_then(|raw| serde_json::from_slice::<ErrorBody>(raw.body().as_ref()).ok());
-        let (code, message) = match body {
-            Some(body) => (body.error.innererror.map_or(body.error.code, |inner| inner.code), body.error.message),
-            None => (error_code.clone().unwrap_or_default(), String::new()),
+        let said = raw.and_then(|raw| ServiceError::read(raw.body().as_ref()));
+        let code = match &said {
+            Some(said) => said.precise_code(),
+            None => error_code.as_deref(),
         };
         Some(Self {
             status: u16::from(*status),
-            code,
-            message,
+            code: code.map(str::to_owned),
+            message: said.as_ref().and_then(ServiceError::first_line).map(str::to_owned),
             retry_after: raw.and_then(|raw| retry_after(raw.headers())),
         })
+    }
+
+    /// Whether it has this code.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// The answer in short: `403 ForbiddenByRbac`.
+    pub(super) fn in_short(&self) -> String {
+        in_short(self.status, self.code.as_deref())
     }
 }
 
@@ -104,17 +94,28 @@ fn refused(asked: Asked<'_>, refusal: &Refusal) -> Failure {
         401 | 403 => asked.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default(),
         _ => String::new(),
     };
-    let answered = format!("the vault answered {} {} to {operation}{who}", refusal.status, refusal.code);
+    let answered = format!("the vault answered {} to {operation}{who}", refusal.in_short());
     // The service's words about a 403 repeat the code, with ids and addresses that nobody needs in a report.
     let short = |summary: String| Failure::refused(summary).because(&answered);
     let told = |summary: String| {
         let failure = Failure::refused(summary).because(&answered);
-        match refusal.message.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
+        match &refusal.message {
             Some(line) => failure.because(line),
             None => failure,
         }
     };
-    match (refusal.status, refusal.code.as_str()) {
+    match Unavailable::of(refusal.status) {
+        Some(Unavailable::Throttling) => {
+            return told(format!("`{vault}` is throttling")).retry(again(refusal.retry_after));
+        }
+        Some(Unavailable::Failing) => {
+            let failure = told(format!("`{vault}` is in trouble"));
+            let outcome = if asked.writes { FailedOutcome::Unknown } else { FailedOutcome::Refused };
+            return Failure { outcome, retry: again(refusal.retry_after), ..failure };
+        }
+        None => {}
+    }
+    match (refusal.status, refusal.code.as_deref().unwrap_or_default()) {
         (403, "SecretDisabled") => short(format!("`{secret}` in `{vault}` is disabled")),
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => {
             short(format!("the network of `{vault}` does not let stanch in")).help("run stanch from a network that the vault's firewall allows")
@@ -133,14 +134,6 @@ fn refused(asked: Asked<'_>, refusal: &Refusal) -> Failure {
         (409, "ObjectIsDeletedButRecoverable") => told(format!("`{secret}` is soft-deleted in `{vault}`"))
             .help(format!("recover it with `az keyvault secret recover --vault-name {vault} --name {secret}`")),
         (409, _) => told(format!("`{vault}` is busy with `{secret}`")).retry(Retry::Later),
-        (429, _) => told(format!("`{vault}` is throttling")).retry(refusal.retry_after.map_or(Retry::Later, Retry::After)),
-        (408 | 500..=599, _) => {
-            let failure = told(format!("`{vault}` is in trouble"));
-            let retry = refusal.retry_after.map_or(Retry::Later, Retry::After);
-            // An answer of the service's front does not say what its back did.
-            let outcome = if asked.writes { FailedOutcome::Unknown } else { FailedOutcome::Refused };
-            Failure { outcome, retry, ..failure }
-        }
         _ => told(format!("{operation} of `{secret}` in `{vault}` was refused")),
     }
 }

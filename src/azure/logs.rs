@@ -6,8 +6,9 @@
 use super::access::Azure;
 use super::carried::carried_or;
 use super::retry;
+use super::service_error::ServiceError;
 use super::transport::{HttpAnswer, Patience};
-use super::unavailable::is_overwhelmed;
+use super::unavailable::{Unavailable, again};
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
 use azure_core::credentials::TokenCredential;
@@ -46,7 +47,7 @@ pub enum Answer {
 struct Body {
     #[serde(default)]
     tables: Vec<Table>,
-    error: Option<Detail>,
+    error: Option<ServiceError>,
 }
 
 #[derive(Deserialize)]
@@ -60,41 +61,6 @@ struct Table {
 #[derive(Deserialize)]
 struct Column {
     name: String,
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    error: Detail,
-}
-
-#[derive(Default, Deserialize)]
-struct Detail {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-    #[serde(default, alias = "innerError")]
-    innererror: Option<Box<Detail>>,
-    #[serde(default)]
-    details: Vec<Detail>,
-}
-
-impl Detail {
-    /// Every code and message, the outer ones first.
-    fn told(&self) -> Vec<String> {
-        let own = match (self.code.is_empty(), self.message.is_empty()) {
-            (false, false) => Some(format!("{}: {}", self.code, self.message)),
-            (false, true) => Some(self.code.clone()),
-            (true, false) => Some(self.message.clone()),
-            (true, true) => None,
-        };
-        let inner = self.innererror.iter().flat_map(|inner| inner.told());
-        own.into_iter().chain(inner).chain(self.details.iter().flat_map(Self::told)).collect()
-    }
-
-    fn says(&self, words: &[&str]) -> bool {
-        self.told().iter().any(|text| words.iter().any(|word| text.contains(word)))
-    }
 }
 
 impl LogAnalytics {
@@ -157,32 +123,33 @@ impl LogAnalytics {
             }
             200 | 204 => Ok(Answer::Nothing),
             status => {
-                let detail = serde_json::from_slice::<Refused>(&answer.body).map(|body| body.error).unwrap_or_default();
-                self.refused(status, &detail, answer.retry_after)
+                let said = ServiceError::read(&answer.body).unwrap_or_default();
+                self.refused(status, &said, answer.retry_after)
             }
         }
     }
 
-    fn refused(&self, status: u16, detail: &Detail, retry_after: Option<Duration>) -> Result<Answer, Failure> {
-        if status == 400
-            && detail.says(&["Failed to resolve table", "could not be resolved", "Failed to resolve scalar"])
+    fn refused(&self, status: u16, said: &ServiceError, retry_after: Option<Duration>) -> Result<Answer, Failure> {
+        if status == 400 && said.says(&["Failed to resolve table", "could not be resolved", "Failed to resolve scalar"])
         {
             return Ok(Answer::NoSuchTable);
         }
         if matches!(status, 413 | 504)
-            || detail.says(&["ResponsePayloadTooLarge", "E_QUERY_RESULT_SET_TOO_LARGE", "E_RUNAWAY_QUERY", "Timeout"])
+            || said.says(&["ResponsePayloadTooLarge", "E_QUERY_RESULT_SET_TOO_LARGE", "E_RUNAWAY_QUERY", "Timeout"])
         {
-            let told = detail.told();
+            let told = said.told();
             return Ok(Answer::TooMuch(told.first().cloned().unwrap_or_else(|| format!("it answered {status}"))));
         }
         let failure = Failure::refused(match status {
             401 | 403 => format!("stanch may not read the workspace `{}`", self.id),
             404 => format!("there is no workspace `{}`", self.id),
-            429 => format!("the workspace `{}` is throttling", self.id),
+            _ if Unavailable::of(status) == Some(Unavailable::Throttling) => {
+                format!("the workspace `{}` is throttling", self.id)
+            }
             _ => format!("the workspace `{}` did not answer the question", self.id),
         });
         let who = self.azure.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default();
-        let failure = detail
+        let failure = said
             .told()
             .into_iter()
             .take(3)
@@ -190,7 +157,7 @@ impl LogAnalytics {
         Err(match status {
             401 | 403 => failure.help("give this identity the role `Log Analytics Reader` on the workspace"),
             404 => failure.help("`az monitor log-analytics workspace show --query customerId` tells the id"),
-            status if is_overwhelmed(status) => failure.retry(retry_after.map_or(Retry::Later, Retry::After)),
+            status if Unavailable::of(status).is_some() => failure.retry(again(retry_after)),
             _ => failure,
         })
     }

@@ -6,7 +6,7 @@ use super::budget::{Answer, Budgets, Limits};
 use super::carried::{carry, root_cause};
 use super::retry;
 use super::route::{CloudFile, Route};
-use super::unavailable::retry_after;
+use super::unavailable::{Unavailable, retry_after};
 use crate::correlation::Correlation;
 use crate::failure::{Failure, Retry};
 use async_trait::async_trait;
@@ -231,10 +231,11 @@ fn answer(response: &azure_core::Result<AsyncRawResponse>) -> Answer {
         Ok(response) => response,
         Err(error) => return Answer::Failed(root_cause(error)),
     };
-    match u16::from(response.status()) {
-        429 => Answer::Throttled(retry_after(response.headers())),
-        status @ (408 | 500..=599) => Answer::Failed(format!("it answered {status} the last time")),
-        _ => Answer::Given,
+    let status = u16::from(response.status());
+    match Unavailable::of(status) {
+        Some(Unavailable::Throttling) => Answer::Throttled(retry_after(response.headers())),
+        Some(Unavailable::Failing) => Answer::Failed(format!("it answered {status} the last time")),
+        None => Answer::Given,
     }
 }
 

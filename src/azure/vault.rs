@@ -128,7 +128,7 @@ impl Vault {
         retry::read(async || match self.get(name, None).await {
             Ok((id, _)) => Ok(Current::Enabled(id)),
             Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(Current::Disabled),
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(Current::Disabled),
                 Some(refusal) if refusal.status == 404 => Ok(Current::Missing),
                 _ => Err(failed(asked, &error)),
             },
@@ -142,7 +142,7 @@ impl Vault {
         retry::read(async || match self.get(name, Some(version)).await {
             Ok(_) => Ok(Readable::Yes),
             Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => {
+                Some(refusal) if refusal.is("SecretDisabled") => {
                     Ok(Readable::Disabled { request_id: request_id(&error), at: clock::now() })
                 }
                 _ => Err(failed(asked, &error)),
@@ -166,7 +166,7 @@ impl Vault {
         retry::read(async || match self.get(name, Some(version)).await {
             Ok((_, value)) => Ok(Some(value)),
             Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(None),
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(None),
                 _ => Err(failed(asked, &error)),
             },
         })
@@ -197,7 +197,7 @@ impl Vault {
             Ok(_) => Ok(true),
             Err(error) => match Refusal::of(&error) {
                 Some(refusal) if refusal.status == 404 => Ok(false),
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(true),
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(true),
                 _ => Err(failed(asked, &error)),
             },
         })

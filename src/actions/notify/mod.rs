@@ -16,11 +16,11 @@ mod tests;
 
 use super::action::Action;
 use crate::actions::context::Context;
-use crate::azure::{Azure, HttpAnswer};
+use crate::azure::{Azure, HttpAnswer, Unavailable, again};
 use crate::config::{Channel, Config};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
-use crate::failure::{Failure, Retry};
+use crate::failure::Failure;
 use crate::plan::Class;
 pub(crate) use announce::{Announcement, announce};
 use message::{Message, Receipt};
@@ -290,7 +290,7 @@ fn received(who: &str, answer: &HttpAnswer, sent: &[&str]) -> Result<(), Failure
     let failure = if said.is_empty() { failure } else { failure.because(said) };
     match answer.status {
         200..=299 => Ok(()),
-        408 | 429 | 500..=599 => Err(failure.retry(answer.retry_after.map_or(Retry::Later, Retry::After))),
+        status if Unavailable::of(status).is_some() => Err(failure.retry(again(answer.retry_after))),
         _ => Err(failure),
     }
 }
