@@ -25,14 +25,6 @@ pub(super) fn carried(error: &azure_core::Error) -> Option<&Failure> {
     chain(error).find_map(|cause| cause.downcast_ref::<Carried>()).map(|carried| &carried.0)
 }
 
-/// Why there is no token.
-pub(super) fn of_credential(error: &azure_core::Error) -> Failure {
-    match carried(error) {
-        Some(failure) => failure.clone(),
-        None => Failure::refused("no identity to sign in with").because(root_cause(error)),
-    }
-}
-
 /// The failure that an error carries, else another.
 pub(super) fn carried_or(error: &azure_core::Error, other: impl FnOnce() -> Failure) -> Failure {
     carried(error).cloned().unwrap_or_else(other)

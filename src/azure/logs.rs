@@ -4,14 +4,12 @@
 //! it: read a smaller stretch of time, go without a table, or give up.
 
 use super::access::Azure;
-use super::carried::carried_or;
 use super::retry;
 use super::service_error::ServiceError;
 use super::transport::{HttpAnswer, Patience};
 use super::unavailable::{Unavailable, again};
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
-use azure_core::credentials::TokenCredential;
 use chrono::SecondsFormat;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -97,12 +95,10 @@ impl LogAnalytics {
     }
 
     async fn ask(&self, body: &str) -> Result<Answer, Failure> {
-        let token = self.azure.identity.get_token(&[self.scope], None).await.map_err(|error| {
-            carried_or(&error, || Failure::refused("no token for the workspace").because(error.to_string()))
-        })?;
+        let authorization = self.azure.identity.authorization(self.scope).await?;
         let url = format!("{}/v1/workspaces/{}/query", self.endpoint, self.id);
-        let bearer = format!("Bearer {}", token.token.secret());
-        let headers = [("content-type", "application/json"), ("authorization", &bearer), ("prefer", "wait=180")];
+        let headers =
+            [("content-type", "application/json"), ("authorization", authorization.expose()), ("prefer", "wait=180")];
         let answer = self.azure.transport.send_patiently(PATIENCE, "POST", &url, &headers, body.into()).await?;
         let Some(answer) = answer else {
             return Ok(Answer::TooMuch("the answer was larger than stanch takes at once".to_owned()));

@@ -4,15 +4,13 @@
 //! idempotent, and what a lost answer means is the caller's to find out.
 
 use super::access::Azure;
-use super::carried::of_credential;
-use super::identity::{self, Identity};
+use super::identity::Identity;
 use super::retry;
 use super::service_error::{ServiceError, in_short};
 use super::transport::{HttpAnswer, Transport};
 use super::unavailable::Unavailable;
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::vault::VaultUrl;
-use azure_core::credentials::TokenCredential;
 use serde_json::Value;
 
 /// The hosts of one of Azure's clouds. Which cloud it is follows from the vault's host.
@@ -80,17 +78,13 @@ impl Management {
         Self { transport: azure.transport.clone(), identity: azure.identity.clone(), host, role }
     }
 
-    async fn token(&self) -> Result<String, Failure> {
-        let scope = format!("https://{}/.default", self.host);
-        let token = self.identity.get_token(&[&scope], None).await;
-        let token = token.map_err(|error| of_credential(&error))?;
-        Ok(token.token.secret().to_owned())
+    fn scope(&self) -> String {
+        format!("https://{}/.default", self.host)
     }
 
     /// The tenant of the identity, as its token has it.
     pub(super) async fn tenant(&self) -> Result<String, Failure> {
-        let token = self.token().await?;
-        identity::claim(&token, "tid").ok_or_else(|| {
+        self.identity.claim(&self.scope(), "tid").await?.ok_or_else(|| {
             Failure::refused("the identity's token names no tenant").help("add `tenant` to the provider's settings")
         })
     }
@@ -111,10 +105,10 @@ impl Management {
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<HttpAnswer, Failure> {
-        let authorization = format!("Bearer {}", self.token().await?);
+        let authorization = self.identity.authorization(&self.scope()).await?;
         let request_id = self.transport.request_id();
         let headers = [
-            ("authorization", authorization.as_str()),
+            ("authorization", authorization.expose()),
             ("content-type", "application/json"),
             ("x-ms-client-request-id", request_id.as_str()),
             ("client-request-id", request_id.as_str()),

@@ -48,12 +48,24 @@ struct Inner {
     budgets: Budgets,
 }
 
-/// An answer that was read to its end.
-#[derive(Debug)]
+/// An answer that was read to its end. Its body may be a token, or hold a key: it is not shown.
 pub struct HttpAnswer {
     pub status: u16,
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for HttpAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, retry_after, body } = self;
+        let shown = format!("{} bytes", body.len());
+        formatter
+            .debug_struct("HttpAnswer")
+            .field("status", status)
+            .field("retry_after", retry_after)
+            .field("body", &shown)
+            .finish()
+    }
 }
 
 impl fmt::Debug for Transport {
