@@ -2,7 +2,7 @@
 
 use super::access::Azure;
 use super::carried::{carried_or, root_cause};
-use super::failed::Refusal;
+use super::failed::ServiceRefusal;
 use super::retry;
 use super::unavailable::{Unavailable, again};
 use crate::failure::{Failure, Retry};
@@ -132,7 +132,7 @@ impl BlobContainer {
 
     fn told(&self, doing: &str, error: &azure_core::Error) -> Failure {
         let place = &self.url;
-        let Some(refusal) = Refusal::of(error) else {
+        let Some(refusal) = ServiceRefusal::of(error) else {
             let failure = Failure::refused(format!("`{place}` cannot be reached")).because(root_cause(error));
             return match error.kind() {
                 ErrorKind::Connection | ErrorKind::Io => failure.retry(Retry::Later),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What was asked of a vault.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct VaultRequest<'a> {
     /// `set secrets`, for `stanch may not set secrets in …`.
     pub(super) doing: &'a str,
     /// The operation's name in the documentation: `Set Secret`.
@@ -26,7 +26,7 @@ pub(super) struct Asked<'a> {
 
 /// An answer that is no success.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ServiceRefusal {
     pub(super) status: u16,
     /// The inner code where there is one: the outer one is generic.
     pub(super) code: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Refusal {
     pub(super) retry_after: Option<Duration>,
 }
 
-impl Refusal {
+impl ServiceRefusal {
     /// Reads the answer, if the error is one.
     pub(super) fn of(error: &azure_core::Error) -> Option<Self> {
         let ErrorKind::HttpResponse { status, error_code, raw_response } = error.kind() else { return None };
@@ -65,11 +65,11 @@ impl Refusal {
 }
 
 /// What a failed request is called, and what is known of the world after it.
-pub(super) fn failed(asked: Asked<'_>, error: &azure_core::Error) -> Failure {
+pub(super) fn failed(asked: VaultRequest<'_>, error: &azure_core::Error) -> Failure {
     if let Some(failure) = carried(error) {
         return failure.clone();
     }
-    if let Some(refusal) = Refusal::of(error) {
+    if let Some(refusal) = ServiceRefusal::of(error) {
         return refused(asked, &refusal);
     }
     let vault = asked.vault;
@@ -88,8 +88,8 @@ pub(super) fn failed(asked: Asked<'_>, error: &azure_core::Error) -> Failure {
     }
 }
 
-fn refused(asked: Asked<'_>, refusal: &Refusal) -> Failure {
-    let Asked { doing, operation, vault, secret, .. } = asked;
+fn refused(asked: VaultRequest<'_>, refusal: &ServiceRefusal) -> Failure {
+    let VaultRequest { doing, operation, vault, secret, .. } = asked;
     let who = match refusal.status {
         401 | 403 => asked.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default(),
         _ => String::new(),

@@ -30,7 +30,7 @@ pub struct LogAnalytics {
 
 /// What came back.
 #[derive(Debug)]
-pub enum Answer {
+pub enum LogAnswer {
     /// Rows by the names of their columns; with a reason if the service said that they are not all.
     Rows(Vec<Map<String, Value>>, Option<String>),
     /// The workspace has no such table.
@@ -84,7 +84,7 @@ impl LogAnalytics {
     ///
     /// # Errors
     /// If the workspace cannot be reached or refuses the question.
-    pub async fn query(&self, query: &str, span: Option<(Timestamp, Timestamp)>) -> Result<Answer, Failure> {
+    pub async fn query(&self, query: &str, span: Option<(Timestamp, Timestamp)>) -> Result<LogAnswer, Failure> {
         let mut body = json!({ "query": query });
         if let (Some((from, to)), Some(body)) = (span, body.as_object_mut()) {
             let moment = |at: Timestamp| at.to_rfc3339_opts(SecondsFormat::Micros, true);
@@ -94,19 +94,19 @@ impl LogAnalytics {
         retry::read(async || self.ask(&body).await).await
     }
 
-    async fn ask(&self, body: &str) -> Result<Answer, Failure> {
+    async fn ask(&self, body: &str) -> Result<LogAnswer, Failure> {
         let authorization = self.azure.identity.authorization(self.scope).await?;
         let url = format!("{}/v1/workspaces/{}/query", self.endpoint, self.id);
         let headers =
             [("content-type", "application/json"), ("authorization", authorization.expose()), ("prefer", "wait=180")];
         let answer = self.azure.transport.send_patiently(PATIENCE, "POST", &url, &headers, body.into()).await?;
         let Some(answer) = answer else {
-            return Ok(Answer::TooMuch("the answer was larger than stanch takes at once".to_owned()));
+            return Ok(LogAnswer::TooMuch("the answer was larger than stanch takes at once".to_owned()));
         };
         self.read(&answer)
     }
 
-    fn read(&self, answer: &HttpAnswer) -> Result<Answer, Failure> {
+    fn read(&self, answer: &HttpAnswer) -> Result<LogAnswer, Failure> {
         let workspace = format!("the workspace `{}`", self.id);
         match answer.status {
             200 if !answer.body.trim_ascii().is_empty() => {
@@ -117,7 +117,7 @@ impl LogAnalytics {
                 })?;
                 Ok(rows(body))
             }
-            200 | 204 => Ok(Answer::Nothing),
+            200 | 204 => Ok(LogAnswer::Nothing),
             status => {
                 let said = ServiceError::read(&answer.body).unwrap_or_default();
                 self.refused(status, &said, answer.retry_after)
@@ -125,16 +125,16 @@ impl LogAnalytics {
         }
     }
 
-    fn refused(&self, status: u16, said: &ServiceError, retry_after: Option<Duration>) -> Result<Answer, Failure> {
+    fn refused(&self, status: u16, said: &ServiceError, retry_after: Option<Duration>) -> Result<LogAnswer, Failure> {
         if status == 400 && said.says(&["Failed to resolve table", "could not be resolved", "Failed to resolve scalar"])
         {
-            return Ok(Answer::NoSuchTable);
+            return Ok(LogAnswer::NoSuchTable);
         }
         if matches!(status, 413 | 504)
             || said.says(&["ResponsePayloadTooLarge", "E_QUERY_RESULT_SET_TOO_LARGE", "E_RUNAWAY_QUERY", "Timeout"])
         {
             let told = said.told();
-            return Ok(Answer::TooMuch(told.first().cloned().unwrap_or_else(|| format!("it answered {status}"))));
+            return Ok(LogAnswer::TooMuch(told.first().cloned().unwrap_or_else(|| format!("it answered {status}"))));
         }
         let failure = Failure::refused(match status {
             401 | 403 => format!("stanch may not read the workspace `{}`", self.id),
@@ -159,23 +159,23 @@ impl LogAnalytics {
     }
 }
 
-fn rows(body: Body) -> Answer {
+fn rows(body: Body) -> LogAnswer {
     let partial = body.error.as_ref().map(|error| error.told().join("; "));
     if body.error.as_ref().is_some_and(|error| {
         error.says(&["E_QUERY_RESULT_SET_TOO_LARGE", "ResponsePayloadTooLarge", "E_RUNAWAY_QUERY", "truncated"])
     }) {
-        return Answer::TooMuch(partial.unwrap_or_default());
+        return LogAnswer::TooMuch(partial.unwrap_or_default());
     }
     let mut tables = body.tables;
     let primary = tables.iter().position(|table| table.name == "PrimaryResult").unwrap_or(0);
     if tables.is_empty() {
         return match partial {
-            Some(partial) => Answer::Rows(Vec::new(), Some(partial)),
-            None => Answer::Nothing,
+            Some(partial) => LogAnswer::Rows(Vec::new(), Some(partial)),
+            None => LogAnswer::Nothing,
         };
     }
     let table = tables.swap_remove(primary);
     let names: Vec<String> = table.columns.into_iter().map(|column| column.name).collect();
     let named = |row: Vec<Value>| names.iter().cloned().zip(row).collect();
-    Answer::Rows(table.rows.into_iter().map(named).collect(), partial)
+    LogAnswer::Rows(table.rows.into_iter().map(named).collect(), partial)
 }

@@ -26,11 +26,11 @@ mod vault;
 
 pub use access::Azure;
 pub use blob::{Blob, BlobContainer};
-pub use budget::Limits;
-pub use contents::{Listed, Reading};
+pub use budget::VaultLimits;
+pub use contents::{ListedSecret, Reading};
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
 pub use identity::{Environment, Identity, IdentityChoice};
-pub use logs::{Answer, LogAnalytics};
+pub use logs::{LogAnalytics, LogAnswer};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};

@@ -43,7 +43,7 @@ pub struct ConfigReference {
 }
 
 #[derive(Deserialize)]
-struct Listed<T> {
+struct Page<T> {
     value: Vec<T>,
     #[serde(rename = "nextLink")]
     next_link: Option<String>,
@@ -93,7 +93,7 @@ impl ResourceManager {
         for _ in 0..MOST_PAGES {
             let Some(path) = next else { return Ok(items) };
             let page = self.management.read("GET", &path, None).await?;
-            let page: Listed<T> = serde_json::from_value(page).map_err(|error| {
+            let page: Page<T> = serde_json::from_value(page).map_err(|error| {
                 Failure::refused("a list of the resource manager cannot be read").because(error.to_string())
             })?;
             items.extend(page.value);

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the authority of a local cloud is a file")]
 
-use super::budget::{Answer, Budgets, Limits};
+use super::budget::{Answered, Budgets, VaultLimits};
 use super::carried::{carry, root_cause};
 use super::retry;
 use super::route::{CloudFile, Route};
@@ -78,11 +78,11 @@ impl Transport {
     /// Opens the way; `request_prefix` begins the ids of all its requests. Vaults are asked as often as Azure's
     /// published limits allow.
     pub fn new(route: Route, request_prefix: &str) -> Result<Self, Failure> {
-        Self::limited(route, request_prefix, Limits::default())
+        Self::limited(route, request_prefix, VaultLimits::default())
     }
 
     /// Opens the way, with limits of one's own for each vault.
-    pub fn limited(route: Route, request_prefix: &str, limits: Limits) -> Result<Self, Failure> {
+    pub fn limited(route: Route, request_prefix: &str, limits: VaultLimits) -> Result<Self, Failure> {
         let authority = match &route {
             // Nothing is encrypted on this way, and reading the platform's authorities takes longer than a request.
             Route::Cloud(cloud) if cloud.base_url.scheme() == "http" => Some(Vec::new()),
@@ -238,16 +238,16 @@ fn failed(host: &str, error: reqwest::Error) -> Failure {
 }
 
 /// What an answer tells of the vault that gave it.
-fn answer(response: &azure_core::Result<AsyncRawResponse>) -> Answer {
+fn answer(response: &azure_core::Result<AsyncRawResponse>) -> Answered {
     let response = match response {
         Ok(response) => response,
-        Err(error) => return Answer::Failed(root_cause(error)),
+        Err(error) => return Answered::Failed(root_cause(error)),
     };
     let status = u16::from(response.status());
     match Unavailable::of(status) {
-        Some(Unavailable::Throttling) => Answer::Throttled(retry_after(response.headers())),
-        Some(Unavailable::Failing) => Answer::Failed(format!("it answered {status} the last time")),
-        None => Answer::Given,
+        Some(Unavailable::Throttling) => Answered::Throttled(retry_after(response.headers())),
+        Some(Unavailable::Failing) => Answered::Failed(format!("it answered {status} the last time")),
+        None => Answered::Given,
     }
 }
 

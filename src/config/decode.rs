@@ -3,7 +3,7 @@
 use super::Config;
 use super::channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
 use super::reference::SecretReference;
-use crate::azure::{IdentityChoice, Limits};
+use crate::azure::{IdentityChoice, VaultLimits};
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{self, Node, NodeValue};
@@ -236,8 +236,8 @@ impl Decoder<'_> {
     }
 
     /// How often each vault is asked at most; what is left out stays under what Azure publishes.
-    fn limits(&mut self, node: &Node) -> Limits {
-        let mut limits = Limits::default();
+    fn limits(&mut self, node: &Node) -> VaultLimits {
+        let mut limits = VaultLimits::default();
         let entries = self.entries(node, "`limits`", &["creates", "others", "window"]);
         for (name, most) in [("creates", &mut limits.creates), ("others", &mut limits.others)] {
             let Some(node) = get(&entries, name) else { continue };

@@ -11,7 +11,7 @@ mod inventory;
 mod reference;
 
 use crate::audit::Place;
-use crate::azure::{IdentityChoice, Limits};
+use crate::azure::{IdentityChoice, VaultLimits};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use audit::AuditTrail;
 pub use channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
-pub use inventory::{Facts, Inventory, USUAL_RUNBOOK, matches};
+pub use inventory::{Inventory, SecretFacts, USUAL_RUNBOOK, matches};
 pub use reference::SecretReference;
 
 /// The configuration. Without a file it is empty: any identity, no audit source, nobody to tell.
@@ -35,7 +35,7 @@ pub struct Config {
     /// The subscription whose App Service and Functions sites read the vaults.
     pub subscription: Option<String>,
     /// How often each vault is asked at most.
-    pub limits: Limits,
+    pub limits: VaultLimits,
     text: Option<String>,
     /// Whose secrets there are, who issues them, and which runbook fits.
     pub inventory: Inventory,

@@ -6,15 +6,15 @@ use serde::Serialize;
 
 /// What a scanner found.
 #[derive(Debug)]
-pub struct Report {
-    pub format: Format,
+pub struct ScanReport {
+    pub format: ScanFormat,
     /// In the report's order.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ScanFinding>,
 }
 
 /// Whose report it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Format {
+pub enum ScanFormat {
     #[serde(rename = "gitleaks")]
     Gitleaks,
     #[serde(rename = "trufflehog")]
@@ -25,7 +25,7 @@ pub enum Format {
     GitHub,
 }
 
-impl Format {
+impl ScanFormat {
     /// Its name, for people.
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Format {
 
 /// One leak.
 #[derive(Debug)]
-pub struct Finding {
+pub struct ScanFinding {
     /// What kind of secret the scanner takes it for.
     pub rule: String,
     /// The leaked value; several where the scanner tells its parts apart, none where the report hides it.

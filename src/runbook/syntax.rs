@@ -36,12 +36,12 @@ pub enum NodeValue {
     Float(f64),
     String(String),
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(PlacedKey, Node)>),
 }
 
 /// A key with its place.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct PlacedKey {
     pub span: Span,
     pub name: String,
 }
@@ -156,7 +156,7 @@ fn node(text: &str, base: usize, tree: Spanned<Tree>) -> Node {
         Tree::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Spanned<Tree>)| {
                 let (span, _) = place(text, &key.referenced);
-                (Key { span: span.moved(base), name: key.value }, node(text, base, value))
+                (PlacedKey { span: span.moved(base), name: key.value }, node(text, base, value))
             };
             NodeValue::Map(entries.into_iter().map(entry).collect())
         }

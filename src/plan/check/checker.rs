@@ -8,7 +8,7 @@ use crate::runbook::model::{Runbook, Step};
 use crate::runbook::{Diagnostic, Span};
 use serde_json::Value;
 
-pub(super) struct Check<'a> {
+pub(super) struct Checker<'a> {
     pub(super) runbook: &'a Runbook,
     pub(super) catalogue: &'a Catalogue,
     pub(super) names: &'a Names,
@@ -16,7 +16,7 @@ pub(super) struct Check<'a> {
     pub(super) hidden: Vec<(Span, String)>,
 }
 
-impl Check<'_> {
+impl Checker<'_> {
     pub(super) fn report(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }

@@ -14,12 +14,12 @@ use super::typing::View;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Placed, Runbook, Step};
 use crate::runbook::{Diagnostic, Span};
-use checker::{Check, item, rule, steps, view_type};
+use checker::{Checker, item, rule, steps, view_type};
 use names::names;
 use std::collections::BTreeSet;
 
 /// What was found.
-pub(super) struct Found {
+pub(super) struct Checked {
     pub(super) problems: Vec<Diagnostic>,
     /// Places and values that may be secrets, and must not be shown.
     pub(super) hidden: Vec<(Span, String)>,
@@ -27,9 +27,9 @@ pub(super) struct Found {
 
 /// Checks a runbook against the actions there are. A fragment by itself is checked as far as that goes without the
 /// runbook that includes it.
-pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool) -> Found {
+pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool) -> Checked {
     let names = names(runbook, catalogue, is_fragment);
-    let mut check = Check { runbook, catalogue, names: &names, problems: Vec::new(), hidden: Vec::new() };
+    let mut check = Checker { runbook, catalogue, names: &names, problems: Vec::new(), hidden: Vec::new() };
     check.inputs();
     check.ids();
     let main = Graph::of(&runbook.steps);
@@ -49,10 +49,10 @@ pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool)
     if !is_fragment {
         check.unused_inputs();
     }
-    Found { problems: check.problems, hidden: check.hidden }
+    Checked { problems: check.problems, hidden: check.hidden }
 }
 
-impl Check<'_> {
+impl Checker<'_> {
     fn ids(&mut self) {
         let mut seen = BTreeSet::new();
         for step in steps(self.runbook) {

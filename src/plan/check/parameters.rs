@@ -5,7 +5,7 @@ use super::super::order::Graph;
 use super::super::spec::{GATE, Spec};
 use super::super::types::resolved;
 use super::super::typing::View;
-use super::checker::{Check, rule, view_type};
+use super::checker::{Checker, rule, view_type};
 use super::reach;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
@@ -13,7 +13,7 @@ use crate::runbook::model::{Parameter, Step};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-impl Check<'_> {
+impl Checker<'_> {
     pub(super) fn parameters(&mut self, step: &Step, spec: &Spec, view: &View<'_>) {
         let names = spec.parameter_names();
         for parameter in &step.with {
