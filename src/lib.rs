@@ -72,6 +72,9 @@ pub mod issuers;
 /// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;
 
+/// What files of settings are read with.
+pub mod settings;
+
 /// `stanch.yaml`: identity, audit sources, channels, references to secrets.
 pub mod config;
 

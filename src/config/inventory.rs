@@ -3,9 +3,9 @@
 //! It is written down in two places: the tags of a secret, which travel with it, and the `inventory:` section of the
 //! configuration, which speaks of many at once. A tag wins.
 
-use super::decode::{Decoder, get};
 use crate::runbook::syntax::{Node, NodeValue, PlacedKey};
 use crate::runbook::{Span, duration};
+use crate::settings::{Decoder, get};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
