@@ -63,6 +63,9 @@ pub mod durable;
 /// Secrets and their versions, whatever vault they lie in.
 pub mod vault;
 
+/// Telling people: one file per channel.
+pub mod notify;
+
 /// What a step can do.
 pub mod actions;
 

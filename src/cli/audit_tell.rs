@@ -5,7 +5,6 @@ use super::exit::CommandError;
 use super::run::{cannot_write, locked};
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
-use crate::actions::notify::{self, Notice};
 use crate::audit::{Query, Sight, plain};
 use crate::azure::Azure;
 use crate::clock;
@@ -13,6 +12,7 @@ use crate::config::Channel;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
 use crate::journal::{Delivery, DeliveryLog, LockError};
+use crate::notify::{self, Notice};
 use std::io::ErrorKind;
 
 /// As many accesses are spelled out in a message.

@@ -2,9 +2,9 @@
 
 use super::effects::Known;
 use super::{Check, Verdict};
-use crate::actions::notify;
 use crate::azure::Azure;
 use crate::config::Config;
+use crate::notify;
 use std::collections::BTreeSet;
 
 pub(super) async fn look(known: &[Known<'_>], azure: &Azure, config: &Config) -> Vec<Check> {

@@ -7,18 +7,22 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("runbook", &["engine", "vault"]),
     ("plan", &["engine", "runbook", "vault"]),
-    ("preflight", &["actions", "audit", "azure", "config", "engine", "issuers", "plan", "report", "runbook", "vault"]),
+    (
+        "preflight",
+        &["actions", "audit", "azure", "config", "engine", "issuers", "notify", "plan", "report", "runbook", "vault"],
+    ),
     ("engine", &[]),
     ("journal", &["engine"]),
     ("driver", &["actions", "durable", "engine", "journal", "plan", "runbook"]),
     ("evidence", &[]),
     ("durable", &["engine", "journal", "runbook"]),
     ("vault", &[]),
+    ("notify", &["azure", "config"]),
     (
         "actions",
         &[
-            "audit", "azure", "config", "durable", "engine", "find", "issuers", "journal", "plan", "report", "runbook",
-            "vault",
+            "audit", "azure", "config", "durable", "engine", "find", "issuers", "journal", "notify", "plan", "report",
+            "runbook", "vault",
         ],
     ),
     ("issuers", &["azure", "vault"]),
@@ -44,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "find",
             "intake",
             "journal",
+            "notify",
             "plan",
             "preflight",
             "report",
