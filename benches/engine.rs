@@ -159,7 +159,7 @@ impl Bench {
     fn measure<F: Future<Output = ()>>(
         &self,
         durable: bool,
-        work: impl FnOnce(Ledger, mpsc::UnboundedSender<stanch::durable::Notice>) -> F,
+        work: impl FnOnce(Ledger, mpsc::UnboundedSender<stanch::durable::DisplayEvent>) -> F,
     ) -> Measured {
         let path = self.folder.path().join("journal.jsonl");
         let syncs = Arc::new(AtomicU64::new(0));

@@ -4,7 +4,7 @@ use crate::audit::{Own, Query, Source};
 use crate::azure::Azure;
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::durable::{Attempt, Notice, Stop};
+use crate::durable::{Attempt, DisplayEvent, Stop};
 use crate::engine::event::Mode;
 use crate::failure::Failure;
 use crate::journal::{LockError, Targets};
@@ -71,7 +71,7 @@ impl Context {
     /// Asks for a value that must not be shown; nothing if nobody is there. It is recorded nowhere: after a crash it is
     /// asked for again.
     pub async fn ask_secret(&self, prompt: &str) -> Result<Option<Secret>, Stop> {
-        let asked = |text: &str| drop(self.notices.send(Notice::Asked { text: text.to_owned() }));
+        let asked = |text: &str| drop(self.notices.send(DisplayEvent::Asked { text: text.to_owned() }));
         asked(prompt);
         let mut stopping = self.stopping.clone();
         let given = tokio::select! {

@@ -1,6 +1,7 @@
 //! What a step can do. One file per action; [`all`] is the list.
 
 mod action;
+mod announce;
 pub(crate) mod appservice;
 mod audit;
 mod context;
@@ -8,7 +9,7 @@ mod http;
 mod human;
 mod issuer;
 mod keyvault;
-pub(crate) mod notify;
+mod notify;
 mod parameter;
 mod plan_line;
 mod report;

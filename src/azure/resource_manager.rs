@@ -1,7 +1,8 @@
 //! Azure Resource Manager: keys of accounts, and the sites whose configuration refers to a vault.
 
+use super::access::Azure;
 use super::management::{Management, Realm};
-use super::{Azure, HttpAnswer};
+use super::transport::HttpAnswer;
 use crate::failure::Failure;
 use crate::vault::VaultUrl;
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ pub struct ConfigReference {
 }
 
 #[derive(Deserialize)]
-struct Listed<T> {
+struct Page<T> {
     value: Vec<T>,
     #[serde(rename = "nextLink")]
     next_link: Option<String>,
@@ -92,7 +93,7 @@ impl ResourceManager {
         for _ in 0..MOST_PAGES {
             let Some(path) = next else { return Ok(items) };
             let page = self.management.read("GET", &path, None).await?;
-            let page: Listed<T> = serde_json::from_value(page).map_err(|error| {
+            let page: Page<T> = serde_json::from_value(page).map_err(|error| {
                 Failure::refused("a list of the resource manager cannot be read").because(error.to_string())
             })?;
             items.extend(page.value);

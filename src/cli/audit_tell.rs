@@ -5,14 +5,14 @@ use super::exit::CommandError;
 use super::run::{cannot_write, locked};
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
-use crate::actions::notify::{self, Notice};
 use crate::audit::{Query, Sight, plain};
 use crate::azure::Azure;
 use crate::clock;
 use crate::config::Channel;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
-use crate::journal::{LockError, Telling, Told};
+use crate::journal::{Delivery, DeliveryLog, LockError};
+use crate::notify::{self, Notice};
 use std::io::ErrorKind;
 
 /// As many accesses are spelled out in a message.
@@ -20,7 +20,7 @@ const MOST_TOLD: usize = 20;
 
 /// Those who are told, and what they were told.
 pub(super) struct Listeners {
-    listeners: Vec<(String, Channel, Told)>,
+    listeners: Vec<(String, Channel, DeliveryLog)>,
     /// The secret, and its version where only that counts.
     watched: String,
     azure: Azure,
@@ -50,7 +50,7 @@ impl Listeners {
             };
             let mode = if session.mode() == Mode::Drill { "drill " } else { "" };
             let memory = format!("{mode}{} {name}", watched.to_lowercase());
-            let told = Told::open(&runs, &memory, &session::claimant()).map_err(|error| match error {
+            let told = DeliveryLog::open(&runs, &memory, &session::claimant()).map_err(|error| match error {
                 LockError::Io(error) if error.kind() == ErrorKind::InvalidData => CommandError::refused(
                     Failure::refused(format!("what `{name}` was told cannot be read")).because(error.to_string()).help(
                         "move the file away, then watch again: what lies in the window is told once more\nnothing was changed",
@@ -101,7 +101,7 @@ impl Listeners {
     }
 }
 
-async fn send(channel: &Channel, message: &Telling, watched: &str, azure: &Azure, drill: bool) -> Result<(), Failure> {
+async fn send(channel: &Channel, message: &Delivery, watched: &str, azure: &Azure, drill: bool) -> Result<(), Failure> {
     let count = message.marks.len();
     let accesses = if count == 1 { "1 new access".to_owned() } else { format!("{count} new accesses") };
     let unknown = message.lines.iter().any(|line| line.starts_with(UNKNOWN));

@@ -12,7 +12,7 @@ use crate::actions;
 use crate::actions::Services;
 use crate::clock;
 use crate::driver::Driver;
-use crate::durable::{Ledger, Notice};
+use crate::durable::{DisplayEvent, Ledger};
 use crate::engine::State;
 use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
 use crate::failure::Failure;
@@ -223,14 +223,14 @@ pub(crate) async fn at_work(
     store: impl Store,
     beginning: Beginning,
 ) -> Result<Exit, CommandError> {
-    let (notices, inbox) = mpsc::unbounded_channel::<Notice>();
+    let (notices, inbox) = mpsc::unbounded_channel::<DisplayEvent>();
     let plan = Arc::new(plan);
     let display = live::show(ui, &plan, &services, &beginning.records, inbox);
     let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
     let aside = notices.downgrade();
     services.azure.transport.announce(move |text| {
         // Nobody may be looking.
-        drop(aside.upgrade().map(|notices| notices.send(Notice::Aside { text })));
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
     });
     for event in beginning.first {
         let recorded = ledger.record(event).await;
@@ -245,7 +245,7 @@ pub(crate) async fn at_work(
     let (stop, stopping) = watch::channel(false);
     let aside = notices.downgrade();
     let signal = live::watch_signals(stop, move |text| {
-        drop(aside.upgrade().map(|notices| notices.send(Notice::Aside { text })));
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
     });
     let interactive = ui.is_terminal() && !ui.json && !common.quiet;
     let operator = services.operator.clone();

@@ -15,8 +15,8 @@ use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, R
 use crate::plan::Plan;
 use crate::runbook::Source;
 use crate::runbook::diagnostic::nearest;
+use crate::runbook::source::LARGEST_RUNBOOK;
 use crate::runbook::source::{Fragment, Library};
-use crate::runbook::syntax::LARGEST_RUNBOOK;
 use crate::secret::{FingerprintKey, Nobody, SecretPrompt};
 use crate::vault::{SecretUrl, VaultUrl};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! The `audit` part of the configuration: where a vault's audit trail lies, and what counts as ordinary in it.
 
-use super::decode::{Decoder, get};
 use crate::audit::{Place, Thresholds};
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{Node, NodeValue};
+use crate::settings::{Decoder, get};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Whom to tell, and how.
 
-use super::reference::SecretReference;
+use crate::settings::SecretReference;
 
 /// A way to tell somebody.
 #[derive(Clone, Debug)]

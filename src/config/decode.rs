@@ -1,14 +1,17 @@
 //! The configuration's text becomes a [`Config`], or a list of everything that is wrong with it.
 
-use super::Config;
+#![expect(clippy::disallowed_methods, reason = "the configuration is a file that the user named")]
+
 use super::channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
-use super::reference::SecretReference;
-use crate::azure::{IdentityChoice, Limits};
+use super::configuration::Config;
+use crate::azure::{IdentityChoice, VaultLimits};
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
-use std::path::{Path, PathBuf};
+use crate::settings::{Decoder, Entries, SecretReference, get};
+use sha2::{Digest, Sha256};
+use std::path::Path;
 use url::Url;
 
 const SCHEMA: &str = "stanch-config/v1";
@@ -17,9 +20,24 @@ const KINDS: &[&str] = &["pagerduty", "slack", "teams", "email", "webhook"];
 const OPEN_KEYS: &[&str] = &["kind", "server", "from", "to", "tls", "username", "url"];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
 
-/// Reads a configuration.
-pub(super) fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
-    let mut decoder = Decoder { folder, problems: Vec::new(), literals: Vec::new() };
+impl Config {
+    /// Reads a configuration; paths in it are relative to its folder.
+    pub fn read(path: &Path) -> Result<Self, Diagnostics> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("the configuration `{name}` cannot be read: {error}");
+            let problem = Diagnostic::error(message, Span::default()).help("check the path after `--config`");
+            Diagnostics::of(&name, "", vec![problem])
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let config = read(&name, &text, folder)?;
+        Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), text: Some(text), ..config })
+    }
+}
+
+/// Reads the text of a configuration.
+fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
+    let mut decoder = Decoder::new(folder);
     let root = match syntax::parse(text) {
         Ok(root) => root,
         Err(problem) => return Err(not_yaml(name, text, problem)),
@@ -82,86 +100,7 @@ fn hide(text: &str, from: usize) -> String {
     before.chars().chain(hidden).collect()
 }
 
-pub(super) struct Decoder<'a> {
-    pub(super) folder: &'a Path,
-    problems: Vec<Diagnostic>,
-    /// Places of literals that may be secrets.
-    pub(super) literals: Vec<Span>,
-}
-
-pub(super) type Entries<'a> = Vec<(&'a str, Span, &'a Node)>;
-
-pub(super) fn get<'a>(entries: &Entries<'a>, name: &str) -> Option<&'a Node> {
-    entries.iter().find(|(key, _, _)| *key == name).map(|(_, _, node)| *node)
-}
-
 impl Decoder<'_> {
-    pub(super) fn wrong(&mut self, message: impl Into<String>, span: Span, help: impl Into<String>) {
-        self.problems.push(Diagnostic::error(message, span).help(help));
-    }
-
-    pub(super) fn open<'n>(&mut self, node: &'n Node, what: &str) -> Entries<'n> {
-        match &node.value {
-            NodeValue::Map(map) => map.iter().map(|(key, value)| (key.name.as_str(), key.span, value)).collect(),
-            _ => {
-                self.literals.push(node.span);
-                self.wrong(
-                    format!("{what} must be a mapping, not {}", node.kind()),
-                    node.span,
-                    "write `key: value` lines",
-                );
-                Vec::new()
-            }
-        }
-    }
-
-    pub(super) fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Entries<'n> {
-        let entries = self.open(node, what);
-        for (key, span, node) in &entries {
-            if !known.contains(key) {
-                // The key may be a misspelt `routing_key`.
-                self.literals.push(node.span);
-                let help = match nearest(key, known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the keys are {}", known.join(", ")),
-                };
-                self.wrong(format!("unknown key `{key}` in {what}"), *span, help);
-            }
-        }
-        entries
-    }
-
-    pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
-        match &node.value {
-            NodeValue::String(text) => Some(text.clone()),
-            _ => {
-                self.wrong(format!("{what} must be text, not {}", node.kind()), node.span, "put it in quotes");
-                None
-            }
-        }
-    }
-
-    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
-        match &node.value {
-            NodeValue::List(values) => values.iter().filter_map(|value| self.text(value, what)).collect(),
-            _ => self.text(node, what).into_iter().collect(),
-        }
-    }
-
-    pub(super) fn required(&mut self, entries: &Entries<'_>, name: &str, what: &str, span: Span) -> Option<String> {
-        match get(entries, name) {
-            Some(node) => self.text(node, &format!("`{name}`")),
-            None => {
-                self.wrong(format!("{what} has no `{name}`"), span, format!("add `{name}:`"));
-                None
-            }
-        }
-    }
-
-    fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
-        self.text(node, what).map(|path| self.folder.join(path))
-    }
-
     fn config(&mut self, root: &Node) -> Config {
         let known = [
             "schema",
@@ -236,8 +175,8 @@ impl Decoder<'_> {
     }
 
     /// How often each vault is asked at most; what is left out stays under what Azure publishes.
-    fn limits(&mut self, node: &Node) -> Limits {
-        let mut limits = Limits::default();
+    fn limits(&mut self, node: &Node) -> VaultLimits {
+        let mut limits = VaultLimits::default();
         let entries = self.entries(node, "`limits`", &["creates", "others", "window"]);
         for (name, most) in [("creates", &mut limits.creates), ("others", &mut limits.others)] {
             let Some(node) = get(&entries, name) else { continue };
@@ -285,36 +224,6 @@ impl Decoder<'_> {
                 IdentityChoice::Auto
             }
         }
-    }
-
-    fn secret(&mut self, entries: &Entries<'_>, name: &str) -> Option<SecretReference> {
-        let node = get(entries, name)?;
-        let parsed = match &node.value {
-            NodeValue::String(text) => SecretReference::parse(text, self.folder),
-            _ => Err("a secret stands in the configuration itself".to_owned()),
-        };
-        match parsed {
-            Ok(reference) => Some(reference),
-            Err(why) => {
-                self.literals.push(node.span);
-                let help = "whoever reads the file would have it; put it into a vault and write `@Microsoft.KeyVault(SecretUri=…)`, or `env:NAME`, or `file:PATH`";
-                self.wrong(format!("`{name}`: {why}"), node.span, help);
-                None
-            }
-        }
-    }
-
-    fn required_secret(
-        &mut self,
-        entries: &Entries<'_>,
-        name: &str,
-        what: &str,
-        span: Span,
-    ) -> Option<SecretReference> {
-        if get(entries, name).is_none() {
-            self.wrong(format!("{what} has no `{name}`"), span, format!("add `{name}:` with a reference"));
-        }
-        self.secret(entries, name)
     }
 
     fn channel(&mut self, name: &str, span: Span, node: &Node) -> Option<Channel> {

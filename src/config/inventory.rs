@@ -3,9 +3,9 @@
 //! It is written down in two places: the tags of a secret, which travel with it, and the `inventory:` section of the
 //! configuration, which speaks of many at once. A tag wins.
 
-use super::decode::{Decoder, get};
-use crate::runbook::syntax::{Key, Node, NodeValue};
+use crate::runbook::syntax::{Node, NodeValue, PlacedKey};
 use crate::runbook::{Span, duration};
+use crate::settings::{Decoder, get};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ struct Entry {
     secret: String,
     /// A pattern of a vault's name.
     vault: String,
-    facts: Facts,
+    facts: SecretFacts,
     /// What the provider needs to know: names and addresses, never a value.
     settings: Map<String, Value>,
     /// Who is meant to read them: object ids in lower case, and what people call them, or nothing.
@@ -44,7 +44,7 @@ struct Entry {
 
 /// What is known of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct SecretFacts {
     pub owner: Option<String>,
     /// Who issues the credential, for people: `Stripe`.
     pub issuer: Option<String>,
@@ -59,12 +59,12 @@ pub struct Facts {
 
 impl Inventory {
     /// What is known of a secret: its tags first, then the first entry that fits and speaks of it.
-    pub fn facts(&self, vault: &str, secret: &str, tags: &BTreeMap<String, String>) -> Facts {
+    pub fn facts(&self, vault: &str, secret: &str, tags: &BTreeMap<String, String>) -> SecretFacts {
         let mut facts = of_tags(tags);
         let fitting =
             self.entries.iter().filter(|entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
         for Entry { facts: said, .. } in fitting {
-            let Facts { owner, issuer, provider, runbook, rotate_every } = said.clone();
+            let SecretFacts { owner, issuer, provider, runbook, rotate_every } = said.clone();
             facts.owner = facts.owner.or(owner);
             facts.issuer = facts.issuer.or(issuer);
             facts.provider = facts.provider.or(provider);
@@ -89,13 +89,13 @@ impl Inventory {
     }
 }
 
-fn of_tags(tags: &BTreeMap<String, String>) -> Facts {
+fn of_tags(tags: &BTreeMap<String, String>) -> SecretFacts {
     let tag = |names: &[&str]| {
         let named = |name: &&str| tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name));
         names.iter().find_map(named).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     };
     let text = |names| tag(names).map(str::to_owned);
-    Facts {
+    SecretFacts {
         owner: text(OWNER),
         issuer: text(ISSUER),
         provider: text(PROVIDER),
@@ -169,7 +169,7 @@ impl Decoder<'_> {
             }
             parsed.ok()
         });
-        let facts = Facts { owner, issuer, provider, runbook, rotate_every };
+        let facts = SecretFacts { owner, issuer, provider, runbook, rotate_every };
         if let Some(place) = get(&entries, "settings").and_then(literal) {
             self.literals.push(place);
             let help =
@@ -215,7 +215,7 @@ fn json(node: &Node) -> Value {
         NodeValue::String(text) => text.clone().into(),
         NodeValue::List(nodes) => nodes.iter().map(json).collect(),
         NodeValue::Map(entries) => {
-            let entry = |(key, node): &(Key, Node)| (key.name.clone(), json(node));
+            let entry = |(key, node): &(PlacedKey, Node)| (key.name.clone(), json(node));
             Value::Object(entries.iter().map(entry).collect())
         }
     }
@@ -229,7 +229,7 @@ mod tests {
     fn patterns_fit_whole_names() {
         for (pattern, name, fits) in [
             ("*", "", true),
-            ("stripe-*", "Stripe-Key", true),
+            ("stripe-*", "Stripe-PlacedKey", true),
             ("stripe-*", "my-stripe-key", false),
             ("*-db", "orders-db", true),
             ("*a*b*", "xxaxxbxx", true),

@@ -2,7 +2,7 @@
 //! reason.
 
 use super::needle::{Match, Needle};
-use crate::azure::{Azure, Listed, Reading, Vault};
+use crate::azure::{Azure, ListedSecret, Reading, Vault};
 use crate::clock;
 use crate::engine::RetryPolicy;
 use crate::failure::Failure;
@@ -168,7 +168,7 @@ async fn search_vault(
     searched.listed = true;
     searched.secrets = secrets.len();
     progress(Progress::Listed(secrets.len()));
-    let one = |secret: Listed| {
+    let one = |secret: ListedSecret| {
         let vault = &vault;
         async move {
             let read = read_secret(vault, url, &secret.name, needle).await;

@@ -1,11 +1,12 @@
 //! GitHub secret scanning: alerts of the REST interface, one or a list, and the webhooks `secret_scanning_alert` and
 //! `secret_scanning_alert_location`. A webhook never holds the value.
 
-use super::{Finding, Since, SinceWhat, place, said, text, time, values};
+use super::finding::{ScanFinding, Since, SinceWhat};
+use super::parts::{place, said, text, time, values};
 use serde_json::Value;
 
 /// The findings, if these are alerts.
-pub(super) fn findings(document: &Value) -> Option<Vec<Finding>> {
+pub(super) fn findings(document: &Value) -> Option<Vec<ScanFinding>> {
     let is_alert = |value: &Value| value.get("secret_type").is_some() && value.get("number").is_some();
     if let Some(list) = document.as_array().filter(|list| !list.is_empty()) {
         return list.iter().all(is_alert).then(|| list.iter().map(|alert| finding(alert, alert)).collect());
@@ -18,7 +19,7 @@ pub(super) fn findings(document: &Value) -> Option<Vec<Finding>> {
 }
 
 /// `around` is the webhook's payload, or the alert itself.
-fn finding(alert: &Value, around: &Value) -> Finding {
+fn finding(alert: &Value, around: &Value) -> ScanFinding {
     let nowhere = Value::Null;
     let location = around.pointer("/location/details").or_else(|| alert.get("first_location_detected"));
     let location = location.unwrap_or(&nowhere);
@@ -37,7 +38,7 @@ fn finding(alert: &Value, around: &Value) -> Finding {
     };
     let leaked = alert.get("publicly_leaked").and_then(Value::as_bool) == Some(true);
     let rule = if leaked { format!("{rule}, publicly leaked") } else { rule.to_owned() };
-    Finding {
+    ScanFinding {
         rule: said(&rule),
         values: values(&[text(alert, "secret")]),
         found_at,

@@ -4,8 +4,7 @@
 //! What a schema cannot say, `lint` alone checks: what names refer to, what expressions mean, and what depends on two
 //! places at once.
 
-use super::check::GATE;
-use super::spec::{Catalogue, Spec};
+use super::spec::{Catalogue, GATE, Spec};
 use crate::runbook::duration;
 use crate::runbook::language::{
     self, FRAGMENT, FRAGMENT_SCHEMA, IDENTIFIER, INCLUDE, ITEMS, Key, RUNBOOK, SCHEMA, STEP, Shape, TIME_PATTERN,

@@ -2,9 +2,9 @@
 
 use super::findings::{Check, Verdict};
 use super::known::Known;
-use crate::actions::notify;
 use crate::azure::Azure;
 use crate::config::Config;
+use crate::notify;
 use std::collections::BTreeSet;
 
 pub(super) async fn look(known: &[Known<'_>], azure: &Azure, config: &Config) -> Vec<Check> {

@@ -6,8 +6,9 @@ use super::entries::{Decoder, Entries};
 use super::language::{self, FRAGMENT_SCHEMA, MOST_AT_A_TIME, MOST_RETRIES, SCHEMA};
 use super::model::{Gates, OnUnknown, Parameter, Placed, Policy, Runbook, Step};
 use super::secrets;
+use super::source::LARGEST_RUNBOOK;
 use super::source::{Fragment, Source, resolve};
-use super::syntax::{self, LARGEST_RUNBOOK, Node, NodeValue};
+use super::syntax::{self, Node, NodeValue};
 use crate::engine::{OnFailure, RetryPolicy};
 
 /// More steps than these are no runbook; every check stays quick.

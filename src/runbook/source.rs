@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// The largest runbook that is read, in bytes. Runbooks are written by people.
+pub const LARGEST_RUNBOOK: usize = 1 << 20;
+
 /// A runbook's text, with a way to the fragments that it names.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {

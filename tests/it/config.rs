@@ -9,7 +9,8 @@
 use crate::surroundings::Surroundings;
 use stanch::audit::Place;
 use stanch::azure::IdentityChoice;
-use stanch::config::{Channel, Config, SecretReference};
+use stanch::config::{Channel, Config};
+use stanch::settings::SecretReference;
 use stanch::vault::SecretUrl;
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use super::{issued_by, providers};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::azure::{Listed, Vault};
+use crate::azure::{ListedSecret, Vault};
 use crate::config::matches;
 use crate::durable::Stop;
 use crate::failure::Failure;
@@ -108,14 +108,14 @@ fn tags(written: &[String]) -> Result<BTreeMap<&str, &str>, Failure> {
     written.iter().map(|tag| tag.split_once('=').ok_or_else(|| no_tag(tag))).collect()
 }
 
-fn fits(secret: &Listed, parameters: &Parameters, wanted: &BTreeMap<&str, &str>) -> bool {
+fn fits(secret: &ListedSecret, parameters: &Parameters, wanted: &BTreeMap<&str, &str>) -> bool {
     let tag = |name: &str| secret.current.tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name));
     let has = |(name, pattern): (&&str, &&str)| tag(name).is_some_and(|(_, value)| matches(pattern, value));
     matches(&parameters.name, &secret.name) && wanted.iter().all(has)
 }
 
 /// Why a secret is left alone, if it is.
-fn left_alone(secret: &Listed, parameters: &Parameters) -> Option<String> {
+fn left_alone(secret: &ListedSecret, parameters: &Parameters) -> Option<String> {
     if parameters.except.iter().any(|pattern| matches(pattern, &secret.name)) {
         return Some("excepted by name".to_owned());
     }

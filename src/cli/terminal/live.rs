@@ -4,7 +4,7 @@ use super::screen;
 use super::ui::Ui;
 use crate::actions::Services;
 use crate::clock::{self, Timestamp};
-use crate::durable::Notice;
+use crate::durable::DisplayEvent;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
 use crate::engine::{StepStatus, item_id, split_item};
 use crate::evidence::Known;
@@ -40,18 +40,18 @@ pub(crate) fn show(
     plan: &Plan,
     services: &Services,
     records: &[Record],
-    inbox: mpsc::UnboundedReceiver<Notice>,
+    inbox: mpsc::UnboundedReceiver<DisplayEvent>,
 ) -> Display {
     let mut view = View::new(ui, plan, services, records);
     let mut inbox = inbox;
     let task = tokio::spawn(async move {
         while let Some(notice) = inbox.recv().await {
             match notice {
-                Notice::Recorded(record) => view.record(&record),
-                Notice::Progress { step, text } => view.progress(&step, &text),
-                Notice::Asked { text } if text.is_empty() => view.warn(),
-                Notice::Asked { text } => view.ask(&text),
-                Notice::Aside { text } => view.aside(&text),
+                DisplayEvent::Recorded(record) => view.record(&record),
+                DisplayEvent::Progress { step, text } => view.progress(&step, &text),
+                DisplayEvent::Asked { text } if text.is_empty() => view.warn(),
+                DisplayEvent::Asked { text } => view.ask(&text),
+                DisplayEvent::Aside { text } => view.aside(&text),
             }
         }
         view.close();

@@ -2,20 +2,18 @@
 
 use super::super::fits::Misfit;
 use super::super::order::Graph;
-use super::super::spec::Spec;
+use super::super::spec::{GATE, Spec};
 use super::super::types::resolved;
 use super::super::typing::View;
-use super::{Check, reach, rule, view_type};
+use super::checker::{Checker, rule, view_type};
+use super::reach;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Parameter, Step};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// The action whose parameters `policy.gates` gives defaults for.
-pub(in crate::plan) const GATE: &str = "human/approve";
-
-impl Check<'_> {
+impl Checker<'_> {
     pub(super) fn parameters(&mut self, step: &Step, spec: &Spec, view: &View<'_>) {
         let names = spec.parameter_names();
         for parameter in &step.with {

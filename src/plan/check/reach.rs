@@ -3,7 +3,7 @@
 use super::super::fits::Schema;
 use super::super::spec::Spec;
 use super::super::types::Type;
-use super::Check;
+use super::checker::Checker;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Placed, Step};
@@ -66,7 +66,7 @@ pub(super) fn constant(condition: &Template) -> Option<bool> {
     condition.evaluate(&Map::new()).ok()?.as_bool()
 }
 
-impl Check<'_> {
+impl Checker<'_> {
     pub(super) fn constant_condition(&mut self, step: &Step, condition: &Placed<Template>) {
         let id = &step.id.value;
         let problem = match constant(&condition.value) {

@@ -1,9 +1,8 @@
 //! A step that is cut off before what it waits for can have come.
 
-use super::super::spec::Spec;
+use super::super::spec::{GATE, Spec};
 use super::super::types::resolved;
-use super::parameters::GATE;
-use super::{Check, text};
+use super::checker::{Checker, text};
 use crate::runbook::Diagnostic;
 use crate::runbook::duration;
 use crate::runbook::expression::Template;
@@ -11,7 +10,7 @@ use crate::runbook::model::{Placed, Step};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-impl Check<'_> {
+impl Checker<'_> {
     /// Compares the step's timeout and the run's with every parameter that says how long the step waits.
     pub(super) fn waits(&mut self, step: &Step, spec: &Spec) {
         let Some(fields) = spec.parameters.get("properties").and_then(Value::as_object) else { return };

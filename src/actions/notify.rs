@@ -3,28 +3,16 @@
 //! Every message has a key. Where the receiver knows keys (PagerDuty, webhooks, mail), a repeated message is the
 //! same message; a chat may show it twice, which harms less than losing it.
 
-mod announce;
-mod email;
-mod message;
-mod pagerduty;
-mod slack;
-mod teams;
-mod webhook;
-
-#[cfg(test)]
-mod tests;
-
 use super::action::Action;
-use crate::actions::context::Context;
+use super::context::Context;
 use crate::actions::plan_line::{PlanLine, Surroundings, early};
-use crate::azure::{Azure, HttpAnswer};
-use crate::config::{Channel, Config};
+use crate::config::Channel;
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
-use crate::failure::{Failure, Retry};
+use crate::failure::Failure;
+use crate::notify::message::Message;
+use crate::notify::{channel, send};
 use crate::plan::{Aim, Class, Fact};
-pub(crate) use announce::{Announcement, announce};
-use message::{Message, Receipt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -67,7 +55,7 @@ struct Outputs {
 
 /// A message that was taken, as it is recorded.
 #[derive(Default, Serialize, Deserialize)]
-struct Sent {
+pub(super) struct Sent {
     id: String,
     #[serde(default)]
     head: String,
@@ -208,17 +196,22 @@ async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<O
 }
 
 /// What a message of a run says.
-struct Content<'a> {
-    title: &'a str,
-    summary: &'a str,
+pub(super) struct Content<'a> {
+    pub(super) title: &'a str,
+    pub(super) summary: &'a str,
     /// `sev1`, `sev2` or `sev3`.
-    severity: &'a str,
-    facts: &'a [(String, String)],
+    pub(super) severity: &'a str,
+    pub(super) facts: &'a [(String, String)],
 }
 
 /// Sends a message of a run. It carries the journal's head: what was recorded so far cannot be cut off unseen once its
 /// head is somewhere else.
-async fn deliver(context: &Context, channel: &Channel, content: &Content<'_>, key: &str) -> Result<Sent, Failure> {
+pub(super) async fn deliver(
+    context: &Context,
+    channel: &Channel,
+    content: &Content<'_>,
+    key: &str,
+) -> Result<Sent, Failure> {
     let services = &context.services;
     context.ledger().settle().await.ok();
     let head = format!("sha256:{}", context.ledger().head());
@@ -235,100 +228,4 @@ async fn deliver(context: &Context, channel: &Channel, content: &Content<'_>, ke
     };
     let receipt = send(channel, &message, &services.azure).await?;
     Ok(Sent { id: receipt.id, head })
-}
-
-/// A message that belongs to no run.
-#[derive(Debug)]
-pub(crate) struct Notice<'a> {
-    pub(crate) title: &'a str,
-    pub(crate) summary: &'a str,
-    /// `sev1`, `sev2` or `sev3`.
-    pub(crate) severity: &'a str,
-    pub(crate) drill: bool,
-    /// The same for every attempt to send it.
-    pub(crate) key: &'a str,
-}
-
-/// Sends a message that belongs to no run.
-///
-/// # Errors
-/// If it was not taken, or nobody knows whether it was.
-pub(crate) async fn notice(channel: &Channel, notice: &Notice<'_>, azure: &Azure) -> Result<(), Failure> {
-    let Notice { title, summary, severity, drill, key } = *notice;
-    let message = Message { title, summary, severity, facts: &[], run: "", runbook: "", drill, key, head: "" };
-    send(channel, &message, azure).await.map(drop)
-}
-
-async fn send(channel: &Channel, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {
-    match channel {
-        Channel::PagerDuty(channel) => pagerduty::send(channel, message, azure).await,
-        Channel::Slack(channel) => slack::send(channel, message, azure).await,
-        Channel::Teams(channel) => teams::send(channel, message, azure).await,
-        Channel::Email(channel) => email::send(channel, message, azure).await,
-        Channel::Webhook(channel) => webhook::send(channel, message, azure).await,
-    }
-}
-
-/// Looks whether a channel can be used, without telling anybody anything; says how far that could be seen.
-pub(crate) async fn reach(channel: &Channel, azure: &Azure) -> Result<&'static str, Failure> {
-    match channel {
-        Channel::PagerDuty(channel) => channel.routing_key.resolve(azure).await.map(|_| KEY_READ),
-        Channel::Slack(channel) | Channel::Teams(channel) => channel.webhook.resolve(azure).await.map(|_| KEY_READ),
-        Channel::Email(channel) => email::reach(channel, azure).await.map(|()| "the mail server answers"),
-        Channel::Webhook(channel) => {
-            for secret in [&channel.signing_key, &channel.token].into_iter().flatten() {
-                secret.resolve(azure).await?;
-            }
-            Ok(KEY_READ)
-        }
-    }
-}
-
-/// There is no way to ask a chat or a pager whether it would take a message without sending one.
-const KEY_READ: &str = "its secret can be read; nothing was sent";
-
-/// The channel that is meant; none where none of the kind is configured and none is named.
-pub(crate) fn channel<'a>(
-    config: &'a Config,
-    kind: &str,
-    named: Option<&str>,
-) -> Result<Option<(&'a str, &'a Channel)>, Failure> {
-    let of_kind: Vec<(&str, &Channel)> = config
-        .channels
-        .iter()
-        .filter(|(_, channel)| channel.kind() == kind)
-        .map(|(name, channel)| (name.as_str(), channel))
-        .collect();
-    let names = || of_kind.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    match (named, of_kind.as_slice()) {
-        (Some(named), _) => match of_kind.iter().find(|(name, _)| *name == named) {
-            Some(chosen) => Ok(Some(*chosen)),
-            None => Err(Failure::refused(format!("there is no {kind} channel `{named}`"))
-                .help(format!("the {kind} channels in stanch.yaml are: {}", names()))),
-        },
-        (None, []) => Ok(None),
-        (None, [only]) => Ok(Some(*only)),
-        (None, _) => Err(Failure::refused(format!("there are several {kind} channels"))
-            .help(format!("name one of them with `channel`: {}", names()))),
-    }
-}
-
-/// What an answer of a receiver means. What the receiver said is repeated, on one line, unless it holds one of the
-/// secrets that were sent to it.
-fn received(who: &str, answer: &HttpAnswer, sent: &[&str]) -> Result<(), Failure> {
-    let whole = String::from_utf8_lossy(&answer.body);
-    let is_safe = !sent.iter().any(|secret| !secret.is_empty() && whole.contains(secret));
-    let said = whole.chars().filter(|character| is_safe && !character.is_control()).take(200).collect::<String>();
-    let failure = Failure::refused(format!("{who} answered {}", answer.status));
-    let failure = if said.is_empty() { failure } else { failure.because(said) };
-    match answer.status {
-        200..=299 => Ok(()),
-        408 | 429 | 500..=599 => Err(failure.retry(answer.retry_after.map_or(Retry::Later, Retry::After))),
-        _ => Err(failure),
-    }
-}
-
-/// The part of a webhook's address that makes it a secret, for answers that repeat what they were asked for.
-fn path(webhook: &str) -> &str {
-    webhook.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path)
 }

@@ -4,38 +4,38 @@ use serde::{Deserialize, Serialize};
 
 /// What is told.
 #[derive(Debug)]
-pub(super) struct Message<'a> {
-    pub(super) title: &'a str,
-    pub(super) summary: &'a str,
+pub(crate) struct Message<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) summary: &'a str,
     /// `sev1`, `sev2` or `sev3`.
-    pub(super) severity: &'a str,
-    pub(super) facts: &'a [(String, String)],
+    pub(crate) severity: &'a str,
+    pub(crate) facts: &'a [(String, String)],
     /// Empty where it belongs to no run.
-    pub(super) run: &'a str,
-    pub(super) runbook: &'a str,
-    pub(super) drill: bool,
+    pub(crate) run: &'a str,
+    pub(crate) runbook: &'a str,
+    pub(crate) drill: bool,
     /// The same for every attempt to send it.
-    pub(super) key: &'a str,
+    pub(crate) key: &'a str,
     /// The journal's head.
-    pub(super) head: &'a str,
+    pub(crate) head: &'a str,
 }
 
 /// That it was taken.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Receipt {
+pub(crate) struct Receipt {
     /// How the receiver knows it.
-    pub(super) id: String,
+    pub(crate) id: String,
 }
 
 impl Message<'_> {
     /// The first line, and one line only; a drill is called one.
-    pub(super) fn headline(&self) -> String {
+    pub(crate) fn headline(&self) -> String {
         let title = self.title.replace(char::is_control, " ");
         if self.drill { format!("[DRILL] {title}") } else { title }
     }
 
     /// All facts, and where they come from.
-    pub(super) fn all_facts(&self) -> Vec<(String, String)> {
+    pub(crate) fn all_facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
         facts.extend(self.facts.iter().cloned());
         if !self.run.is_empty() {

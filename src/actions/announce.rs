@@ -1,7 +1,7 @@
 //! News for those who were told of an incident: more is known than they were told.
 
-use super::{Content, Sent, deliver};
-use crate::actions::context::Context;
+use super::context::Context;
+use super::notify::{Content, Sent, deliver};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::split_item;
 use crate::evidence::{EffectName, MessageOutputs};

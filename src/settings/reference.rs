@@ -21,7 +21,7 @@ pub enum SecretReference {
 
 impl SecretReference {
     /// Reads a reference. What is no reference may be the secret itself, so the error never repeats it.
-    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix("env:") {
             let valid = |character: char| character.is_ascii_alphanumeric() || character == '_';
             return match !name.is_empty() && name.chars().all(valid) {

@@ -16,16 +16,16 @@ use std::io;
 
 /// The memory of one watch about one channel. While it is held nobody else tells the same.
 #[derive(Debug)]
-pub struct Told {
+pub struct DeliveryLog {
     store: LocalStore,
     marks: BTreeSet<String>,
-    open: Option<Telling>,
+    open: Option<Delivery>,
     _lock: Lock,
 }
 
 /// A message about entries of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Telling {
+pub struct Delivery {
     /// The same for every attempt to send it.
     pub key: String,
     /// What tells each entry from all others.
@@ -37,11 +37,11 @@ pub struct Telling {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 enum Line {
-    Sending(Telling),
+    Sending(Delivery),
     Sent { key: String },
 }
 
-impl Told {
+impl DeliveryLog {
     /// Opens the memory of what is watched, or begins it. A torn last line, which nothing followed from, is cut off.
     ///
     /// # Errors
@@ -70,10 +70,10 @@ impl Told {
                 io::Error::new(io::ErrorKind::InvalidData, place)
             };
             match serde_json::from_slice(line).map_err(broken)? {
-                Line::Sending(telling) => open = Some(telling),
+                Line::Sending(delivery) => open = Some(delivery),
                 Line::Sent { key } => {
-                    if let Some(telling) = open.take_if(|telling| telling.key == key) {
-                        marks.extend(telling.marks);
+                    if let Some(delivery) = open.take_if(|delivery| delivery.key == key) {
+                        marks.extend(delivery.marks);
                     }
                 }
             }
@@ -87,7 +87,7 @@ impl Told {
     }
 
     /// A message that was begun, and of which nobody knows whether it arrived.
-    pub fn open_message(&self) -> Option<&Telling> {
+    pub fn open_message(&self) -> Option<&Delivery> {
         self.open.as_ref()
     }
 
@@ -95,17 +95,17 @@ impl Told {
     ///
     /// # Errors
     /// If it cannot be written: then it must not be sent.
-    pub fn begin(&mut self, marks: Vec<String>, lines: Vec<String>) -> io::Result<Telling> {
+    pub fn begin(&mut self, marks: Vec<String>, lines: Vec<String>) -> io::Result<Delivery> {
         let mut digest = Sha256::new();
         for mark in &marks {
             digest.update(mark);
             digest.update([0]);
         }
         let key = hex::encode(digest.finalize()).chars().take(32).collect();
-        let telling = Telling { key, marks, lines };
-        self.append(&Line::Sending(telling.clone()))?;
-        self.open = Some(telling.clone());
-        Ok(telling)
+        let delivery = Delivery { key, marks, lines };
+        self.append(&Line::Sending(delivery.clone()))?;
+        self.open = Some(delivery.clone());
+        Ok(delivery)
     }
 
     /// The message that is open arrived. Durable when it returns.
@@ -113,9 +113,9 @@ impl Told {
     /// # Errors
     /// If it cannot be written: after a restart the message is sent again, under the same key.
     pub fn end(&mut self) -> io::Result<()> {
-        if let Some(telling) = self.open.take() {
-            self.append(&Line::Sent { key: telling.key })?;
-            self.marks.extend(telling.marks);
+        if let Some(delivery) = self.open.take() {
+            self.append(&Line::Sent { key: delivery.key })?;
+            self.marks.extend(delivery.marks);
         }
         Ok(())
     }
