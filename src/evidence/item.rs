@@ -32,8 +32,9 @@ pub enum Evidence {
     Disabled { version: String, by: SettledBy },
     /// The vault was asked for a version and did not give it.
     RefusedByVault { version: String, answer: String, request_id: String },
-    /// Who issues the secret; `assumed` where nothing names an issuer and the vault was taken for it.
-    IssuerNamed { issuer: String, is_vault: bool, assumed: bool },
+    /// Who issues the credential in the version that was `replaced`; `assumed` where nothing names an issuer and the vault
+    /// was taken for it.
+    IssuerNamed { issuer: String, is_vault: bool, assumed: bool, replaced: String },
     /// The old credentials were revoked at their issuer.
     RevokedAtIssuer { credentials: Vec<String>, by: RevokedBy },
     /// The issuer was tried with the value of an old version, and did not take it.

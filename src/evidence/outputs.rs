@@ -22,6 +22,7 @@ impl MessageOutputs {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Rotated {
+    predecessor: String,
     provider: String,
     issuer: Option<NamedIssuer>,
 }
@@ -84,10 +85,10 @@ struct Looked {
 pub(super) fn evidence(aim: Aim, outputs: &Map<String, Value>) -> Vec<Evidence> {
     match aim {
         Aim::Rotate => {
-            let Rotated { provider, issuer } = read(outputs);
+            let Rotated { predecessor: replaced, provider, issuer } = read(outputs);
             let is_vault = provider == VAULT;
             let assumed = is_vault && issuer.and_then(|issuer| issuer.assumed).unwrap_or(true);
-            vec![Evidence::IssuerNamed { issuer: provider, is_vault, assumed }]
+            vec![Evidence::IssuerNamed { issuer: provider, is_vault, assumed, replaced }]
         }
         Aim::AwaitReaders => {
             let Awaited { moved, left_behind, pinned, decided_by, because, waited_ms } = read(outputs);

@@ -4,8 +4,8 @@
 //! credential as well, where there is one beside the vault. What nobody looked at is never good news: it is not known,
 //! and stands among what is open.
 
-use super::item::{Evidence, StepEvidence};
 use crate::engine::StepStatus;
+use crate::evidence::item::{Evidence, StepEvidence};
 use crate::plan::Aim;
 use serde::Serialize;
 use std::borrow::Borrow;
@@ -130,7 +130,8 @@ struct Sorted<'a> {
     tried: BTreeMap<&'a str, Tried<'a>>,
     vault_named: usize,
     assumed: usize,
-    issuers: BTreeSet<&'a str>,
+    /// The versions that another issuer than the vault issued.
+    issued: BTreeSet<&'a str>,
     steps: Vec<&'a StepEvidence>,
 }
 
@@ -152,7 +153,7 @@ impl<'a> Sorted<'a> {
                 }
                 Evidence::IssuerNamed { assumed: true, .. } => sorted.assumed += 1,
                 Evidence::IssuerNamed { is_vault: true, .. } => sorted.vault_named += 1,
-                Evidence::IssuerNamed { issuer, .. } => drop(sorted.issuers.insert(issuer)),
+                Evidence::IssuerNamed { replaced, .. } => drop(sorted.issued.insert(replaced)),
                 Evidence::Step(step) => sorted.steps.push(step),
                 _ => {}
             }
@@ -227,7 +228,8 @@ impl<'a> Sorted<'a> {
         }
         let refused = tried(|tried| matches!(tried, Tried::Refused));
         let not_done = self.has(Aim::ProveAtIssuer) && !self.all_done(Aim::ProveAtIssuer);
-        if not_done || (!self.issuers.is_empty() && !refused) {
+        let untried = self.issued.iter().any(|version| !self.tried.contains_key(version));
+        if not_done || untried {
             return AtIssuer::NotAsked;
         }
         if self.assumed > 0 || (self.vault_named == 0 && !refused) {
@@ -350,7 +352,7 @@ fn consumers(evidence: &[&Evidence], at_vault: AtVault) -> Vec<String> {
                     .pinned
                     .iter()
                     .map(|reader| format!("{} is pinned to an old version: {fails}", reader.name));
-                let last = |reader: &super::Laggard| {
+                let last = |reader: &crate::evidence::Laggard| {
                     format!("{} was last seen on an old version, and not on the new one", reader.name)
                 };
                 broken.extend(pinned.chain(adoption.left_behind.iter().map(last)));
@@ -461,3 +463,6 @@ fn short(version: &str) -> String {
         _ => version.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
