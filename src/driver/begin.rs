@@ -3,7 +3,7 @@
 use super::{Driver, Hands};
 use crate::actions::Context;
 use crate::durable::{Attempt, Stop};
-use crate::engine::event::{Event, StepOutcome};
+use crate::engine::event::{Event, Halt, StepOutcome};
 use crate::engine::{State, StepStatus, split_item};
 use crate::evidence::Known;
 use crate::failure::{Failure, Retry};
@@ -151,6 +151,7 @@ impl Scope for Seen<'_> {
                     "operator": driver.services.operator,
                     "started_at": started_at,
                     "failed": driver.ledger.look(failed),
+                    "timed_out": driver.ledger.look(|state| state.halted() == Some(Halt::TimedOut)),
                 });
                 // The whole journal is read for it.
                 if fields.contains("verdict") {
@@ -187,6 +188,7 @@ impl Driver {
             "headline": verdict.headline(),
             "because": verdict.because,
             "open": verdict.open,
+            "summary": verdict.summary(),
             "leaked_value": leaked_value,
         })
     }

@@ -113,6 +113,14 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// What it rests on and what is open, for a message.
+    pub fn summary(&self) -> String {
+        let open = if self.open.is_empty() { String::new() } else { format!(" Open: {}.", self.open.join("; ")) };
+        format!("{}.{open}", self.detail())
+    }
+}
+
 /// What the issuer said of an old version last.
 enum Tried<'a> {
     Refused,
