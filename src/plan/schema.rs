@@ -4,7 +4,7 @@
 //! What a schema cannot say, `lint` alone checks: what names refer to, what expressions mean, and what depends on two
 //! places at once.
 
-use super::spec::{Catalogue, GATE, Spec};
+use super::spec::{Catalogue, Spec, gate};
 use crate::runbook::duration;
 use crate::runbook::language::{
     self, FRAGMENT, FRAGMENT_SCHEMA, IDENTIFIER, INCLUDE, ITEMS, Key, RUNBOOK, SCHEMA, STEP, Shape, TIME_PATTERN,
@@ -96,7 +96,10 @@ fn shape(key: &Key, catalogue: &Catalogue) -> Value {
         Shape::Loop => json!({ "anyOf": [{ "type": "array" }, reference("expression")] }),
         Shape::Action => json!({ "type": "string", "enum": catalogue.keys().collect::<Vec<_>>() }),
         Shape::Parameters => json!({ "type": "object" }),
-        Shape::Gate => reference(&format!("{GATE}.{}", key.name).replace('/', ".")),
+        Shape::Gate => {
+            let gate = gate(catalogue).map_or("", |gate| gate.name);
+            reference(&format!("{gate}.{}", key.name).replace('/', "."))
+        }
         Shape::Value | Shape::Bound => json!({}),
         Shape::Inputs => json!({
             "type": "object",

@@ -8,9 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The action whose parameters `policy.gates` gives defaults for.
-pub(super) const GATE: &str = "human/approve";
-
 /// What an action does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -201,6 +198,11 @@ impl Spec {
 fn property_names(schema: &Value) -> Vec<&str> {
     let properties = schema.get("properties").and_then(Value::as_object);
     properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str)).collect()
+}
+
+/// The action that `policy.gates` holds for.
+pub(super) fn gate(catalogue: &Catalogue) -> Option<&Spec> {
+    catalogue.values().find(|spec| spec.aim == Aim::Gate)
 }
 
 /// All actions there are, by name.

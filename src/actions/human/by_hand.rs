@@ -76,6 +76,7 @@ struct Outputs {
     /// Who did it.
     by: String,
     /// What they told, by name.
+    #[schemars(extend("x-asked-by" = "answers"))]
     answers: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,

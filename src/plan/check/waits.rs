@@ -1,6 +1,6 @@
 //! A step that is cut off before what it waits for can have come.
 
-use super::super::spec::{GATE, Spec};
+use super::super::spec::{Aim, Spec};
 use super::super::types::resolved;
 use super::checker::{Checker, text};
 use crate::runbook::Diagnostic;
@@ -21,7 +21,7 @@ impl Checker<'_> {
                 continue;
             }
             // A gate that does not say otherwise follows the policy.
-            let policy = if spec.name == GATE { self.runbook.policy.gates.defaults.as_slice() } else { &[] };
+            let policy = if spec.aim == Aim::Gate { self.runbook.policy.gates.defaults.as_slice() } else { &[] };
             let given = step.with.iter().chain(policy).find(|parameter| parameter.name == *name);
             let given = given.map(|parameter| &parameter.value);
             let Some((wait, is_sure)) = self.length(given, schema) else { continue };
