@@ -1,9 +1,10 @@
 //! News for those who were told of an incident: more is known than they were told.
 
 use super::context::Context;
-use super::notify::{Content, Sent, deliver};
+use super::notify::{Content, Outputs, Sent, deliver};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::split_item;
+use crate::notify::ChannelKind;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -35,7 +36,9 @@ pub(crate) async fn announce(context: &Context, about: &str, announcement: &Anno
         };
         let intent = Intent::new(format!("tell-{told} {about}"), format!("message to `{told}`: more is known"));
         let sent: Result<Sent, Stop> = context
-            .blind_effect(intent, Unprobed::Repeat, async |key| deliver(context, channel, &content, &key).await)
+            .blind_effect(intent, Unprobed::Repeat, async |key| {
+                deliver(context, channel.as_ref(), &content, &key).await
+            })
             .await;
         match sent {
             Ok(_) => {}
@@ -48,11 +51,10 @@ pub(crate) async fn announce(context: &Context, about: &str, announcement: &Anno
 
 /// The channels that this run has sent a message through.
 fn told(context: &Context) -> BTreeSet<String> {
-    let steps = context.services.steps.iter().filter(|(_, uses)| uses.starts_with("notify/"));
+    let steps = context.services.steps.iter().filter(|(_, uses)| ChannelKind::of_action(uses).is_some());
     let ids: BTreeSet<&str> = steps.map(|(id, _)| id.as_str()).collect();
     context.ledger().look(|state| {
         let of_channels = state.steps().filter(|(id, _)| ids.contains(split_item(id).0));
-        let sent = of_channels.filter(|(_, step)| step.outputs.get("sent") == Some(&Value::Bool(true)));
-        sent.filter_map(|(_, step)| step.outputs.get("channel")?.as_str().map(str::to_owned)).collect()
+        of_channels.filter_map(|(_, step)| Outputs::recorded(&step.outputs)?.told()).collect()
     })
 }

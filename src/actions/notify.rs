@@ -1,16 +1,11 @@
-//! Telling people. Containment never waits for a message, and no message carries a secret value.
-//!
-//! Every message has a key. Where the receiver knows keys (PagerDuty, webhooks, mail), a repeated message is the
-//! same message; a chat may show it twice, which harms less than losing it.
+//! Telling people: one action for each kind of channel. A message of a run carries the journal's head off this machine.
 
 use super::action::Action;
 use super::context::Context;
-use crate::config::Channel;
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
 use crate::failure::Failure;
-use crate::notify::message::Message;
-use crate::notify::{channel, send};
+use crate::notify::{Channel, ChannelKind, KINDS, Message, Origin, choose};
 use crate::plan::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,17 +34,30 @@ fn most_severe() -> String {
     "sev1".to_owned()
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Outputs {
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Outputs {
     sent: bool,
     channel: String,
     /// How the receiver knows the message.
     id: String,
     /// The journal's head that the message carried off this machine: `sha256:` and lower-case hex.
+    #[serde(default)]
     head: String,
     /// Why it was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
+}
+
+impl Outputs {
+    /// What a step has recorded; nothing if it is not done.
+    pub(super) fn recorded(outputs: &Map<String, Value>) -> Option<Self> {
+        serde_json::from_value(Value::Object(outputs.clone())).ok()
+    }
+
+    /// The channel that a message was sent through, if one was.
+    pub(super) fn told(self) -> Option<String> {
+        self.sent.then_some(self.channel)
+    }
 }
 
 /// A message that was taken, as it is recorded.
@@ -61,90 +69,20 @@ pub(super) struct Sent {
 }
 
 /// One action for each kind of channel.
-pub(super) fn actions() -> Vec<Action> {
-    let same_key = "sent again under the same key: no second message";
-    let twice = "sent again: the message may stand there twice";
-    let keyed = "the message carries a key by which its receiver knows a repetition";
-    let unkeyed = "sent once per step unless the answer is lost; a chat knows no keys";
-    vec![
-        Action::new("notify/pagerduty", Class::Notify, "opens a PagerDuty incident", same_key, pagerduty)
-            .idempotency(keyed)
-            .example(PAGERDUTY),
-        Action::new("notify/slack", Class::Notify, "writes to a Slack channel", twice, slack)
-            .idempotency(unkeyed)
-            .example(SLACK),
-        Action::new("notify/teams", Class::Notify, "writes to a Teams channel", twice, teams)
-            .idempotency(unkeyed)
-            .example(TEAMS),
-        Action::new("notify/email", Class::Notify, "sends a mail", same_key, email).idempotency(keyed).example(EMAIL),
-        Action::new("notify/webhook", Class::Notify, "calls another system", same_key, webhook)
-            .idempotency(keyed)
-            .example(WEBHOOK),
-    ]
+pub(super) fn actions() -> impl Iterator<Item = Action> {
+    KINDS.iter().map(|kind| {
+        let run = async |context: &Context, parameters: Parameters| tell(context, kind, parameters).await;
+        Action::new(kind.action, Class::Notify, kind.summary, kind.if_lost, run)
+            .idempotency(kind.idempotency)
+            .example(kind.example)
+    })
 }
 
-const PAGERDUTY: &str = r#"- id: page
-  uses: notify/pagerduty
-  with: { title: "Leaked secret: ${{ inputs.secret }}", severity: sev1 }
-"#;
-
-const SLACK: &str = r#"- id: tell_channel
-  uses: notify/slack
-  with:
-    channel: incident
-    title: "Contained: ${{ secret_name(inputs.secret) }}"
-    facts: { exposed since: "${{ inputs.exposed_at }}" }
-"#;
-
-const TEAMS: &str = r#"- id: tell_stakeholders
-  uses: notify/teams
-  with: { title: "Contained: ${{ secret_name(inputs.secret) }}", summary: Nothing is left to do for you }
-"#;
-
-const EMAIL: &str = r#"- id: mail_security
-  uses: notify/email
-  with: { title: "Contained: ${{ secret_name(inputs.secret) }}", severity: sev2 }
-"#;
-
-const WEBHOOK: &str = r#"- id: tell_siem
-  uses: notify/webhook
-  with: { channel: siem, title: "Contained: ${{ inputs.secret }}" }
-"#;
-
-async fn pagerduty(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "pagerduty", parameters).await
-}
-
-async fn slack(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "slack", parameters).await
-}
-
-async fn teams(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "teams", parameters).await
-}
-
-async fn email(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "email", parameters).await
-}
-
-async fn webhook(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "webhook", parameters).await
-}
-
-async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<Outputs, Stop> {
-    let services = &context.services;
-    let (name, channel) = match channel(&services.config, kind, parameters.channel.as_deref())? {
-        Some(chosen) => chosen,
-        None => {
-            let because = format!("no {kind} channel is configured");
-            return Ok(Outputs {
-                sent: false,
-                channel: String::new(),
-                id: String::new(),
-                head: String::new(),
-                because: Some(because),
-            });
-        }
+async fn tell(context: &Context, kind: &ChannelKind, parameters: Parameters) -> Result<Outputs, Stop> {
+    let chosen = choose(&context.services.config.channels, kind.name, parameters.channel.as_deref())?;
+    let Some((name, channel)) = chosen else {
+        let because = Some(format!("no {} channel is configured", kind.name));
+        return Ok(Outputs { because, ..Outputs::default() });
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let facts: Vec<_> = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value))).collect();
@@ -175,7 +113,7 @@ pub(super) struct Content<'a> {
 /// head is somewhere else.
 pub(super) async fn deliver(
     context: &Context,
-    channel: &Channel,
+    channel: &dyn Channel,
     content: &Content<'_>,
     key: &str,
 ) -> Result<Sent, Failure> {
@@ -187,12 +125,10 @@ pub(super) async fn deliver(
         summary: content.summary,
         severity: content.severity,
         facts: content.facts,
-        run: &services.run,
-        runbook: &services.runbook,
+        origin: Some(Origin { run: &services.run, runbook: &services.runbook, head: &head }),
         drill: services.mode == Mode::Drill,
         key,
-        head: &head,
     };
-    let receipt = send(channel, &message, &services.azure).await?;
+    let receipt = channel.send(&message, &services.azure).await?;
     Ok(Sent { id: receipt.id, head })
 }

@@ -1,10 +1,10 @@
 //! What a configuration says, and what follows from it for one vault or one secret.
 
 use super::audit::AuditTrail;
-use super::channel::Channel;
 use super::inventory::Inventory;
 use crate::audit::Place;
 use crate::azure::{IdentityChoice, VaultLimits};
+use crate::notify::Channels;
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +14,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub identity: IdentityChoice,
-    /// Channels by name.
-    pub channels: BTreeMap<String, Channel>,
+    pub channels: Channels,
     /// A folder with templates of the user's own.
     pub templates: Option<PathBuf>,
     /// The subscription whose App Service and Functions sites read the vaults.

@@ -185,7 +185,7 @@ impl<'a> Known<'a> {
             notify if notify.starts_with("notify/") => {
                 let kind = notify.trim_start_matches("notify/");
                 let channel = config.channels.iter().find(|(channel, configured)| {
-                    configured.kind() == kind && text("channel").is_none_or(|named| named == channel.as_str())
+                    configured.kind().name == kind && text("channel").is_none_or(|named| named == channel.as_str())
                 });
                 channel.map_or_else(|| "nobody is told".to_owned(), |(channel, _)| format!("message to `{channel}`"))
             }
