@@ -67,7 +67,7 @@ impl Channel for PagerDuty {
         });
         let body = event.to_string().into_bytes();
         let answer = azure.transport.send("POST", ENQUEUE, &[("content-type", "application/json")], body).await?;
-        received("PagerDuty", &answer, &[routing_key.expose()])?;
+        received("PagerDuty", &answer, [routing_key.expose()])?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

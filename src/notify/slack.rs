@@ -69,7 +69,7 @@ impl Channel for Slack {
         let body = body.to_string().into_bytes();
         let answer =
             azure.transport.send("POST", webhook.expose(), &[("content-type", "application/json")], body).await?;
-        received("Slack", &answer, &[webhook.expose(), path(webhook.expose())])?;
+        received("Slack", &answer, [Some(webhook.expose()), path(webhook.expose())].into_iter().flatten())?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

@@ -70,7 +70,7 @@ impl Channel for Teams {
         let body = body.to_string().into_bytes();
         let answer =
             azure.transport.send("POST", webhook.expose(), &[("content-type", "application/json")], body).await?;
-        received("Teams", &answer, &[webhook.expose(), path(webhook.expose())])?;
+        received("Teams", &answer, [Some(webhook.expose()), path(webhook.expose())].into_iter().flatten())?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

@@ -227,8 +227,8 @@ async fn a_webhook_that_is_not_reached_is_named_by_its_host_only() {
 
 #[test]
 fn the_secret_part_of_a_webhook_is_its_path() {
-    assert_eq!(path(WEBHOOK), "services/T0/B0/webhook-canary");
-    assert_eq!(path("https://hooks.slack.com"), "");
+    assert_eq!(path(WEBHOOK), Some("services/T0/B0/webhook-canary"));
+    assert_eq!((path("https://hooks.slack.com"), path("https://hooks.slack.com/")), (None, None));
 }
 
 #[test]
