@@ -4,7 +4,7 @@ use crate::audit::{Place, Thresholds};
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{Node, NodeValue};
-use crate::settings::{Decoder, get};
+use crate::settings::{SettingsDecoder, get};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct AuditTrail {
     pub thresholds: Thresholds,
 }
 
-impl Decoder<'_> {
+impl SettingsDecoder<'_> {
     pub(super) fn audit(&mut self, node: &Node) -> AuditTrail {
         let entries = self.entries(node, "`audit`", &["archive", "workspace", "baseline", "thresholds"]);
         let mut audit = AuditTrail::default();

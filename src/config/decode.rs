@@ -9,7 +9,7 @@ use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
-use crate::settings::{Decoder, SecretReference, get};
+use crate::settings::{SecretReference, SettingsDecoder, get};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -33,7 +33,7 @@ impl Config {
 
 /// Reads the text of a configuration.
 fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
-    let mut decoder = Decoder::new(folder);
+    let mut decoder = SettingsDecoder::new(folder);
     let root = match syntax::parse(text) {
         Ok(root) => root,
         Err(problem) => return Err(not_yaml(name, text, problem)),
@@ -96,7 +96,7 @@ fn hide(text: &str, from: usize) -> String {
     before.chars().chain(hidden).collect()
 }
 
-impl Decoder<'_> {
+impl SettingsDecoder<'_> {
     fn config(&mut self, root: &Node) -> Config {
         let known = [
             "schema",

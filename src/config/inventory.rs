@@ -5,7 +5,7 @@
 
 use crate::runbook::syntax::{Node, NodeValue, PlacedKey};
 use crate::runbook::{Span, duration};
-use crate::settings::{Decoder, get};
+use crate::settings::{SettingsDecoder, get};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -141,7 +141,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 /// Words in the names of settings that hold a secret; none of a provider's own has one.
 const SECRET_KEYS: [&str; 6] = ["password", "secret", "token", "credential", "key", "connection"];
 
-impl Decoder<'_> {
+impl SettingsDecoder<'_> {
     /// Reads the section: a list of entries, each with the pattern it is about.
     pub(super) fn inventory(&mut self, node: &Node) -> Inventory {
         let NodeValue::List(entries) = &node.value else {

@@ -4,7 +4,7 @@ use super::message::{Message, Receipt};
 use crate::azure::Azure;
 use crate::failure::Failure;
 use crate::runbook::Span;
-use crate::settings::{Decoder, Entries};
+use crate::settings::{SettingEntries, SettingsDecoder};
 use async_trait::async_trait;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub trait Channel: Any + Debug + Send + Sync {
 pub(super) const KEY_READ: &str = "its secret can be read; nothing was sent";
 
 /// Reads the settings of a channel, whose keys are known ones. Gets the words for the channel, and its place.
-type ReadSettings = fn(&mut Decoder<'_>, &Entries<'_>, &str, Span) -> Option<Arc<dyn Channel>>;
+type ReadSettings = fn(&mut SettingsDecoder<'_>, &SettingEntries<'_>, &str, Span) -> Option<Arc<dyn Channel>>;
 
 /// A kind of channel: its settings, and what its action says of itself.
 #[derive(Debug)]

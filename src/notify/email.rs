@@ -5,7 +5,7 @@ use super::message::{Message, Receipt};
 use crate::azure::Azure;
 use crate::failure::{Failure, Retry};
 use crate::runbook::Span;
-use crate::settings::{Decoder, Entries, SecretReference, get};
+use crate::settings::{SecretReference, SettingEntries, SettingsDecoder, get};
 use async_trait::async_trait;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -44,7 +44,12 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, span: Span) -> Option<Arc<dyn Channel>> {
+fn read(
+    decoder: &mut SettingsDecoder<'_>,
+    entries: &SettingEntries<'_>,
+    what: &str,
+    span: Span,
+) -> Option<Arc<dyn Channel>> {
     let server = decoder.required(entries, "server", what, span)?;
     let parsed = server.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
     let Some((host, port)) = parsed else {
@@ -69,7 +74,12 @@ fn read(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, span: Span
     Some(Arc::new(Email { host, port, from, to, tls, login }))
 }
 
-fn login(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, tls: bool) -> Option<(String, SecretReference)> {
+fn login(
+    decoder: &mut SettingsDecoder<'_>,
+    entries: &SettingEntries<'_>,
+    what: &str,
+    tls: bool,
+) -> Option<(String, SecretReference)> {
     let username = get(entries, "username").and_then(|node| decoder.text(node, "`username`"));
     let password = decoder.secret(entries, "password");
     for (given, missing) in [("username", "password"), ("password", "username")] {

@@ -5,7 +5,7 @@ use super::{email, pagerduty, slack, teams, webhook};
 use crate::runbook::Span;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::syntax::Node;
-use crate::settings::Decoder;
+use crate::settings::SettingsDecoder;
 use std::sync::Arc;
 
 /// Every kind there is.
@@ -19,7 +19,7 @@ impl ChannelKind {
 }
 
 /// Reads a channel of this name; nothing if that is not possible, which is complained about.
-pub(crate) fn read(decoder: &mut Decoder<'_>, name: &str, span: Span, node: &Node) -> Option<Arc<dyn Channel>> {
+pub(crate) fn read(decoder: &mut SettingsDecoder<'_>, name: &str, span: Span, node: &Node) -> Option<Arc<dyn Channel>> {
     let what = format!("the channel `{name}`");
     let open = decoder.open(node, &what);
     let named = decoder.required(&open, "kind", &what, span)?;

@@ -6,7 +6,7 @@ use super::received::received;
 use crate::azure::Azure;
 use crate::failure::Failure;
 use crate::runbook::Span;
-use crate::settings::{Decoder, Entries, SecretReference};
+use crate::settings::{SecretReference, SettingEntries, SettingsDecoder};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -37,7 +37,12 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, span: Span) -> Option<Arc<dyn Channel>> {
+fn read(
+    decoder: &mut SettingsDecoder<'_>,
+    entries: &SettingEntries<'_>,
+    what: &str,
+    span: Span,
+) -> Option<Arc<dyn Channel>> {
     let routing_key = decoder.required_secret(entries, "routing_key", what, span)?;
     Some(Arc::new(PagerDuty { routing_key }))
 }

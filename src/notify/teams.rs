@@ -6,7 +6,7 @@ use super::received::{path, received};
 use crate::azure::Azure;
 use crate::failure::Failure;
 use crate::runbook::Span;
-use crate::settings::{Decoder, Entries, SecretReference};
+use crate::settings::{SecretReference, SettingEntries, SettingsDecoder};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -33,7 +33,12 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, span: Span) -> Option<Arc<dyn Channel>> {
+fn read(
+    decoder: &mut SettingsDecoder<'_>,
+    entries: &SettingEntries<'_>,
+    what: &str,
+    span: Span,
+) -> Option<Arc<dyn Channel>> {
     let webhook = decoder.required_secret(entries, "webhook", what, span)?;
     Some(Arc::new(Teams { webhook }))
 }

@@ -9,7 +9,7 @@ use super::received::path;
 use crate::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Route, Transport};
 use crate::failure::{Failure, Retry};
 use crate::runbook::syntax::{NodeValue, parse};
-use crate::settings::Decoder;
+use crate::settings::SettingsDecoder;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ type Received = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 fn channels(folder: &Path) -> Channels {
     let root = parse(CHANNELS).unwrap();
     let NodeValue::Map(entries) = root.value else { panic!("no mapping") };
-    let mut decoder = Decoder::new(folder);
+    let mut decoder = SettingsDecoder::new(folder);
     let mut channels = Channels::new();
     for (key, node) in &entries {
         channels.insert(key.name.clone(), read(&mut decoder, &key.name, key.span, node).unwrap());

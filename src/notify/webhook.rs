@@ -8,7 +8,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::runbook::Span;
 use crate::secret::Secret;
-use crate::settings::{Decoder, Entries, SecretReference, get};
+use crate::settings::{SecretReference, SettingEntries, SettingsDecoder, get};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -45,7 +45,12 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, span: Span) -> Option<Arc<dyn Channel>> {
+fn read(
+    decoder: &mut SettingsDecoder<'_>,
+    entries: &SettingEntries<'_>,
+    what: &str,
+    span: Span,
+) -> Option<Arc<dyn Channel>> {
     let url = address(decoder, entries, what, span)?;
     let signing_key = decoder.secret(entries, "signing_key");
     let token = decoder.secret(entries, "token");
@@ -53,7 +58,7 @@ fn read(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, span: Span
 }
 
 /// Where a webhook is: encrypted, or on this machine; without a password in it.
-fn address(decoder: &mut Decoder<'_>, entries: &Entries<'_>, what: &str, span: Span) -> Option<String> {
+fn address(decoder: &mut SettingsDecoder<'_>, entries: &SettingEntries<'_>, what: &str, span: Span) -> Option<String> {
     let text = decoder.required(entries, "url", what, span)?;
     let place = get(entries, "url").map_or(span, |node| node.span);
     let url = Url::parse(&text).ok().filter(Url::has_host);
