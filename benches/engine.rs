@@ -87,7 +87,7 @@ fn plan() -> Plan {
     let steps: Vec<String> =
         (0..STEPS).map(|step| format!("  - id: step{step}\n    uses: wait\n    with: {{ for: 0s }}\n")).collect();
     let text = format!("schema: stanch/v1\nname: hundred\nsteps:\n{}", steps.concat());
-    let source = stanch::runbook::Source { name: "hundred", text: &text, library: &stanch::runbook::NoLibrary };
+    let source = stanch::runbook::RunbookSource { name: "hundred", text: &text, library: &stanch::runbook::NoLibrary };
     Plan::new(&source, &Map::new(), &stanch::actions::catalogue()).unwrap()
 }
 

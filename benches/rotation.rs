@@ -103,7 +103,7 @@ async fn rotation(folder: &Path, longer: Duration) {
     control(&client, reqwest::Method::POST, format!("{base}/faults"), &latency).await;
 
     let text = runbook();
-    let source = stanch::runbook::Source { name: "mass", text: &text, library: &stanch::runbook::NoLibrary };
+    let source = stanch::runbook::RunbookSource { name: "mass", text: &text, library: &stanch::runbook::NoLibrary };
     let plan = Arc::new(Plan::new(&source, &Map::new(), &stanch::actions::catalogue()).unwrap());
     let file = CloudFile::read(&folder.join("ready.json")).unwrap();
     let limits = VaultLimits { creates: CREATES, others: OTHERS, window: Duration::from_secs(1) };

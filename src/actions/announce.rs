@@ -38,7 +38,9 @@ pub(crate) async fn announce(context: &Context, about: &str, announcement: &Anno
         let name = EffectName::Tell { channel: told.clone(), follow_up: about.to_owned() };
         let intent = Intent::new(name, format!("message to `{told}`: more is known"));
         let sent: Result<Sent, Stop> = context
-            .blind_effect(intent, Unprobed::Repeat, async |key| deliver(context, channel, &content, &key).await)
+            .blind_effect(intent, Unprobed::Repeat, async |key| {
+                deliver(context, channel.as_ref(), &content, &key).await
+            })
             .await;
         match sent {
             Ok(_) => {}

@@ -161,7 +161,8 @@ pub(crate) async fn look(manager: &ResourceManager, secret: &SecretUrl, subscrip
     let sites = manager.sites(subscription).await?;
     let count = sites.len();
     let refers = |reference: &ConfigReference| {
-        reference.vault.eq_ignore_ascii_case(&secret.vault.name) && reference.secret.eq_ignore_ascii_case(&secret.name)
+        let is = |said: &Option<String>, name: &str| said.as_ref().is_some_and(|said| said.eq_ignore_ascii_case(name));
+        is(&reference.vault, &secret.vault.name) && is(&reference.secret, &secret.name)
     };
     let asked = sites.into_iter().map(async |site| {
         let references = manager.references(&site).await?;

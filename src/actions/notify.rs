@@ -1,17 +1,12 @@
-//! Telling people. Containment never waits for a message, and no message carries a secret value.
-//!
-//! Every message has a key. Where the receiver knows keys (PagerDuty, webhooks, mail), a repeated message is the
-//! same message; a chat may show it twice, which harms less than losing it.
+//! Telling people: one action for each kind of channel. A message of a run carries the journal's head off this machine.
 
 use super::action::Action;
 use super::context::Context;
-use crate::actions::plan_line::{PlanLine, Surroundings, early};
-use crate::config::Channel;
+use super::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
 use crate::failure::Failure;
-use crate::notify::message::Message;
-use crate::notify::{channel, send};
+use crate::notify::{Channel, ChannelKind, KINDS, Message, Origin, choose};
 use crate::plan::{Aim, Class, Fact};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,13 +35,14 @@ fn most_severe() -> String {
     "sev1".to_owned()
 }
 
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     sent: bool,
     channel: String,
     /// How the receiver knows the message.
     id: String,
     /// The journal's head that the message carried off this machine: `sha256:` and lower-case hex.
+    #[serde(default)]
     head: String,
     /// Why it was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,43 +58,16 @@ pub(super) struct Sent {
 }
 
 /// One action for each kind of channel.
-pub(super) fn actions() -> Vec<Action> {
-    let same_key = "sent again under the same key: no second message";
-    let twice = "sent again: the message may stand there twice";
-    let keyed = "the message carries a key by which its receiver knows a repetition";
-    let unkeyed = "sent once per step unless the answer is lost; a chat knows no keys";
-    vec![
-        Action::new("notify/pagerduty", Class::Notify, "opens a PagerDuty incident", same_key, pagerduty)
+pub(super) fn actions() -> impl Iterator<Item = Action> {
+    KINDS.iter().map(|kind| {
+        let run = async |context: &Context, parameters: Parameters| tell(context, kind, parameters).await;
+        Action::new(kind.action, Class::Notify, kind.summary, kind.if_lost, run)
             .aim(Aim::Tell)
-            .plan(|known: &Known, around| plan("pagerduty", known, around))
+            .plan(|known: &Known, surroundings| plan(kind.name, known, surroundings))
             .fact(fact)
-            .idempotency(keyed)
-            .example(PAGERDUTY),
-        Action::new("notify/slack", Class::Notify, "writes to a Slack channel", twice, slack)
-            .aim(Aim::Tell)
-            .plan(|known: &Known, around| plan("slack", known, around))
-            .fact(fact)
-            .idempotency(unkeyed)
-            .example(SLACK),
-        Action::new("notify/teams", Class::Notify, "writes to a Teams channel", twice, teams)
-            .aim(Aim::Tell)
-            .plan(|known: &Known, around| plan("teams", known, around))
-            .fact(fact)
-            .idempotency(unkeyed)
-            .example(TEAMS),
-        Action::new("notify/email", Class::Notify, "sends a mail", same_key, email)
-            .aim(Aim::Tell)
-            .plan(|known: &Known, around| plan("email", known, around))
-            .fact(fact)
-            .idempotency(keyed)
-            .example(EMAIL),
-        Action::new("notify/webhook", Class::Notify, "calls another system", same_key, webhook)
-            .aim(Aim::Tell)
-            .plan(|known: &Known, around| plan("webhook", known, around))
-            .fact(fact)
-            .idempotency(keyed)
-            .example(WEBHOOK),
-    ]
+            .idempotency(kind.idempotency)
+            .example(kind.example)
+    })
 }
 
 early!(Known of Parameters { channel: Option<String> });
@@ -116,68 +85,11 @@ fn fact(outputs: &Outputs) -> Fact {
     Fact { text: format!("not sent: {}", outputs.because.as_deref().unwrap_or_default()), in_vain: true }
 }
 
-const PAGERDUTY: &str = r#"- id: page
-  uses: notify/pagerduty
-  with: { title: "Leaked secret: ${{ inputs.secret }}", severity: sev1 }
-"#;
-
-const SLACK: &str = r#"- id: tell_channel
-  uses: notify/slack
-  with:
-    channel: incident
-    title: "Contained: ${{ secret_name(inputs.secret) }}"
-    facts: { exposed since: "${{ inputs.exposed_at }}" }
-"#;
-
-const TEAMS: &str = r#"- id: tell_stakeholders
-  uses: notify/teams
-  with: { title: "Contained: ${{ secret_name(inputs.secret) }}", summary: Nothing is left to do for you }
-"#;
-
-const EMAIL: &str = r#"- id: mail_security
-  uses: notify/email
-  with: { title: "Contained: ${{ secret_name(inputs.secret) }}", severity: sev2 }
-"#;
-
-const WEBHOOK: &str = r#"- id: tell_siem
-  uses: notify/webhook
-  with: { channel: siem, title: "Contained: ${{ inputs.secret }}" }
-"#;
-
-async fn pagerduty(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "pagerduty", parameters).await
-}
-
-async fn slack(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "slack", parameters).await
-}
-
-async fn teams(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "teams", parameters).await
-}
-
-async fn email(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "email", parameters).await
-}
-
-async fn webhook(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    tell(context, "webhook", parameters).await
-}
-
-async fn tell(context: &Context, kind: &str, parameters: Parameters) -> Result<Outputs, Stop> {
-    let services = &context.services;
-    let (name, channel) = match channel(&services.config, kind, parameters.channel.as_deref())? {
-        Some(chosen) => chosen,
-        None => {
-            let because = format!("no {kind} channel is configured");
-            return Ok(Outputs {
-                sent: false,
-                channel: String::new(),
-                id: String::new(),
-                head: String::new(),
-                because: Some(because),
-            });
-        }
+async fn tell(context: &Context, kind: &ChannelKind, parameters: Parameters) -> Result<Outputs, Stop> {
+    let chosen = choose(&context.services.config.channels, kind.name, parameters.channel.as_deref())?;
+    let Some((name, channel)) = chosen else {
+        let because = Some(format!("no {} channel is configured", kind.name));
+        return Ok(Outputs { because, ..Outputs::default() });
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let facts: Vec<_> = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value))).collect();
@@ -208,7 +120,7 @@ pub(super) struct Content<'a> {
 /// head is somewhere else.
 pub(super) async fn deliver(
     context: &Context,
-    channel: &Channel,
+    channel: &dyn Channel,
     content: &Content<'_>,
     key: &str,
 ) -> Result<Sent, Failure> {
@@ -220,12 +132,10 @@ pub(super) async fn deliver(
         summary: content.summary,
         severity: content.severity,
         facts: content.facts,
-        run: &services.run,
-        runbook: &services.runbook,
+        origin: Some(Origin { run: &services.run, runbook: &services.runbook, head: &head }),
         drill: services.mode == Mode::Drill,
         key,
-        head: &head,
     };
-    let receipt = send(channel, &message, &services.azure).await?;
+    let receipt = channel.send(&message, &services.azure).await?;
     Ok(Sent { id: receipt.id, head })
 }

@@ -24,7 +24,7 @@ pub struct ListedSecret {
 
 /// A value, or why there is none.
 #[derive(Debug)]
-pub enum Reading {
+pub enum SecretReading {
     Value(Secret),
     /// Nobody can read it: 403.
     Disabled,
@@ -85,16 +85,16 @@ impl Vault {
     }
 
     /// One version's value.
-    pub async fn read(&self, name: &str, version: &str) -> Result<Reading, Failure> {
+    pub async fn read(&self, name: &str, version: &str) -> Result<SecretReading, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, Some(version)).await {
-            Ok((_, value)) => Ok(Reading::Value(value)),
+            Ok((_, value)) => Ok(SecretReading::Value(value)),
             Err(error) => match ServiceRefusal::of(&error) {
-                Some(refusal) if refusal.is("SecretDisabled") => Ok(Reading::Disabled),
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(SecretReading::Disabled),
                 Some(refusal) if refusal.status == 403 => {
-                    Ok(Reading::Forbidden(refusal.code.unwrap_or_else(|| "403".to_owned())))
+                    Ok(SecretReading::Forbidden(refusal.code.unwrap_or_else(|| "403".to_owned())))
                 }
-                Some(refusal) if refusal.status == 404 => Ok(Reading::Gone),
+                Some(refusal) if refusal.status == 404 => Ok(SecretReading::Gone),
                 _ => Err(failed(asked, &error)),
             },
         })

@@ -27,7 +27,7 @@ mod vault;
 pub use access::Azure;
 pub use blob::{Blob, BlobContainer};
 pub use budget::VaultLimits;
-pub use contents::{ListedSecret, Reading};
+pub use contents::{ListedSecret, SecretReading};
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
 pub use identity::{Environment, Identity, IdentityChoice};
 pub use logs::{LogAnalytics, LogAnswer};

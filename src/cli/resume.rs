@@ -18,7 +18,7 @@ use crate::evidence::wants_value;
 use crate::failure::Failure;
 use crate::journal::{Claimant, Journal, Lock, RunFolder, Store, Targets};
 use crate::plan::Plan;
-use crate::runbook::Source;
+use crate::runbook::RunbookSource;
 use serde_json::Map;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan
     let name = folder.path().join("runbook.yaml").display().to_string();
     let fragments = pinned_fragments(folder, opened)?;
     Plan::new(
-        &Source { name: &name, text: &text, library: &fragments },
+        &RunbookSource { name: &name, text: &text, library: &fragments },
         &opened.inputs.clone().into_iter().filter(|(_, value)| !value.is_null()).collect(),
         &actions::catalogue(),
     )

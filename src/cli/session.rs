@@ -13,7 +13,7 @@ use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs, Targets};
 use crate::plan::Plan;
-use crate::runbook::Source;
+use crate::runbook::RunbookSource;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::source::LARGEST_RUNBOOK;
 use crate::runbook::source::{Fragment, Library};
@@ -63,8 +63,8 @@ enum Shelf {
 }
 
 impl RunbookFile {
-    pub(crate) fn source(&self) -> Source<'_> {
-        Source { name: &self.name, text: &self.text, library: &self.shelf }
+    pub(crate) fn source(&self) -> RunbookSource<'_> {
+        RunbookSource { name: &self.name, text: &self.text, library: &self.shelf }
     }
 }
 

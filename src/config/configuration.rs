@@ -1,10 +1,10 @@
 //! What a configuration says, and what follows from it for one vault or one secret.
 
 use super::audit::AuditTrail;
-use super::channel::Channel;
 use super::inventory::Inventory;
 use crate::audit::Place;
 use crate::azure::{IdentityChoice, VaultLimits};
+use crate::notify::Channels;
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +14,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub identity: IdentityChoice,
-    /// Channels by name.
-    pub channels: BTreeMap<String, Channel>,
+    pub channels: Channels,
     /// A folder with templates of the user's own.
     pub templates: Option<PathBuf>,
     /// The subscription whose App Service and Functions sites read the vaults.
@@ -31,8 +30,8 @@ pub struct Config {
     pub(super) audit: AuditTrail,
     /// Audit trails of single vaults, by the vault's name.
     pub(super) vaults: BTreeMap<String, AuditTrail>,
-    /// What people call them, by object id in lower case; empty where nothing is said.
-    pub(super) known_callers: BTreeMap<String, String>,
+    /// What people call them, by object id in lower case; nothing where nothing is said.
+    pub(super) known_callers: BTreeMap<String, Option<String>>,
 }
 
 impl Config {
@@ -72,12 +71,12 @@ impl Config {
 
     /// What people call its known callers, by object id in lower case.
     pub fn caller_names(&self, secret: &SecretUrl) -> BTreeMap<String, String> {
-        let named = self.callers_of(secret).filter(|(_, name)| !name.is_empty());
-        named.map(|(oid, name)| (oid.to_owned(), name.to_owned())).collect()
+        let named = self.callers_of(secret).filter_map(|(oid, name)| Some((oid.to_owned(), name?.to_owned())));
+        named.collect()
     }
 
-    fn callers_of(&self, secret: &SecretUrl) -> impl Iterator<Item = (&str, &str)> {
-        let of_all = self.known_callers.iter().map(|(oid, name)| (oid.as_str(), name.as_str()));
+    fn callers_of(&self, secret: &SecretUrl) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let of_all = self.known_callers.iter().map(|(oid, name)| (oid.as_str(), name.as_deref()));
         of_all.chain(self.inventory.readers(&secret.vault.name, &secret.name))
     }
 

@@ -2,22 +2,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "the configuration is a file that the user named")]
 
-use super::channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
 use super::configuration::Config;
 use crate::azure::{IdentityChoice, VaultLimits};
+use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
-use crate::settings::{Decoder, Entries, SecretReference, get};
+use crate::settings::{SecretReference, SettingsDecoder, get};
 use sha2::{Digest, Sha256};
 use std::path::Path;
-use url::Url;
 
 const SCHEMA: &str = "stanch-config/v1";
-const KINDS: &[&str] = &["pagerduty", "slack", "teams", "email", "webhook"];
-/// Keys of channels that hold no secret.
-const OPEN_KEYS: &[&str] = &["kind", "server", "from", "to", "tls", "username", "url"];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
 
 impl Config {
@@ -37,7 +33,7 @@ impl Config {
 
 /// Reads the text of a configuration.
 fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
-    let mut decoder = Decoder::new(folder);
+    let mut decoder = SettingsDecoder::new(folder);
     let root = match syntax::parse(text) {
         Ok(root) => root,
         Err(problem) => return Err(not_yaml(name, text, problem)),
@@ -100,7 +96,7 @@ fn hide(text: &str, from: usize) -> String {
     before.chars().chain(hidden).collect()
 }
 
-impl Decoder<'_> {
+impl SettingsDecoder<'_> {
     fn config(&mut self, root: &Node) -> Config {
         let known = [
             "schema",
@@ -143,7 +139,7 @@ impl Decoder<'_> {
         }
         if let Some(node) = get(&entries, "channels") {
             for (name, span, node) in self.open(node, "`channels`") {
-                if let Some(channel) = self.channel(name, span, node) {
+                if let Some(channel) = notify::read(self, name, span, node) {
                     config.channels.insert(name.to_owned(), channel);
                 }
             }
@@ -226,67 +222,6 @@ impl Decoder<'_> {
         }
     }
 
-    fn channel(&mut self, name: &str, span: Span, node: &Node) -> Option<Channel> {
-        let what = format!("the channel `{name}`");
-        let open = self.open(node, &what);
-        let kind = self.required(&open, "kind", &what, span)?;
-        match kind.as_str() {
-            "pagerduty" => {
-                let entries = self.entries(node, &what, &["kind", "routing_key"]);
-                let routing_key = self.required_secret(&entries, "routing_key", &what, span)?;
-                Some(Channel::PagerDuty(PagerDuty { routing_key }))
-            }
-            "slack" | "teams" => {
-                let entries = self.entries(node, &what, &["kind", "webhook"]);
-                let webhook = WebhookUrl { webhook: self.required_secret(&entries, "webhook", &what, span)? };
-                Some(if kind == "slack" { Channel::Slack(webhook) } else { Channel::Teams(webhook) })
-            }
-            "email" => self.email(node, &what, span).map(Channel::Email),
-            "webhook" => {
-                let entries = self.entries(node, &what, &["kind", "url", "signing_key", "token"]);
-                let url = self.address(&entries, &what, span)?;
-                let signing_key = self.secret(&entries, "signing_key");
-                let token = self.secret(&entries, "token");
-                Some(Channel::Webhook(Webhook { url, signing_key, token }))
-            }
-            other => {
-                let help = match nearest(other, KINDS.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the kinds are {}", KINDS.join(", ")),
-                };
-                self.wrong(format!("there is no kind of channel `{other}`"), node.span, help);
-                None
-            }
-        }
-    }
-
-    fn email(&mut self, node: &Node, what: &str, span: Span) -> Option<Email> {
-        let known = ["kind", "server", "from", "to", "tls", "username", "password"];
-        let entries = self.entries(node, what, &known);
-        let server = self.required(&entries, "server", what, span)?;
-        let parsed = server.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
-        let Some((host, port)) = parsed else {
-            self.wrong(format!("`{server}` is not a mail server"), span, "write `server: HOST:PORT`");
-            return None;
-        };
-        let from = self.required(&entries, "from", what, span)?;
-        let to = get(&entries, "to").map(|node| self.texts(node, "each of `to`")).unwrap_or_default();
-        if to.is_empty() {
-            self.wrong(format!("{what} has nobody to write to"), span, "add `to: [ADDRESS]`");
-        }
-        let tls = match get(&entries, "tls").map(|node| (self.text(node, "`tls`"), node.span)) {
-            None => true,
-            Some((Some(word), _)) if word == "required" => true,
-            Some((Some(word), _)) if word == "none" => false,
-            Some((_, span)) => {
-                self.wrong("`tls` is `required` or `none`", span, "leave it out for `required`");
-                true
-            }
-        };
-        let login = self.login(&entries, what, tls);
-        Some(Email { host, port, from, to, tls, login })
-    }
-
     /// Takes every value of a channel for a secret that is neither a reference nor under a key that holds none: with
     /// its `kind` missing or misspelt, a channel is not looked at any closer.
     fn suspect(&mut self, root: &Node) {
@@ -297,60 +232,15 @@ impl Decoder<'_> {
         let channels = map(root).into_iter().filter(|(key, _)| key.name == "channels").flat_map(|(_, node)| map(&node));
         for (key, node) in channels.flat_map(|(_, channel)| map(&channel)) {
             let is_open = match &node.value {
-                NodeValue::String(text) if OPEN_KEYS.contains(&key.name.as_str()) => {
+                NodeValue::String(text) if notify::is_open_key(&key.name) => {
                     !text.contains("://") || !text.contains('@')
                 }
                 NodeValue::String(text) => SecretReference::parse(text, self.folder).is_ok(),
-                _ => OPEN_KEYS.contains(&key.name.as_str()),
+                _ => notify::is_open_key(&key.name),
             };
             if !is_open {
                 self.literals.push(node.span);
             }
         }
-    }
-
-    fn login(&mut self, entries: &Entries<'_>, what: &str, tls: bool) -> Option<(String, SecretReference)> {
-        let username = get(entries, "username").and_then(|node| self.text(node, "`username`"));
-        let password = self.secret(entries, "password");
-        for (given, missing) in [("username", "password"), ("password", "username")] {
-            if let (Some(node), None) = (get(entries, given), get(entries, missing)) {
-                self.wrong(
-                    format!("{what} has a `{given}` and no `{missing}`"),
-                    node.span,
-                    format!("add `{missing}:`"),
-                );
-            }
-        }
-        if let (Some(node), false) = (get(entries, "password"), tls) {
-            self.wrong(format!("{what} would send its password without encryption"), node.span, "take `tls: none` out");
-        }
-        username.zip(password)
-    }
-
-    /// Where a webhook is: encrypted, or on this machine; without a password in it.
-    fn address(&mut self, entries: &Entries<'_>, what: &str, span: Span) -> Option<String> {
-        let text = self.required(entries, "url", what, span)?;
-        let place = get(entries, "url").map_or(span, |node| node.span);
-        let url = Url::parse(&text).ok().filter(Url::has_host);
-        let Some(url) = url else {
-            self.literals.push(place);
-            self.wrong(format!("the `url` of {what} is not an address"), place, "write `url: https://…`");
-            return None;
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            self.literals.push(place);
-            self.wrong(
-                format!("a secret stands in the `url` of {what}"),
-                place,
-                "put it in a vault and refer to it with `token:`",
-            );
-            return None;
-        }
-        let is_near = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() != "https" && !(is_near && url.scheme() == "http") {
-            self.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
-            return None;
-        }
-        Some(text)
     }
 }

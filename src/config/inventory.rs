@@ -5,7 +5,7 @@
 
 use crate::runbook::syntax::{Node, NodeValue, PlacedKey};
 use crate::runbook::{Span, duration};
-use crate::settings::{Decoder, get};
+use crate::settings::{SettingsDecoder, get};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ struct Entry {
     /// What the provider needs to know: names and addresses, never a value.
     settings: Map<String, Value>,
     /// Who is meant to read them: object ids in lower case, and what people call them, or nothing.
-    readers: BTreeMap<String, String>,
+    readers: BTreeMap<String, Option<String>>,
 }
 
 /// What is known of a secret.
@@ -75,10 +75,10 @@ impl Inventory {
     }
 
     /// Who is meant to read a secret, by all entries that fit: object ids in lower case, and what people call them.
-    pub fn readers(&self, vault: &str, secret: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub fn readers(&self, vault: &str, secret: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
         let fitting =
             self.entries.iter().filter(move |entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
-        fitting.flat_map(|entry| entry.readers.iter().map(|(oid, name)| (oid.as_str(), name.as_str())))
+        fitting.flat_map(|entry| entry.readers.iter().map(|(oid, name)| (oid.as_str(), name.as_deref())))
     }
 
     /// Who issues a secret: the first entry that fits and names a provider, with its settings.
@@ -141,7 +141,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 /// Words in the names of settings that hold a secret; none of a provider's own has one.
 const SECRET_KEYS: [&str; 6] = ["password", "secret", "token", "credential", "key", "connection"];
 
-impl Decoder<'_> {
+impl SettingsDecoder<'_> {
     /// Reads the section: a list of entries, each with the pattern it is about.
     pub(super) fn inventory(&mut self, node: &Node) -> Inventory {
         let NodeValue::List(entries) = &node.value else {

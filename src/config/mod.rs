@@ -3,12 +3,10 @@
 //! It holds references to secrets, never a secret: a literal where a secret belongs is refused, and not shown.
 
 mod audit;
-mod channel;
 mod configuration;
 mod decode;
 mod inventory;
 
 pub use audit::AuditTrail;
-pub use channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
 pub use configuration::Config;
 pub use inventory::{Inventory, SecretFacts, USUAL_RUNBOOK, matches};

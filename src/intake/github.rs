@@ -2,7 +2,7 @@
 //! `secret_scanning_alert_location`. A webhook never holds the value.
 
 use super::finding::{ScanFinding, Since, SinceWhat};
-use super::parts::{place, said, text, time, values};
+use super::parts::{not_stated, place, said, text, time, values};
 use serde_json::Value;
 
 /// The findings, if these are alerts.
@@ -25,12 +25,13 @@ fn finding(alert: &Value, around: &Value) -> ScanFinding {
     let location = location.unwrap_or(&nowhere);
     let repository = [around, alert].into_iter().find_map(|value| value.pointer("/repository/full_name")?.as_str());
     let line = location.get("start_line").and_then(Value::as_u64);
-    let inside = place(repository.unwrap_or_default(), text(location, "path"), line, text(location, "commit_sha"));
+    let inside = place(repository, text(location, "path"), line, text(location, "commit_sha"));
     let page = text(alert, "html_url");
-    let found_at = match (page.starts_with("https://"), inside.as_str()) {
-        (true, "not stated") => said(page),
-        (true, inside) => said(&format!("{inside}, {page}")),
-        (false, inside) => inside.to_owned(),
+    let page = Some(page).filter(|page| page.starts_with("https://"));
+    let found_at = match (inside, page) {
+        (Some(inside), Some(page)) => said(&format!("{inside}, {page}")),
+        (Some(inside), None) => inside,
+        (None, page) => page.map_or_else(not_stated, said),
     };
     let rule = match text(alert, "secret_type_display_name") {
         "" => text(alert, "secret_type"),

@@ -1,7 +1,7 @@
 //! gitleaks, `--report-format json`: a list of findings, whose members begin with capitals.
 
 use super::finding::ScanFinding;
-use super::parts::{place, said, text, values, written};
+use super::parts::{not_stated, place, said, text, values, written};
 use serde_json::Value;
 
 /// The findings, if it is such a report.
@@ -16,7 +16,7 @@ fn finding(entry: &Value) -> ScanFinding {
     let link = text(entry, "Link");
     let found_at = match link.starts_with("https://") {
         true => said(link),
-        false => place("", text(entry, "File"), line, text(entry, "Commit")),
+        false => place(None, text(entry, "File"), line, text(entry, "Commit")).unwrap_or_else(not_stated),
     };
     ScanFinding {
         rule: said(text(entry, "RuleID")),

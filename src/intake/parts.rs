@@ -30,14 +30,20 @@ pub(super) fn values(texts: &[&str]) -> Vec<Secret> {
     texts.into_iter().filter_map(value).collect()
 }
 
-/// `config/prod.env:12 in commit 4f1c9a0…`, as much of it as is known.
-pub(super) fn place(repository: &str, file: &str, line: Option<u64>, commit: &str) -> String {
+/// What is said of a place that a report does not name.
+pub(super) fn not_stated() -> String {
+    "not stated".to_owned()
+}
+
+/// `config/prod.env:12 in commit 4f1c9a0…`, as much of it as is known; nothing if nothing is.
+pub(super) fn place(repository: Option<&str>, file: &str, line: Option<u64>, commit: &str) -> Option<String> {
     let line = line.filter(|line| *line > 0).map(|line| format!(":{line}")).unwrap_or_default();
-    let file = if file.is_empty() { String::new() } else { format!("{file}{line}") };
+    let repository = repository.filter(|repository| !repository.is_empty()).map(str::to_owned);
+    let file = (!file.is_empty()).then(|| format!("{file}{line}"));
     let commit: String = commit.chars().filter(char::is_ascii_hexdigit).take(12).collect();
-    let commit = if commit.is_empty() { commit } else { format!("in commit {commit}") };
-    let known = [repository, &file, &commit].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-    if known.is_empty() { "not stated".to_owned() } else { said(&known.join(" ")) }
+    let commit = (!commit.is_empty()).then(|| format!("in commit {commit}"));
+    let known: Vec<String> = [repository, file, commit].into_iter().flatten().collect();
+    (!known.is_empty()).then(|| said(&known.join(" ")))
 }
 
 /// What somebody else wrote, fit to be shown: one line, without control characters or marks that turn the writing

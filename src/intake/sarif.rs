@@ -1,7 +1,7 @@
 //! SARIF 2.1.0, as gitleaks and others write it: what leaked is the snippet of a result's region.
 
 use super::finding::ScanFinding;
-use super::parts::{place, said, text, values, written};
+use super::parts::{not_stated, place, said, text, values, written};
 use serde_json::Value;
 
 /// The findings, if it is such a log.
@@ -31,11 +31,12 @@ fn finding(run: &Value, result: &Value) -> ScanFinding {
         rule: said(rule),
         values: values(&[at(&format!("{location}/region/snippet/text"))]),
         found_at: place(
-            repository.unwrap_or_default(),
+            repository,
             at(&format!("{location}/artifactLocation/uri")),
             line,
             at("/partialFingerprints/commitSha"),
-        ),
+        )
+        .unwrap_or_else(not_stated),
         since: written(at("/partialFingerprints/date")),
     }
 }

@@ -1,7 +1,7 @@
 //! TruffleHog version 3, `--json`: one object a line, between lines of its log.
 
 use super::finding::ScanFinding;
-use super::parts::{place, said, text, values, written};
+use super::parts::{not_stated, place, said, text, values, written};
 use serde_json::Value;
 
 /// The findings, if there is one among the documents, or if all of them are the scanner's own log.
@@ -26,19 +26,18 @@ fn finding(entry: &Value) -> ScanFinding {
     let data = entry.pointer("/SourceMetadata/Data").and_then(Value::as_object);
     let nowhere = Value::Null;
     let source = data.and_then(|data| data.values().next()).unwrap_or(&nowhere);
-    let first = |names: &[&str]| {
-        names.iter().map(|name| text(source, name)).find(|text| !text.is_empty()).unwrap_or_default().to_owned()
-    };
+    let first = |names: &[&str]| names.iter().map(|name| text(source, name)).find(|text| !text.is_empty());
     let link = text(source, "link");
     let line = source.get("line").and_then(Value::as_u64);
     let found_at = match link.starts_with("https://") {
         true => said(link),
         false => place(
-            &first(&["repository", "bucket", "channel_name", "location", "project", "image"]),
-            &first(&["file", "path", "filename", "layer"]),
+            first(&["repository", "bucket", "channel_name", "location", "project", "image"]),
+            first(&["file", "path", "filename", "layer"]).unwrap_or_default(),
             line,
             text(source, "commit"),
-        ),
+        )
+        .unwrap_or_else(not_stated),
     };
     ScanFinding {
         rule: said(&rule),

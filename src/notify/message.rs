@@ -1,48 +1,51 @@
 //! A message, before it takes the shape of a channel.
 
-use serde::{Deserialize, Serialize};
-
 /// What is told.
 #[derive(Debug)]
-pub(crate) struct Message<'a> {
-    pub(crate) title: &'a str,
-    pub(crate) summary: &'a str,
+pub struct Message<'a> {
+    pub title: &'a str,
+    pub summary: &'a str,
     /// `sev1`, `sev2` or `sev3`.
-    pub(crate) severity: &'a str,
-    pub(crate) facts: &'a [(String, String)],
-    /// Empty where it belongs to no run.
-    pub(crate) run: &'a str,
-    pub(crate) runbook: &'a str,
-    pub(crate) drill: bool,
+    pub severity: &'a str,
+    /// Further facts, by name.
+    pub facts: &'a [(String, String)],
+    /// The run that it is about; none where it belongs to no run.
+    pub origin: Option<Origin<'a>>,
+    pub drill: bool,
     /// The same for every attempt to send it.
-    pub(crate) key: &'a str,
-    /// The journal's head.
-    pub(crate) head: &'a str,
+    pub key: &'a str,
 }
 
-/// That it was taken.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Receipt {
+/// The run that a message is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    pub run: &'a str,
+    pub runbook: &'a str,
+    /// The journal's head: `sha256:` and lower-case hex.
+    pub head: &'a str,
+}
+
+/// That a message was taken.
+#[derive(Debug)]
+pub struct Receipt {
     /// How the receiver knows it.
-    pub(crate) id: String,
+    pub id: String,
 }
 
 impl Message<'_> {
     /// The first line, and one line only; a drill is called one.
-    pub(crate) fn headline(&self) -> String {
+    pub(super) fn headline(&self) -> String {
         let title = self.title.replace(char::is_control, " ");
         if self.drill { format!("[DRILL] {title}") } else { title }
     }
 
     /// All facts, and where they come from.
-    pub(crate) fn all_facts(&self) -> Vec<(String, String)> {
+    pub(super) fn all_facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
         facts.extend(self.facts.iter().cloned());
-        if !self.run.is_empty() {
-            facts.push(("run".to_owned(), format!("{} ({})", self.run, self.runbook)));
-        }
-        if !self.head.is_empty() {
-            facts.push(("journal".to_owned(), self.head.to_owned()));
+        if let Some(origin) = &self.origin {
+            facts.push(("run".to_owned(), format!("{} ({})", origin.run, origin.runbook)));
+            facts.push(("journal".to_owned(), origin.head.to_owned()));
         }
         facts
     }

@@ -1,14 +1,20 @@
 //! Every channel against a receiver on this machine that keeps what it gets and says it again.
-#![expect(clippy::disallowed_methods, reason = "a cloud file and a configuration are written")]
+#![expect(clippy::disallowed_methods, reason = "a cloud file and secrets are written")]
 
-use super::message::Message;
-use super::{email, path, send};
+use super::channel::{Channel, Channels};
+use super::email::{self, Email};
+use super::kinds::{KINDS, read};
+use super::message::{Message, Origin};
+use super::received::path;
 use crate::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Route, Transport};
-use crate::config::{Channel, Config, Email};
 use crate::failure::{Failure, Retry};
+use crate::runbook::syntax::{NodeValue, parse};
+use crate::settings::SettingsDecoder;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
+use std::any::Any;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -16,8 +22,7 @@ use tokio::task::JoinHandle;
 const ROUTING_KEY: &str = "routing-key-canary";
 const WEBHOOK: &str = "https://hooks.slack.com/services/T0/B0/webhook-canary";
 
-const CONFIG: &str = r#"
-channels:
+const CHANNELS: &str = r#"
   oncall:   { kind: pagerduty, routing_key: "file:routing-key" }
   incident: { kind: slack, webhook: "file:webhook" }
   people:   { kind: teams, webhook: "file:webhook" }
@@ -27,8 +32,21 @@ channels:
 
 type Received = Arc<Mutex<Vec<(HeaderMap, Value)>>>;
 
+/// The channels, as the configuration reads them.
+fn channels(folder: &Path) -> Channels {
+    let root = parse(CHANNELS).unwrap();
+    let NodeValue::Map(entries) = root.value else { panic!("no mapping") };
+    let mut decoder = SettingsDecoder::new(folder);
+    let mut channels = Channels::new();
+    for (key, node) in &entries {
+        channels.insert(key.name.clone(), read(&mut decoder, &key.name, key.span, node).unwrap());
+    }
+    assert!(decoder.problems.is_empty(), "{:?}", decoder.problems);
+    channels
+}
+
 struct Receiver {
-    config: Config,
+    channels: Channels,
     cloud: Value,
     received: Received,
     serving: JoinHandle<()>,
@@ -47,18 +65,15 @@ impl Receiver {
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, receiver).await.unwrap() });
         let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [
-            ("routing-key", ROUTING_KEY),
-            ("webhook", WEBHOOK),
-            ("signing-key", "whsec_c2lnbmluZy1rZXktY2FuYXJ5"),
-            ("stanch.yaml", CONFIG),
-        ] {
+        for (name, text) in
+            [("routing-key", ROUTING_KEY), ("webhook", WEBHOOK), ("signing-key", "whsec_c2lnbmluZy1rZXktY2FuYXJ5")]
+        {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        let config = Config::read(&folder.path().join("stanch.yaml")).unwrap_or_else(|problems| panic!("{problems}"));
+        let channels = channels(folder.path());
         let hosts = ["events.pagerduty.com", "hooks.slack.com", "siem.example"];
         let cloud = json!({ "base_url": base_url, "ca_pem": null, "hosts": hosts });
-        Self { config, cloud, received, serving, folder }
+        Self { channels, cloud, received, serving, folder }
     }
 
     fn azure(&self, cloud: &Value) -> Azure {
@@ -70,13 +85,13 @@ impl Receiver {
         Azure { transport, identity }
     }
 
-    fn channel(&self, kind: &str) -> &Channel {
-        self.config.channels.values().find(|channel| channel.kind() == kind).unwrap()
+    fn channel(&self, kind: &str) -> &dyn Channel {
+        self.channels.values().find(|channel| channel.kind().name == kind).unwrap().as_ref()
     }
 
     async fn send(&self, kind: &str, message: &Message<'_>) -> Result<String, Failure> {
         let azure = self.azure(&self.cloud);
-        send(self.channel(kind), message, &azure).await.map(|receipt| receipt.id)
+        self.channel(kind).send(message, &azure).await.map(|receipt| receipt.id)
     }
 
     /// What came last.
@@ -97,11 +112,9 @@ fn message<'a>(title: &'a str, facts: &'a Vec<(String, String)>) -> Message<'a> 
         summary: "kv-prod/orders-db was found on <example.com> & elsewhere",
         severity: "sev1",
         facts,
-        run: "r-1",
-        runbook: "secret-exposure",
+        origin: Some(Origin { run: "r-1", runbook: "secret-exposure", head: "sha256:h" }),
         drill: true,
         key: "key-1",
-        head: "",
     }
 }
 
@@ -149,8 +162,8 @@ async fn slack_gets_every_fact_and_no_mention() {
     let sections: Vec<&Vec<Value>> = blocks.iter().filter_map(|block| block["fields"].as_array()).collect();
     assert!(sections.iter().all(|fields| fields.len() <= 10));
     let fields: Vec<&str> = sections.into_iter().flatten().map(|field| field["text"].as_str().unwrap()).collect();
-    assert_eq!(fields.len(), 28, "the severity, the facts, and the run");
-    assert!(fields.last().unwrap().contains("r-1"));
+    assert_eq!(fields.len(), 29, "the severity, the facts, the run, and its journal's head");
+    assert!(fields[27].contains("r-1") && fields[28].contains("sha256:h"));
     for text in fields {
         assert!(text.chars().count() <= 2000);
         assert!(!text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "").contains('&'), "{text}");
@@ -158,10 +171,8 @@ async fn slack_gets_every_fact_and_no_mention() {
 }
 
 fn mail(receiver: &Receiver) -> Email {
-    match receiver.channel("email") {
-        Channel::Email(email) => email.clone(),
-        other => panic!("{other:?}"),
-    }
+    let channel: &dyn Any = receiver.channel("email");
+    channel.downcast_ref::<Email>().unwrap().clone()
 }
 
 #[tokio::test]
@@ -208,7 +219,7 @@ async fn a_webhook_that_is_not_reached_is_named_by_its_host_only() {
         let mut cloud = receiver.cloud.clone();
         cloud[field] = value;
         let azure = receiver.azure(&cloud);
-        let failure = send(receiver.channel("slack"), &message("x", &facts), &azure).await.unwrap_err();
+        let failure = receiver.channel("slack").send(&message("x", &facts), &azure).await.unwrap_err();
         assert!(failure.summary.contains("hooks.slack.com"), "{failure:?}");
         assert!(!format!("{failure:?}").contains("webhook-canary"), "{failure:?}");
     }
@@ -216,6 +227,14 @@ async fn a_webhook_that_is_not_reached_is_named_by_its_host_only() {
 
 #[test]
 fn the_secret_part_of_a_webhook_is_its_path() {
-    assert_eq!(path(WEBHOOK), "services/T0/B0/webhook-canary");
-    assert_eq!(path("https://hooks.slack.com"), "");
+    assert_eq!(path(WEBHOOK), Some("services/T0/B0/webhook-canary"));
+    assert_eq!((path("https://hooks.slack.com"), path("https://hooks.slack.com/")), (None, None));
+}
+
+#[test]
+fn each_kind_is_called_alike_in_the_configuration_and_in_runbooks() {
+    for kind in KINDS {
+        assert_eq!(kind.action, format!("notify/{}", kind.name));
+        assert!(kind.open_keys.iter().all(|open| kind.keys.contains(open)), "{kind:?}");
+    }
 }

@@ -16,7 +16,7 @@ mod typing;
 
 use crate::engine::Order;
 use crate::runbook::model::Step;
-use crate::runbook::{Diagnostic, Diagnostics, Runbook, Source, Span, read};
+use crate::runbook::{Diagnostic, Diagnostics, Runbook, RunbookSource, Span, read};
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -37,7 +37,7 @@ pub struct Plan {
     /// SHA-256 of them, lower-case hex.
     pub sha256: String,
     /// What the runbook includes, by the path that names it; pinned with it.
-    pub fragments: BTreeMap<String, Pinned>,
+    pub fragments: BTreeMap<String, PinnedFragment>,
     pub inputs: Map<String, Value>,
     pub order: Order,
     /// One live run per value.
@@ -48,7 +48,7 @@ pub struct Plan {
 
 /// A fragment as it is pinned.
 #[derive(Clone, Debug)]
-pub struct Pinned {
+pub struct PinnedFragment {
     pub text: String,
     /// SHA-256 of its bytes, lower-case hex.
     pub sha256: String,
@@ -69,12 +69,12 @@ pub struct Linted {
     /// Nothing where the text is not even YAML.
     pub runbook: Option<Runbook>,
     pub is_fragment: bool,
-    pub fragments: BTreeMap<String, Pinned>,
+    pub fragments: BTreeMap<String, PinnedFragment>,
     pub diagnostics: Diagnostics,
 }
 
 /// Finds everything that is wrong with a runbook, or with a fragment by itself.
-pub fn lint(source: &Source<'_>, catalogue: &Catalogue) -> Linted {
+pub fn lint(source: &RunbookSource<'_>, catalogue: &Catalogue) -> Linted {
     let read = read(source);
     let mut found = read.problems;
     let mut hidden: Vec<(Span, String)> = Vec::new();
@@ -85,7 +85,7 @@ pub fn lint(source: &Source<'_>, catalogue: &Catalogue) -> Linted {
     }
     found.sort_by_key(|problem| problem.span.offset);
     found.dedup_by(|one, other| one.span == other.span && one.message == other.message);
-    let pinned = |text: &str| Pinned { text: text.to_owned(), sha256: hex::encode(Sha256::digest(text)) };
+    let pinned = |text: &str| PinnedFragment { text: text.to_owned(), sha256: hex::encode(Sha256::digest(text)) };
     let fragments = read.included.iter().map(|(path, part)| (path.clone(), pinned(&part.text))).collect();
     let included = read.included.into_iter().map(|(_, part)| part).collect();
     let diagnostics = Diagnostics { included, ..Diagnostics::of(source.name, source.text, found) };
@@ -95,7 +95,7 @@ pub fn lint(source: &Source<'_>, catalogue: &Catalogue) -> Linted {
 
 impl Linted {
     /// The runbook, if nothing but warnings was found.
-    pub fn sound(self) -> Result<(Runbook, BTreeMap<String, Pinned>), Diagnostics> {
+    pub fn sound(self) -> Result<(Runbook, BTreeMap<String, PinnedFragment>), Diagnostics> {
         let Self { runbook, is_fragment, fragments, mut diagnostics } = self;
         if is_fragment {
             let problem = Diagnostic::error("this is a fragment, which no run can begin with", Span::default());
@@ -123,7 +123,11 @@ fn apply_gates(runbook: &mut Runbook, catalogue: &Catalogue) {
 
 impl Plan {
     /// Makes a plan. `given` are the inputs as the user gave them.
-    pub fn new(source: &Source<'_>, given: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, PlanError> {
+    pub fn new(
+        source: &RunbookSource<'_>,
+        given: &Map<String, Value>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, PlanError> {
         let linted = lint(source, catalogue);
         let warnings = linted.diagnostics.clone();
         let (mut runbook, fragments) = linted.sound().map_err(PlanError::Runbook)?;

@@ -72,7 +72,7 @@ fn surroundings(
     let secret = known.secret().map(|secret| secret.to_string()).unwrap_or_default();
     let seen = seen.get(&secret);
     let channel = known.line.tells.as_ref().and_then(|(kind, named)| {
-        let mut channels = config.channels.iter().filter(|(_, channel)| channel.kind() == *kind);
+        let mut channels = config.channels.iter().filter(|(_, channel)| channel.kind().name == *kind);
         channels.find(|(name, _)| named.as_ref().is_none_or(|named| named == *name))
     });
     Surroundings {

@@ -6,20 +6,20 @@ use crate::runbook::syntax::{Node, NodeValue};
 use crate::runbook::{Diagnostic, Span};
 use std::path::{Path, PathBuf};
 
-pub(crate) struct Decoder<'a> {
+pub(crate) struct SettingsDecoder<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) problems: Vec<Diagnostic>,
     /// Places of literals that may be secrets.
     pub(crate) literals: Vec<Span>,
 }
 
-pub(crate) type Entries<'a> = Vec<(&'a str, Span, &'a Node)>;
+pub(crate) type SettingEntries<'a> = Vec<(&'a str, Span, &'a Node)>;
 
-pub(crate) fn get<'a>(entries: &Entries<'a>, name: &str) -> Option<&'a Node> {
+pub(crate) fn get<'a>(entries: &SettingEntries<'a>, name: &str) -> Option<&'a Node> {
     entries.iter().find(|(key, _, _)| *key == name).map(|(_, _, node)| *node)
 }
 
-impl<'a> Decoder<'a> {
+impl<'a> SettingsDecoder<'a> {
     pub(crate) fn new(folder: &'a Path) -> Self {
         Self { folder, problems: Vec::new(), literals: Vec::new() }
     }
@@ -28,7 +28,7 @@ impl<'a> Decoder<'a> {
         self.problems.push(Diagnostic::error(message, span).help(help));
     }
 
-    pub(crate) fn open<'n>(&mut self, node: &'n Node, what: &str) -> Entries<'n> {
+    pub(crate) fn open<'n>(&mut self, node: &'n Node, what: &str) -> SettingEntries<'n> {
         match &node.value {
             NodeValue::Map(map) => map.iter().map(|(key, value)| (key.name.as_str(), key.span, value)).collect(),
             _ => {
@@ -43,7 +43,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(crate) fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Entries<'n> {
+    pub(crate) fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> SettingEntries<'n> {
         let entries = self.open(node, what);
         for (key, span, node) in &entries {
             if !known.contains(key) {
@@ -76,7 +76,13 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(crate) fn required(&mut self, entries: &Entries<'_>, name: &str, what: &str, span: Span) -> Option<String> {
+    pub(crate) fn required(
+        &mut self,
+        entries: &SettingEntries<'_>,
+        name: &str,
+        what: &str,
+        span: Span,
+    ) -> Option<String> {
         match get(entries, name) {
             Some(node) => self.text(node, &format!("`{name}`")),
             None => {
@@ -90,7 +96,7 @@ impl<'a> Decoder<'a> {
         self.text(node, what).map(|path| self.folder.join(path))
     }
 
-    pub(crate) fn secret(&mut self, entries: &Entries<'_>, name: &str) -> Option<SecretReference> {
+    pub(crate) fn secret(&mut self, entries: &SettingEntries<'_>, name: &str) -> Option<SecretReference> {
         let node = get(entries, name)?;
         let parsed = match &node.value {
             NodeValue::String(text) => SecretReference::parse(text, self.folder),
@@ -109,7 +115,7 @@ impl<'a> Decoder<'a> {
 
     pub(crate) fn required_secret(
         &mut self,
-        entries: &Entries<'_>,
+        entries: &SettingEntries<'_>,
         name: &str,
         what: &str,
         span: Span,

@@ -3,5 +3,5 @@
 mod decoder;
 mod reference;
 
-pub(crate) use decoder::{Decoder, Entries, get};
+pub(crate) use decoder::{SettingEntries, SettingsDecoder, get};
 pub use reference::SecretReference;

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("evidence", &["audit", "engine", "journal", "plan"]),
     ("durable", &["engine", "journal", "runbook"]),
     ("vault", &[]),
-    ("notify", &["azure", "config"]),
+    ("notify", &["azure", "runbook", "settings"]),
     (
         "actions",
         &[
@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("issuers", &["azure", "vault"]),
     ("azure", &["engine", "vault"]),
     ("settings", &["azure", "runbook", "vault"]),
-    ("config", &["audit", "azure", "runbook", "settings", "vault"]),
+    ("config", &["audit", "azure", "notify", "runbook", "settings", "vault"]),
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &[]),

@@ -16,7 +16,7 @@ use stanch::failure::Failure;
 use stanch::journal::{GENESIS, Journal, Store};
 use stanch::plan::{Plan, PlannedStep};
 use stanch::report::Report;
-use stanch::runbook::Source;
+use stanch::runbook::RunbookSource;
 use stanch::runbook::model::InputKind;
 use stanch::runbook::source::NoLibrary;
 use stanch::secret::{FingerprintKey, Secret, SecretPrompt};
@@ -185,7 +185,7 @@ fn inputs(runbook: &stanch::runbook::Runbook, told: &Map<String, Value>) -> Map<
 
 fn plan(runbook: &str, told: &Map<String, Value>) -> Plan {
     let catalogue = stanch::actions::catalogue();
-    let source = Source { name: "crash", text: runbook, library: &NoLibrary };
+    let source = RunbookSource { name: "crash", text: runbook, library: &NoLibrary };
     let (runbook, _) = stanch::plan::lint(&source, &catalogue).sound().unwrap();
     Plan::new(&source, &inputs(&runbook, told), &catalogue).unwrap_or_else(|error| panic!("{error}"))
 }
