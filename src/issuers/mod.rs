@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A provider does one thing at a time and can be asked whether it was done; when it is done, and what is recorded
-//! before and after, is the actions' (`keyvault/rotate`, `provider/retire`, `provider/prove`, `provider/close`). A
+//! before and after, is the actions' (`keyvault/rotate`, `issuer/revoke`, `issuer/prove`, `issuer/close`). A
 //! vault that merely holds another value revokes nothing: the leaked one dies at its issuer.
 //!
 //! # Where the new credential lives between the issuer's answer and its publication

@@ -5,6 +5,7 @@
 //! places at once.
 
 use super::check::GATE;
+use super::renamed;
 use super::spec::{Catalogue, Spec};
 use crate::runbook::duration;
 use crate::runbook::language::{
@@ -95,7 +96,7 @@ fn shape(key: &Key, catalogue: &Catalogue) -> Value {
         }
         Shape::Condition => json!({ "anyOf": [{ "type": "boolean" }, reference("expression")] }),
         Shape::Loop => json!({ "anyOf": [{ "type": "array" }, reference("expression")] }),
-        Shape::Action => json!({ "type": "string", "enum": catalogue.keys().collect::<Vec<_>>() }),
+        Shape::Action => action(catalogue),
         Shape::Parameters => json!({ "type": "object" }),
         Shape::Gate => reference(&format!("{GATE}.{}", key.name).replace('/', ".")),
         Shape::Value | Shape::Bound => json!({}),
@@ -116,6 +117,15 @@ fn shape(key: &Key, catalogue: &Catalogue) -> Value {
     }
 }
 
+/// The name of an action, or one that it had before.
+fn action(catalogue: &Catalogue) -> Value {
+    let old: Vec<&str> = renamed::formers().collect();
+    json!({
+        "type": "string",
+        "anyOf": [{ "enum": catalogue.keys().collect::<Vec<_>>() }, { "enum": old, "deprecated": true }],
+    })
+}
+
 /// A step, or an entry that includes others: what `with` holds depends on the action.
 fn step(catalogue: &Catalogue) -> Value {
     let mut step = mapping(STEP, catalogue);
@@ -124,7 +134,11 @@ fn step(catalogue: &Catalogue) -> Value {
         if !spec.required().is_empty() {
             then["required"] = json!(["with"]);
         }
-        json!({ "if": { "properties": { "uses": { "const": spec.name } }, "required": ["uses"] }, "then": then })
+        let name = match renamed::former(spec.name) {
+            Some(old) => json!({ "enum": [spec.name, old] }),
+            None => json!({ "const": spec.name }),
+        };
+        json!({ "if": { "properties": { "uses": name }, "required": ["uses"] }, "then": then })
     };
     let mut rules: Vec<Value> = catalogue.values().map(with).collect();
     rules.push(json!({ "if": { "required": ["concurrency"] }, "then": { "required": ["for_each"] } }));

@@ -128,20 +128,18 @@ impl<'a> Known<'a> {
         let Issuer { provider, old, next, revoke_first, by_hand, .. } = issuer?;
         let is_random = *provider == "random";
         Some(match action {
-            "provider/find" => format!("who issues {name}, and what ending the old one breaks"),
+            "issuer/identify" => format!("who issues {name}, and what ending the old one breaks"),
             "keyvault/rotate" if is_random => format!("1 new version of {name}, drawn at random"),
             "keyvault/rotate" if by_hand.is_some() || next.is_empty() => {
                 format!("1 new version of {name}, issued by `{provider}`")
             }
             "keyvault/rotate" => format!("1 new version of {name}: {next} of `{provider}`"),
-            "provider/retire" | "provider/prove" if is_random => {
-                "nothing: the vault is taken for the issuer".to_owned()
-            }
-            "provider/retire" if *revoke_first => format!("nothing more: {old} was ended before `rotate` published"),
-            "provider/retire" if by_hand.is_some() => format!("asks a person to revoke {old} at `{provider}`"),
-            "provider/retire" => format!("ends {old} at `{provider}`"),
-            "provider/prove" => format!("{old} must be refused by `{provider}`"),
-            "provider/close" => format!("nothing of {name} may be left behind"),
+            "issuer/revoke" | "issuer/prove" if is_random => "nothing: the vault is taken for the issuer".to_owned(),
+            "issuer/revoke" if *revoke_first => format!("nothing more: {old} was ended before `rotate` published"),
+            "issuer/revoke" if by_hand.is_some() => format!("asks a person to revoke {old} at `{provider}`"),
+            "issuer/revoke" => format!("ends {old} at `{provider}`"),
+            "issuer/prove" => format!("{old} must be refused by `{provider}`"),
+            "issuer/close" => format!("nothing of {name} may be left behind"),
             _ => return None,
         })
     }
@@ -159,7 +157,7 @@ impl<'a> Known<'a> {
                 let readers = seen.map_or_else(String::new, |seen| format!(" for {}", people(seen.readers, "reader")));
                 format!("waits up to {}{readers}", duration::format(self.waits()))
             }
-            "keyvault/revoke" => match seen {
+            "keyvault/disable_old" => match seen {
                 Some(seen) => format!("disables {} of {name}", people(seen.enabled, "version")),
                 None => format!("disables the older versions of {name}"),
             },

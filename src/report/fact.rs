@@ -24,7 +24,7 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
         listed.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
     };
     match uses {
-        "keyvault/find" => found(outputs, text("secret"), count("secrets")),
+        "keyvault/search" => found(outputs, text("secret"), count("secrets")),
         "keyvault/list" => {
             let skipped = count("skipped");
             let left = if skipped == 0 { String::new() } else { format!(", {skipped} left alone") };
@@ -45,17 +45,17 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
             };
             format!("version {} is current{issued}", short_version(text("version")))
         }
-        "provider/find" => {
+        "issuer/identify" => {
             let breaks = outputs.get("breaks").and_then(|breaks| breaks.get("overlap")).and_then(Value::as_str);
             format!("{}; ending the old one breaks: {}", text("because"), breaks.unwrap_or("nobody"))
         }
-        "provider/retire" if text("by") == "stanch" => format!("killed {}", texts("retired")),
-        "provider/retire" => match text("by").strip_prefix("nobody: ") {
+        "issuer/revoke" if text("by") == "stanch" => format!("killed {}", texts("retired")),
+        "issuer/revoke" => match text("by").strip_prefix("nobody: ") {
             Some(why) => format!("nothing to kill: {why}"),
             None => format!("killed by {}", text("by")),
         },
-        "provider/prove" => issuer_proof(count("proven") as u64, count("not_proven") as u64, text("answer")),
-        "provider/close" => {
+        "issuer/prove" => issuer_proof(count("proven") as u64, count("not_proven") as u64, text("answer")),
+        "issuer/close" => {
             let cleaned = match count("cleaned") {
                 0 => "nothing was left behind".to_owned(),
                 _ => format!("took away {}", texts("cleaned")),
@@ -69,7 +69,7 @@ pub fn fact(uses: &str, outputs: &Map<String, Value>) -> String {
             if pinned.is_empty() { told } else { format!("{told}; pinned to an old version: {}", pinned.join(", ")) }
         }
         "keyvault/await_readers" => readers(outputs, text("evidence"), text("because"), count("moved")),
-        "keyvault/revoke" => {
+        "keyvault/disable_old" => {
             format!(
                 "{} disabled, {} were disabled before",
                 counted(count("disabled") as u64, "version"),

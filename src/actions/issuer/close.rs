@@ -1,4 +1,4 @@
-//! `provider/close`: takes away what the rotation left behind, then looks whether the world is as the journal says.
+//! `issuer/close`: takes away what the rotation left behind, then looks whether the world is as the journal says.
 
 use super::{Values, reopen};
 use crate::actions::action::Action;
@@ -45,13 +45,13 @@ const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: close
-  uses: provider/close
+  uses: issuer/close
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}", revoked: false }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "provider/close",
+        "issuer/close",
         Class::Write,
         "takes staging secrets and orphaned credentials away, and checks that the world is as the journal says",
         "asks the vault and the issuer what is left",

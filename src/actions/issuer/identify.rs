@@ -1,4 +1,4 @@
-//! `provider/find`: who issues the secret, where that is written, and what killing the old credential would break.
+//! `issuer/identify`: who issues the secret, where that is written, and what killing the old credential would break.
 
 use super::open;
 use crate::actions::action::Action;
@@ -51,13 +51,13 @@ struct Outputs {
 }
 
 const EXAMPLE: &str = r#"- id: issuer
-  uses: provider/find
+  uses: issuer/identify
   with: { secret: "${{ inputs.secret }}" }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "provider/find",
+        "issuer/identify",
         Class::Read,
         "finds who issues the secret, and what ending the old credential would break",
         "asks again",

@@ -1,4 +1,4 @@
-//! `provider/prove`: tries every old version at its issuer while the vault still gives it; each must be refused.
+//! `issuer/prove`: tries every old version at its issuer while the vault still gives it; each must be refused.
 //!
 //! A refusal is recorded with its time and the issuer's answer. Where nothing can be tried, that is recorded with the
 //! reason, and the report says "not proven".
@@ -49,16 +49,16 @@ const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: retire
-  uses: provider/retire
+  uses: issuer/revoke
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
 - id: prove_dead
-  uses: provider/prove
+  uses: issuer/prove
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "provider/prove",
+        "issuer/prove",
         Class::Read,
         "tries every old version at its issuer: each must be refused",
         "asks again",

@@ -1,4 +1,4 @@
-//! `provider/retire`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
+//! `issuer/revoke`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
 
 use super::{Replaced, Values, kept, reopen};
 use crate::actions::action::Action;
@@ -27,13 +27,13 @@ const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: retire
-  uses: provider/retire
+  uses: issuer/revoke
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "provider/retire",
+        "issuer/revoke",
         Class::Irreversible,
         "kills the old credential at its issuer",
         "asks the issuer whether the old credential is dead",

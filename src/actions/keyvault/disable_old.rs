@@ -1,4 +1,4 @@
-//! `keyvault/revoke`: disables every older enabled version, each an effect of its own.
+//! `keyvault/disable_old`: disables every older enabled version, each an effect of its own.
 
 use super::{older, open, short, superseded};
 use crate::actions::action::Action;
@@ -47,13 +47,13 @@ const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: revoke
-  uses: keyvault/revoke
+  uses: keyvault/disable_old
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "keyvault/revoke",
+        "keyvault/disable_old",
         Class::Irreversible,
         "disables every older version that is still enabled",
         "asks the vault whether the version is disabled",

@@ -50,7 +50,7 @@ const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: revoke
-  uses: keyvault/revoke
+  uses: keyvault/disable_old
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
 - id: prove
   uses: keyvault/prove_revoked

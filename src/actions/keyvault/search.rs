@@ -1,4 +1,4 @@
-//! `keyvault/find`: a leaked value, asked for at a hidden prompt or read from standard input, becomes the secrets that
+//! `keyvault/search`: a leaked value, asked for at a hidden prompt or read from standard input, becomes the secrets that
 //! hold it.
 //!
 //! Recorded are their addresses, what the value is to them, and its keyed fingerprint. The value itself is kept
@@ -78,13 +78,13 @@ struct Holding {
 }
 
 const EXAMPLE: &str = r#"- id: find
-  uses: keyvault/find
+  uses: keyvault/search
   with: { vaults: ["https://kv-prod.vault.azure.net"] }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "keyvault/find",
+        "keyvault/search",
         Class::Read,
         "asks for a leaked value without showing it, and finds the secrets that hold it",
         "asks for the value again, unless what was found is in the journal",

@@ -173,7 +173,7 @@ fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
     };
     let proofs = of("keyvault/prove_revoked");
     let done = |steps: &[&StepState]| !steps.is_empty() && steps.iter().all(|step| step.status == StepStatus::Done);
-    let at_issuer = of("provider/prove");
+    let at_issuer = of("issuer/prove");
     let gap = |step: &&StepState| {
         step.outputs.get("not_proven").and_then(|left| left.as_array()).is_some_and(|left| !left.is_empty())
     };
@@ -188,13 +188,13 @@ fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
             .unwrap_or_default();
         return ui.green(&format!("contained: every old version is proven to be refused{took}"));
     }
-    if proofs.is_empty() && of("keyvault/revoke").is_empty() {
+    if proofs.is_empty() && of("keyvault/disable_old").is_empty() {
         return match state.ended() {
             Some(RunStatus::Completed) => ui.green("completed"),
             _ => ui.yellow("not completed"),
         };
     }
-    let revoked = of("keyvault/revoke");
+    let revoked = of("keyvault/disable_old");
     if done(&revoked) {
         return ui.yellow("not proven: the old versions were disabled, the proof is missing");
     }

@@ -232,7 +232,7 @@ impl Exposure {
 fn is_proven(source: &Source<'_>) -> bool {
     let mut proofs = source.of("keyvault/prove_revoked").peekable();
     let is_done = |(_, step): (_, &StepState)| step.status == StepStatus::Done;
-    proofs.peek().is_some() && proofs.all(is_done) && source.of("provider/prove").all(is_done)
+    proofs.peek().is_some() && proofs.all(is_done) && source.of("issuer/prove").all(is_done)
 }
 
 impl Verdict {

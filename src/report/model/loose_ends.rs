@@ -169,7 +169,7 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
 
 /// A staging secret that no step took away holds a credential that may be alive.
 fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    if source.of("provider/close").any(|(_, step)| step.status == StepStatus::Done) {
+    if source.of("issuer/close").any(|(_, step)| step.status == StepStatus::Done) {
         return;
     }
     let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
@@ -185,7 +185,7 @@ fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
 
 /// Secrets that hold the leaked value and were not rotated.
 fn left_by_find(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    for (_, step) in source.of("keyvault/find") {
+    for (_, step) in source.of("keyvault/search") {
         for held in step.outputs.get("by_hand").and_then(Value::as_array).into_iter().flatten() {
             let text = |name: &str| held.get(name).map(plain).unwrap_or_default();
             let what = format!("{} holds the leaked value as well; {}", text("secret"), text("because"));

@@ -153,7 +153,7 @@ impl Source<'_> {
     /// What the run is about: the secret it was given or found, or the whole vault.
     pub(super) fn secret(&self) -> String {
         let found = || {
-            let mut finds = self.of("keyvault/find");
+            let mut finds = self.of("keyvault/search");
             finds.find_map(|(_, step)| step.outputs.get("secret")?.as_str().map(str::to_owned))
         };
         Some(self.input("secret"))
