@@ -7,8 +7,7 @@ use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::issuers::{Held, Named, ProviderKind, Survey};
-use crate::vault::Current;
-use crate::vault::SecretUrl;
+use crate::vault::{History, SecretUrl};
 use std::collections::BTreeMap;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
@@ -26,12 +25,8 @@ pub(super) async fn look(
 
 async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Config) -> Result<Issuer, Failure> {
     let vault = Vault::open(&secret.vault, azure)?;
-    let versions = vault.versions(&secret.name).await?;
-    let current = match vault.current(&secret.name).await? {
-        Current::Enabled(id) => versions.iter().find(|version| version.id == id),
-        Current::Disabled => versions.iter().max_by_key(|version| version.created),
-        Current::Missing => None,
-    };
+    let history = History::new(vault.versions(&secret.name).await?);
+    let current = history.latest(&vault.current(&secret.name).await?);
     let tags: BTreeMap<String, String> = current.map(|version| version.tags.clone()).unwrap_or_default();
     let named: Named = issuer(config, secret, &tags, &step.said())?;
     let provider = open_issuer(azure, secret, &named)?;

@@ -3,14 +3,13 @@
 use super::{Values, reopen};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::{TAG_EFFECT, TAG_RUN, older, put_right, short};
+use crate::actions::keyvault::{history, put_right};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
 use crate::issuers::{Provider, ProviderKind, Standing, Trial, Work};
 use crate::plan::{Aim, Class};
-use crate::vault::SecretUrl;
-use crate::vault::{Current, Version};
+use crate::vault::{SecretUrl, Served, Version, short};
 use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,9 +88,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 
 /// Puts right what came late: a request whose answer was lost may have arrived since.
 async fn settle_late(context: &Context, vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Vec<String>, Stop> {
-    let versions = vault.versions(&secret.name).await?;
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else { return Ok(Vec::new()) };
-    let late = put_right(context, vault, secret, &versions, kept).await?;
+    let history = history(context, vault, &secret.name, keep).await?;
+    let Ok(successor) = history.successor(keep) else { return Ok(Vec::new()) };
+    let late = put_right(context, vault, secret, successor).await?;
     Ok(late.versions.iter().map(|version| format!("{}, which came late", short(version))).collect())
 }
 
@@ -152,42 +151,38 @@ async fn look_at_vault(
     revoked: bool,
     found: &mut Findings,
 ) -> Result<(), Stop> {
-    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
-    let run = &context.services.run;
-    let ours = |version: &Version| version.tags.get(TAG_RUN) == Some(run);
-    let current = match current {
-        Current::Enabled(id) => versions.iter().find(|version| version.id == id),
-        Current::Disabled | Current::Missing => None,
+    let (history, current) = try_join!(history(context, vault, &secret.name, keep), vault.current(&secret.name))?;
+    let successor = history.successor(keep);
+    let keep = short(keep);
+    let Ok(successor) = successor else {
+        found.wrong.push(format!("{keep} is not what readers get"));
+        return Ok(());
     };
-    let current_id = current.map(|current| current.id.as_str());
-    let short_keep = short(keep);
-    let kept = versions.iter().find(|version| version.id == keep && version.enabled);
-    match (kept, current) {
-        (Some(_), Some(current)) if current.id == keep => found.right.push(format!("{short_keep} is what readers get")),
-        (Some(_), Some(current)) if ours(current) => found
-            .right
-            .push(format!("{} is what readers get: the value of {short_keep}, put in again", short(&current.id))),
-        // Somebody rotated it once more, which takes nothing away from this run.
-        (Some(kept), Some(current)) if current.created >= kept.created => {
-            found.right.push(format!("{}, which somebody else put in since, is what readers get", short(&current.id)))
+    match successor.served(&current, &context.services.run) {
+        Served::Itself => found.right.push(format!("{keep} is what readers get")),
+        Served::Again(version) => {
+            let again = short(&version.id);
+            found.right.push(format!("{again} is what readers get: the value of {keep}, put in again"));
         }
-        _ => found.wrong.push(format!("{short_keep} is not what readers get")),
+        // Somebody rotated it once more, which takes nothing away from this run.
+        Served::Later(version) => {
+            let theirs = short(&version.id);
+            found.right.push(format!("{theirs}, which somebody else put in since, is what readers get"));
+        }
+        Served::Otherwise => found.wrong.push(format!("{keep} is not what readers get")),
     }
-    let effect = kept.and_then(|kept| kept.tags.get(TAG_EFFECT));
-    let twice = |version: &&Version| {
-        ours(version) && version.enabled && version.id != keep && version.tags.get(TAG_EFFECT) == effect
+    let readable = |versions: Vec<&Version>| {
+        let enabled = versions.into_iter().filter(|version| version.enabled);
+        enabled.map(|version| short(&version.id)).collect::<Vec<_>>()
     };
-    let strays: Vec<String> = versions.iter().filter(twice).map(|version| short(&version.id)).collect();
-    let wrong = format!("{} can be read, and came of the same request", strays.join(", "));
-    found.check(strays.is_empty(), "this run added one version", wrong);
-    let Some(kept) = versions.iter().find(|version| version.id == keep).filter(|_| revoked) else { return Ok(()) };
-    let readable: Vec<String> = older(context, &versions, kept, current_id)
-        .into_iter()
-        .filter(|version| version.enabled)
-        .map(|version| short(&version.id))
-        .collect();
-    let wrong = format!("{} can still be read", readable.join(", "));
-    found.check(readable.is_empty(), "no old version can be read", wrong);
+    let late = readable(successor.late());
+    let wrong = format!("{} can be read, and came of the same request", late.join(", "));
+    found.check(late.is_empty(), "this run added one version", wrong);
+    if revoked {
+        let older = readable(successor.older(&current));
+        let wrong = format!("{} can still be read", older.join(", "));
+        found.check(older.is_empty(), "no old version can be read", wrong);
+    }
     Ok(())
 }
 

@@ -8,8 +8,7 @@ use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::{Breaks, Held, ProviderKind, Said, Survey};
 use crate::plan::{Aim, Class};
-use crate::vault::Current;
-use crate::vault::SecretUrl;
+use crate::vault::{History, SecretUrl};
 use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,12 +72,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let (azure, config) = (&context.services.azure, &context.services.config);
     let vault = Vault::open(&secret.vault, azure)?;
     let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
-    let current = match current {
-        Current::Enabled(id) => versions.iter().find(|version| version.id == id),
-        // Its tags tell who issued it, although nobody gets its value.
-        Current::Disabled => versions.iter().max_by_key(|version| version.created),
-        Current::Missing => None,
-    };
+    let history = History::new(versions);
+    // Its tags tell who issued it, although nobody may get its value.
+    let current = history.latest(&current);
     let tags = current.map(|version| version.tags.clone()).unwrap_or_default();
     let named = super::issuer(config, &secret, &tags, &Said { provider, settings, fallback, in_words: None })?;
     let issuer = open(azure, &secret, &named)?;

@@ -10,12 +10,10 @@ pub(super) mod revoke;
 use crate::actions::context::Context;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
-use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::{self, Named, Provider, ProviderKind, Said, Standing, Surroundings};
 use crate::secret::Secret;
-use crate::vault::SecretUrl;
-use crate::vault::{Current, Version};
+use crate::vault::{SecretUrl, Version};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -116,25 +114,5 @@ impl Values {
             values.extend(vault.value_if_enabled(name, &version.id).await?);
         }
         Ok(values)
-    }
-}
-
-/// The version that stays, if it is there and everybody who asks for the latest gets an enabled one, and which that is.
-pub(super) async fn kept<'a>(
-    vault: &Vault,
-    name: &str,
-    versions: &'a [Version],
-    keep: &str,
-) -> Result<(&'a Version, String), Stop> {
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
-        return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault")).into());
-    };
-    match vault.current(name).await? {
-        Current::Enabled(current) if kept.enabled => Ok((kept, current)),
-        _ => Err(Failure::refused(format!("the version to keep, `{keep}`, is not what readers get"))
-            .help(
-                "somebody disabled it, or put a disabled one in after it; nothing is taken away before that is settled",
-            )
-            .into()),
     }
 }

@@ -3,16 +3,17 @@
 //! A refusal is recorded with its time and the issuer's answer. Where nothing can be tried, that is recorded with the
 //! reason, and the report says "not proven".
 
-use super::{Replaced, kept, reopen};
+use super::{Replaced, reopen};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::{older, short};
+use crate::actions::keyvault::history;
 use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{ProviderKind, Standing, Trial};
 use crate::plan::{Aim, Class};
+use crate::vault::short;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -83,9 +84,9 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let provider = reopen(context, &secret, &standing)?;
-    let versions = vault.versions(&secret.name).await?;
-    let (kept, current) = kept(&vault, &secret.name, &versions, &keep).await?;
-    for version in older(context, &versions, kept, Some(&current)) {
+    let history = history(context, &vault, &secret.name, &keep).await?;
+    let kept = history.keeping(&keep, &vault.current(&secret.name).await?)?;
+    for version in kept.older() {
         let id = version.id.as_str();
         let Some(value) = vault.value_if_enabled(&secret.name, id).await? else {
             let because = "the version was disabled before, so its value cannot be tried".to_owned();

@@ -1,9 +1,9 @@
 //! `issuer/revoke`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
 
-use super::{Replaced, Values, kept, reopen};
+use super::{Replaced, Values, reopen};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::older;
+use crate::actions::keyvault::history;
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
@@ -57,8 +57,8 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         return Ok(Outputs { retired, by, before });
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let versions = vault.versions(&secret.name).await?;
-    let (kept, current) = kept(&vault, &secret.name, &versions, &keep).await?;
+    let history = history(context, &vault, &secret.name, &keep).await?;
+    let kept = history.keeping(&keep, &vault.current(&secret.name).await?)?;
     let provider = reopen(context, &secret, &standing)?;
     if let Some(question) = provider.by_hand() {
         let answer = context.gate(Question::new(question), None).await?;
@@ -73,8 +73,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         };
     }
     let values = Values::read(&vault, &secret.name, &standing, &keep).await?;
-    let before_it =
-        older(context, &versions, kept, Some(&current)).into_iter().filter(|version| version.id != standing.replaced);
+    let before_it = kept.older().iter().copied().filter(|version| version.id != standing.replaced);
     let older = Values::older(&vault, &secret.name, before_it, provider.as_ref()).await?;
     let (old, new) = (values.old.as_ref(), values.new.as_ref());
     let work = Work { survey: &standing.survey, key: &standing.issue_key, old, new, older: &older };

@@ -1,13 +1,12 @@
 //! `keyvault/disable_old`: disables every older enabled version, each an effect of its own.
 
-use super::{older, open, short, superseded};
+use super::{history, open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
-use crate::vault::Current;
 use crate::vault::SecretUrl;
 use futures::stream::{self, StreamExt};
 use futures::try_join;
@@ -90,31 +89,13 @@ async fn disable(context: &Context, vault: &Vault, secret: &SecretUrl, version: 
 
 /// Older versions, once it is certain that a successor answers in their place.
 async fn targets(context: &Context, vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Targets, Failure> {
-    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
-        return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault"))
-            .help("revoke only after a rotation: `keep: ${{ steps.rotate.outputs.version }}`"));
+    let (history, current) = try_join!(history(context, vault, &secret.name, keep), vault.current(&secret.name))?;
+    let kept = history.keeping(keep, &current)?;
+    let older = |enabled: bool| {
+        let older = kept.older().iter().filter(move |version| version.enabled == enabled);
+        older.map(|version| version.id.clone()).collect()
     };
-    if !kept.enabled {
-        return Err(Failure::refused(format!("the version to keep, `{keep}`, is disabled"))
-            .help("enable it or rotate again: without an enabled current version every reader gets 403"));
-    }
-    let current = match &current {
-        Current::Enabled(current) => Some(current.as_str()),
-        Current::Disabled | Current::Missing => {
-            return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
-                .help("somebody put a disabled version in after the rotation; enable it or rotate again"));
-        }
-    };
-    let older = older(context, &versions, kept, current);
-    if let Some(failure) = superseded(current, &older) {
-        return Err(failure);
-    }
-    let (enabled, disabled): (Vec<_>, Vec<_>) = older.into_iter().partition(|version| version.enabled);
-    Ok(Targets {
-        disable: enabled.into_iter().map(|version| version.id.clone()).collect(),
-        already_disabled: disabled.into_iter().map(|version| version.id.clone()).collect(),
-    })
+    Ok(Targets { disable: older(true), already_disabled: older(false) })
 }
 
 pub(super) async fn is_disabled(vault: &Vault, name: &str, version: &str) -> Result<Probed<()>, Failure> {

@@ -3,7 +3,7 @@
 //! Each is an effect of its own with a question that tells whether it happened, in an order in which no crash loses
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
-use super::rotate::{Predecessor, Published, TAG_EFFECT, TAG_RUN, find, publish};
+use super::rotate::{Predecessor, Published, find, publish};
 use crate::actions::context::Context;
 use crate::actions::issuer::{Values, prompt};
 use crate::azure::{NewVersion, Vault};
@@ -14,7 +14,7 @@ use crate::issuers::{
     Held, Named, Provider, Random, Standing, Supply, Survey, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
 };
 use crate::secret::Secret;
-use crate::vault::SecretUrl;
+use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

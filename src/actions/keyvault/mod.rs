@@ -13,14 +13,12 @@ pub(super) mod search;
 use super::issuer::issuer;
 use crate::actions::context::Context;
 use crate::azure::Vault;
-use crate::failure::{Failure, Retry};
+use crate::failure::Failure;
 use crate::issuers::{ProviderKind, Said};
-use crate::vault::SecretUrl;
-use crate::vault::Version;
+use crate::vault::{History, SecretUrl, short};
 use std::collections::BTreeMap;
 
 pub(super) use reconcile::put_right;
-pub(super) use rotate::{TAG_EFFECT, TAG_RUN};
 
 /// Opens the vault of a secret as the run's identity.
 fn open(context: &Context, secret: &SecretUrl) -> Result<Vault, Failure> {
@@ -52,33 +50,9 @@ fn providers(names: &[String]) -> Result<Vec<ProviderKind>, Failure> {
     names.iter().map(|name| ProviderKind::parse(name).ok_or_else(|| unknown(name))).collect()
 }
 
-/// A version id as people read it.
-pub(super) fn short(version: &str) -> String {
-    match version.get(..4) {
-        Some(start) if version.len() > 8 => format!("{start}…"),
-        _ => version.to_owned(),
-    }
-}
-
-/// The versions that came before `keep`, each with its state. `current` is the one that everyone reads, if it can be read.
-///
-/// Version lists have no order and times have whole seconds. A version of the same second as `keep` counts as older
-/// unless everyone reads it: disabling it takes nothing away from them, and leaving it might leave the leaked value. What
-/// the rotation saw before it put `keep` in is older whatever the times say. Versions that somebody else put in
-/// afterwards are not ours to disable.
-pub(super) fn older<'a>(
-    context: &Context,
-    versions: &'a [Version],
-    keep: &'a Version,
-    current: Option<&str>,
-) -> Vec<&'a Version> {
-    let before = seen_before(context, &keep.id);
-    let came_before = |version: &&Version| {
-        let same_second = version.created == keep.created && current != Some(version.id.as_str());
-        let is_older = version.created < keep.created || same_second || before.contains(&version.id);
-        version.id != keep.id && is_older
-    };
-    versions.iter().filter(came_before).collect()
+/// The versions of a secret as the vault lists them now, with what the rotation saw that put `keep` in.
+pub(super) async fn history(context: &Context, vault: &Vault, name: &str, keep: &str) -> Result<History, Failure> {
+    Ok(History::new(vault.versions(name).await?).seen_before(seen_before(context, keep)))
 }
 
 /// The newest versions that the rotation saw which put `keep` in; nothing where it was put in outside this run.
@@ -89,16 +63,4 @@ fn seen_before(context: &Context, keep: &str) -> Vec<String> {
         let seen = rotations.find_map(|(_, step)| rotate::newest_seen(step.observations.get(rotate::PREDECESSOR)?));
         seen.unwrap_or_default()
     })
-}
-
-/// What is wrong where everyone is still given an older version than the one that is kept.
-pub(super) fn superseded(current: Option<&str>, older: &[&Version]) -> Option<Failure> {
-    let current = older.iter().find(|version| current == Some(version.id.as_str()))?;
-    let summary = format!("the vault gives everyone {}, which is older than the new version", short(&current.id));
-    Some(
-        Failure::refused(summary)
-            .because("nothing is disabled as long as it is what everyone reads")
-            .help("if the vault takes a while to follow, resume; else rotate once more, in another run")
-            .retry(Retry::Later),
-    )
 }

@@ -1,6 +1,6 @@
 //! `keyvault/prove_revoked`: asks for every older version and takes the vault's refusal down as evidence.
 
-use super::{older, open, short};
+use super::{history, open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::azure::{Readable, Vault};
@@ -73,13 +73,11 @@ pub(crate) fn action() -> Action {
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
     let vault = open(context, &secret)?;
-    let versions = vault.versions(&secret.name).await?;
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
-        return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault")).into());
-    };
+    let history = history(context, &vault, &secret.name, &keep).await?;
+    let successor = history.successor(&keep)?;
     let current = vault.current(&secret.name).await?;
     let (vault, name) = (&vault, &secret.name);
-    let answers = stream::iter(older(context, &versions, kept, current.enabled()))
+    let answers = stream::iter(successor.older(&current))
         .map(|version| refused(context, vault, name, &version.id))
         .buffered(AT_ONCE)
         .try_collect::<Vec<Asked>>()

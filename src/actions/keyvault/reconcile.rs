@@ -7,16 +7,15 @@
 
 use super::disable_old::is_disabled;
 use super::prove_revoked::{Asked, refused};
-use super::rotate::{Published, TAG_EFFECT, TAG_RUN, find};
-use super::{open, short};
+use super::rotate::{Published, find};
+use super::{history, open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
 use crate::plan::{Aim, Class};
-use crate::vault::SecretUrl;
-use crate::vault::{Current, Version};
+use crate::vault::{SecretUrl, Successor, TAG_EFFECT, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,15 +63,15 @@ pub(crate) fn action() -> Action {
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
     let vault = open(context, &secret)?;
-    let versions = vault.versions(&secret.name).await?;
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
-        let ours = |version: &&Version| version.tags.get(TAG_RUN) == Some(&context.services.run);
-        return match versions.iter().filter(ours).map(|version| short(&version.id)).collect::<Vec<_>>().as_slice() {
+    let history = history(context, &vault, &secret.name, &keep).await?;
+    let Ok(successor) = history.successor(&keep) else {
+        let ours: Vec<String> = history.of_run(&context.services.run).map(|version| short(&version.id)).collect();
+        return match ours.as_slice() {
             [] => Ok(Outputs { late: Vec::new(), put_in_again: String::new() }),
             found => Err(unknown_to_us(&secret, found).into()),
         };
     };
-    let Late { versions: late, put_in_again } = put_right(context, &vault, &secret, &versions, kept).await?;
+    let Late { versions: late, put_in_again } = put_right(context, &vault, &secret, successor).await?;
     Ok(Outputs { late, put_in_again })
 }
 
@@ -89,27 +88,17 @@ pub(in crate::actions) async fn put_right(
     context: &Context,
     vault: &Vault,
     secret: &SecretUrl,
-    versions: &[Version],
-    kept: &Version,
+    kept: Successor<'_>,
 ) -> Result<Late, Stop> {
     // What this step puts in carries the tag of another effect.
-    let same_effect = |version: &&Version| {
-        let same = |tag: &str| version.tags.get(tag) == kept.tags.get(tag);
-        version.id != kept.id && kept.tags.contains_key(TAG_EFFECT) && same(TAG_RUN) && same(TAG_EFFECT)
-    };
-    let late: Vec<&Version> = versions.iter().filter(same_effect).collect();
+    let late = kept.late();
     let mut put_in_again = String::new();
     for version in &late {
-        // One of them may be current although it is disabled, which leaves every reader with 403.
-        let is_current = match vault.current(&secret.name).await? {
-            Current::Enabled(current) => current == version.id,
-            Current::Disabled => kept.created <= version.created,
-            Current::Missing => false,
-        };
+        let is_current = kept.is_hidden_by(version, &vault.current(&secret.name).await?);
         // Whoever was cut off in the middle has put it in already.
         let effect = again(&version.id);
         if is_current || context.ledger().step(&context.step).effects.contains_key(&effect) {
-            put_in_again = put_in(context, vault, secret, kept, &version.id).await?;
+            put_in_again = put_in(context, vault, secret, kept.version(), &version.id).await?;
         }
         if version.enabled {
             disable(context, vault, secret, &version.id).await?;

@@ -19,18 +19,13 @@ use crate::issuers::{
 };
 use crate::plan::{Aim, Class};
 use crate::secret::Secret;
-use crate::vault::SecretUrl;
-use crate::vault::{Current, Version};
+use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version};
 use futures::try_join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The tag that names the run on a version of ours.
-pub(crate) const TAG_RUN: &str = "stanch-run";
-/// The tag that holds the effect's key.
-pub(crate) const TAG_EFFECT: &str = "stanch-effect";
 /// The observation that holds the [`Predecessor`].
 pub(super) const PREDECESSOR: &str = "predecessor";
 /// Key Vault takes no more tags than this.
@@ -215,20 +210,15 @@ async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, F
             .because("its value is the certificate with its private key, which the vault itself writes")
             .help("have the certificate renewed and the leaked one revoked by its authority: `az keyvault certificate create`"));
     }
-    let current = match current {
-        Current::Enabled(id) => versions.iter().find(|version| version.id == id),
-        Current::Disabled => versions.iter().max_by_key(|version| version.created),
-        Current::Missing => {
-            return Err(Failure::refused(format!("there is no secret `{}` in `{}`", secret.name, secret.vault.name))
-                .help("a rotation needs a version to follow; check the URL"));
-        }
-    };
+    if current == Current::Missing {
+        return Err(Failure::refused(format!("there is no secret `{}` in `{}`", secret.name, secret.vault.name))
+            .help("a rotation needs a version to follow; check the URL"));
+    }
+    let history = History::new(versions);
     let tagged = |version: &Version| version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).cloned();
-    let older = versions.iter().filter_map(tagged).collect();
-    let last = versions.iter().map(|version| version.created).max();
-    let of_last = versions.iter().filter(|version| Some(version.created) == last);
-    let newest = of_last.map(|version| version.id.clone()).collect();
-    Ok(match current {
+    let older = history.versions().iter().filter_map(tagged).collect();
+    let newest = history.newest().map(|version| version.id.clone()).collect();
+    Ok(match history.latest(&current) {
         Some(version) => Predecessor {
             version: Some(version.id.clone()),
             content_type: version.content_type.clone(),
@@ -282,8 +272,7 @@ fn expiry(predecessor: &Predecessor) -> Option<Timestamp> {
 
 /// The version that an effect made.
 pub(super) async fn find(vault: &Vault, name: &str, key: &str) -> Result<Option<Version>, Failure> {
-    let versions = vault.versions(name).await?;
-    Ok(versions.into_iter().find(|version| version.tags.get(TAG_EFFECT).is_some_and(|tag| tag == key)))
+    Ok(History::new(vault.versions(name).await?).put_in_by(key).cloned())
 }
 
 /// Reads the new version's state back: it must exist and be enabled before anything older is touched.
