@@ -14,7 +14,9 @@
 //! Tokens that were issued before the removal live until they expire, for about an hour.
 
 use super::resolve::{Named, TAG_CREDENTIAL, TAG_VALIDITY};
-use super::{Breaks, Held, Issued, Provider, Standing, Supply, Surroundings, Survey, Trial, Work, envelope, settings};
+use super::{
+    Held, Impact, Issuance, Issued, Issuer, IssuerRecord, IssuerState, Surroundings, Trial, Work, envelope, settings,
+};
 use crate::azure::{Application, Graph, PasswordCredential, SignIn};
 use crate::clock;
 use crate::failure::{Failure, Retry};
@@ -93,19 +95,19 @@ impl EntraAppSecret {
 }
 
 #[async_trait(?Send)]
-impl Provider for EntraAppSecret {
-    fn supply(&self) -> Supply {
-        Supply::ToldOnce
+impl Issuer for EntraAppSecret {
+    fn issuance(&self) -> Issuance {
+        Issuance::ToldOnce
     }
 
-    fn breaks(&self) -> Breaks {
-        Breaks {
+    fn impact(&self) -> Impact {
+        Impact {
             overlap: "whoever has not moved, when the overlap ends and its token expires".to_owned(),
             revoke_first: "every sign-in of the application, at once, until it has read the new version".to_owned(),
         }
     }
 
-    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
+    async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
         let application = self.graph.application(&self.application).await?;
         let old = Self::find(&application, held)?;
         // A tag may have been written by anybody who may set the secret: it must be this application's password.
@@ -126,7 +128,7 @@ impl Provider for EntraAppSecret {
         let days = days.or(same).unwrap_or(DEFAULT_DAYS).clamp(1, LONGEST_DAYS);
         let marks =
             BTreeMap::from([("app_id".to_owned(), application.app_id.clone()), ("days".to_owned(), days.to_string())]);
-        Ok(Survey { old: old.key_id.clone(), next: String::new(), retire, marks })
+        Ok(IssuerState { old: old.key_id.clone(), next: String::new(), retire, marks })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
@@ -136,7 +138,7 @@ impl Provider for EntraAppSecret {
         for orphan in application.password_credentials.iter().filter(|one| one.display_name.as_ref() == Some(&name)) {
             self.graph.remove_password(&self.application, &orphan.key_id).await?;
         }
-        let days = work.survey.marks.get("days").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_DAYS);
+        let days = work.state.marks.get("days").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_DAYS);
         let end = clock::now() + chrono::Duration::days(days);
         let added = self.graph.add_password(&self.application, &name, end).await?;
         Ok(Issued { credential: added.key_id, value: Some(added.text) })
@@ -146,13 +148,13 @@ impl Provider for EntraAppSecret {
         Ok(false)
     }
 
-    fn compose(&self, _: &Survey, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+    fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
         envelope::with(old, None, fresh)
             .ok_or_else(|| Failure::refused("the current version has no place for a password"))
     }
 
-    async fn attempt(&self, survey: &Survey, value: &Secret) -> Result<Trial, Failure> {
-        let app_id = survey.marks.get("app_id").map(String::as_str).unwrap_or_default();
+    async fn try_credential(&self, state: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
+        let app_id = state.marks.get("app_id").map(String::as_str).unwrap_or_default();
         Ok(match self.sign_in(app_id, value).await? {
             SignIn::Accepted => Trial::accepted("signed in as the application", "200"),
             SignIn::Refused(answer) => Trial::refused("tried to sign in as the application", answer),
@@ -162,7 +164,7 @@ impl Provider for EntraAppSecret {
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
         let application = self.graph.application(&self.application).await?;
         for password in &application.password_credentials {
-            if work.survey.retire.contains(&password.key_id) {
+            if work.state.retire.contains(&password.key_id) {
                 self.graph.remove_password(&self.application, &password.key_id).await?;
             }
         }
@@ -171,15 +173,15 @@ impl Provider for EntraAppSecret {
 
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
         let application = self.graph.application(&self.application).await?;
-        Ok(Some(!application.password_credentials.iter().any(|one| work.survey.retire.contains(&one.key_id))))
+        Ok(Some(!application.password_credentials.iter().any(|one| work.state.retire.contains(&one.key_id))))
     }
 
-    async fn leftovers(&self, standing: &Standing, remove: bool) -> Result<Vec<String>, Failure> {
-        let name = Self::display_name(&standing.issue_key);
+    async fn leftovers(&self, record: &IssuerRecord, remove: bool) -> Result<Vec<String>, Failure> {
+        let name = Self::display_name(&record.issue_key);
         let application = self.graph.application(&self.application).await?;
         let mut found = Vec::new();
         for password in application.password_credentials {
-            if password.display_name.as_ref() == Some(&name) && password.key_id != standing.new {
+            if password.display_name.as_ref() == Some(&name) && password.key_id != record.new {
                 if remove {
                     let removed = self.graph.remove_password(&self.application, &password.key_id).await;
                     removed.map_err(|failure| failure.retry(Retry::Later))?;

@@ -4,14 +4,14 @@
 //! stage ─► issue ─► test ─► publish ─► adopt ─► retire ─► prove ─► close
 //! ```
 //!
-//! A provider does one thing at a time and can be asked whether it was done; when it is done, and what is recorded
+//! An issuer does one thing at a time and can be asked whether it was done; when it is done, and what is recorded
 //! before and after, is the actions' (`keyvault/rotate`, `issuer/revoke`, `issuer/prove`, `issuer/close`). A
 //! vault that merely holds another value revokes nothing: the leaked one dies at its issuer.
 //!
 //! # Where the new credential lives between the issuer's answer and its publication
 //!
 //! A disabled *version* of the secret cannot hold it: it would become the current one, and everybody who reads the
-//! latest would get 403. So it is one of these, by [`Supply`]:
+//! latest would get 403. So it is one of these, by [`Issuance`]:
 //!
 //! - the issuer tells it again whenever it is asked (account keys: `listKeys`): it lives there, and nowhere else;
 //! - stanch chooses it, or the issuer or a person tells it once: it lives in a *staging secret* of the same vault
@@ -50,12 +50,12 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 pub(crate) use random::{LETTERS_AND_DIGITS, Random};
-pub(crate) use resolve::{Named, Said, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, resolve};
+pub(crate) use resolve::{IssuerClaim, Named, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, resolve};
 
 /// The issuers there are.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ProviderKind {
+pub(crate) enum IssuerKind {
     /// The vault is the issuer: a random text.
     Random,
     /// A person rotates at the issuer and enters the new value.
@@ -75,7 +75,7 @@ pub(crate) enum ProviderKind {
     SlackToken,
 }
 
-impl ProviderKind {
+impl IssuerKind {
     const ALL: [(Self, &'static str); 11] = [
         (Self::Random, "random"),
         (Self::Manual, "manual"),
@@ -119,7 +119,7 @@ impl ProviderKind {
 
 /// Where the new value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Supply {
+pub(crate) enum Issuance {
     /// The vault is the issuer: drawn and put in at once.
     Drawn,
     /// Drawn, staged, then told to the issuer.
@@ -134,7 +134,7 @@ pub(crate) enum Supply {
 
 /// What each way of going on takes away, for the plan.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub(crate) struct Breaks {
+pub(crate) struct Impact {
     /// With an overlap.
     pub(crate) overlap: String,
     /// With `revoke_first`.
@@ -143,7 +143,7 @@ pub(crate) struct Breaks {
 
 /// What is known of the credentials before anything is changed. Public: it stands in the journal.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
-pub(crate) struct Survey {
+pub(crate) struct IssuerState {
     /// The credential in the version that is replaced: `key1`, a role, a key id.
     pub(crate) old: String,
     /// The one to come; empty where only the issuer can say.
@@ -157,8 +157,8 @@ pub(crate) struct Survey {
 
 /// A secret's issuer and how its credentials stand; recorded once, and what all later stages rest on.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-pub(crate) struct Standing {
-    pub(crate) provider: ProviderKind,
+pub(crate) struct IssuerRecord {
+    pub(crate) provider: IssuerKind,
     /// Why this one, and where that is written.
     pub(crate) because: String,
     /// Nothing names an issuer, so the vault was taken for it.
@@ -169,7 +169,7 @@ pub(crate) struct Standing {
     #[serde(default)]
     pub(crate) settings: Map<String, Value>,
     #[serde(flatten)]
-    pub(crate) survey: Survey,
+    pub(crate) state: IssuerState,
     /// The new credential, once there is one.
     #[serde(default)]
     pub(crate) new: String,
@@ -187,16 +187,16 @@ pub(crate) struct Standing {
     pub(crate) staging: Option<String>,
 }
 
-impl Standing {
+impl IssuerRecord {
     /// How it stands after the survey.
-    pub(crate) fn of(named: &Named, survey: Survey) -> Self {
+    pub(crate) fn of(named: &Named, state: IssuerState) -> Self {
         Self {
             provider: named.provider,
             because: named.because.clone(),
             assumed: named.assumed,
             address: named.address.clone(),
             settings: named.settings.clone(),
-            survey,
+            state,
             new: String::new(),
             issue_key: String::new(),
             replaced: String::new(),
@@ -217,16 +217,16 @@ pub(crate) struct Held<'a> {
     pub(crate) salt: &'a str,
 }
 
-/// What a provider works with after the survey. Values are absent where the vault no longer gives them.
+/// What an issuer works with after the survey. Values are absent where the vault no longer gives them.
 pub(crate) struct Work<'a> {
-    pub(crate) survey: &'a Survey,
+    pub(crate) state: &'a IssuerState,
     /// The key of the effect that issues.
     pub(crate) key: &'a str,
     /// The value that is replaced.
     pub(crate) old: Option<&'a Secret>,
     /// The new value: staged, or published.
     pub(crate) new: Option<&'a Secret>,
-    /// The values of the versions before the replaced one, for a provider that [ends them as well](Provider::retires_older).
+    /// The values of the versions before the replaced one, for an issuer that [ends them as well](Issuer::retires_older).
     pub(crate) older: &'a [Secret],
 }
 
@@ -275,10 +275,10 @@ impl Trial {
 /// An issuer. Whatever writes is called between a durable intent and its outcome, and has a question beside it that
 /// tells whether it happened.
 #[async_trait(?Send)]
-pub(crate) trait Provider {
-    fn supply(&self) -> Supply;
+pub(crate) trait Issuer {
+    fn issuance(&self) -> Issuance;
 
-    fn breaks(&self) -> Breaks;
+    fn impact(&self) -> Impact;
 
     /// Whether the old credential can be killed before there is a new one.
     fn retires_first(&self) -> bool {
@@ -296,7 +296,7 @@ pub(crate) trait Provider {
     }
 
     /// Looks, and changes nothing: which credential is the leaked one, and is everything there that will be needed?
-    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure>;
+    async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure>;
 
     /// Issues the new credential.
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure>;
@@ -305,15 +305,15 @@ pub(crate) trait Provider {
     async fn issued(&self, work: &Work<'_>) -> Result<bool, Failure>;
 
     /// The new credential's value, where the issuer tells it again.
-    async fn relisted(&self, _: &Survey) -> Result<Secret, Failure> {
+    async fn relisted(&self, _: &IssuerState) -> Result<Secret, Failure> {
         Err(Failure::refused("this issuer does not tell a value again"))
     }
 
     /// The whole text of the new version: the old one's form with the fresh credential in it.
-    fn compose(&self, survey: &Survey, old: &Secret, fresh: &Secret) -> Result<Secret, Failure>;
+    fn compose(&self, state: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure>;
 
     /// Tries the text of a version at the issuer.
-    async fn attempt(&self, survey: &Survey, value: &Secret) -> Result<Trial, Failure>;
+    async fn try_credential(&self, state: &IssuerState, value: &Secret) -> Result<Trial, Failure>;
 
     /// Kills the old credentials. Safe to repeat.
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure>;
@@ -322,7 +322,7 @@ pub(crate) trait Provider {
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure>;
 
     /// What a lost answer left at the issuer; taken away if asked to. Names, for people.
-    async fn leftovers(&self, _: &Standing, _remove: bool) -> Result<Vec<String>, Failure> {
+    async fn leftovers(&self, _: &IssuerRecord, _remove: bool) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())
     }
 }
@@ -332,7 +332,7 @@ fn is_near(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What providers are reached through.
+/// What issuers are reached through.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
     pub(crate) azure: Azure,
@@ -351,29 +351,29 @@ impl Surroundings {
 }
 
 /// Opens the issuer that was found; nothing is sent yet.
-pub(crate) fn open(named: &Named, surroundings: Surroundings) -> Result<Box<dyn Provider>, Failure> {
+pub(crate) fn open(named: &Named, surroundings: Surroundings) -> Result<Box<dyn Issuer>, Failure> {
     Ok(match named.provider {
-        ProviderKind::Random => Box::new(random::Vault::new(settings(named)?)),
-        ProviderKind::Manual => Box::new(manual::Manual::new(settings(named)?, surroundings)),
-        ProviderKind::Command => Box::new(command::Command::new(settings(named)?, &surroundings)?),
-        ProviderKind::Postgres => Box::new(postgres::Postgres::new(settings(named)?, surroundings)?),
-        ProviderKind::AzureStorageKey => {
+        IssuerKind::Random => Box::new(random::Vault::new(settings(named)?)),
+        IssuerKind::Manual => Box::new(manual::Manual::new(settings(named)?, surroundings)),
+        IssuerKind::Command => Box::new(command::Command::new(settings(named)?, &surroundings)?),
+        IssuerKind::Postgres => Box::new(postgres::Postgres::new(settings(named)?, surroundings)?),
+        IssuerKind::AzureStorageKey => {
             Box::new(two_keys::TwoKeys::new(&azure_storage_key::KIND, named, &surroundings)?)
         }
-        ProviderKind::CosmosKey => Box::new(two_keys::TwoKeys::new(&cosmos_key::KIND, named, &surroundings)?),
-        ProviderKind::ServiceBusKey => Box::new(two_keys::TwoKeys::new(&service_bus_key::KIND, named, &surroundings)?),
-        ProviderKind::RedisKey => Box::new(two_keys::TwoKeys::new(&redis_key::KIND, named, &surroundings)?),
-        ProviderKind::EntraAppSecret => Box::new(entra_app_secret::EntraAppSecret::new(named, &surroundings)?),
-        ProviderKind::GithubToken | ProviderKind::SlackToken => {
+        IssuerKind::CosmosKey => Box::new(two_keys::TwoKeys::new(&cosmos_key::KIND, named, &surroundings)?),
+        IssuerKind::ServiceBusKey => Box::new(two_keys::TwoKeys::new(&service_bus_key::KIND, named, &surroundings)?),
+        IssuerKind::RedisKey => Box::new(two_keys::TwoKeys::new(&redis_key::KIND, named, &surroundings)?),
+        IssuerKind::EntraAppSecret => Box::new(entra_app_secret::EntraAppSecret::new(named, &surroundings)?),
+        IssuerKind::GithubToken | IssuerKind::SlackToken => {
             let NoSettings {} = settings(named)?;
-            let is_github = named.provider == ProviderKind::GithubToken;
+            let is_github = named.provider == IssuerKind::GithubToken;
             let kind = if is_github { &github_token::KIND } else { &slack_token::KIND };
             Box::new(revoked_token::RevokedToken::new(kind, surroundings))
         }
     })
 }
 
-/// Reads a provider's settings; unknown ones are refused.
+/// Reads an issuer's settings; unknown ones are refused.
 fn settings<T: DeserializeOwned>(named: &Named) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(named.settings.clone())).map_err(|error| {
         Failure::refused(format!("the settings of the provider `{}` cannot be read", named.provider.name()))
@@ -382,7 +382,7 @@ fn settings<T: DeserializeOwned>(named: &Named) -> Result<T, Failure> {
     })
 }
 
-/// Settings of a provider that has none.
+/// Settings of an issuer that has none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoSettings {}

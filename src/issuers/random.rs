@@ -1,6 +1,6 @@
 //! `random`: the vault is the only place that knows the value, so any text that cannot be guessed will do.
 
-use super::{Breaks, Held, Issued, NoSettings, Provider, Supply, Survey, Trial, Work};
+use super::{Held, Impact, Issuance, Issued, Issuer, IssuerState, NoSettings, Trial, Work};
 use crate::failure::Failure;
 use crate::secret::Secret;
 use async_trait::async_trait;
@@ -72,13 +72,13 @@ impl Vault {
 }
 
 #[async_trait(?Send)]
-impl Provider for Vault {
-    fn supply(&self) -> Supply {
-        Supply::Drawn
+impl Issuer for Vault {
+    fn issuance(&self) -> Issuance {
+        Issuance::Drawn
     }
 
-    fn breaks(&self) -> Breaks {
-        Breaks {
+    fn impact(&self) -> Impact {
+        Impact {
             overlap: "nobody, until the old versions are disabled".to_owned(),
             revoke_first: "whoever has not read the new version when the old ones are disabled".to_owned(),
         }
@@ -88,8 +88,8 @@ impl Provider for Vault {
         false
     }
 
-    async fn survey(&self, _: &Held<'_>) -> Result<Survey, Failure> {
-        Ok(Survey::default())
+    async fn survey(&self, _: &Held<'_>) -> Result<IssuerState, Failure> {
+        Ok(IssuerState::default())
     }
 
     async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
@@ -100,11 +100,11 @@ impl Provider for Vault {
         Ok(true)
     }
 
-    fn compose(&self, _: &Survey, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+    fn compose(&self, _: &IssuerState, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
         Ok(Secret::new(fresh.expose().to_owned()))
     }
 
-    async fn attempt(&self, _: &Survey, _: &Secret) -> Result<Trial, Failure> {
+    async fn try_credential(&self, _: &IssuerState, _: &Secret) -> Result<Trial, Failure> {
         Ok(Trial::untried("the vault is the issuer: its own refusal is the proof"))
     }
 

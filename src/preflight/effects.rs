@@ -4,7 +4,7 @@ use super::secrets::Seen;
 use super::{Effect, Issuer};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::issuers::{ProviderKind, Said};
+use crate::issuers::{IssuerClaim, IssuerKind};
 use crate::plan::{Class, Plan, Spec};
 use crate::runbook::duration;
 use crate::runbook::expression::{Scope, Template};
@@ -71,10 +71,10 @@ impl<'a> Known<'a> {
     }
 
     /// What the step says of the issuer.
-    pub(super) fn said(&self) -> Said {
-        let kind = |name: &str| ProviderKind::parse(self.with.get(name)?.as_str()?);
+    pub(super) fn said(&self) -> IssuerClaim {
+        let kind = |name: &str| IssuerKind::parse(self.with.get(name)?.as_str()?);
         let settings = self.with.get("settings").and_then(Value::as_object).cloned().unwrap_or_default();
-        Said { provider: kind("provider"), settings, fallback: kind("fallback"), in_words: None }
+        IssuerClaim { provider: kind("provider"), settings, fallback: kind("fallback"), in_words: None }
     }
 
     /// Whether it ends the old credential before the new one is published.

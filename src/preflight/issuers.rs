@@ -6,7 +6,7 @@ use crate::actions::{issuer, open_issuer};
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Held, Named, ProviderKind, Survey};
+use crate::issuers::{Held, IssuerKind, IssuerState, Named};
 use crate::vault::{History, SecretUrl};
 use std::collections::BTreeMap;
 
@@ -29,31 +29,31 @@ async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Confi
     let current = history.latest(&vault.current(&secret.name).await?);
     let tags: BTreeMap<String, String> = current.map(|version| version.tags.clone()).unwrap_or_default();
     let named: Named = issuer(config, secret, &tags, &step.said())?;
-    let provider = open_issuer(azure, secret, &named)?;
-    let survey = match (named.provider, current.filter(|version| version.enabled)) {
-        (ProviderKind::Random, _) => Survey::default(),
+    let opened = open_issuer(azure, secret, &named)?;
+    let state = match (named.provider, current.filter(|version| version.enabled)) {
+        (IssuerKind::Random, _) => IssuerState::default(),
         (_, Some(current)) => {
             let value = vault.value(&secret.name, Some(&current.id)).await?;
             // Nothing of this look is kept, so nothing is compared with its fingerprints.
-            provider.survey(&Held { value: &value, tags: &tags, older: &[], salt: "a look" }).await?
+            opened.survey(&Held { value: &value, tags: &tags, older: &[], salt: "a look" }).await?
         }
         (_, None) => {
             return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
                 .help("enable it: its value tells which credential is to be replaced"));
         }
     };
-    let breaks = provider.breaks();
+    let breaks = opened.impact();
     Ok(Issuer {
         secret: secret.to_string(),
         provider: named.provider.name(),
         because: named.because,
         assumed: named.assumed,
-        old: survey.old,
-        next: survey.next,
+        old: state.old,
+        next: state.next,
         revoke_first: step.revokes_first(),
         breaks_with_overlap: breaks.overlap,
         breaks_with_revoke_first: breaks.revoke_first,
-        by_hand: provider.by_hand(),
+        by_hand: opened.by_hand(),
     })
 }
 

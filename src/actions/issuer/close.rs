@@ -7,7 +7,7 @@ use crate::actions::keyvault::{history, put_right};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
-use crate::issuers::{Provider, ProviderKind, Standing, Trial, Work};
+use crate::issuers::{Issuer, IssuerKind, IssuerRecord, Trial, Work};
 use crate::plan::{Aim, Class};
 use crate::vault::{SecretUrl, Served, Version, short};
 use futures::try_join;
@@ -22,7 +22,7 @@ struct Parameters {
     /// The version that stays.
     keep: String,
     /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
-    issuer: Standing,
+    issuer: IssuerRecord,
     /// Whether the old versions are to be disabled by now.
     #[serde(default = "yes")]
     revoked: bool,
@@ -62,20 +62,20 @@ pub(crate) fn action() -> Action {
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let Parameters { secret, keep, issuer: standing, revoked } = parameters;
+    let Parameters { secret, keep, issuer: record, revoked } = parameters;
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let provider = reopen(context, &secret, &standing)?;
+    let issuer = reopen(context, &secret, &record)?;
     let mut cleaned = Vec::new();
     cleaned.extend(settle_late(context, &vault, &secret, &keep).await?);
-    if let Some(staging) = &standing.staging {
+    if let Some(staging) = &record.staging {
         clean_staging(context, &vault, staging).await?;
         cleaned.push(format!("staging secret {staging}"));
     }
-    cleaned.extend(clean_issuer(context, provider.as_ref(), &standing).await?);
+    cleaned.extend(clean_issuer(context, issuer.as_ref(), &record).await?);
     let mut found = Findings::default();
     look_at_vault(context, &vault, &secret, &keep, revoked, &mut found).await?;
-    if standing.provider != ProviderKind::Random {
-        look_at_issuer(&vault, &secret, provider.as_ref(), &standing, &keep, &mut found).await?;
+    if record.provider != IssuerKind::Random {
+        look_at_issuer(&vault, &secret, issuer.as_ref(), &record, &keep, &mut found).await?;
     }
     if found.wrong.is_empty() {
         return Ok(Outputs { cleaned, checked: found.right });
@@ -122,21 +122,17 @@ async fn clean_staging(context: &Context, vault: &Vault, staging: &str) -> Resul
         .await
 }
 
-async fn clean_issuer(context: &Context, provider: &dyn Provider, standing: &Standing) -> Result<Vec<String>, Stop> {
-    let left = context.observe("left at the issuer", async || provider.leftovers(standing, false).await).await?;
+async fn clean_issuer(context: &Context, issuer: &dyn Issuer, record: &IssuerRecord) -> Result<Vec<String>, Stop> {
+    let left = context.observe("left at the issuer", async || issuer.leftovers(record, false).await).await?;
     if left.is_empty() {
         return Ok(left);
     }
     context
         .effect(
             Intent::new("clean issuer", format!("remove {}", left.join(", "))),
-            async |_| provider.leftovers(standing, true).await.map(drop),
+            async |_| issuer.leftovers(record, true).await.map(drop),
             async |_| {
-                Ok(if provider.leftovers(standing, false).await?.is_empty() {
-                    Probed::Done(())
-                } else {
-                    Probed::NotDone
-                })
+                Ok(if issuer.leftovers(record, false).await?.is_empty() { Probed::Done(()) } else { Probed::NotDone })
             },
         )
         .await?;
@@ -189,15 +185,15 @@ async fn look_at_vault(
 async fn look_at_issuer(
     vault: &Vault,
     secret: &SecretUrl,
-    provider: &dyn Provider,
-    standing: &Standing,
+    issuer: &dyn Issuer,
+    record: &IssuerRecord,
     keep: &str,
     found: &mut Findings,
 ) -> Result<(), Stop> {
-    let values = Values::read(vault, &secret.name, standing, keep).await?;
-    let survey = &standing.survey;
+    let values = Values::read(vault, &secret.name, record, keep).await?;
+    let state = &record.state;
     if let Some(new) = &values.new {
-        match provider.attempt(survey, new).await? {
+        match issuer.try_credential(state, new).await? {
             Trial::Accepted { how, answer } => found.right.push(format!("the new credential works ({how}: {answer})")),
             Trial::Refused { how, answer } => {
                 found.wrong.push(format!("the new credential does not work ({how}: {answer})"))
@@ -205,16 +201,15 @@ async fn look_at_issuer(
             Trial::Untried { .. } => {}
         }
     }
-    let work =
-        Work { survey, key: &standing.issue_key, old: values.old.as_ref(), new: values.new.as_ref(), older: &[] };
-    match provider.retired(&work).await? {
+    let work = Work { state, key: &record.issue_key, old: values.old.as_ref(), new: values.new.as_ref(), older: &[] };
+    match issuer.retired(&work).await? {
         Some(true) => found.right.push("the issuer says that the old credential is dead".to_owned()),
         Some(false) => found.wrong.push("the issuer says that the old credential is alive".to_owned()),
         None => {}
     }
-    let left = provider.leftovers(standing, false).await?;
+    let left = issuer.leftovers(record, false).await?;
     found.check(left.is_empty(), "nothing is left at the issuer", format!("left at the issuer: {}", left.join(", ")));
-    if let Some(staging) = &standing.staging {
+    if let Some(staging) = &record.staging {
         let left = vault.versions(staging).await?.iter().any(|version| version.enabled);
         found.check(!left, "the staging secret is gone", format!("the staging secret {staging} can still be read"));
     }

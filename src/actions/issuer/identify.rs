@@ -6,7 +6,7 @@ use crate::actions::context::Context;
 use crate::azure::Vault;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::issuers::{Breaks, Held, ProviderKind, Said, Survey};
+use crate::issuers::{Held, Impact, IssuerClaim, IssuerKind, IssuerState};
 use crate::plan::{Aim, Class};
 use crate::vault::{History, SecretUrl};
 use futures::try_join;
@@ -21,10 +21,10 @@ struct Parameters {
     secret: SecretUrl,
     /// The issuer; what the secret's tags say, else the inventory, unless given.
     #[serde(default)]
-    provider: Option<ProviderKind>,
+    provider: Option<IssuerKind>,
     /// The issuer where nothing names one; the vault unless given.
     #[serde(default)]
-    fallback: Option<ProviderKind>,
+    fallback: Option<IssuerKind>,
     /// The issuer's settings.
     #[serde(default)]
     settings: Map<String, Value>,
@@ -32,7 +32,7 @@ struct Parameters {
 
 #[derive(Serialize, JsonSchema)]
 struct Outputs {
-    provider: ProviderKind,
+    provider: IssuerKind,
     /// Why this one, and where that is written.
     because: String,
     /// Nothing names an issuer, so the vault is taken for it.
@@ -43,7 +43,7 @@ struct Outputs {
     /// The one to come, where it is known beforehand.
     next: String,
     /// What each policy would break.
-    breaks: Breaks,
+    breaks: Impact,
     /// What a person must do, where only a person can.
     #[serde(skip_serializing_if = "Option::is_none")]
     by_hand: Option<String>,
@@ -76,11 +76,11 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     // Its tags tell who issued it, although nobody may get its value.
     let current = history.latest(&current);
     let tags = current.map(|version| version.tags.clone()).unwrap_or_default();
-    let named = super::issuer(config, &secret, &tags, &Said { provider, settings, fallback, in_words: None })?;
+    let named = super::issuer(config, &secret, &tags, &IssuerClaim { provider, settings, fallback, in_words: None })?;
     let issuer = open(azure, &secret, &named)?;
-    let survey = match (named.provider, current.filter(|version| version.enabled)) {
+    let state = match (named.provider, current.filter(|version| version.enabled)) {
         // There is nobody to ask, and no reason to read the value.
-        (ProviderKind::Random, _) => Survey::default(),
+        (IssuerKind::Random, _) => IssuerState::default(),
         (_, Some(current)) => {
             context.progress(format!("asking {}", named.provider.name()));
             let value = vault.value(&secret.name, Some(&current.id)).await?;
@@ -98,9 +98,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         because: named.because,
         assumed: named.assumed,
         address: named.address,
-        old: survey.old,
-        next: survey.next,
-        breaks: issuer.breaks(),
+        old: state.old,
+        next: state.next,
+        breaks: issuer.impact(),
         by_hand: issuer.by_hand(),
     })
 }

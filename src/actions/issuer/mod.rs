@@ -11,7 +11,7 @@ use crate::actions::context::Context;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{self, Named, Provider, ProviderKind, Said, Standing, Surroundings};
+use crate::issuers::{self, Issuer, IssuerClaim, IssuerKind, IssuerRecord, Named, Surroundings};
 use crate::secret::Secret;
 use crate::vault::{SecretUrl, Version};
 use schemars::JsonSchema;
@@ -27,14 +27,14 @@ pub(crate) fn issuer(
     config: &Config,
     secret: &SecretUrl,
     tags: &BTreeMap<String, String>,
-    said: &Said,
+    said: &IssuerClaim,
 ) -> Result<Named, Failure> {
     let (provider, settings) = match config.issuer(secret) {
         None => (None, Map::new()),
-        Some((name, settings)) => match ProviderKind::parse(name) {
+        Some((name, settings)) => match IssuerKind::parse(name) {
             Some(kind) => (Some(kind), settings.clone()),
             None => {
-                let names: Vec<&str> = ProviderKind::names().collect();
+                let names: Vec<&str> = IssuerKind::names().collect();
                 return Err(Failure::refused(format!("the inventory names no issuer for `{}`: `{name}`", secret.name))
                     .help(format!("it is one of {}", names.join(", "))));
             }
@@ -43,8 +43,8 @@ pub(crate) fn issuer(
     let facts = config.inventory.facts(&secret.vault.name, &secret.name, tags);
     // A tag is whatever somebody wrote there.
     let printable = |text: String| text.chars().filter(|character| !character.is_control()).take(60).collect();
-    let in_words = facts.issuer.or(facts.provider.filter(|name| ProviderKind::parse(name).is_none())).map(printable);
-    issuers::resolve(said, tags, &Said { provider, settings, fallback: None, in_words })
+    let in_words = facts.issuer.or(facts.provider.filter(|name| IssuerKind::parse(name).is_none())).map(printable);
+    issuers::resolve(said, tags, &IssuerClaim { provider, settings, fallback: None, in_words })
 }
 
 /// The built-in runbook for what issues a secret; nothing where nothing names an issuer, or one that is not known.
@@ -53,12 +53,12 @@ pub(crate) fn fitting_runbook(
     secret: &SecretUrl,
     tags: &BTreeMap<String, String>,
 ) -> Option<&'static str> {
-    let named = issuer(config, secret, tags, &Said::default()).ok()?;
+    let named = issuer(config, secret, tags, &IssuerClaim::default()).ok()?;
     (!named.assumed).then(|| named.provider.runbook())
 }
 
 /// Opens an issuer.
-pub(crate) fn open(azure: &Azure, secret: &SecretUrl, named: &Named) -> Result<Box<dyn Provider>, Failure> {
+pub(crate) fn open(azure: &Azure, secret: &SecretUrl, named: &Named) -> Result<Box<dyn Issuer>, Failure> {
     issuers::open(named, Surroundings { azure: azure.clone(), secret: secret.clone() })
 }
 
@@ -71,18 +71,18 @@ pub(super) struct Replaced {
     /// The version that stays.
     pub(super) keep: String,
     /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
-    pub(super) issuer: Standing,
+    pub(super) issuer: IssuerRecord,
 }
 
 /// Opens the issuer that a rotation recorded.
-pub(super) fn reopen(context: &Context, secret: &SecretUrl, standing: &Standing) -> Result<Box<dyn Provider>, Failure> {
+pub(super) fn reopen(context: &Context, secret: &SecretUrl, record: &IssuerRecord) -> Result<Box<dyn Issuer>, Failure> {
     let named = Named {
-        provider: standing.provider,
-        address: standing.address.clone(),
+        provider: record.provider,
+        address: record.address.clone(),
         address_from_tag: false,
-        settings: standing.settings.clone(),
-        because: standing.because.clone(),
-        assumed: standing.assumed,
+        settings: record.settings.clone(),
+        because: record.because.clone(),
+        assumed: record.assumed,
     };
     open(&context.services.azure, secret, &named)
 }
@@ -94,8 +94,8 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub(super) async fn read(vault: &Vault, name: &str, standing: &Standing, keep: &str) -> Result<Self, Failure> {
-        let old = match standing.replaced.as_str() {
+    pub(super) async fn read(vault: &Vault, name: &str, record: &IssuerRecord, keep: &str) -> Result<Self, Failure> {
+        let old = match record.replaced.as_str() {
             "" => None,
             replaced => vault.value_if_enabled(name, replaced).await?,
         };
@@ -107,10 +107,10 @@ impl Values {
         vault: &Vault,
         name: &str,
         versions: impl Iterator<Item = &Version>,
-        provider: &dyn Provider,
+        issuer: &dyn Issuer,
     ) -> Result<Vec<Secret>, Failure> {
         let mut values = Vec::new();
-        for version in versions.filter(|version| version.enabled && provider.retires_older()) {
+        for version in versions.filter(|version| version.enabled && issuer.retires_older()) {
             values.extend(vault.value_if_enabled(name, &version.id).await?);
         }
         Ok(values)

@@ -11,7 +11,7 @@ use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
-use crate::issuers::{ProviderKind, Standing, Trial};
+use crate::issuers::{IssuerKind, IssuerRecord, Trial};
 use crate::plan::{Aim, Class};
 use crate::vault::short;
 use schemars::JsonSchema;
@@ -71,19 +71,19 @@ pub(crate) fn action() -> Action {
 }
 
 async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
-    let Replaced { secret, keep, issuer: standing } = replaced;
+    let Replaced { secret, keep, issuer: record } = replaced;
     let mut outputs =
         Outputs { proven: Vec::new(), not_proven: Vec::new(), answer: String::new(), statement: String::new() };
-    if standing.provider == ProviderKind::Random {
-        outputs.answer = match standing.assumed {
-            true => standing.because,
+    if record.provider == IssuerKind::Random {
+        outputs.answer = match record.assumed {
+            true => record.because,
             false => "the vault is the issuer: its own refusal is the proof".to_owned(),
         };
         outputs.statement.clone_from(&outputs.answer);
         return Ok(outputs);
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let provider = reopen(context, &secret, &standing)?;
+    let issuer = reopen(context, &secret, &record)?;
     let history = history(context, &vault, &secret.name, &keep).await?;
     let kept = history.keeping(&keep, &vault.current(&secret.name).await?)?;
     for version in kept.older() {
@@ -91,17 +91,17 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         let Some(value) = vault.value_if_enabled(&secret.name, id).await? else {
             let because = "the version was disabled before, so its value cannot be tried".to_owned();
             // What was disabled before this run is not what leaked now, unless it is what was replaced.
-            if id == standing.replaced {
-                not_proven(context, &standing, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
+            if id == record.replaced {
+                not_proven(context, &record, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
             }
             continue;
         };
         context.progress(format!("trying {} at its issuer", short(id)));
-        match provider.attempt(&standing.survey, &value).await? {
+        match issuer.try_credential(&record.state, &value).await? {
             Trial::Refused { how, answer } => {
                 let evidence = Evidence {
                     version: id,
-                    provider: standing.provider.name(),
+                    provider: record.provider.name(),
                     how: &how,
                     answer: &answer,
                     at: clock::now(),
@@ -121,17 +121,17 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
                 .into());
             }
             Trial::Untried { because } => {
-                not_proven(context, &standing, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
+                not_proven(context, &record, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
             }
         }
     }
-    outputs.statement = statement(&standing, &outputs);
+    outputs.statement = statement(&record, &outputs);
     Ok(outputs)
 }
 
 /// For those who are told how it ended.
-fn statement(standing: &Standing, outputs: &Outputs) -> String {
-    let name = standing.provider.name();
+fn statement(record: &IssuerRecord, outputs: &Outputs) -> String {
+    let name = record.provider.name();
     match (outputs.not_proven.as_slice(), outputs.proven.len()) {
         ([], 0) => format!("no old version was left to try at its issuer (`{name}`)"),
         ([], _) => format!("the old credential was refused (`{name}`: {})", outputs.answer),
@@ -141,11 +141,11 @@ fn statement(standing: &Standing, outputs: &Outputs) -> String {
 
 async fn not_proven(
     context: &Context,
-    standing: &Standing,
+    record: &IssuerRecord,
     version: NotProven,
     outputs: &mut Outputs,
 ) -> Result<(), Stop> {
-    let because = format!("{}: {}", standing.provider.name(), version.because);
+    let because = format!("{}: {}", record.provider.name(), version.because);
     context.note(&format!("issuer not proven {}", version.version), &because).await?;
     outputs.not_proven.push(version);
     Ok(())

@@ -45,12 +45,12 @@ pub(crate) fn action() -> Action {
 }
 
 async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
-    let Replaced { secret, keep, issuer: standing } = replaced;
-    let retired = standing.survey.retire.clone();
-    let before = !standing.retired_by.is_empty();
+    let Replaced { secret, keep, issuer: record } = replaced;
+    let retired = record.state.retire.clone();
+    let before = !record.retired_by.is_empty();
     if before || retired.is_empty() {
-        let by = match (before, standing.assumed) {
-            (true, _) => standing.retired_by,
+        let by = match (before, record.assumed) {
+            (true, _) => record.retired_by,
             (false, true) => "nobody: the vault was taken for the issuer".to_owned(),
             (false, false) => "nobody: the vault is the issuer".to_owned(),
         };
@@ -59,8 +59,8 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let history = history(context, &vault, &secret.name, &keep).await?;
     let kept = history.keeping(&keep, &vault.current(&secret.name).await?)?;
-    let provider = reopen(context, &secret, &standing)?;
-    if let Some(question) = provider.by_hand() {
+    let issuer = reopen(context, &secret, &record)?;
+    if let Some(question) = issuer.by_hand() {
         let answer = context.gate(Question::new(question), None).await?;
         return match answer.answer {
             Answer::Approved => Ok(Outputs { retired, by: answer.who(), before: false }),
@@ -72,19 +72,19 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
             }
         };
     }
-    let values = Values::read(&vault, &secret.name, &standing, &keep).await?;
-    let before_it = kept.older().iter().copied().filter(|version| version.id != standing.replaced);
-    let older = Values::older(&vault, &secret.name, before_it, provider.as_ref()).await?;
+    let values = Values::read(&vault, &secret.name, &record, &keep).await?;
+    let before_it = kept.older().iter().copied().filter(|version| version.id != record.replaced);
+    let older = Values::older(&vault, &secret.name, before_it, issuer.as_ref()).await?;
     let (old, new) = (values.old.as_ref(), values.new.as_ref());
-    let work = Work { survey: &standing.survey, key: &standing.issue_key, old, new, older: &older };
+    let work = Work { state: &record.state, key: &record.issue_key, old, new, older: &older };
     let names = retired.join(", ");
     context.progress(format!("killing {names}"));
     context
         .effect(
             Intent::new("retire", format!("kill {names} at its issuer")),
-            async |_| provider.retire(&work).await,
+            async |_| issuer.retire(&work).await,
             async |_| {
-                Ok(match provider.retired(&work).await? {
+                Ok(match issuer.retired(&work).await? {
                     Some(true) => Probed::Done(()),
                     Some(false) | None => Probed::NotDone,
                 })

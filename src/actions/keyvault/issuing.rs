@@ -11,7 +11,7 @@ use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
 use crate::issuers::{
-    Held, Named, Provider, Random, Standing, Supply, Survey, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
+    Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Random, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
 };
 use crate::secret::Secret;
 use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
@@ -27,7 +27,7 @@ pub(super) struct Issuing<'a> {
     pub(super) vault: &'a Vault,
     pub(super) secret: &'a SecretUrl,
     pub(super) predecessor: &'a Predecessor,
-    pub(super) provider: &'a dyn Provider,
+    pub(super) issuer: &'a dyn Issuer,
     /// Length and alphabet of a value that stanch chooses.
     pub(super) draw: (usize, &'a str),
 }
@@ -42,37 +42,37 @@ struct Made {
 
 impl Issuing<'_> {
     /// Rotates; gives the new version, and how the issuer's credentials stand.
-    pub(super) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, Standing), Stop> {
-        let survey: Survey = self.context.observe("survey", async || self.survey().await).await?;
-        let mut standing = Standing::of(named, survey);
-        standing.replaced = self.predecessor.version.clone().unwrap_or_default();
-        standing.issue_key = self.context.key("issue");
-        if revoke_first && self.provider.retires_first() {
-            standing.retired_by = match self.provider.by_hand() {
-                None => self.retire_first(&standing).await?,
+    pub(super) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, IssuerRecord), Stop> {
+        let state: IssuerState = self.context.observe("survey", async || self.survey().await).await?;
+        let mut record = IssuerRecord::of(named, state);
+        record.replaced = self.predecessor.version.clone().unwrap_or_default();
+        record.issue_key = self.context.key("issue");
+        if revoke_first && self.issuer.retires_first() {
+            record.retired_by = match self.issuer.by_hand() {
+                None => self.retire_first(&record).await?,
                 Some(question) => self.revoked_by_hand(question).await?,
             };
         }
-        if !matches!(self.provider.supply(), Supply::Drawn | Supply::Relisted) {
+        if !matches!(self.issuer.issuance(), Issuance::Drawn | Issuance::Relisted) {
             // Known from here on, so that a run that is given up says what it left.
             self.context.observe("staging", async || Ok(self.staging())).await?;
         }
-        let made = match self.provider.supply() {
-            Supply::Drawn => Made::default(),
-            Supply::Relisted => self.issue(&standing, None).await?,
-            Supply::ToldOnce => self.issue_and_stage(&standing).await?,
-            Supply::Chosen => {
+        let made = match self.issuer.issuance() {
+            Issuance::Drawn => Made::default(),
+            Issuance::Relisted => self.issue(&record, None).await?,
+            Issuance::ToldOnce => self.issue_and_stage(&record).await?,
+            Issuance::Chosen => {
                 let staged = self.stage(None).await?;
-                self.issue(&standing, Some(staged)).await?
+                self.issue(&record, Some(staged)).await?
             }
-            Supply::Entered => {
+            Issuance::Entered => {
                 let staged = self.stage_entered(named).await?;
                 Made { credential: String::new(), staged: Some(staged) }
             }
         };
-        standing.new.clone_from(&made.credential);
-        standing.staging = made.staged.is_some().then(|| self.staging());
-        self.test(&standing, &made).await?;
+        record.new.clone_from(&made.credential);
+        record.staging = made.staged.is_some().then(|| self.staging());
+        self.test(&record, &made).await?;
         let mut tags = BTreeMap::new();
         if !made.credential.is_empty() {
             tags.insert(TAG_CREDENTIAL.to_owned(), made.credential.clone());
@@ -80,9 +80,9 @@ impl Issuing<'_> {
         if !named.address.is_empty() {
             tags.insert(TAG_ADDRESS.to_owned(), named.address.clone());
         }
-        let value = async || self.composed(&standing, &made).await;
+        let value = async || self.composed(&record, &made).await;
         let published = publish(self.context, self.vault, self.secret, self.predecessor, tags, value).await?;
-        Ok((published, standing))
+        Ok((published, record))
     }
 
     /// The value that is replaced. It stays in the vault until it is dead.
@@ -98,10 +98,10 @@ impl Issuing<'_> {
         })
     }
 
-    async fn survey(&self) -> Result<Survey, Failure> {
+    async fn survey(&self) -> Result<IssuerState, Failure> {
         let (value, salt) = (self.old().await?, self.context.key("fingerprints"));
         let Predecessor { tags, older, .. } = self.predecessor;
-        self.provider.survey(&Held { value: &value, tags, older, salt: &salt }).await
+        self.issuer.survey(&Held { value: &value, tags, older, salt: &salt }).await
     }
 
     /// The name of the staging secret: one of its own for every rotation, so that none is hindered by a deleted one.
@@ -127,21 +127,21 @@ impl Issuing<'_> {
         Ok(self.vault.set(&self.staging(), value, new).await?.id)
     }
 
-    async fn retire_first(&self, standing: &Standing) -> Result<String, Stop> {
+    async fn retire_first(&self, record: &IssuerRecord) -> Result<String, Stop> {
         let old = self.old().await?;
         let versions = self.vault.versions(&self.secret.name).await?;
-        let others = versions.iter().filter(|version| version.id != standing.replaced);
-        let older = Values::older(self.vault, &self.secret.name, others, self.provider).await?;
-        let survey = &standing.survey;
-        let work = Work { survey, key: &standing.issue_key, old: Some(&old), new: None, older: &older };
-        let names = survey.retire.join(", ");
+        let others = versions.iter().filter(|version| version.id != record.replaced);
+        let older = Values::older(self.vault, &self.secret.name, others, self.issuer).await?;
+        let state = &record.state;
+        let work = Work { state, key: &record.issue_key, old: Some(&old), new: None, older: &older };
+        let names = state.retire.join(", ");
         self.context.progress(format!("killing {names} first"));
         self.context
             .effect(
                 Intent::new("retire", format!("kill {names} at its issuer, before there is a new one")),
-                async |_| self.provider.retire(&work).await,
+                async |_| self.issuer.retire(&work).await,
                 async |_| {
-                    Ok(match self.provider.retired(&work).await? {
+                    Ok(match self.issuer.retired(&work).await? {
                         Some(true) => Probed::Done(()),
                         Some(false) | None => Probed::NotDone,
                     })
@@ -202,27 +202,22 @@ impl Issuing<'_> {
         self.stage(Some(&value)).await
     }
 
-    async fn issue(&self, standing: &Standing, staged: Option<String>) -> Result<Made, Stop> {
+    async fn issue(&self, record: &IssuerRecord, staged: Option<String>) -> Result<Made, Stop> {
         let value = match &staged {
             Some(version) => Some(self.staged(version).await?),
             None => None,
         };
-        let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
-        let work = Work {
-            survey: &standing.survey,
-            key: &standing.issue_key,
-            old: old.as_ref(),
-            new: value.as_ref(),
-            older: &[],
-        };
-        let next = &standing.survey.next;
+        let old = self.vault.value_if_enabled(&self.secret.name, &record.replaced).await?;
+        let work =
+            Work { state: &record.state, key: &record.issue_key, old: old.as_ref(), new: value.as_ref(), older: &[] };
+        let next = &record.state.next;
         let credential = self
             .context
             .effect(
                 Intent::new("issue", format!("issue {next} anew")),
-                async |_| self.provider.issue(&work).await.map(|issued| issued.credential),
+                async |_| self.issuer.issue(&work).await.map(|issued| issued.credential),
                 async |_| {
-                    Ok(if self.provider.issued(&work).await? { Probed::Done(next.clone()) } else { Probed::NotDone })
+                    Ok(if self.issuer.issued(&work).await? { Probed::Done(next.clone()) } else { Probed::NotDone })
                 },
             )
             .await?;
@@ -230,15 +225,14 @@ impl Issuing<'_> {
     }
 
     /// The value is told once: it is put aside in the effect that asks for it.
-    async fn issue_and_stage(&self, standing: &Standing) -> Result<Made, Stop> {
-        let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
-        let work =
-            Work { survey: &standing.survey, key: &standing.issue_key, old: old.as_ref(), new: None, older: &[] };
+    async fn issue_and_stage(&self, record: &IssuerRecord) -> Result<Made, Stop> {
+        let old = self.vault.value_if_enabled(&self.secret.name, &record.replaced).await?;
+        let work = Work { state: &record.state, key: &record.issue_key, old: old.as_ref(), new: None, older: &[] };
         self.context
             .effect(
                 Intent::new("issue", format!("issue a credential and put it aside in {}", self.staging())),
                 async |key| {
-                    let issued = self.provider.issue(&work).await?;
+                    let issued = self.issuer.issue(&work).await?;
                     let value = issued.value.ok_or_else(|| Failure::refused("the issuer told no value"))?;
                     let staged =
                         self.put_aside(&key, &value, &issued.credential).await.map_err(Failure::after_sending)?;
@@ -256,22 +250,22 @@ impl Issuing<'_> {
     }
 
     /// The whole text of the new version.
-    async fn composed(&self, standing: &Standing, made: &Made) -> Result<Secret, Failure> {
+    async fn composed(&self, record: &IssuerRecord, made: &Made) -> Result<Secret, Failure> {
         let fresh = match &made.staged {
             Some(version) => self.staged(version).await?,
-            None => self.provider.relisted(&standing.survey).await?,
+            None => self.issuer.relisted(&record.state).await?,
         };
-        self.provider.compose(&standing.survey, &self.old().await?, &fresh)
+        self.issuer.compose(&record.state, &self.old().await?, &fresh)
     }
 
     /// Nothing is published that does not work, as far as anybody can tell.
-    async fn test(&self, standing: &Standing, made: &Made) -> Result<(), Stop> {
+    async fn test(&self, record: &IssuerRecord, made: &Made) -> Result<(), Stop> {
         let tried = self.context.ledger().step(&self.context.step).observations.contains_key("tested");
         if tried {
             return Ok(());
         }
         self.context.progress("trying the new credential");
-        let trial = self.provider.attempt(&standing.survey, &self.composed(standing, made).await?).await?;
+        let trial = self.issuer.try_credential(&record.state, &self.composed(record, made).await?).await?;
         if let Trial::Refused { how, answer } = &trial {
             return Err(Failure::refused("the issuer does not take the new credential")
                 .because(format!("{how}: {answer}"))

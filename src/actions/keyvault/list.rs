@@ -7,7 +7,7 @@ use crate::azure::{Listed, Vault};
 use crate::config::matches;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::issuers::ProviderKind;
+use crate::issuers::IssuerKind;
 use crate::plan::{Aim, Class};
 use crate::vault::{SecretUrl, VaultUrl};
 use schemars::JsonSchema;
@@ -34,7 +34,7 @@ struct Parameters {
 }
 
 fn the_vault() -> Vec<String> {
-    vec![ProviderKind::Random.name().to_owned()]
+    vec![IssuerKind::Random.name().to_owned()]
 }
 
 fn anything() -> String {

@@ -14,7 +14,7 @@ use super::issuer::issuer;
 use crate::actions::context::Context;
 use crate::azure::Vault;
 use crate::failure::Failure;
-use crate::issuers::{ProviderKind, Said};
+use crate::issuers::{IssuerClaim, IssuerKind};
 use crate::vault::{History, SecretUrl, short};
 use std::collections::BTreeMap;
 
@@ -32,9 +32,10 @@ fn issued_by(
     context: &Context,
     secret: &SecretUrl,
     tags: &BTreeMap<String, String>,
-    providers: &[ProviderKind],
-) -> Result<ProviderKind, String> {
-    let named = issuer(&context.services.config, secret, tags, &Said::default()).map_err(|failure| failure.summary)?;
+    providers: &[IssuerKind],
+) -> Result<IssuerKind, String> {
+    let named =
+        issuer(&context.services.config, secret, tags, &IssuerClaim::default()).map_err(|failure| failure.summary)?;
     match providers.contains(&named.provider) {
         true => Ok(named.provider),
         false => Err(format!("{}; `{}` contains it", named.because, named.provider.runbook())),
@@ -42,12 +43,12 @@ fn issued_by(
 }
 
 /// Reads the names of providers.
-fn providers(names: &[String]) -> Result<Vec<ProviderKind>, Failure> {
+fn providers(names: &[String]) -> Result<Vec<IssuerKind>, Failure> {
     let unknown = |name: &str| {
-        let known: Vec<&str> = ProviderKind::names().collect();
+        let known: Vec<&str> = IssuerKind::names().collect();
         Failure::refused(format!("there is no provider `{name}`")).help(format!("it is one of {}", known.join(", ")))
     };
-    names.iter().map(|name| ProviderKind::parse(name).ok_or_else(|| unknown(name))).collect()
+    names.iter().map(|name| IssuerKind::parse(name).ok_or_else(|| unknown(name))).collect()
 }
 
 /// The versions of a secret as the vault lists them now, with what the rotation saw that put `keep` in.

@@ -15,7 +15,7 @@ use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
 use crate::issuers::{
-    LETTERS_AND_DIGITS, Named, ProviderKind, Random, Said, Standing, Survey, TAG_CREDENTIAL, TAG_VALIDITY,
+    IssuerClaim, IssuerKind, IssuerRecord, IssuerState, LETTERS_AND_DIGITS, Named, Random, TAG_CREDENTIAL, TAG_VALIDITY,
 };
 use crate::plan::{Aim, Class};
 use crate::secret::Secret;
@@ -38,10 +38,10 @@ struct Parameters {
     secret: SecretUrl,
     /// Who issues the new value; what the secret's tags say, else the inventory, else the vault, unless given.
     #[serde(default)]
-    provider: Option<ProviderKind>,
+    provider: Option<IssuerKind>,
     /// The issuer where nothing names one; the vault unless given.
     #[serde(default)]
-    fallback: Option<ProviderKind>,
+    fallback: Option<IssuerKind>,
     /// The issuer's settings; each provider has its own.
     #[serde(default)]
     settings: Map<String, Value>,
@@ -115,7 +115,7 @@ struct Outputs {
     /// The new credential at its issuer, where it has a name there.
     credential: String,
     /// What the later steps at the issuer need: its address, and which credentials are to die.
-    issuer: Standing,
+    issuer: IssuerRecord,
 }
 
 const EXAMPLE: &str = r#"- id: rotate
@@ -143,19 +143,19 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let vault = open(context, secret)?;
     let predecessor = context.observe(PREDECESSOR, async || predecessor(&vault, secret).await).await?;
     let Parameters { provider, fallback, settings, .. } = &parameters;
-    let said = Said { provider: *provider, settings: settings.clone(), fallback: *fallback, in_words: None };
+    let said = IssuerClaim { provider: *provider, settings: settings.clone(), fallback: *fallback, in_words: None };
     let config = &context.services.config;
     let found = async || issuer::issuer(config, secret, &predecessor.tags, &said);
     let named: Named = context.observe("issuer", found).await?;
     let issuer = issuer::open(&context.services.azure, secret, &named)?;
-    let (published, standing) = if named.provider == ProviderKind::Random {
+    let (published, record) = if named.provider == IssuerKind::Random {
         let value = async || draw.issue();
         let published = publish(context, &vault, secret, &predecessor, BTreeMap::new(), value).await?;
-        (published, Standing::of(&named, Survey::default()))
+        (published, IssuerRecord::of(&named, IssuerState::default()))
     } else {
         let draw = (parameters.length, parameters.alphabet.as_str());
         let issuing =
-            Issuing { context, vault: &vault, secret, predecessor: &predecessor, provider: issuer.as_ref(), draw };
+            Issuing { context, vault: &vault, secret, predecessor: &predecessor, issuer: issuer.as_ref(), draw };
         issuing.run(&named, parameters.revoke_first).await?
     };
     confirm(&vault, secret, &published).await?;
@@ -165,8 +165,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         predecessor: predecessor.version.unwrap_or_default(),
         provider: named.provider.name().to_owned(),
         because: named.because,
-        credential: standing.new.clone(),
-        issuer: standing,
+        credential: record.new.clone(),
+        issuer: record,
     })
 }
 
