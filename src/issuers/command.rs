@@ -14,7 +14,10 @@
 //! must be replaced. `retire` may come again as well. A program that cannot try a value answers `{}`, and the report
 //! says "not proven". Which program it is stands in the runbook or the inventory, never in a tag.
 
-use super::{Held, Impact, Issuance, Issued, Issuer, IssuerState, Surroundings, Trial, Work};
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
+use super::surroundings::Surroundings;
+use super::trial::Trial;
 use crate::failure::Failure;
 use crate::secret::Secret;
 use async_trait::async_trait;
@@ -125,7 +128,7 @@ impl Issuer for Command {
     }
 
     async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
-        let old = held.tags.get(super::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
+        let old = held.tags.get(super::resolve::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
         Ok(IssuerState { old: old.clone(), retire: vec![old], ..IssuerState::default() })
     }
 

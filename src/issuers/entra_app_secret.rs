@@ -13,10 +13,12 @@
 //!
 //! Tokens that were issued before the removal live until they expire, for about an hour.
 
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::{IssuerRecord, IssuerState};
 use super::resolve::{Named, TAG_CREDENTIAL, TAG_VALIDITY};
-use super::{
-    Held, Impact, Issuance, Issued, Issuer, IssuerRecord, IssuerState, Surroundings, Trial, Work, envelope, settings,
-};
+use super::surroundings::{Surroundings, settings};
+use super::trial::Trial;
 use crate::azure::{Application, Graph, PasswordCredential, SignIn};
 use crate::clock;
 use crate::failure::{Failure, Retry};

@@ -9,7 +9,11 @@
 //! prove    the old value is tried where the settings say (`check`), else the report says "not proven"
 //! ```
 
-use super::{Held, Impact, Issuance, Issued, Issuer, IssuerState, Surroundings, Trial, Work, envelope};
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
+use super::surroundings::Surroundings;
+use super::trial::Trial;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
 use async_trait::async_trait;

@@ -23,7 +23,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the authority of a server is a file that the settings name")]
 
-use super::{Held, Impact, Issuance, Issued, Issuer, IssuerState, Surroundings, Trial, Work, envelope, is_near};
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
+use super::surroundings::{Surroundings, is_near};
+use super::trial::Trial;
 use crate::azure::Vault;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;

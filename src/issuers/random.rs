@@ -1,6 +1,9 @@
 //! `random`: the vault is the only place that knows the value, so any text that cannot be guessed will do.
 
-use super::{Held, Impact, Issuance, Issued, Issuer, IssuerState, NoSettings, Trial, Work};
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
+use super::surroundings::NoSettings;
+use super::trial::Trial;
 use crate::failure::Failure;
 use crate::secret::Secret;
 use async_trait::async_trait;

@@ -4,7 +4,7 @@
 //! before anything is changed: an account, an application. A program, a server or an administrator's credential is
 //! taken from the runbook or the inventory, never from a tag.
 
-use super::IssuerKind;
+use super::kind::IssuerKind;
 use crate::failure::Failure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

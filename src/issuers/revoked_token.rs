@@ -8,8 +8,12 @@
 //! prove    ask the issuer with each of them who it is
 //! ```
 
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
 use super::manual::{compose, impact, one_old};
-use super::{Held, Impact, Issuance, Issued, Issuer, IssuerState, Surroundings, Trial, Work, envelope};
+use super::record::IssuerState;
+use super::surroundings::Surroundings;
+use super::trial::Trial;
 use crate::azure::Transport;
 use crate::failure::Failure;
 use crate::secret::Secret;

@@ -13,8 +13,11 @@
 //! The new key needs no staging: `listKeys` tells it again. What is recorded of a key is a keyed fingerprint. Older
 //! versions hold earlier texts of either key, and both are regenerated, so all of them are dead at the end.
 
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
 use super::resolve::{Named, TAG_CREDENTIAL};
-use super::{Held, Impact, Issuance, Issued, Issuer, IssuerState, NoSettings, Surroundings, Trial, Work, settings};
+use super::surroundings::{NoSettings, Surroundings, settings};
+use super::trial::Trial;
 use crate::azure::{Realm, ResourceManager, Transport};
 use crate::clock;
 use crate::failure::{Failure, Retry};
