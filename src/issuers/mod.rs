@@ -25,6 +25,7 @@
 mod azure_storage_key;
 mod command;
 mod cosmos_key;
+mod draw;
 mod entra_app_secret;
 mod envelope;
 mod github_token;
@@ -46,9 +47,9 @@ mod two_keys;
 use crate::failure::Failure;
 use surroundings::{NoSettings, settings};
 
+pub(crate) use draw::{Draw, LETTERS_AND_DIGITS};
 pub(crate) use issuer::{Held, Impact, Issuance, Issuer, Work};
 pub(crate) use kind::IssuerKind;
-pub(crate) use random::{LETTERS_AND_DIGITS, Random};
 pub(crate) use record::{IssuerRecord, IssuerState};
 pub(crate) use resolve::{IssuerClaim, Named, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, resolve};
 pub(crate) use surroundings::Surroundings;
@@ -57,7 +58,7 @@ pub(crate) use trial::Trial;
 /// Opens the issuer that was found; nothing is sent yet.
 pub(crate) fn open(named: &Named, surroundings: Surroundings) -> Result<Box<dyn Issuer>, Failure> {
     Ok(match named.provider {
-        IssuerKind::Random => Box::new(random::Vault::new(settings(named)?)),
+        IssuerKind::Random => Box::new(random::Random::new(settings(named)?)),
         IssuerKind::Manual => Box::new(manual::Manual::new(settings(named)?, surroundings)),
         IssuerKind::Command => Box::new(command::Command::new(settings(named)?, &surroundings)?),
         IssuerKind::Postgres => Box::new(postgres::Postgres::new(settings(named)?, surroundings)?),

@@ -11,7 +11,7 @@ use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
 use crate::issuers::{
-    Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Random, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
+    Draw, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
 };
 use crate::secret::Secret;
 use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
@@ -176,7 +176,7 @@ impl Issuing<'_> {
                 Intent::new("stage", format!("put the new value aside in {}", self.staging())),
                 async |key| match entered {
                     Some(value) => self.put_aside(&key, value, "").await,
-                    None => self.put_aside(&key, &Random::new(self.draw.0, self.draw.1)?.issue()?, "").await,
+                    None => self.put_aside(&key, &Draw::new(self.draw.0, self.draw.1)?.value()?, "").await,
                 },
                 async |key| {
                     let found = find(self.vault, &self.staging(), &key).await?;

@@ -15,7 +15,7 @@ use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
 use crate::issuers::{
-    IssuerClaim, IssuerKind, IssuerRecord, IssuerState, LETTERS_AND_DIGITS, Named, Random, TAG_CREDENTIAL, TAG_VALIDITY,
+    Draw, IssuerClaim, IssuerKind, IssuerRecord, IssuerState, LETTERS_AND_DIGITS, Named, TAG_CREDENTIAL, TAG_VALIDITY,
 };
 use crate::plan::{Aim, Class};
 use crate::secret::Secret;
@@ -139,7 +139,7 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let secret = &parameters.secret;
-    let draw = Random::new(parameters.length, &parameters.alphabet)?;
+    let draw = Draw::new(parameters.length, &parameters.alphabet)?;
     let vault = open(context, secret)?;
     let predecessor = context.observe(PREDECESSOR, async || predecessor(&vault, secret).await).await?;
     let Parameters { provider, fallback, settings, .. } = &parameters;
@@ -149,7 +149,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let named: Named = context.observe("issuer", found).await?;
     let issuer = issuer::open(&context.services.azure, secret, &named)?;
     let (published, record) = if named.provider == IssuerKind::Random {
-        let value = async || draw.issue();
+        let value = async || draw.value();
         let published = publish(context, &vault, secret, &predecessor, BTreeMap::new(), value).await?;
         (published, IssuerRecord::of(&named, IssuerState::default()))
     } else {
