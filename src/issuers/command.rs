@@ -129,7 +129,7 @@ impl Issuer for Command {
 
     async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
         let old = held.tags.get(super::resolve::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
-        Ok(IssuerState { old: old.clone(), retire: vec![old], ..IssuerState::default() })
+        Ok(IssuerState { old: Some(old.clone()), retire: vec![old], ..IssuerState::default() })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
@@ -137,19 +137,11 @@ impl Issuer for Command {
         match answer.value.filter(|value| !value.is_empty()) {
             Some(value) => {
                 let credential = answer.credential.unwrap_or_else(|| "the new value".to_owned());
-                Ok(Issued { credential, value: Some(Secret::new(value)) })
+                Ok(Issued { credential: Some(credential), value: Some(Secret::new(value)) })
             }
             None => Err(Failure::refused(format!("the program `{}` answered without a value", self.name()))
                 .help("to `issue` it answers `{\"value\": …, \"credential\": …}`")),
         }
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(false)
-    }
-
-    fn compose(&self, _: &IssuerState, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
-        Ok(Secret::new(fresh.expose().to_owned()))
     }
 
     async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {

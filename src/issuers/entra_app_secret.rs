@@ -50,9 +50,10 @@ pub(super) struct EntraAppSecret {
 impl EntraAppSecret {
     pub(super) fn new(named: &Named, surroundings: &Surroundings) -> Result<Self, Failure> {
         let Settings { tenant } = settings(named)?;
-        let application = named.address.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let address = named.address.as_deref().unwrap_or_default();
+        let application = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         if uuid::Uuid::parse_str(&application).is_err() {
-            return Err(Failure::refused(format!("`{}` is not the address of an application", named.address)).help(
+            return Err(Failure::refused(format!("`{address}` is not the address of an application")).help(
                 "put `/applications/OBJECT-ID` into the tag `ProviderAddress`, or into `settings: { address: … }`; it is the object id, not the client id",
             ));
         }
@@ -89,6 +90,16 @@ impl EntraAppSecret {
             _ => Err(Failure::refused("several passwords of the application begin like the current version")
                 .help(format!("tag the current version with `{TAG_CREDENTIAL}`: the key id of the one that leaked"))),
         }
+    }
+
+    /// The passwords that an issuance whose answer was lost left behind.
+    async fn orphans(&self, record: &IssuerRecord) -> Result<Vec<PasswordCredential>, Failure> {
+        let Some(name) = record.issue_key.as_deref().map(Self::display_name) else { return Ok(Vec::new()) };
+        let application = self.graph.application(&self.application).await?;
+        let is_orphan = |one: &PasswordCredential| {
+            one.display_name.as_ref() == Some(&name) && record.new.as_ref() != Some(&one.key_id)
+        };
+        Ok(application.password_credentials.into_iter().filter(is_orphan).collect())
     }
 
     fn display_name(key: &str) -> String {
@@ -130,11 +141,12 @@ impl Issuer for EntraAppSecret {
         let days = days.or(same).unwrap_or(DEFAULT_DAYS).clamp(1, LONGEST_DAYS);
         let marks =
             BTreeMap::from([("app_id".to_owned(), application.app_id.clone()), ("days".to_owned(), days.to_string())]);
-        Ok(IssuerState { old: old.key_id.clone(), next: String::new(), retire, marks })
+        Ok(IssuerState { old: Some(old.key_id.clone()), next: None, retire, marks })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
-        let name = Self::display_name(work.key);
+        let key = work.key.ok_or_else(|| Failure::refused("the key under which a password is added is not known"))?;
+        let name = Self::display_name(key);
         let application = self.graph.application(&self.application).await?;
         // Left by a call whose answer was lost: nobody has their text.
         for orphan in application.password_credentials.iter().filter(|one| one.display_name.as_ref() == Some(&name)) {
@@ -143,11 +155,7 @@ impl Issuer for EntraAppSecret {
         let days = work.state.marks.get("days").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_DAYS);
         let end = clock::now() + chrono::Duration::days(days);
         let added = self.graph.add_password(&self.application, &name, end).await?;
-        Ok(Issued { credential: added.key_id, value: Some(added.text) })
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(false)
+        Ok(Issued { credential: Some(added.key_id), value: Some(added.text) })
     }
 
     fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
@@ -178,19 +186,16 @@ impl Issuer for EntraAppSecret {
         Ok(Some(!application.password_credentials.iter().any(|one| work.state.retire.contains(&one.key_id))))
     }
 
-    async fn leftovers(&self, record: &IssuerRecord, remove: bool) -> Result<Vec<String>, Failure> {
-        let name = Self::display_name(&record.issue_key);
-        let application = self.graph.application(&self.application).await?;
-        let mut found = Vec::new();
-        for password in application.password_credentials {
-            if password.display_name.as_ref() == Some(&name) && password.key_id != record.new {
-                if remove {
-                    let removed = self.graph.remove_password(&self.application, &password.key_id).await;
-                    removed.map_err(|failure| failure.retry(Retry::Later))?;
-                }
-                found.push(format!("password {} of the application", password.key_id));
-            }
+    async fn left_behind(&self, record: &IssuerRecord) -> Result<Vec<String>, Failure> {
+        let orphans = self.orphans(record).await?;
+        Ok(orphans.iter().map(|orphan| format!("password {} of the application", orphan.key_id)).collect())
+    }
+
+    async fn remove_left_behind(&self, record: &IssuerRecord) -> Result<(), Failure> {
+        for orphan in self.orphans(record).await? {
+            let removed = self.graph.remove_password(&self.application, &orphan.key_id).await;
+            removed.map_err(|failure| failure.retry(Retry::Later))?;
         }
-        Ok(found)
+        Ok(())
     }
 }

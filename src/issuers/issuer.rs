@@ -17,6 +17,16 @@ pub(crate) trait Issuer {
 
     fn impact(&self) -> Impact;
 
+    /// What proves that an old credential is dead.
+    fn proof(&self) -> Proof {
+        Proof::IssuersRefusal
+    }
+
+    /// Whether the value in the vault tells which credential is replaced; where it does not, it is not read.
+    fn needs_value(&self) -> bool {
+        true
+    }
+
     /// Whether the old credential can be killed before there is a new one.
     fn retires_first(&self) -> bool {
         true
@@ -35,11 +45,15 @@ pub(crate) trait Issuer {
     /// Looks, and changes nothing: which credential is the leaked one, and is everything there that will be needed?
     async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure>;
 
-    /// Issues the new credential.
-    async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure>;
+    /// Issues the new credential, where the issuer itself is told to.
+    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
+        Err(Failure::refused("this issuer is not asked for a credential"))
+    }
 
     /// Whether it was issued. For a value that is told once the staging secret is asked instead.
-    async fn issued(&self, work: &Work<'_>) -> Result<bool, Failure>;
+    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
+        Ok(false)
+    }
 
     /// The new credential's value, where the issuer tells it again.
     async fn relisted(&self, _: &IssuerState) -> Result<Secret, Failure> {
@@ -47,20 +61,31 @@ pub(crate) trait Issuer {
     }
 
     /// The whole text of the new version: the old one's form with the fresh credential in it.
-    fn compose(&self, state: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure>;
+    fn compose(&self, _: &IssuerState, _old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+        Ok(Secret::new(fresh.expose().to_owned()))
+    }
 
     /// Tries the text of a version at the issuer.
     async fn try_credential(&self, state: &IssuerState, value: &Secret) -> Result<Trial, Failure>;
 
-    /// Kills the old credentials. Safe to repeat.
-    async fn retire(&self, work: &Work<'_>) -> Result<(), Failure>;
+    /// Kills the old credentials, where the issuer itself is told to. Safe to repeat.
+    async fn retire(&self, _: &Work<'_>) -> Result<(), Failure> {
+        Err(Failure::refused("this issuer is not told to revoke a credential"))
+    }
 
     /// Whether they are dead, as the issuer says; nothing where it cannot tell.
-    async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure>;
+    async fn retired(&self, _: &Work<'_>) -> Result<Option<bool>, Failure> {
+        Ok(None)
+    }
 
-    /// What a lost answer left at the issuer; taken away if asked to. Names, for people.
-    async fn leftovers(&self, _: &IssuerRecord, _remove: bool) -> Result<Vec<String>, Failure> {
+    /// What a lost answer left at the issuer. Names, for people.
+    async fn left_behind(&self, _: &IssuerRecord) -> Result<Vec<String>, Failure> {
         Ok(Vec::new())
+    }
+
+    /// Takes away what a lost answer left at the issuer. Safe to repeat.
+    async fn remove_left_behind(&self, _: &IssuerRecord) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
@@ -77,6 +102,15 @@ pub(crate) enum Issuance {
     Relisted,
     /// A person enters it.
     Entered,
+}
+
+/// What proves that an old credential is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The issuer refuses it.
+    IssuersRefusal,
+    /// The vault refuses the version: nobody stands behind the vault who could be asked.
+    VaultsRefusal,
 }
 
 /// What each way of going on takes away, for the plan.
@@ -103,7 +137,7 @@ pub(crate) struct Held<'a> {
 pub(crate) struct Work<'a> {
     pub(crate) state: &'a IssuerState,
     /// The key of the effect that issues.
-    pub(crate) key: &'a str,
+    pub(crate) key: Option<&'a str>,
     /// The value that is replaced.
     pub(crate) old: Option<&'a Secret>,
     /// The new value: staged, or published.
@@ -112,11 +146,23 @@ pub(crate) struct Work<'a> {
     pub(crate) older: &'a [Secret],
 }
 
+impl<'a> Work<'a> {
+    /// What a record and the values that the vault still gives make.
+    pub(crate) fn of(record: &'a IssuerRecord, old: Option<&'a Secret>, new: Option<&'a Secret>) -> Self {
+        Self { state: &record.state, key: record.issue_key.as_deref(), old, new, older: &[] }
+    }
+
+    /// With the values of older versions.
+    pub(crate) fn with_older(self, older: &'a [Secret]) -> Self {
+        Self { older, ..self }
+    }
+}
+
 /// What the issuer issued.
 #[derive(Debug, Default)]
 pub(crate) struct Issued {
-    /// The new credential's id.
-    pub(crate) credential: String,
+    /// The new credential's id, where it has one.
+    pub(crate) credential: Option<String>,
     /// Its value, where the issuer told it.
     pub(crate) value: Option<Secret>,
 }

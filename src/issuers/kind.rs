@@ -57,6 +57,11 @@ impl IssuerKind {
         }
     }
 
+    /// Whether somebody stands behind the vault: an issuer that replaces its credential once, wherever it is stored.
+    pub(crate) fn is_behind_the_vault(self) -> bool {
+        self != Self::Random
+    }
+
     /// Reads the name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)

@@ -10,7 +10,7 @@
 //! ```
 
 use super::envelope;
-use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::issuer::{Held, Impact, Issuance, Issuer};
 use super::record::IssuerState;
 use super::surroundings::Surroundings;
 use super::trial::Trial;
@@ -82,7 +82,11 @@ pub(super) fn impact(issuer: &str) -> Impact {
 
 /// The survey of an issuer that names no credentials.
 pub(super) fn one_old() -> IssuerState {
-    IssuerState { old: "the old value".to_owned(), retire: vec!["the old value".to_owned()], ..IssuerState::default() }
+    IssuerState {
+        old: Some("the old value".to_owned()),
+        retire: vec!["the old value".to_owned()],
+        ..IssuerState::default()
+    }
 }
 
 /// The text that was entered, in the form of the old one.
@@ -106,14 +110,6 @@ impl Issuer for Manual {
 
     async fn survey(&self, _: &Held<'_>) -> Result<IssuerState, Failure> {
         Ok(one_old())
-    }
-
-    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
-        Ok(Issued::default())
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(true)
     }
 
     fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
@@ -140,13 +136,5 @@ impl Issuer for Manual {
                 .because(format!("it answered {status}"))
                 .retry(Retry::Later)),
         }
-    }
-
-    async fn retire(&self, _: &Work<'_>) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn retired(&self, _: &Work<'_>) -> Result<Option<bool>, Failure> {
-        Ok(None)
     }
 }

@@ -26,6 +26,7 @@ mod azure_storage_key;
 mod command;
 mod cosmos_key;
 mod draw;
+mod empty_text;
 mod entra_app_secret;
 mod envelope;
 mod github_token;
@@ -48,7 +49,8 @@ use crate::failure::Failure;
 use surroundings::{NoSettings, settings};
 
 pub(crate) use draw::{Draw, LETTERS_AND_DIGITS};
-pub(crate) use issuer::{Held, Impact, Issuance, Issuer, Work};
+pub(crate) use empty_text::none_if_empty;
+pub(crate) use issuer::{Held, Impact, Issuance, Issuer, Proof, Work};
 pub(crate) use kind::IssuerKind;
 pub(crate) use record::{IssuerRecord, IssuerState};
 pub(crate) use resolve::{IssuerClaim, Named, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, resolve};

@@ -232,7 +232,7 @@ impl Postgres {
     fn next(&self, work: &Work<'_>) -> Result<RoleLogin, Failure> {
         let value = work.new.ok_or_else(|| Failure::refused("the staged password cannot be read"))?;
         let password = Secret::new(envelope::open(value).password.expose().to_owned());
-        Ok(RoleLogin { role: work.state.next.clone(), password })
+        Ok(RoleLogin { role: work.state.next()?.to_owned(), password })
     }
 
     fn place(&self, work: &Work<'_>) -> Result<Server, Failure> {
@@ -381,7 +381,7 @@ impl Issuer for Postgres {
             ("server".to_owned(), format!("{}:{}", server.host, server.port)),
             ("database".to_owned(), server.database),
         ]);
-        Ok(IssuerState { old: login.role.clone(), next, retire: vec![login.role], marks })
+        Ok(IssuerState { old: Some(login.role.clone()), next: Some(next), retire: vec![login.role], marks })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
@@ -393,7 +393,7 @@ impl Issuer for Postgres {
         let login = if self.is_pair() { "login " } else { "" };
         let statement = format!("alter role {} with {login}password '{verifier}'", quoted(&next.role));
         client.batch_execute(&statement).await.map_err(|error| unsure(&server.host, &error))?;
-        Ok(Issued { credential: next.role, value: None })
+        Ok(Issued { credential: Some(next.role), value: None })
     }
 
     async fn issued(&self, work: &Work<'_>) -> Result<bool, Failure> {
@@ -402,7 +402,7 @@ impl Issuer for Postgres {
     }
 
     fn compose(&self, state: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
-        let user = self.is_pair().then_some(state.next.as_str());
+        let user = if self.is_pair() { Some(state.next()?) } else { None };
         envelope::with(old, user, fresh).ok_or_else(|| Failure::refused("the current version has no place for a login"))
     }
 
@@ -422,7 +422,7 @@ impl Issuer for Postgres {
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
         let server = self.place(work)?;
         let client = self.authority(&server, &[work.new]).await?;
-        let old = &work.state.old;
+        let old = work.state.old()?;
         if self.is_pair() {
             let statement = format!("alter role {} with nologin password null", quoted(old));
             client.batch_execute(&statement).await.map_err(|error| unsure(&server.host, &error))?;
@@ -430,7 +430,7 @@ impl Issuer for Postgres {
         // With one role, those that began before the retirement may have begun with the old password.
         let end = "select count(pg_terminate_backend(pid)) from pg_catalog.pg_stat_activity \
                    where usename = $1 and pid <> pg_backend_pid()";
-        client.query_one(end, &[old]).await.map(drop).map_err(|error| unsure(&server.host, &error))
+        client.query_one(end, &[&old]).await.map(drop).map_err(|error| unsure(&server.host, &error))
     }
 
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
@@ -443,7 +443,7 @@ impl Issuer for Postgres {
         let question = "select not rolcanlogin and not exists \
                         (select from pg_catalog.pg_stat_activity where usename = rolname) \
                         from pg_catalog.pg_roles where rolname = $1";
-        let row = client.query_one(question, &[&work.state.old]).await;
+        let row = client.query_one(question, &[&work.state.old()?]).await;
         row.and_then(|row| row.try_get(0)).map(Some).map_err(|error| failed(&server.host, &error))
     }
 }

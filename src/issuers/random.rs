@@ -1,6 +1,6 @@
 //! `random`: the vault is the only place that knows the value, so any text that cannot be guessed will do.
 
-use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::issuer::{Held, Impact, Issuance, Issuer, Proof};
 use super::record::IssuerState;
 use super::surroundings::NoSettings;
 use super::trial::Trial;
@@ -30,6 +30,14 @@ impl Issuer for Random {
         }
     }
 
+    fn proof(&self) -> Proof {
+        Proof::VaultsRefusal
+    }
+
+    fn needs_value(&self) -> bool {
+        false
+    }
+
     fn retires_first(&self) -> bool {
         false
     }
@@ -38,27 +46,7 @@ impl Issuer for Random {
         Ok(IssuerState::default())
     }
 
-    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
-        Ok(Issued::default())
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(true)
-    }
-
-    fn compose(&self, _: &IssuerState, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
-        Ok(Secret::new(fresh.expose().to_owned()))
-    }
-
     async fn try_credential(&self, _: &IssuerState, _: &Secret) -> Result<Trial, Failure> {
         Ok(Trial::untried("the vault is the issuer: its own refusal is the proof"))
-    }
-
-    async fn retire(&self, _: &Work<'_>) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn retired(&self, _: &Work<'_>) -> Result<Option<bool>, Failure> {
-        Ok(None)
     }
 }

@@ -4,9 +4,9 @@
 //! before anything is changed: an account, an application. A program, a server or an administrator's credential is
 //! taken from the runbook or the inventory, never from a tag.
 
+use super::empty_text::none_if_empty;
 use super::kind::IssuerKind;
 use crate::failure::Failure;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -35,11 +35,12 @@ const ASSUMED: &str =
     "nothing names an issuer, so the vault is taken for it: a value that somebody else issued goes on working there";
 
 /// An issuer as it was found.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Named {
     pub(crate) provider: IssuerKind,
-    /// Its address; empty where the settings or the value itself have it.
-    pub(crate) address: String,
+    /// Its address, unless the settings or the value itself have it.
+    #[serde(default, deserialize_with = "none_if_empty")]
+    pub(crate) address: Option<String>,
     /// Whether the address was taken from a tag, which anybody may have written who may set the secret.
     pub(crate) address_from_tag: bool,
     pub(crate) settings: Map<String, Value>,
@@ -107,7 +108,14 @@ pub(crate) fn resolve(
     let set = settings.remove("address").and_then(|address| address.as_str().map(str::to_owned));
     let tag = tags.get(TAG_ADDRESS).filter(|_| tagged.is_none_or(|tagged| tagged == provider)).cloned();
     let address_from_tag = set.is_none() && tag.is_some();
-    Ok(Named { provider, address: set.or(tag).unwrap_or_default(), address_from_tag, settings, because, assumed })
+    Ok(Named {
+        provider,
+        address: set.or(tag).filter(|address| !address.is_empty()),
+        address_from_tag,
+        settings,
+        because,
+        assumed,
+    })
 }
 
 /// A random text in place of a key that somebody else issues would break its users and kill nothing.

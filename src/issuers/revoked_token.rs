@@ -9,7 +9,7 @@
 //! ```
 
 use super::envelope;
-use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::issuer::{Held, Impact, Issuance, Issuer, Work};
 use super::manual::{compose, impact, one_old};
 use super::record::IssuerState;
 use super::surroundings::Surroundings;
@@ -88,14 +88,6 @@ impl Issuer for RevokedToken {
         }
         let summary = format!("the current version holds no token of a kind that {} revokes", self.kind.issuer);
         Err(Failure::refused(summary).help(format!("it begins with one of {}", self.kind.prefixes.join(", "))))
-    }
-
-    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
-        Ok(Issued::default())
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(true)
     }
 
     fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {

@@ -102,7 +102,7 @@ pub(super) struct TwoKeys {
 impl TwoKeys {
     pub(super) fn new(kind: &'static Kind, named: &Named, surroundings: &Surroundings) -> Result<Self, Failure> {
         let NoSettings {} = settings(named)?;
-        let id = named.address.trim_end_matches('/').to_owned();
+        let id = named.address.as_deref().unwrap_or_default().trim_end_matches('/').to_owned();
         let lower = id.to_lowercase();
         let fits = id.starts_with("/subscriptions/")
             && kind.types.iter().all(|part| lower.contains(part))
@@ -248,20 +248,21 @@ impl Issuer for TwoKeys {
         }
         marks.insert("salt".to_owned(), salt);
         let name = |slot: usize| self.kind.slots.get(slot).map(|slot| slot.name.to_owned()).unwrap_or_default();
-        Ok(IssuerState { old: name(slot), next: name(1 - slot), retire: vec![name(slot)], marks })
+        Ok(IssuerState { old: Some(name(slot)), next: Some(name(1 - slot)), retire: vec![name(slot)], marks })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
-        self.regenerate(work.state, &work.state.next).await?;
-        Ok(Issued { credential: work.state.next.clone(), value: None })
+        let next = work.state.next()?;
+        self.regenerate(work.state, next).await?;
+        Ok(Issued { credential: Some(next.to_owned()), value: None })
     }
 
     async fn issued(&self, work: &Work<'_>) -> Result<bool, Failure> {
-        self.has_changed(work.state, &work.state.next).await
+        self.has_changed(work.state, work.state.next()?).await
     }
 
     async fn relisted(&self, state: &IssuerState) -> Result<Secret, Failure> {
-        self.key(&state.next).await
+        self.key(state.next()?).await
     }
 
     fn compose(&self, state: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
@@ -316,11 +317,11 @@ impl Issuer for TwoKeys {
     }
 
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
-        self.regenerate(work.state, &work.state.old).await
+        self.regenerate(work.state, work.state.old()?).await
     }
 
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
-        self.has_changed(work.state, &work.state.old).await.map(Some)
+        self.has_changed(work.state, work.state.old()?).await.map(Some)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::actions::{issuer, open_issuer};
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Held, IssuerKind, IssuerState, Named};
+use crate::issuers::{Held, IssuerState, Named};
 use crate::vault::{History, SecretUrl};
 use std::collections::BTreeMap;
 
@@ -30,14 +30,14 @@ async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Confi
     let tags: BTreeMap<String, String> = current.map(|version| version.tags.clone()).unwrap_or_default();
     let named: Named = issuer(config, secret, &tags, &step.said())?;
     let opened = open_issuer(azure, secret, &named)?;
-    let state = match (named.provider, current.filter(|version| version.enabled)) {
-        (IssuerKind::Random, _) => IssuerState::default(),
-        (_, Some(current)) => {
+    let state = match current.filter(|version| version.enabled) {
+        _ if !opened.needs_value() => IssuerState::default(),
+        Some(current) => {
             let value = vault.value(&secret.name, Some(&current.id)).await?;
             // Nothing of this look is kept, so nothing is compared with its fingerprints.
             opened.survey(&Held { value: &value, tags: &tags, older: &[], salt: "a look" }).await?
         }
-        (_, None) => {
+        None => {
             return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
                 .help("enable it: its value tells which credential is to be replaced"));
         }
@@ -48,8 +48,8 @@ async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Confi
         provider: named.provider.name(),
         because: named.because,
         assumed: named.assumed,
-        old: state.old,
-        next: state.next,
+        old: state.old.unwrap_or_default(),
+        next: state.next.unwrap_or_default(),
         revoke_first: step.revokes_first(),
         breaks_with_overlap: breaks.overlap,
         breaks_with_revoke_first: breaks.revoke_first,

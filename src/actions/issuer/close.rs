@@ -7,7 +7,7 @@ use crate::actions::keyvault::{history, put_right};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
-use crate::issuers::{Issuer, IssuerKind, IssuerRecord, Trial, Work};
+use crate::issuers::{Issuer, IssuerRecord, Proof, Trial, Work};
 use crate::plan::{Aim, Class};
 use crate::vault::{SecretUrl, Served, Version, short};
 use futures::try_join;
@@ -74,7 +74,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     cleaned.extend(clean_issuer(context, issuer.as_ref(), &record).await?);
     let mut found = Findings::default();
     look_at_vault(context, &vault, &secret, &keep, revoked, &mut found).await?;
-    if record.provider != IssuerKind::Random {
+    if issuer.proof() == Proof::IssuersRefusal {
         look_at_issuer(&vault, &secret, issuer.as_ref(), &record, &keep, &mut found).await?;
     }
     if found.wrong.is_empty() {
@@ -123,17 +123,15 @@ async fn clean_staging(context: &Context, vault: &Vault, staging: &str) -> Resul
 }
 
 async fn clean_issuer(context: &Context, issuer: &dyn Issuer, record: &IssuerRecord) -> Result<Vec<String>, Stop> {
-    let left = context.observe("left at the issuer", async || issuer.leftovers(record, false).await).await?;
+    let left = context.observe("left at the issuer", async || issuer.left_behind(record).await).await?;
     if left.is_empty() {
         return Ok(left);
     }
     context
         .effect(
             Intent::new("clean issuer", format!("remove {}", left.join(", "))),
-            async |_| issuer.leftovers(record, true).await.map(drop),
-            async |_| {
-                Ok(if issuer.leftovers(record, false).await?.is_empty() { Probed::Done(()) } else { Probed::NotDone })
-            },
+            async |_| issuer.remove_left_behind(record).await,
+            async |_| Ok(if issuer.left_behind(record).await?.is_empty() { Probed::Done(()) } else { Probed::NotDone }),
         )
         .await?;
     Ok(left)
@@ -201,13 +199,13 @@ async fn look_at_issuer(
             Trial::Untried { .. } => {}
         }
     }
-    let work = Work { state, key: &record.issue_key, old: values.old.as_ref(), new: values.new.as_ref(), older: &[] };
+    let work = Work::of(record, values.old.as_ref(), values.new.as_ref());
     match issuer.retired(&work).await? {
         Some(true) => found.right.push("the issuer says that the old credential is dead".to_owned()),
         Some(false) => found.wrong.push("the issuer says that the old credential is alive".to_owned()),
         None => {}
     }
-    let left = issuer.leftovers(record, false).await?;
+    let left = issuer.left_behind(record).await?;
     found.check(left.is_empty(), "nothing is left at the issuer", format!("left at the issuer: {}", left.join(", ")));
     if let Some(staging) = &record.staging {
         let left = vault.versions(staging).await?.iter().any(|version| version.enabled);

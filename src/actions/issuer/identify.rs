@@ -78,16 +78,16 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let tags = current.map(|version| version.tags.clone()).unwrap_or_default();
     let named = super::issuer(config, &secret, &tags, &IssuerClaim { provider, settings, fallback, in_words: None })?;
     let issuer = open(azure, &secret, &named)?;
-    let state = match (named.provider, current.filter(|version| version.enabled)) {
+    let state = match current.filter(|version| version.enabled) {
         // There is nobody to ask, and no reason to read the value.
-        (IssuerKind::Random, _) => IssuerState::default(),
-        (_, Some(current)) => {
+        _ if !issuer.needs_value() => IssuerState::default(),
+        Some(current) => {
             context.progress(format!("asking {}", named.provider.name()));
             let value = vault.value(&secret.name, Some(&current.id)).await?;
             let salt = context.key("fingerprints");
             issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt: &salt }).await?
         }
-        (_, None) => {
+        None => {
             return Err(Failure::refused(format!("`{}` has no version that can be read", secret.name))
                 .help("enable the current version: its value tells which credential is to be replaced")
                 .into());
@@ -97,9 +97,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         provider: named.provider,
         because: named.because,
         assumed: named.assumed,
-        address: named.address,
-        old: state.old,
-        next: state.next,
+        address: named.address.unwrap_or_default(),
+        old: state.old.unwrap_or_default(),
+        next: state.next.unwrap_or_default(),
         breaks: issuer.impact(),
         by_hand: issuer.by_hand(),
     })

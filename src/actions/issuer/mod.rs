@@ -76,15 +76,7 @@ pub(super) struct Replaced {
 
 /// Opens the issuer that a rotation recorded.
 pub(super) fn reopen(context: &Context, secret: &SecretUrl, record: &IssuerRecord) -> Result<Box<dyn Issuer>, Failure> {
-    let named = Named {
-        provider: record.provider,
-        address: record.address.clone(),
-        address_from_tag: false,
-        settings: record.settings.clone(),
-        because: record.because.clone(),
-        assumed: record.assumed,
-    };
-    open(&context.services.azure, secret, &named)
+    open(&context.services.azure, secret, &record.named)
 }
 
 /// The values that the last stages work with: the old one as long as it can be read, and the new one.
@@ -95,14 +87,14 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) async fn read(vault: &Vault, name: &str, record: &IssuerRecord, keep: &str) -> Result<Self, Failure> {
-        let old = match record.replaced.as_str() {
-            "" => None,
-            replaced => vault.value_if_enabled(name, replaced).await?,
+        let old = match &record.replaced {
+            None => None,
+            Some(replaced) => vault.value_if_enabled(name, replaced).await?,
         };
         Ok(Self { old, new: vault.value_if_enabled(name, keep).await? })
     }
 
-    /// Those of the other versions that can still be read, where the provider ends them as well.
+    /// Those of the other versions that can still be read, where the issuer ends them as well.
     pub(super) async fn older(
         vault: &Vault,
         name: &str,

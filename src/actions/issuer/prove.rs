@@ -1,6 +1,6 @@
 //! `issuer/prove`: tries every old version at its issuer while the vault still gives it; each must be refused.
 //!
-//! A refusal is recorded with its time and the issuer's answer. Where nothing can be tried, that is recorded with the
+//! Every answer of the issuer is recorded with its time, an acceptance as well. Where nothing can be tried, that is recorded with the
 //! reason, and the report says "not proven".
 
 use super::{Replaced, reopen};
@@ -11,7 +11,7 @@ use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
-use crate::issuers::{IssuerKind, IssuerRecord, Trial};
+use crate::issuers::{IssuerKind, IssuerRecord, Named, Proof, Trial};
 use crate::plan::{Aim, Class};
 use crate::vault::short;
 use schemars::JsonSchema;
@@ -46,6 +46,20 @@ struct Evidence<'a> {
     at: Timestamp,
 }
 
+impl<'a> Evidence<'a> {
+    fn of(version: &'a str, record: &IssuerRecord, how: &'a str, answer: &'a str) -> Self {
+        Self { version, provider: record.named.provider.name(), how, answer, at: clock::now() }
+    }
+}
+
+/// Why no issuer was asked: nobody stands behind the vault, as far as anybody knows.
+#[derive(Serialize)]
+struct NotAsked<'a> {
+    provider: IssuerKind,
+    because: &'a str,
+    assumed: bool,
+}
+
 const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
@@ -74,16 +88,18 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     let Replaced { secret, keep, issuer: record } = replaced;
     let mut outputs =
         Outputs { proven: Vec::new(), not_proven: Vec::new(), answer: String::new(), statement: String::new() };
-    if record.provider == IssuerKind::Random {
-        outputs.answer = match record.assumed {
-            true => record.because,
+    let issuer = reopen(context, &secret, &record)?;
+    if issuer.proof() == Proof::VaultsRefusal {
+        let Named { provider, because, assumed, .. } = record.named;
+        context.note("issuer not asked", &NotAsked { provider, because: &because, assumed }).await?;
+        outputs.answer = match assumed {
+            true => because,
             false => "the vault is the issuer: its own refusal is the proof".to_owned(),
         };
         outputs.statement.clone_from(&outputs.answer);
         return Ok(outputs);
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let issuer = reopen(context, &secret, &record)?;
     let history = history(context, &vault, &secret.name, &keep).await?;
     let kept = history.keeping(&keep, &vault.current(&secret.name).await?)?;
     for version in kept.older() {
@@ -91,7 +107,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         let Some(value) = vault.value_if_enabled(&secret.name, id).await? else {
             let because = "the version was disabled before, so its value cannot be tried".to_owned();
             // What was disabled before this run is not what leaked now, unless it is what was replaced.
-            if id == record.replaced {
+            if Some(id) == record.replaced.as_deref() {
                 not_proven(context, &record, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
             }
             continue;
@@ -99,18 +115,14 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         context.progress(format!("trying {} at its issuer", short(id)));
         match issuer.try_credential(&record.state, &value).await? {
             Trial::Refused { how, answer } => {
-                let evidence = Evidence {
-                    version: id,
-                    provider: record.provider.name(),
-                    how: &how,
-                    answer: &answer,
-                    at: clock::now(),
-                };
+                let evidence = Evidence::of(id, &record, &how, &answer);
                 context.note(&format!("issuer refused {id}"), &evidence).await?;
                 outputs.proven.push(id.to_owned());
                 outputs.answer = answer;
             }
             Trial::Accepted { how, answer } => {
+                let evidence = Evidence::of(id, &record, &how, &answer);
+                context.note(&format!("issuer accepted {id}"), &evidence).await?;
                 return Err(Failure::refused(format!(
                     "the credential in {} still works: the leak is not contained",
                     short(id)
@@ -131,7 +143,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
 
 /// For those who are told how it ended.
 fn statement(record: &IssuerRecord, outputs: &Outputs) -> String {
-    let name = record.provider.name();
+    let name = record.named.provider.name();
     match (outputs.not_proven.as_slice(), outputs.proven.len()) {
         ([], 0) => format!("no old version was left to try at its issuer (`{name}`)"),
         ([], _) => format!("the old credential was refused (`{name}`: {})", outputs.answer),
@@ -145,7 +157,7 @@ async fn not_proven(
     version: NotProven,
     outputs: &mut Outputs,
 ) -> Result<(), Stop> {
-    let because = format!("{}: {}", record.provider.name(), version.because);
+    let because = format!("{}: {}", record.named.provider.name(), version.because);
     context.note(&format!("issuer not proven {}", version.version), &because).await?;
     outputs.not_proven.push(version);
     Ok(())

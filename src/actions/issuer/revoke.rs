@@ -47,14 +47,15 @@ pub(crate) fn action() -> Action {
 async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     let Replaced { secret, keep, issuer: record } = replaced;
     let retired = record.state.retire.clone();
-    let before = !record.retired_by.is_empty();
-    if before || retired.is_empty() {
-        let by = match (before, record.assumed) {
-            (true, _) => record.retired_by,
-            (false, true) => "nobody: the vault was taken for the issuer".to_owned(),
-            (false, false) => "nobody: the vault is the issuer".to_owned(),
+    if let Some(by) = record.retired_by {
+        return Ok(Outputs { retired, by, before: true });
+    }
+    if retired.is_empty() {
+        let by = match record.named.assumed {
+            true => "nobody: the vault was taken for the issuer",
+            false => "nobody: the vault is the issuer",
         };
-        return Ok(Outputs { retired, by, before });
+        return Ok(Outputs { retired, by: by.to_owned(), before: false });
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let history = history(context, &vault, &secret.name, &keep).await?;
@@ -73,10 +74,9 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         };
     }
     let values = Values::read(&vault, &secret.name, &record, &keep).await?;
-    let before_it = kept.older().iter().copied().filter(|version| version.id != record.replaced);
+    let before_it = kept.older().iter().copied().filter(|version| Some(&version.id) != record.replaced.as_ref());
     let older = Values::older(&vault, &secret.name, before_it, issuer.as_ref()).await?;
-    let (old, new) = (values.old.as_ref(), values.new.as_ref());
-    let work = Work { state: &record.state, key: &record.issue_key, old, new, older: &older };
+    let work = Work::of(&record, values.old.as_ref(), values.new.as_ref()).with_older(&older);
     let names = retired.join(", ");
     context.progress(format!("killing {names}"));
     context

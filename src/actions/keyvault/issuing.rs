@@ -1,4 +1,4 @@
-//! A rotation whose credential somebody else than the vault issues: survey, stage, issue, test, publish.
+//! A rotation, whoever issues the credential: survey, stage, issue, test, publish.
 //!
 //! Each is an effect of its own with a question that tells whether it happened, in an order in which no crash loses
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
@@ -10,8 +10,9 @@ use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
+use crate::issuers::none_if_empty;
 use crate::issuers::{
-    Draw, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
+    Draw, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
 };
 use crate::secret::Secret;
 use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
@@ -28,14 +29,15 @@ pub(super) struct Issuing<'a> {
     pub(super) secret: &'a SecretUrl,
     pub(super) predecessor: &'a Predecessor,
     pub(super) issuer: &'a dyn Issuer,
-    /// Length and alphabet of a value that stanch chooses.
-    pub(super) draw: (usize, &'a str),
+    /// Draws a value that stanch chooses.
+    pub(super) draw: &'a Draw,
 }
 
 /// What was issued, as it is recorded.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Made {
-    credential: String,
+    #[serde(default, deserialize_with = "none_if_empty")]
+    credential: Option<String>,
     /// The staging version that holds the value.
     staged: Option<String>,
 }
@@ -43,15 +45,19 @@ struct Made {
 impl Issuing<'_> {
     /// Rotates; gives the new version, and how the issuer's credentials stand.
     pub(super) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, IssuerRecord), Stop> {
-        let state: IssuerState = self.context.observe("survey", async || self.survey().await).await?;
-        let mut record = IssuerRecord::of(named, state);
-        record.replaced = self.predecessor.version.clone().unwrap_or_default();
-        record.issue_key = self.context.key("issue");
+        let state = match self.issuer.needs_value() {
+            true => self.context.observe("survey", async || self.survey().await).await?,
+            // There is nobody to ask, and no reason to read the value.
+            false => IssuerState::default(),
+        };
+        let mut record = IssuerRecord::of(named.clone(), state);
+        record.replaced.clone_from(&self.predecessor.version);
+        record.issue_key = Some(self.context.key("issue"));
         if revoke_first && self.issuer.retires_first() {
-            record.retired_by = match self.issuer.by_hand() {
+            record.retired_by = Some(match self.issuer.by_hand() {
                 None => self.retire_first(&record).await?,
                 Some(question) => self.revoked_by_hand(question).await?,
-            };
+            });
         }
         if !matches!(self.issuer.issuance(), Issuance::Drawn | Issuance::Relisted) {
             // Known from here on, so that a run that is given up says what it left.
@@ -67,31 +73,32 @@ impl Issuing<'_> {
             }
             Issuance::Entered => {
                 let staged = self.stage_entered(named).await?;
-                Made { credential: String::new(), staged: Some(staged) }
+                Made { credential: None, staged: Some(staged) }
             }
         };
         record.new.clone_from(&made.credential);
         record.staging = made.staged.is_some().then(|| self.staging());
-        self.test(&record, &made).await?;
-        let mut tags = BTreeMap::new();
-        if !made.credential.is_empty() {
-            tags.insert(TAG_CREDENTIAL.to_owned(), made.credential.clone());
+        if self.issuer.proof() == Proof::IssuersRefusal {
+            self.test(&record, &made).await?;
         }
-        if !named.address.is_empty() {
-            tags.insert(TAG_ADDRESS.to_owned(), named.address.clone());
-        }
-        let value = async || self.composed(&record, &made).await;
+        let tags = [(TAG_CREDENTIAL, &made.credential), (TAG_ADDRESS, &named.address)];
+        let tags = tags.into_iter().filter_map(|(tag, text)| Some((tag.to_owned(), text.clone()?))).collect();
+        let value = async || self.value(&record, &made).await;
         let published = publish(self.context, self.vault, self.secret, self.predecessor, tags, value).await?;
         Ok((published, record))
     }
 
+    /// The value that is replaced, if the vault still gives it.
+    async fn replaced(&self) -> Result<Option<Secret>, Failure> {
+        match &self.predecessor.version {
+            Some(version) => self.vault.value_if_enabled(&self.secret.name, version).await,
+            None => Ok(None),
+        }
+    }
+
     /// The value that is replaced. It stays in the vault until it is dead.
     async fn old(&self) -> Result<Secret, Failure> {
-        let value = match &self.predecessor.version {
-            Some(version) => self.vault.value_if_enabled(&self.secret.name, version).await?,
-            None => None,
-        };
-        value.ok_or_else(|| {
+        self.replaced().await?.ok_or_else(|| {
             Failure::refused(format!("the current version of `{}` cannot be read", self.secret.name))
                 .because("it is disabled, and its value tells which credential is to be replaced")
                 .help("enable it, then resume")
@@ -115,14 +122,12 @@ impl Issuing<'_> {
         self.vault.value(&self.staging(), Some(version)).await
     }
 
-    async fn put_aside(&self, key: &str, value: &Secret, credential: &str) -> Result<String, Failure> {
+    async fn put_aside(&self, key: &str, value: &Secret, credential: Option<&str>) -> Result<String, Failure> {
         let mut tags = BTreeMap::from([
             (TAG_RUN.to_owned(), self.context.services.run.clone()),
             (TAG_EFFECT.to_owned(), key.to_owned()),
         ]);
-        if !credential.is_empty() {
-            tags.insert(TAG_CREDENTIAL.to_owned(), credential.to_owned());
-        }
+        tags.extend(credential.map(|credential| (TAG_CREDENTIAL.to_owned(), credential.to_owned())));
         let new = NewVersion { content_type: None, tags, expires: None };
         Ok(self.vault.set(&self.staging(), value, new).await?.id)
     }
@@ -130,11 +135,10 @@ impl Issuing<'_> {
     async fn retire_first(&self, record: &IssuerRecord) -> Result<String, Stop> {
         let old = self.old().await?;
         let versions = self.vault.versions(&self.secret.name).await?;
-        let others = versions.iter().filter(|version| version.id != record.replaced);
+        let others = versions.iter().filter(|version| Some(&version.id) != record.replaced.as_ref());
         let older = Values::older(self.vault, &self.secret.name, others, self.issuer).await?;
-        let state = &record.state;
-        let work = Work { state, key: &record.issue_key, old: Some(&old), new: None, older: &older };
-        let names = state.retire.join(", ");
+        let work = Work::of(record, Some(&old), None).with_older(&older);
+        let names = record.state.retire.join(", ");
         self.context.progress(format!("killing {names} first"));
         self.context
             .effect(
@@ -175,8 +179,8 @@ impl Issuing<'_> {
             .effect(
                 Intent::new("stage", format!("put the new value aside in {}", self.staging())),
                 async |key| match entered {
-                    Some(value) => self.put_aside(&key, value, "").await,
-                    None => self.put_aside(&key, &Draw::new(self.draw.0, self.draw.1)?.value()?, "").await,
+                    Some(value) => self.put_aside(&key, value, None).await,
+                    None => self.put_aside(&key, &self.draw.value()?, None).await,
                 },
                 async |key| {
                     let found = find(self.vault, &self.staging(), &key).await?;
@@ -207,41 +211,42 @@ impl Issuing<'_> {
             Some(version) => Some(self.staged(version).await?),
             None => None,
         };
-        let old = self.vault.value_if_enabled(&self.secret.name, &record.replaced).await?;
-        let work =
-            Work { state: &record.state, key: &record.issue_key, old: old.as_ref(), new: value.as_ref(), older: &[] };
-        let next = &record.state.next;
+        let old = self.replaced().await?;
+        let work = Work::of(record, old.as_ref(), value.as_ref());
+        let next = record.state.next()?;
         let credential = self
             .context
             .effect(
                 Intent::new("issue", format!("issue {next} anew")),
-                async |_| self.issuer.issue(&work).await.map(|issued| issued.credential),
+                async |_| self.issuer.issue(&work).await.map(|_| next.to_owned()),
                 async |_| {
-                    Ok(if self.issuer.issued(&work).await? { Probed::Done(next.clone()) } else { Probed::NotDone })
+                    Ok(if self.issuer.issued(&work).await? { Probed::Done(next.to_owned()) } else { Probed::NotDone })
                 },
             )
             .await?;
-        Ok(Made { credential, staged })
+        Ok(Made { credential: Some(credential), staged })
     }
 
     /// The value is told once: it is put aside in the effect that asks for it.
     async fn issue_and_stage(&self, record: &IssuerRecord) -> Result<Made, Stop> {
-        let old = self.vault.value_if_enabled(&self.secret.name, &record.replaced).await?;
-        let work = Work { state: &record.state, key: &record.issue_key, old: old.as_ref(), new: None, older: &[] };
+        let old = self.replaced().await?;
+        let work = Work::of(record, old.as_ref(), None);
         self.context
             .effect(
                 Intent::new("issue", format!("issue a credential and put it aside in {}", self.staging())),
                 async |key| {
                     let issued = self.issuer.issue(&work).await?;
                     let value = issued.value.ok_or_else(|| Failure::refused("the issuer told no value"))?;
-                    let staged =
-                        self.put_aside(&key, &value, &issued.credential).await.map_err(Failure::after_sending)?;
+                    let staged = self
+                        .put_aside(&key, &value, issued.credential.as_deref())
+                        .await
+                        .map_err(Failure::after_sending)?;
                     Ok(Made { credential: issued.credential, staged: Some(staged) })
                 },
                 async |key| {
                     let found = find(self.vault, &self.staging(), &key).await?;
                     Ok(found.map_or(Probed::NotDone, |version| {
-                        let credential = version.tags.get(TAG_CREDENTIAL).cloned().unwrap_or_default();
+                        let credential = version.tags.get(TAG_CREDENTIAL).cloned();
                         Probed::Done(Made { credential, staged: Some(version.id) })
                     }))
                 },
@@ -256,6 +261,14 @@ impl Issuing<'_> {
             None => self.issuer.relisted(&record.state).await?,
         };
         self.issuer.compose(&record.state, &self.old().await?, &fresh)
+    }
+
+    /// What is published.
+    async fn value(&self, record: &IssuerRecord, made: &Made) -> Result<Secret, Failure> {
+        match self.issuer.issuance() {
+            Issuance::Drawn => self.draw.value(),
+            _ => self.composed(record, made).await,
+        }
     }
 
     /// Nothing is published that does not work, as far as anybody can tell.

@@ -15,7 +15,7 @@ use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
 use crate::issuers::{
-    Draw, IssuerClaim, IssuerKind, IssuerRecord, IssuerState, LETTERS_AND_DIGITS, Named, TAG_CREDENTIAL, TAG_VALIDITY,
+    Draw, IssuerClaim, IssuerKind, IssuerRecord, LETTERS_AND_DIGITS, Named, TAG_CREDENTIAL, TAG_VALIDITY,
 };
 use crate::plan::{Aim, Class};
 use crate::secret::Secret;
@@ -148,16 +148,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let found = async || issuer::issuer(config, secret, &predecessor.tags, &said);
     let named: Named = context.observe("issuer", found).await?;
     let issuer = issuer::open(&context.services.azure, secret, &named)?;
-    let (published, record) = if named.provider == IssuerKind::Random {
-        let value = async || draw.value();
-        let published = publish(context, &vault, secret, &predecessor, BTreeMap::new(), value).await?;
-        (published, IssuerRecord::of(&named, IssuerState::default()))
-    } else {
-        let draw = (parameters.length, parameters.alphabet.as_str());
-        let issuing =
-            Issuing { context, vault: &vault, secret, predecessor: &predecessor, issuer: issuer.as_ref(), draw };
-        issuing.run(&named, parameters.revoke_first).await?
-    };
+    let issuing =
+        Issuing { context, vault: &vault, secret, predecessor: &predecessor, issuer: issuer.as_ref(), draw: &draw };
+    let (published, record) = issuing.run(&named, parameters.revoke_first).await?;
     confirm(&vault, secret, &published).await?;
     Ok(Outputs {
         version: published.version,
@@ -165,7 +158,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         predecessor: predecessor.version.unwrap_or_default(),
         provider: named.provider.name().to_owned(),
         because: named.because,
-        credential: record.new.clone(),
+        credential: record.new.clone().unwrap_or_default(),
         issuer: record,
     })
 }

@@ -198,7 +198,8 @@ fn share_out(found: &[&Found], issued_by: impl Fn(&Found) -> Result<IssuerKind, 
             held.push((secret, issued_by(found)));
         }
     }
-    let has_issuer = |(_, issuer): &&(_, Result<_, _>)| issuer.as_ref().is_ok_and(|kind| *kind != IssuerKind::Random);
+    let has_issuer =
+        |(_, issuer): &&(_, Result<IssuerKind, _>)| issuer.as_ref().is_ok_and(|kind| kind.is_behind_the_vault());
     let first = held.iter().find(has_issuer).map(|(secret, _)| secret.clone());
     let (mut secrets, mut by_hand) = (Vec::new(), Vec::new());
     for (secret, issuer) in held {
