@@ -11,13 +11,14 @@ mod keyvault;
 pub(crate) mod notify;
 mod parameter;
 mod report;
+mod rotation;
 mod wait;
 
 use crate::plan::Catalogue;
 
 pub use action::Action;
 pub use context::{Context, LOCKED, Services};
-pub(crate) use issuer::{fitting_runbook, issuer, open as open_issuer};
+pub(crate) use rotation::{fitting_runbook, issuer, open_issuer};
 
 /// Every action there is.
 pub fn all() -> Vec<Action> {

@@ -1,9 +1,8 @@
 //! `issuer/close`: takes away what the rotation left behind, then looks whether the world is as the journal says.
 
-use super::{Values, reopen};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::{history, put_right};
+use crate::actions::rotation::{Values, history, put_right, reopen};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;

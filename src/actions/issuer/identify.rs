@@ -1,8 +1,8 @@
 //! `issuer/identify`: who issues the secret, where that is written, and what killing the old credential would break.
 
-use super::open;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::rotation::{issuer as issuer_of, open_issuer};
 use crate::azure::Vault;
 use crate::durable::Stop;
 use crate::failure::Failure;
@@ -76,8 +76,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     // Its tags tell who issued it, although nobody may get its value.
     let current = history.latest(&current);
     let tags = current.map(|version| version.tags.clone()).unwrap_or_default();
-    let named = super::issuer(config, &secret, &tags, &IssuerClaim { provider, settings, fallback, in_words: None })?;
-    let issuer = open(azure, &secret, &named)?;
+    let named = issuer_of(config, &secret, &tags, &IssuerClaim { provider, settings, fallback, in_words: None })?;
+    let issuer = open_issuer(azure, &secret, &named)?;
     let state = match current.filter(|version| version.enabled) {
         // There is nobody to ask, and no reason to read the value.
         _ if !issuer.needs_value() => IssuerState::default(),

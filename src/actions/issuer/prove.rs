@@ -3,10 +3,10 @@
 //! Every answer of the issuer is recorded with its time, an acceptance as well. Where nothing can be tried, that is recorded with the
 //! reason, and the report says "not proven".
 
-use super::{Replaced, reopen};
+use super::replaced::Replaced;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::history;
+use crate::actions::rotation::{history, reopen};
 use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;

@@ -1,9 +1,9 @@
 //! `issuer/revoke`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
 
-use super::{Replaced, Values, reopen};
+use super::replaced::Replaced;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::history;
+use crate::actions::rotation::{Values, history, reopen};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};

@@ -1,13 +1,13 @@
 //! `keyvault/disable_old`: disables every older enabled version, each an effect of its own.
 
-use super::{history, open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::rotation::{history, is_disabled};
 use crate::azure::Vault;
-use crate::durable::{Intent, Probed, Stop};
+use crate::durable::{Intent, Stop};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
-use crate::vault::SecretUrl;
+use crate::vault::{SecretUrl, short};
 use futures::stream::{self, StreamExt};
 use futures::try_join;
 use schemars::JsonSchema;
@@ -65,7 +65,7 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
-    let vault = open(context, &secret)?;
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let targets = context.observe("targets", async || targets(context, &vault, &secret, &keep).await).await?;
     // Side by side, and each comes to its outcome, whatever became of the others.
     let disabled = stream::iter(&targets.disable).map(|version| disable(context, &vault, &secret, version));
@@ -96,10 +96,4 @@ async fn targets(context: &Context, vault: &Vault, secret: &SecretUrl, keep: &st
         older.map(|version| version.id.clone()).collect()
     };
     Ok(Targets { disable: older(true), already_disabled: older(false) })
-}
-
-pub(super) async fn is_disabled(vault: &Vault, name: &str, version: &str) -> Result<Probed<()>, Failure> {
-    let versions = vault.versions(name).await?;
-    let still_enabled = versions.iter().any(|listed| listed.id == version && listed.enabled);
-    Ok(if still_enabled { Probed::NotDone } else { Probed::Done(()) })
 }

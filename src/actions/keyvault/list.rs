@@ -1,8 +1,8 @@
 //! `keyvault/list`: the secrets of a vault, for a step that is done for each of them. No value is read.
 
-use super::{issued_by, providers};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::rotation::{issued_by, providers};
 use crate::azure::{Listed, Vault};
 use crate::config::matches;
 use crate::durable::Stop;

@@ -1,14 +1,13 @@
 //! `keyvault/prove_revoked`: asks for every older version and takes the vault's refusal down as evidence.
 
-use super::{history, open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::azure::{Readable, Vault};
-use crate::clock::Timestamp;
+use crate::actions::rotation::{Asked, history, refused};
+use crate::azure::Vault;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
-use crate::vault::SecretUrl;
+use crate::vault::{SecretUrl, short};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,21 +28,6 @@ struct Parameters {
 struct Outputs {
     /// The versions that the vault refuses to give.
     proven: Vec<String>,
-}
-
-/// One refusal.
-#[derive(Serialize)]
-struct Refusal<'a> {
-    version: &'a str,
-    answer: &'a str,
-    at: Timestamp,
-    request_id: String,
-}
-
-/// What asking for a version came to.
-pub(super) enum Asked {
-    Refused(String),
-    Readable(String),
 }
 
 const EXAMPLE: &str = r#"- id: rotate
@@ -72,7 +56,7 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
-    let vault = open(context, &secret)?;
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let history = history(context, &vault, &secret.name, &keep).await?;
     let successor = history.successor(&keep)?;
     let current = vault.current(&secret.name).await?;
@@ -98,18 +82,4 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         .into());
     }
     Ok(Outputs { proven })
-}
-
-/// Asks for one version, and takes a refusal down as evidence.
-pub(super) async fn refused(context: &Context, vault: &Vault, name: &str, version: &str) -> Result<Asked, Stop> {
-    context.go_on()?;
-    context.progress(format!("asking for {}", short(version)));
-    match vault.readable(name, version).await? {
-        Readable::Disabled { request_id, at } => {
-            let refusal = Refusal { version, answer: "403 SecretDisabled", at, request_id };
-            context.note(&format!("refused {version}"), &refusal).await?;
-            Ok(Asked::Refused(version.to_owned()))
-        }
-        Readable::Yes => Ok(Asked::Readable(version.to_owned())),
-    }
 }

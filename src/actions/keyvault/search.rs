@@ -4,9 +4,9 @@
 //! Recorded are their addresses, what the value is to them, and its keyed fingerprint. The value itself is kept
 //! nowhere, so after a crash it is asked for again, unless what was found stands in the journal already.
 
-use super::{issued_by, providers};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::rotation::{ask, issued_by, providers};
 use crate::correlation;
 use crate::durable::Stop;
 use crate::failure::Failure;
@@ -127,7 +127,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 }
 
 async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKind]) -> Result<Outputs, Stop> {
-    let value = crate::actions::issuer::prompt::ask(context, &parameters.prompt).await?;
+    let value = ask(context, &parameters.prompt).await?;
     let needle = Needle::new(slice::from_ref(&value))?;
     let fingerprint = context.services.fingerprints.fingerprint(&value);
     drop(value);

@@ -3,9 +3,10 @@
 //! Each is an effect of its own with a question that tells whether it happened, in an order in which no crash loses
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
-use super::rotate::{Predecessor, Published, find, publish};
+use super::entered::ask;
+use super::publication::{Predecessor, Published, find, publish};
+use super::values::Values;
 use crate::actions::context::Context;
-use crate::actions::issuer::{Values, prompt};
 use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
@@ -23,14 +24,14 @@ use std::collections::BTreeMap;
 const LONGEST_STEM: usize = 127 - 16;
 
 /// One rotation.
-pub(super) struct Issuing<'a> {
-    pub(super) context: &'a Context,
-    pub(super) vault: &'a Vault,
-    pub(super) secret: &'a SecretUrl,
-    pub(super) predecessor: &'a Predecessor,
-    pub(super) issuer: &'a dyn Issuer,
+pub(crate) struct Issuing<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) vault: &'a Vault,
+    pub(crate) secret: &'a SecretUrl,
+    pub(crate) predecessor: &'a Predecessor,
+    pub(crate) issuer: &'a dyn Issuer,
     /// Draws a value that stanch chooses.
-    pub(super) draw: &'a Draw,
+    pub(crate) draw: &'a Draw,
 }
 
 /// What was issued, as it is recorded.
@@ -44,7 +45,7 @@ struct Made {
 
 impl Issuing<'_> {
     /// Rotates; gives the new version, and how the issuer's credentials stand.
-    pub(super) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, IssuerRecord), Stop> {
+    pub(crate) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, IssuerRecord), Stop> {
         let state = match self.issuer.needs_value() {
             true => self.context.observe("survey", async || self.survey().await).await?,
             // There is nobody to ask, and no reason to read the value.
@@ -197,7 +198,7 @@ impl Issuing<'_> {
             return self.stage(None).await;
         }
         let question = format!("new value of {}, made at its issuer ({})", self.secret.name, named.provider.name());
-        let value = prompt::ask(self.context, &question).await?;
+        let value = ask(self.context, &question).await?;
         if value.expose() == self.old().await?.expose() {
             return Err(Failure::refused("the value that was entered is the one that leaked")
                 .help("make a new credential at the issuer, then resume")
