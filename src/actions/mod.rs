@@ -18,7 +18,7 @@ use crate::plan::Catalogue;
 
 pub use action::Action;
 pub use context::{Context, LOCKED, Services};
-pub(crate) use rotation::{fitting_runbook, issuer, open_issuer};
+pub(crate) use rotation::{Identified, fitting_runbook, identify};
 
 /// Every action there is.
 pub fn all() -> Vec<Action> {

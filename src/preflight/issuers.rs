@@ -2,13 +2,11 @@
 
 use super::effects::Known;
 use super::{Check, Issuer, Verdict};
-use crate::actions::{issuer, open_issuer};
-use crate::azure::{Azure, Vault};
+use crate::actions::{Identified, identify};
+use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Held, IssuerState, Named};
-use crate::vault::{History, SecretUrl};
-use std::collections::BTreeMap;
+use crate::vault::SecretUrl;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
 pub(super) async fn look(
@@ -24,25 +22,8 @@ pub(super) async fn look(
 }
 
 async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Config) -> Result<Issuer, Failure> {
-    let vault = Vault::open(&secret.vault, azure)?;
-    let history = History::new(vault.versions(&secret.name).await?);
-    let current = history.latest(&vault.current(&secret.name).await?);
-    let tags: BTreeMap<String, String> = current.map(|version| version.tags.clone()).unwrap_or_default();
-    let named: Named = issuer(config, secret, &tags, &step.said())?;
-    let opened = open_issuer(azure, secret, &named)?;
-    let state = match current.filter(|version| version.enabled) {
-        _ if !opened.needs_value() => IssuerState::default(),
-        Some(current) => {
-            let value = vault.value(&secret.name, Some(&current.id)).await?;
-            // Nothing of this look is kept, so nothing is compared with its fingerprints.
-            opened.survey(&Held { value: &value, tags: &tags, older: &[], salt: "a look" }).await?
-        }
-        None => {
-            return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
-                .help("enable it: its value tells which credential is to be replaced"));
-        }
-    };
-    let breaks = opened.impact();
+    // Nothing of this look is kept, so nothing is compared with its fingerprints.
+    let Identified { named, state, impact, by_hand } = identify(azure, config, secret, &step.said(), "a look").await?;
     Ok(Issuer {
         secret: secret.to_string(),
         provider: named.provider.name(),
@@ -51,9 +32,9 @@ async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Confi
         old: state.old.unwrap_or_default(),
         next: state.next.unwrap_or_default(),
         revoke_first: step.revokes_first(),
-        breaks_with_overlap: breaks.overlap,
-        breaks_with_revoke_first: breaks.revoke_first,
-        by_hand: opened.by_hand(),
+        breaks_with_overlap: impact.overlap,
+        breaks_with_revoke_first: impact.revoke_first,
+        by_hand,
     })
 }
 

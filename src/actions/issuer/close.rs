@@ -31,7 +31,7 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// What was taken away.
     cleaned: Vec<String>,

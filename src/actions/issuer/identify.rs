@@ -2,14 +2,11 @@
 
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::rotation::{issuer as issuer_of, open_issuer};
-use crate::azure::Vault;
+use crate::actions::rotation::{Identified, identify};
 use crate::durable::Stop;
-use crate::failure::Failure;
-use crate::issuers::{Held, Impact, IssuerClaim, IssuerKind, IssuerState};
+use crate::issuers::{Impact, IssuerClaim, IssuerKind};
 use crate::plan::{Aim, Class};
-use crate::vault::{History, SecretUrl};
-use futures::try_join;
+use crate::vault::SecretUrl;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -30,7 +27,7 @@ struct Parameters {
     settings: Map<String, Value>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     provider: IssuerKind,
     /// Why this one, and where that is written.
@@ -69,30 +66,11 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, provider, fallback, settings } = parameters;
+    let claim = IssuerClaim { provider, settings, fallback, in_words: None };
     let (azure, config) = (&context.services.azure, &context.services.config);
-    let vault = Vault::open(&secret.vault, azure)?;
-    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
-    let history = History::new(versions);
-    // Its tags tell who issued it, although nobody may get its value.
-    let current = history.latest(&current);
-    let tags = current.map(|version| version.tags.clone()).unwrap_or_default();
-    let named = issuer_of(config, &secret, &tags, &IssuerClaim { provider, settings, fallback, in_words: None })?;
-    let issuer = open_issuer(azure, &secret, &named)?;
-    let state = match current.filter(|version| version.enabled) {
-        // There is nobody to ask, and no reason to read the value.
-        _ if !issuer.needs_value() => IssuerState::default(),
-        Some(current) => {
-            context.progress(format!("asking {}", named.provider.name()));
-            let value = vault.value(&secret.name, Some(&current.id)).await?;
-            let salt = context.key("fingerprints");
-            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt: &salt }).await?
-        }
-        None => {
-            return Err(Failure::refused(format!("`{}` has no version that can be read", secret.name))
-                .help("enable the current version: its value tells which credential is to be replaced")
-                .into());
-        }
-    };
+    context.progress("asking who issues it");
+    let salt = context.key("fingerprints");
+    let Identified { named, state, impact, by_hand } = identify(azure, config, &secret, &claim, &salt).await?;
     Ok(Outputs {
         provider: named.provider,
         because: named.because,
@@ -100,7 +78,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         address: named.address.unwrap_or_default(),
         old: state.old.unwrap_or_default(),
         next: state.next.unwrap_or_default(),
-        breaks: issuer.impact(),
-        by_hand: issuer.by_hand(),
+        breaks: impact,
+        by_hand,
     })
 }

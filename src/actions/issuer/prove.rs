@@ -15,9 +15,9 @@ use crate::issuers::{IssuerKind, IssuerRecord, Named, Proof, Trial};
 use crate::plan::{Aim, Class};
 use crate::vault::short;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// Old versions that the issuer refused.
     proven: Vec<String>,
@@ -30,7 +30,7 @@ struct Outputs {
 }
 
 /// An old version that could not be tried.
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct NotProven {
     version: String,
     because: String,

@@ -11,9 +11,9 @@ use crate::failure::Failure;
 use crate::issuers::Work;
 use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The credentials that were killed.
     retired: Vec<String>,

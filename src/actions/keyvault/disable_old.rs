@@ -25,7 +25,7 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The versions that this step disabled.
     disabled: Vec<String>,

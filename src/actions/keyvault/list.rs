@@ -41,7 +41,7 @@ fn anything() -> String {
     "*".to_owned()
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// Their URLs, in the order of their names.
     secrets: Vec<String>,
@@ -51,7 +51,7 @@ struct Outputs {
 }
 
 /// A secret that is left alone.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Skipped {
     secret: String,
     because: String,

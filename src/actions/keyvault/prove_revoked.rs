@@ -24,7 +24,7 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The versions that the vault refuses to give.
     proven: Vec<String>,

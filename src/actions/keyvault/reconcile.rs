@@ -26,7 +26,7 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// Versions of this run that nobody knew of; they are disabled.
     late: Vec<String>,

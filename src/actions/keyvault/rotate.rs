@@ -3,7 +3,7 @@
 
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::rotation::{Issuing, PREDECESSOR, confirm, issuer, open_issuer, predecessor};
+use crate::actions::rotation::{PREDECESSOR, Rotation, confirm, issuer, open_issuer, predecessor};
 use crate::azure::Vault;
 use crate::durable::Stop;
 use crate::issuers::{Draw, IssuerClaim, IssuerKind, IssuerRecord, LETTERS_AND_DIGITS, Named};
@@ -48,7 +48,7 @@ fn letters_and_digits() -> String {
     LETTERS_AND_DIGITS.to_owned()
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The new version.
     version: String,
@@ -96,9 +96,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let found = async || issuer(config, secret, &predecessor.tags, &said);
     let named: Named = context.observe("issuer", found).await?;
     let issuer = open_issuer(&context.services.azure, secret, &named)?;
-    let issuing =
-        Issuing { context, vault: &vault, secret, predecessor: &predecessor, issuer: issuer.as_ref(), draw: &draw };
-    let (published, record) = issuing.run(&named, parameters.revoke_first).await?;
+    let rotation =
+        Rotation { context, vault: &vault, secret, predecessor: &predecessor, issuer: issuer.as_ref(), draw: &draw };
+    let (published, record) = rotation.run(&named, parameters.revoke_first).await?;
     confirm(&vault, secret, &published).await?;
     Ok(Outputs {
         version: published.version,

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 const LONGEST_STEM: usize = 127 - 16;
 
 /// One rotation.
-pub(crate) struct Issuing<'a> {
+pub(crate) struct Rotation<'a> {
     pub(crate) context: &'a Context,
     pub(crate) vault: &'a Vault,
     pub(crate) secret: &'a SecretUrl,
@@ -43,7 +43,7 @@ struct Made {
     staged: Option<String>,
 }
 
-impl Issuing<'_> {
+impl Rotation<'_> {
     /// Rotates; gives the new version, and how the issuer's credentials stand.
     pub(crate) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, IssuerRecord), Stop> {
         let state = match self.issuer.needs_value() {
