@@ -7,6 +7,7 @@
 use crate::engine::StepStatus;
 use crate::evidence::item::{Evidence, StepEvidence};
 use crate::plan::Aim;
+use crate::vault::short;
 use serde::Serialize;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -462,14 +463,6 @@ fn dedup(mut texts: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     texts.retain(|text| seen.insert(text.clone()));
     texts
-}
-
-/// A version as people read it.
-fn short(version: &str) -> String {
-    match version.get(..4) {
-        Some(start) if version.len() > 8 => format!("{start}…"),
-        _ => version.to_owned(),
-    }
 }
 
 #[cfg(test)]
