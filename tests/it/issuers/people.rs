@@ -65,7 +65,7 @@ async fn a_person_enters_the_new_value_and_revokes_the_old_one() {
     let report = std::fs::read_to_string(stage.state_dir().join("runs/r-manual/report/report.md")).unwrap();
     assert!(report.contains("not proven at its issuer"), "{report}");
     let sent = stage.state().await["notifications"].to_string();
-    assert!(sent.contains("Not proven at its issuer:") && !sent.contains("Contained"), "{sent}");
+    assert!(sent.contains("Not proven to be contained:") && !sent.contains("Contained"), "{sent}");
     assert_vault(&stage.state().await, run);
     assert_eq!(stage.read_value("orders-key", "").await, NEW);
     for value in [OLD, NEW] {
@@ -208,7 +208,7 @@ async fn the_usual_runbook_asks_for_what_only_a_person_can_make() {
         stage.stanch(&["approve", "r-usual", "retire", "--by", "kim"]).exit(0).done();
         stage.stanch(&["resume", "r-usual", "--json"]).exit(0).done();
         let sent = stage.state().await["notifications"].to_string();
-        assert!(sent.contains("Not proven at its issuer:") && !sent.contains("Contained"), "{sent}");
+        assert!(sent.contains("Not proven to be contained:") && !sent.contains("Contained"), "{sent}");
         assert_vault(&stage.state().await, "r-usual");
         assert_eq!(stage.read_value("orders-key", "").await, NEW);
     }
