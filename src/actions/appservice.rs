@@ -6,6 +6,7 @@ use super::plan_line::{PlanLine, Surroundings, early, name};
 use crate::actions::context::Context;
 use crate::azure::{ConfigReference, ResourceManager, Site};
 use crate::durable::{Intent, Stop, Unprobed};
+use crate::evidence::EffectName;
 use crate::failure::Failure;
 use crate::plan::{Aim, Class, Fact};
 use crate::report::fact::counted;
@@ -136,8 +137,10 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
             continue;
         }
         context.progress(format!("refreshing {}", site.name));
-        let intent =
-            Intent::new(format!("refresh {}", site.name), format!("make {} fetch its references anew", site.name));
+        let intent = Intent::new(
+            EffectName::Refresh(site.name.clone()),
+            format!("make {} fetch its references anew", site.name),
+        );
         let send = async |_: String| manager.refresh_references(site).await;
         context.blind_effect(intent, Unprobed::Repeat, send).await?;
         outputs.refreshed.push(site.name.clone());

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::engine::event::Mode;
+use crate::evidence::EffectName;
 use crate::failure::Failure;
 use crate::notify::{Channel, ChannelKind, KINDS, Message, Origin, choose};
 use crate::plan::{Aim, Class, Fact};
@@ -100,7 +101,7 @@ async fn tell(context: &Context, kind: &ChannelKind, parameters: Parameters) -> 
         facts: &facts,
     };
     let sent = context
-        .blind_effect(Intent::new("send", format!("message to `{name}`")), Unprobed::Repeat, async |key| {
+        .blind_effect(Intent::new(EffectName::Send, format!("message to `{name}`")), Unprobed::Repeat, async |key| {
             deliver(context, channel, &content, &key).await
         })
         .await?;

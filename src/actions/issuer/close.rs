@@ -6,6 +6,7 @@ use crate::actions::plan_line::{PlanLine, early, name};
 use crate::actions::rotation::{Values, history, put_right, reopen};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
+use crate::evidence::EffectName;
 use crate::failure::Failure;
 use crate::issuers::{Issuer, IssuerRecord, Proof, Trial, Work};
 use crate::plan::{Aim, Class};
@@ -124,7 +125,7 @@ impl Findings {
 async fn clean_staging(context: &Context, vault: &Vault, staging: &str) -> Result<(), Stop> {
     context
         .effect(
-            Intent::new("clean staging", format!("disable and delete the staging secret {staging}")),
+            Intent::new(EffectName::RemoveStaging, format!("disable and delete the staging secret {staging}")),
             async |_| {
                 for version in vault.versions(staging).await?.iter().filter(|version| version.enabled) {
                     vault.disable(staging, &version.id).await?;
@@ -143,7 +144,7 @@ async fn clean_issuer(context: &Context, issuer: &dyn Issuer, record: &IssuerRec
     }
     context
         .effect(
-            Intent::new("clean issuer", format!("remove {}", left.join(", "))),
+            Intent::new(EffectName::CleanIssuer, format!("remove {}", left.join(", "))),
             async |_| issuer.remove_left_behind(record).await,
             async |_| Ok(if issuer.left_behind(record).await?.is_empty() { Probed::Done(()) } else { Probed::NotDone }),
         )

@@ -11,6 +11,7 @@ use crate::actions::rotation::{history, reopen};
 use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
+use crate::evidence::ObservationName;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{IssuerKind, IssuerRecord, Named, Proof, Trial};
 use crate::plan::{Aim, Class, Fact};
@@ -117,7 +118,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     let issuer = reopen(context, &secret, &record)?;
     if issuer.proof() == Proof::VaultsRefusal {
         let Named { provider, because, assumed, .. } = record.named;
-        context.note("issuer not asked", &NotAsked { provider, because: &because, assumed }).await?;
+        context.note(ObservationName::IssuerNotAsked, &NotAsked { provider, because: &because, assumed }).await?;
         outputs.answer = match assumed {
             true => because,
             false => "the vault is the issuer: its own refusal is the proof".to_owned(),
@@ -142,13 +143,13 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
         match issuer.try_credential(&record.state, &value).await? {
             Trial::Refused { how, answer } => {
                 let evidence = Evidence::of(id, &record, &how, &answer);
-                context.note(&format!("issuer refused {id}"), &evidence).await?;
+                context.note(ObservationName::RefusedByIssuer(id.to_owned()), &evidence).await?;
                 outputs.proven.push(id.to_owned());
                 outputs.answer = answer;
             }
             Trial::Accepted { how, answer } => {
                 let evidence = Evidence::of(id, &record, &how, &answer);
-                context.note(&format!("issuer accepted {id}"), &evidence).await?;
+                context.note(ObservationName::AcceptedByIssuer(id.to_owned()), &evidence).await?;
                 return Err(Failure::refused(format!(
                     "the credential in {} still works: the leak is not contained",
                     short(id)
@@ -184,7 +185,7 @@ async fn not_proven(
     outputs: &mut Outputs,
 ) -> Result<(), Stop> {
     let because = format!("{}: {}", record.named.provider.name(), version.because);
-    context.note(&format!("issuer not proven {}", version.version), &because).await?;
+    context.note(ObservationName::NotProvenAtIssuer(version.version.clone()), &because).await?;
     outputs.not_proven.push(version);
     Ok(())
 }

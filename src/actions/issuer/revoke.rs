@@ -8,6 +8,7 @@ use crate::actions::rotation::{Values, history, reopen};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
+use crate::evidence::EffectName;
 use crate::failure::Failure;
 use crate::issuers::Work;
 use crate::plan::{Aim, Class, Fact};
@@ -105,7 +106,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     context.progress(format!("killing {names}"));
     context
         .effect(
-            Intent::new("retire", format!("kill {names} at its issuer")),
+            Intent::new(EffectName::RevokeAtIssuer, format!("kill {names} at its issuer")),
             async |_| issuer.retire(&work).await,
             async |_| {
                 Ok(match issuer.retired(&work).await? {

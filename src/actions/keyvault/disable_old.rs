@@ -6,6 +6,7 @@ use crate::actions::plan_line::{PlanLine, early, name};
 use crate::actions::rotation::{history, is_disabled};
 use crate::azure::Vault;
 use crate::durable::{Intent, Stop};
+use crate::evidence::{EffectName, ObservationName};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::report::fact::counted;
@@ -81,7 +82,8 @@ pub(crate) fn action() -> Action {
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let targets = context.observe("targets", async || targets(context, &vault, &secret, &keep).await).await?;
+    let targets =
+        context.observe(ObservationName::Targets, async || targets(context, &vault, &secret, &keep).await).await?;
     // Side by side, and each comes to its outcome, whatever became of the others.
     let disabled = stream::iter(&targets.disable).map(|version| disable(context, &vault, &secret, version));
     let outcomes: Vec<Result<(), Stop>> = disabled.buffered(AT_A_TIME).collect().await;
@@ -91,8 +93,10 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 
 async fn disable(context: &Context, vault: &Vault, secret: &SecretUrl, version: &str) -> Result<(), Stop> {
     context.progress(format!("disabling {}", short(version)));
-    let intent =
-        Intent::new(format!("disable {version}"), format!("disable version {} of {}", short(version), secret.name));
+    let intent = Intent::new(
+        EffectName::Disable(version.to_owned()),
+        format!("disable version {} of {}", short(version), secret.name),
+    );
     context
         .effect(
             intent,

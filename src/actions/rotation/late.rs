@@ -5,6 +5,7 @@ use super::withdrawn::{Asked, is_disabled, refused};
 use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
+use crate::evidence::EffectName;
 use crate::failure::{Failure, Retry};
 use crate::vault::{SecretUrl, Successor, TAG_EFFECT, Version, short};
 
@@ -29,7 +30,7 @@ pub(crate) async fn put_right(
     for version in &late {
         let is_current = kept.is_hidden_by(version, &vault.current(&secret.name).await?);
         // Whoever was cut off in the middle has put it in already.
-        let effect = again(&version.id);
+        let effect = EffectName::PutInAgain(version.id.clone()).to_string();
         if is_current || context.ledger().step(&context.step).effects.contains_key(&effect) {
             put_in_again = put_in(context, vault, secret, kept.version(), &version.id).await?;
         }
@@ -44,10 +45,6 @@ pub(crate) async fn put_right(
     Ok(Late { versions: late.iter().map(|version| version.id.clone()).collect(), put_in_again })
 }
 
-fn again(late: &str) -> String {
-    format!("put in again after {late}")
-}
-
 /// Puts the kept value in once more, as the current version.
 async fn put_in(
     context: &Context,
@@ -59,7 +56,7 @@ async fn put_in(
     let summary = format!("{} once more, as {} came late and became current", short(&kept.id), short(late));
     let published = context
         .effect(
-            Intent::new(again(late), summary),
+            Intent::new(EffectName::PutInAgain(late.to_owned()), summary),
             async |key| {
                 let value = vault.value(&secret.name, Some(&kept.id)).await?;
                 let mut tags = kept.tags.clone();
@@ -80,7 +77,7 @@ async fn disable(context: &Context, vault: &Vault, secret: &SecretUrl, version: 
     let summary = format!("disable version {} of {}, which came late", short(version), secret.name);
     context
         .effect(
-            Intent::new(format!("disable {version}"), summary),
+            Intent::new(EffectName::Disable(version.to_owned()), summary),
             async |_| vault.disable(&secret.name, version).await.map(drop),
             async |_| is_disabled(vault, &secret.name, version).await,
         )

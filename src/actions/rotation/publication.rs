@@ -7,6 +7,7 @@ use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault};
 use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
+use crate::evidence::EffectName;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{TAG_CREDENTIAL, TAG_VALIDITY};
 use crate::secret::Secret;
@@ -67,7 +68,7 @@ pub(crate) async fn publish(
     let run = &context.services.run;
     context
         .effect(
-            Intent::new("publish", format!("new version of {}", secret.name)),
+            Intent::new(EffectName::Publish, format!("new version of {}", secret.name)),
             async |key| {
                 let new = NewVersion {
                     content_type: predecessor.content_type.clone(),

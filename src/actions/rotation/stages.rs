@@ -10,6 +10,7 @@ use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
+use crate::evidence::{EffectName, ObservationName};
 use crate::failure::{Failure, Retry};
 use crate::issuers::none_if_empty;
 use crate::issuers::{
@@ -62,7 +63,7 @@ impl Rotation<'_> {
         }
         if !matches!(self.issuer.issuance(), Issuance::Drawn | Issuance::Relisted) {
             // Known from here on, so that a run that is given up says what it left.
-            self.context.observe("staging", async || Ok(self.staging())).await?;
+            self.context.observe(ObservationName::Staging, async || Ok(self.staging())).await?;
         }
         let made = match self.issuer.issuance() {
             Issuance::Drawn => Made::default(),
@@ -143,7 +144,10 @@ impl Rotation<'_> {
         self.context.progress(format!("killing {names} first"));
         self.context
             .effect(
-                Intent::new("retire", format!("kill {names} at its issuer, before there is a new one")),
+                Intent::new(
+                    EffectName::RevokeAtIssuer,
+                    format!("kill {names} at its issuer, before there is a new one"),
+                ),
                 async |_| self.issuer.retire(&work).await,
                 async |_| {
                     Ok(match self.issuer.retired(&work).await? {
@@ -178,7 +182,7 @@ impl Rotation<'_> {
     async fn stage(&self, entered: Option<&Secret>) -> Result<String, Stop> {
         self.context
             .effect(
-                Intent::new("stage", format!("put the new value aside in {}", self.staging())),
+                Intent::new(EffectName::Stage, format!("put the new value aside in {}", self.staging())),
                 async |key| match entered {
                     Some(value) => self.put_aside(&key, value, None).await,
                     None => self.put_aside(&key, &self.draw.value()?, None).await,
@@ -218,7 +222,7 @@ impl Rotation<'_> {
         let credential = self
             .context
             .effect(
-                Intent::new("issue", format!("issue {next} anew")),
+                Intent::new(EffectName::Issue, format!("issue {next} anew")),
                 async |_| self.issuer.issue(&work).await.map(|_| next.to_owned()),
                 async |_| {
                     Ok(if self.issuer.issued(&work).await? { Probed::Done(next.to_owned()) } else { Probed::NotDone })
@@ -234,7 +238,7 @@ impl Rotation<'_> {
         let work = Work::of(record, old.as_ref(), None);
         self.context
             .effect(
-                Intent::new("issue", format!("issue a credential and put it aside in {}", self.staging())),
+                Intent::new(EffectName::Issue, format!("issue a credential and put it aside in {}", self.staging())),
                 async |key| {
                     let issued = self.issuer.issue(&work).await?;
                     let value = issued.value.ok_or_else(|| Failure::refused("the issuer told no value"))?;

@@ -4,6 +4,7 @@ use crate::actions::context::Context;
 use crate::azure::{Readable, Vault};
 use crate::clock::Timestamp;
 use crate::durable::{Probed, Stop};
+use crate::evidence::ObservationName;
 use crate::failure::Failure;
 use crate::vault::short;
 use serde::Serialize;
@@ -30,7 +31,7 @@ pub(crate) async fn refused(context: &Context, vault: &Vault, name: &str, versio
     match vault.readable(name, version).await? {
         Readable::Disabled { request_id, at } => {
             let refusal = Refusal { version, answer: "403 SecretDisabled", at, request_id };
-            context.note(&format!("refused {version}"), &refusal).await?;
+            context.note(ObservationName::RefusedByVault(version.to_owned()), &refusal).await?;
             Ok(Asked::Refused(version.to_owned()))
         }
         Readable::Yes => Ok(Asked::Readable(version.to_owned())),
