@@ -2,7 +2,7 @@
 
 use super::gaps::{Gap, gaps};
 use super::question::Question;
-use super::seen::{Seen, parse};
+use super::reading::{Reading, parse};
 use crate::clock::Timestamp;
 use chrono::{SecondsFormat, TimeDelta};
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ pub struct UnreadableSample {
 }
 
 /// The statement about the window, as of `now`.
-pub(crate) fn coverage(seen: &Seen, source: String, question: &Question, now: Timestamp) -> Coverage {
+pub(crate) fn coverage(seen: &Reading, source: String, question: &Question, now: Timestamp) -> Coverage {
     let until = question.until;
     let samples = seen.shown.iter().map(|shown| UnreadableSample {
         source: shown.source.clone(),
@@ -90,7 +90,7 @@ pub(crate) fn coverage(seen: &Seen, source: String, question: &Question, now: Ti
     }
 }
 
-fn notes(seen: &Seen, question: &Question, now: Timestamp) -> Vec<String> {
+fn notes(seen: &Reading, question: &Question, now: Timestamp) -> Vec<String> {
     let mut notes = seen.notes.clone();
     let moment = |at: Timestamp| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     if !question.has_reference() {
@@ -103,7 +103,8 @@ fn notes(seen: &Seen, question: &Question, now: Timestamp) -> Vec<String> {
     if let Some(begins) = seen.log_begins.filter(|begins| *begins > question.from) {
         notes.push(format!("the source holds nothing of this vault before {}", moment(begins)));
     }
-    if question.from < question.since && !seen.hours.keys().any(|hour| *hour < super::seen::hour_of(question.since)) {
+    if question.from < question.since && !seen.hours.keys().any(|hour| *hour < super::reading::hour_of(question.since))
+    {
         notes.push("the baseline before the exposure holds no entry, so it tells nobody apart".to_owned());
     }
     if question.until > now - LATENESS {

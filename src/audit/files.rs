@@ -5,9 +5,9 @@ use super::event::Event;
 use super::groups::{Groups, Key};
 use super::place::Place;
 use super::question::Question;
+use super::reading::{Reading, hour_start};
 use super::scan::{Collect, Look, scan};
 use super::search::Needle;
-use super::seen::{Seen, hour_start};
 use super::trail::{Reach, Sighting, Trail};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
@@ -116,7 +116,7 @@ impl<S: Store> Files<S> {
         needle: &Needle,
         look: Look,
         new: impl Fn() -> C + Sync + Send,
-    ) -> Result<(C, Seen), Failure> {
+    ) -> Result<(C, Reading), Failure> {
         let Some(threads) = self.store.side_by_side() else { return Ok(scan(&self.store, files, needle, look, new)) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool =

@@ -7,7 +7,7 @@
 //!                  ├─ export (a portal's CSV: columns → event)
 //!                  └─ workspace (kql: summaries by the query engine → events that stand for many)
 //!         ─► groups (who, where from, what, how often, at which pace) ─► findings (rules) ─► blast radius ─► describe
-//!         ─► seen ─► coverage, gaps (what was read, what was missing, and which is more likely)
+//!         ─► reading ─► coverage, gaps (what was read, what was missing, and which is more likely)
 //! ```
 //! The main types are [`Source`], [`Query`] and [`BlastRadius`]. Invariants: a record that could not be read is counted,
 //! never passed over in silence; no record is fatal; an empty log is "no evidence", never "no access"; memory does not
@@ -31,12 +31,12 @@ mod pace;
 mod place;
 mod question;
 mod readers;
+mod reading;
 mod records;
 mod rules;
 mod scan;
 mod search;
 mod second_order;
-mod seen;
 mod source;
 mod table;
 mod thresholds;

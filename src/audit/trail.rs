@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::groups::{Groups, Key};
 use super::question::Question;
-use super::seen::Seen;
+use super::reading::Reading;
 use crate::failure::Failure;
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub(crate) struct Sighting {
     pub(crate) vault_changes: Groups,
     /// Who changed the vault itself in the baseline.
     pub(crate) vault_changes_before: Groups,
-    pub(crate) seen: Seen,
+    pub(crate) seen: Reading,
 }
 
 impl Sighting {

@@ -8,7 +8,7 @@ use super::files::reach_key;
 use super::groups::Groups;
 use super::kql::{self, MOST_PREFIXES, MOST_ROWS, SHAPES, Shape, Table};
 use super::question::{Question, is_name};
-use super::seen::{Seen, hour_of, parse};
+use super::reading::{Reading, hour_of, parse};
 use super::trail::{Reach, Sighting, Trail};
 use crate::azure::{Answer, LogAnalytics};
 use crate::clock::Timestamp;
@@ -122,8 +122,8 @@ impl Workspace {
     }
 
     /// What the workspace holds of the vault at all.
-    fn look(&self, question: &Question) -> Result<Seen, Failure> {
-        let mut seen = Seen::default();
+    fn look(&self, question: &Question) -> Result<Reading, Failure> {
+        let mut seen = Reading::default();
         let mut hours: BTreeMap<i64, Vec<Hour>> = BTreeMap::new();
         for shape in SHAPES {
             let span = (question.from, question.until);
@@ -293,9 +293,9 @@ fn event(row: &Row) -> Result<Event<'static>, &'static str> {
     Ok(event)
 }
 
-fn unreadable(shape: Shape, row: &Row, why: &str) -> super::seen::Unreadable {
+fn unreadable(shape: Shape, row: &Row, why: &str) -> super::reading::Unreadable {
     let text = Value::Object(row.clone()).to_string();
-    super::seen::Unreadable::new(shape.table(), 0, why.to_owned(), text.as_bytes())
+    super::reading::Unreadable::new(shape.table(), 0, why.to_owned(), text.as_bytes())
 }
 
 fn text(row: &Row, name: &str) -> String {

@@ -22,7 +22,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
         if !facts.is_stranger(oid) && busiest < ordinary.saturating_mul(thresholds.burst_factor) {
             continue;
         }
-        let at = crate::audit::seen::hour_start(0).map(|zero| zero + chrono::TimeDelta::minutes(minute));
+        let at = crate::audit::reading::hour_start(0).map(|zero| zero + chrono::TimeDelta::minutes(minute));
         let at = at.map(|at| at.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
         let kind = facts.kind_of(oid);
         let summary = format!("{kind} `{name}` read the secret {busiest} times within {MINUTES} minutes from {at}");

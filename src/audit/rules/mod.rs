@@ -11,7 +11,7 @@ mod denied_then_success;
 mod enumeration;
 mod leaked_version;
 mod mass_retrieval;
-mod new_way_in;
+mod new_origin;
 mod no_evidence;
 
 mod re_enabled;
@@ -43,7 +43,7 @@ pub(crate) const RULES: [Rule; 17] = [
     enumeration::rule,
     burst::rule,
     denied_then_success::rule,
-    new_way_in::rule,
+    new_origin::rule,
     changed_by_others::rule,
     unreadable_evidence::rule,
     unattributed_access::rule,

@@ -13,7 +13,7 @@ const SHOWN_CHARACTERS: usize = 120;
 
 /// What was read on the way.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Reading {
     pub(crate) files: u64,
     pub(crate) events: u64,
     pub(crate) bytes: u64,
@@ -49,7 +49,7 @@ struct LatestHour {
     beginning: [u8; HOUR_BYTES + 1],
     hour: Option<i64>,
     count: u64,
-    /// The earliest and the latest of what comes behind the hour in the times of [`Seen::ordinary`] lines.
+    /// The earliest and the latest of what comes behind the hour in the times of [`Reading::ordinary`] lines.
     low: u128,
     high: u128,
 }
@@ -115,7 +115,7 @@ impl Unreadable {
     }
 }
 
-impl Seen {
+impl Reading {
     /// Counts a line and notes its time if it is an entry that begins with its time, written as Azure writes it. The way
     /// of nearly all lines, and the only thing that is done for each of them: hence without text, by whole numbers.
     pub(crate) fn ordinary(&mut self, line: &[u8]) -> bool {
