@@ -4,9 +4,10 @@
 //! requests did is marked, and never makes a caller unknown.
 
 use super::coverage::{Coverage, coverage};
-use super::findings::{Facts, Finding, find};
+use super::findings::Finding;
 use super::groups::{Group, Groups, Key};
 use super::question::{Query, Question};
+use super::rules::{Facts, find};
 use super::second_order::{SecondOrder, second_order};
 use super::source::Source;
 use super::trail::{Reach, Sighting};

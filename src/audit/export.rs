@@ -3,9 +3,10 @@
 
 use super::columns;
 use super::event::Event;
-use super::files::{decompress, reach_key};
+use super::files::reach_key;
 use super::question::Question;
 use super::reading::{Reading, Unreadable};
+use super::store::decompress;
 use super::trail::{Reach, Sighting, Trail};
 use crate::failure::Failure;
 use serde_json::{Map, Value};

@@ -38,6 +38,7 @@ mod scan;
 mod search;
 mod second_order;
 mod source;
+mod store;
 mod table;
 mod thresholds;
 mod trail;

@@ -4,10 +4,10 @@
 //! files, so that the same archive always gives the same answer.
 
 use super::event::{Event, read_events};
-use super::files::{LogFile, Store, decompress};
 use super::reading::{Reading, Unreadable};
 use super::records::{Buffer, Sink, begins_list, read_records, without_mark};
 use super::search::{Candidates, Needle};
+use super::store::{LogFile, Store, decompress};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 

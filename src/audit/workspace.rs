@@ -3,7 +3,8 @@
 //! No limit truncates silently: an answer that is cut off, too large or partial is asked for again in halves of its
 //! time, and what stays incomplete is a gap with its reason.
 
-use super::event::{Event, Fields};
+use super::columns::Fields;
+use super::event::Event;
 use super::files::reach_key;
 use super::groups::Groups;
 use super::kql::{self, MOST_PREFIXES, MOST_ROWS, SHAPES, Shape, Table};

@@ -55,9 +55,6 @@ struct Outputs {
     because: Option<String>,
 }
 
-/// The name under which an answer is recorded.
-pub(super) const OBSERVATION: &str = "blast_radius";
-
 const EXAMPLE: &str = r#"- id: blast_radius
   uses: audit/blast_radius
   with:
@@ -105,7 +102,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         Some(before) if late::is_due(context, begun) => late::look(context, secret, before, ask).await?,
         _ => {
             let found = ask().await?;
-            context.note(OBSERVATION, &found).await?;
+            context.note(late::ANSWER, &found).await?;
             late::answered(context, begun).await?;
             found
         }

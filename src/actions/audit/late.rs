@@ -5,7 +5,6 @@
 //! those who were told of the incident if the picture has changed, and only then lets the time count as served. A process
 //! that dies in between leaves a record from which the next one goes on.
 
-use super::blast_radius::OBSERVATION;
 use crate::actions::context::Context;
 use crate::actions::notify::{self, Announcement};
 use crate::audit::{BlastRadius, LATE_LOOK, LateLook, plain};
@@ -14,6 +13,8 @@ use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::vault::SecretUrl;
 
+/// The name under which the first answer is recorded.
+pub(super) const ANSWER: &str = "blast_radius";
 /// As many callers and findings stand in a message; the report holds all.
 const MOST_TOLD: usize = 10;
 
@@ -25,7 +26,7 @@ pub(super) fn latest(context: &Context) -> Result<Option<BlastRadius>, Stop> {
     }
     match amendments.into_iter().max_by_key(|amendment| amendment.asked_at) {
         Some(latest) => Ok(Some(latest.blast_radius)),
-        None => context.recorded(OBSERVATION),
+        None => context.recorded(ANSWER),
     }
 }
 

@@ -4,7 +4,9 @@
 //! Clients are compared by their name without its version, and addresses by their network (/24, /48): updates and new
 //! machines beside the old ones are ordinary. A caller that read too rarely before tells nothing.
 
-use super::{CLOUD_ACCOUNTS, Deed, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, is_read, times, total};
+use super::deeds::{CLOUD_ACCOUNTS, SECRETS_STORE, by_caller, finding, is_read, times, total};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

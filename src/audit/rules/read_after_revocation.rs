@@ -5,7 +5,9 @@
 //! The log does not say what a change was. A change by others is taken for a revocation only if nobody got the value
 //! afterwards: whoever changes a tag revokes nothing, and a refusal now and then is ordinary.
 
-use super::{Deed, Evidence, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, is_read, times};
+use super::deeds::{SECRETS_STORE, by_caller, finding, is_read, times};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Evidence, Finding, Severity};
 use crate::audit::groups::minute_of;
 use crate::clock::Timestamp;
 use std::collections::BTreeMap;

@@ -3,7 +3,9 @@
 //!
 //! Whoever did so in the baseline too, or is listed as known, is at work.
 
-use super::{Facts, Finding, Severity, by_caller, finding, joined, times, total};
+use super::deeds::{by_caller, finding, joined, times, total};
+use super::facts::Facts;
+use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let deeds = facts.vault_changes.iter().filter(|(key, _)| {
