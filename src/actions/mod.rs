@@ -16,8 +16,10 @@ mod wait;
 use crate::plan::Catalogue;
 
 pub use action::Action;
+pub(crate) use audit::trail::{Asker, NotKnown, SIGN_IN, Trail};
 pub use context::{Context, LOCKED, Services};
 pub(crate) use issuer::{fitting_runbook, issuer, open as open_issuer};
+pub(crate) use keyvault::await_readers::{BASELINE as READERS_BASELINE, OVERLAP};
 
 /// Every action there is.
 pub fn all() -> Vec<Action> {

@@ -6,9 +6,12 @@ use super::reading::{Reading, parse};
 use crate::clock::Timestamp;
 use chrono::{SecondsFormat, TimeDelta};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How late an entry may reach the log: storage says ten minutes at most, a workspace up to twenty; so long is waited for.
-pub(crate) const LATENESS: TimeDelta = TimeDelta::minutes(20);
+pub const LATENESS: TimeDelta = TimeDelta::minutes(20);
+/// How far apart two clocks may be: a time of one that lies so little ahead of the other may be the present.
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// What the log could, and could not, show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +32,12 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
     /// How many records, or rests of files, could not be read.
     pub unreadable_lines: u64,
+    /// How many of these may have been about the secret.
+    #[serde(default)]
+    pub unreadable_relevant: u64,
+    /// Why the source could not answer for stretches of the time, one reason each.
+    #[serde(default)]
+    pub unanswered: Vec<String>,
     /// The newest moment of the window the log speaks for: its newest entry. What happened later may not have reached the
     /// log yet, and within the 20 minutes before the log was read, entries may still arrive.
     pub horizon: Option<Timestamp>,
@@ -47,6 +56,39 @@ pub struct Coverage {
     /// What else must be known to judge the answer, one sentence each.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// Why an answer says nothing, whatever it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// There is a log, and none of it could be read.
+    Unreadable(String),
+    /// The log holds no entry of the vault: a quiet vault looks the same as one whose diagnostics were never on.
+    Empty(String),
+}
+
+impl Coverage {
+    /// Why nothing follows from what was found, if nothing does: no entry of the vault was read at all.
+    pub fn nothing(&self) -> Option<Nothing> {
+        if self.horizon.is_some() {
+            return None;
+        }
+        let source = self.sources.join(", ");
+        Some(match self.in_part() {
+            Some(why) => Nothing::Unreadable(format!("{why}, in {source}")),
+            None => Nothing::Empty(format!("the audit trail holds no entry of this vault, in {source}")),
+        })
+    }
+
+    /// Why part of what may be about the secret is missing from what was found, if any is.
+    pub fn in_part(&self) -> Option<String> {
+        if self.unreadable_relevant > 0 {
+            let why = self.unreadable.first().map(|sample| format!(": {}", sample.why)).unwrap_or_default();
+            let records = if self.unreadable_relevant == 1 { "record" } else { "records" };
+            return Some(format!("{} {records} of the log could not be read{why}", self.unreadable_relevant));
+        }
+        self.unanswered.first().or(self.truncations.first()).cloned()
+    }
 }
 
 /// A record, or the rest of a file, that could not be read.
@@ -81,6 +123,8 @@ pub(crate) fn coverage(seen: &Reading, source: String, question: &Question, now:
         last: seen.last.clone(),
         gaps: gaps(seen, question.since, until.min(now - LATENESS)),
         unreadable_lines: seen.unreadable,
+        unreadable_relevant: seen.unreadable_relevant,
+        unanswered: seen.missing.iter().map(|(_, _, why)| why.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
         horizon: parse(&seen.last).map(|last| last.min(until)),
         log_begins: seen.log_begins,
         unreadable: samples.collect(),

@@ -48,8 +48,6 @@ pub(crate) struct Event<'a> {
     pub(crate) count: u64,
     /// The last of them, where there are several.
     pub(crate) last: Option<(String, Timestamp)>,
-    /// Whether a query engine found it to be our own.
-    pub(crate) own: bool,
     vault: String,
     host: String,
 }
@@ -77,7 +75,6 @@ impl<'a> Event<'a> {
             returned: secret_named(&fields.id),
             count: 1,
             last: None,
-            own: false,
             vault: fields.resource_id.rsplit('/').next().unwrap_or("").to_lowercase(),
             host: host.to_lowercase(),
             operation: fields.operation,
@@ -142,7 +139,6 @@ impl<'a> Event<'a> {
             returned: self.returned.clone(),
             count: self.count,
             last: self.last.clone(),
-            own: self.own,
             vault: self.vault.clone(),
             host: self.host.clone(),
         }

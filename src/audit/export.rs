@@ -98,7 +98,7 @@ impl Trail for Export {
             if callers.contains(&event.oid)
                 && let Some(key) = reach_key(question, event)
             {
-                reach.groups.add(key, event);
+                reach.groups.add(key, event, None);
             }
         })?;
         Ok(reach)

@@ -1,7 +1,7 @@
 //! A log that lies in files, wherever they are: listed, pruned by the hours in their names, read side by side.
 
 use super::event::Event;
-use super::groups::{Groups, Key};
+use super::groups::{Groups, Key, Moment};
 use super::question::Question;
 use super::reading::Reading;
 use super::scan::{Collect, Look, scan};
@@ -58,8 +58,19 @@ impl<S: Store> Trail for Files<S> {
         sighting.seen.log_begins = listing.log_begins;
         sighting.seen.vaults = files.iter().filter_map(|file| file.vault.clone()).collect();
         // Files outside of the tree do not say whose they are; their entries do.
-        if sighting.seen.events > 0 {
+        let found_any = !sighting.accesses.is_empty() || !sighting.before.is_empty();
+        if found_any {
             sighting.seen.vaults.insert(question.vault.name.clone());
+        }
+        if files.iter().any(|file| file.vault.is_none()) && (question.exact_horizon || !found_any) {
+            let new = || OfVault { question: &question, first: None, last: None };
+            let (of_vault, _) = self.scan(&files, &Needle::secret(&question.vault.name), Look::AtCandidates, new)?;
+            let OfVault { first, last, .. } = of_vault;
+            let times = [sighting.first_and_last(), first.zip(last)];
+            sighting.seen.narrow(times.into_iter().flatten());
+            if !sighting.seen.last.is_empty() {
+                sighting.seen.vaults.insert(question.vault.name.clone());
+            }
         }
         Ok(sighting)
     }
@@ -108,6 +119,35 @@ impl Collect for Accesses<'_> {
     }
 }
 
+/// The first and the last entry of the vault, whatever they are about.
+struct OfVault<'q> {
+    question: &'q Question,
+    first: Option<Moment>,
+    last: Option<Moment>,
+}
+
+impl OfVault<'_> {
+    fn extend(&mut self, first: Moment, last: Moment) {
+        self.first = Some(self.first.take().map_or(first.clone(), |known| known.min(first)));
+        self.last = Some(self.last.take().map_or(last.clone(), |known| known.max(last)));
+    }
+}
+
+impl Collect for OfVault<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        if self.question.is_of_own_vault(event) {
+            let moment = Moment { at: event.at, text: event.time.clone().into_owned() };
+            self.extend(moment.clone(), moment);
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        if let (Some(first), Some(last)) = (later.first, later.last) {
+            self.extend(first, last);
+        }
+    }
+}
+
 /// The second pass: what else the unknown callers did.
 struct ReachOf<'q> {
     question: &'q Question,
@@ -120,7 +160,7 @@ impl Collect for ReachOf<'_> {
         if self.callers.contains(&event.oid)
             && let Some(key) = reach_key(self.question, event)
         {
-            self.groups.add(key, event);
+            self.groups.add(key, event, None);
         }
     }
 
@@ -133,12 +173,16 @@ impl Collect for ReachOf<'_> {
 pub(crate) fn reach_key(question: &Question, event: &Event<'_>) -> Option<Key> {
     let vault = question.vault_of(event)?;
     let is_the_secret = vault == question.vault.name && event.names(&question.secret);
-    if is_the_secret || !question.is_in_window(event.at) || question.is_own(event) {
+    if is_the_secret || !question.is_in_window(event.at) {
+        return None;
+    }
+    let (whose, _) = question.whose(event);
+    if whose.is_own() {
         return None;
     }
     let named = event.returned.as_ref().or(event.asked.as_ref());
     let secret = named.map_or("", |named| named.secret.as_str());
-    Some(Key::new(event, vault, secret, "", false))
+    Some(Key::new(event, vault, secret, "", whose))
 }
 
 /// Events one by one, where there are few.

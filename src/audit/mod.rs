@@ -13,6 +13,7 @@
 //! never passed over in silence; no record is fatal; an empty log is "no evidence", never "no access"; memory does not
 //! grow with the size of the log; which secret an entry names is decided in one place, whatever the source.
 
+mod answer;
 mod blast_radius;
 mod blobs;
 mod columns;
@@ -47,12 +48,13 @@ mod watch;
 mod who;
 mod workspace;
 
+pub use answer::{Answer, Covered};
 pub use blast_radius::{Access, BlastRadius, Window, blast_radius};
-pub use coverage::{Coverage, UnreadableSample};
+pub use coverage::{CLOCK_SKEW, Coverage, LATENESS, Nothing, UnreadableSample};
 pub use describe::{describe, plain};
 pub use findings::{Evidence, Finding, Severity};
 pub use gaps::{Gap, Likely};
-pub use late::{LATE_LOOK, Late, LateLook, late};
+pub use late::{LATE_LOOK, Late, LateLook, NO_ANSWER, NoAnswer, late};
 pub use question::{Own, Query};
 pub use readers::{Reader, VersionRead, readers};
 pub use second_order::SecondOrder;

@@ -1,5 +1,6 @@
 //! What was seen of the log on the way: how much, from when to when, and what could not be read.
 
+use super::groups::Moment;
 use crate::clock::Timestamp;
 use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
@@ -219,6 +220,15 @@ impl Reading {
         self.notes.extend(later.notes);
         self.vaults.extend(later.vaults);
         self.only_lines.extend(later.only_lines);
+    }
+
+    /// Lets these times, of the entries that count, take the place of all that were seen.
+    pub(crate) fn narrow(&mut self, times: impl Iterator<Item = (Moment, Moment)>) {
+        (self.first, self.last) = (String::new(), String::new());
+        for (first, last) in times {
+            self.extend_to(&first.text);
+            self.extend_to(&last.text);
+        }
     }
 
     /// The same, with nothing left uncounted.

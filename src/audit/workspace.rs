@@ -148,10 +148,10 @@ impl Workspace {
                 seen.log_begins = [seen.log_begins, begins].into_iter().flatten().min();
             }
         }
-        if question.own.len() > MOST_PREFIXES {
+        if question.own.prefixes.len() > MOST_PREFIXES {
             seen.notes.push(format!(
                 "of {} runs only the requests of the latest {MOST_PREFIXES} could be told from others'",
-                question.own.len()
+                question.own.prefixes.len()
             ));
         }
         if seen.files == 0 {
@@ -257,7 +257,7 @@ impl Trail for Workspace {
 fn add(question: &Question, rows: &[Row], groups: &mut Groups) {
     for event in rows.iter().filter_map(|row| event(row).ok()) {
         if let Some(key) = reach_key(question, &event) {
-            groups.add(key, &event);
+            groups.add(key, &event, None);
         }
     }
 }
@@ -272,7 +272,8 @@ fn event(row: &Row) -> Result<Event<'static>, &'static str> {
         signature: field("entry_signature"),
         status: field("entry_status"),
         address: field("entry_ip"),
-        correlation: field("entry_correlation"),
+        // Of the request's id only as much as makes it ours.
+        correlation: field("entry_own"),
         oid: field("entry_oid"),
         appid: field("entry_appid"),
         upn: field("entry_upn"),
@@ -283,14 +284,8 @@ fn event(row: &Row) -> Result<Event<'static>, &'static str> {
     })?;
     let last = text(row, "last_seen");
     let at = parse(&last).ok_or("it has no time that can be read")?;
-    let own = row.get("entry_own").is_some_and(|own| match own {
-        Value::Bool(own) => *own,
-        Value::Number(number) => number.as_i64() == Some(1),
-        other => other.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")),
-    });
     event.count = number(row, "entry_count").max(1);
     event.last = Some((last, at));
-    event.own = own;
     Ok(event)
 }
 

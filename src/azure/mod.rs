@@ -24,7 +24,7 @@ pub use blob::{Blob, BlobContainer};
 pub use budget::Limits;
 pub use contents::{Listed, Reading};
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
-pub use identity::{Environment, Identity, IdentityChoice};
+pub use identity::{Caller, Environment, Identity, IdentityChoice};
 pub use logs::{Answer, LogAnalytics};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};

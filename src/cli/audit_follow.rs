@@ -8,9 +8,12 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use super::{Common, resume};
-use crate::audit::{self, Late, Own, Place, Query, Source};
+use crate::actions::SIGN_IN;
+use crate::audit::{self, BlastRadius, Late, NO_ANSWER, NoAnswer, Own, Place, Query, Source};
 use crate::clock;
+use crate::engine::event::Event;
 use crate::failure::Failure;
+use crate::journal::Record;
 use crate::report::{self, Report};
 use crate::vault::SecretUrl;
 use serde_json::json;
@@ -22,6 +25,7 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = resume::opened(&folder, &state)?;
     let before = report::blast_radius(&journal.records).map(|(found, _)| found);
+    let before = before.or_else(|| nothing_yet(&journal.records));
     let plan = resume::pinned_plan(&folder, &opened)?;
     let steps: Vec<_> = plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
     let url = Report::new(&journal.records, &journal.head, &steps).secret;
@@ -36,17 +40,21 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
         let failure = Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name));
         return Err(CommandError::usage(failure.help("set `audit` in stanch.yaml")));
     };
+    let azure = session.azure("")?;
     let source = match place {
         Place::Path(path) => Source::path(path),
-        place => Source::open(&place, &session.azure("")?, &secret.vault.host).map_err(CommandError::usage)?,
+        place => Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)?,
     };
+    let prefixes = session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default();
+    // The run knew who it was: without that, requests from elsewhere would be news.
+    let caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
     let (listed, names) = known_names(&session, &secret, known)?;
     let query = Query {
         baseline: trail.baseline,
         thresholds: trail.thresholds,
         known: listed,
         names,
-        own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
+        own: Own { prefixes, run: Some(run.to_owned()), caller },
         ..Query::new(&secret, before.window.since, clock::now())
     };
     let after = tokio::task::spawn_blocking(move || audit::blast_radius(&source, &query))
@@ -61,6 +69,15 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
         ui.data(&describe(run, &late));
     }
     Ok(Exit::Done)
+}
+
+/// What a run was answered where that said nothing.
+fn nothing_yet(records: &[Record]) -> Option<BlastRadius> {
+    let mut looks = records.iter().filter_map(|record| match &record.event {
+        Event::Observed { name, value, .. } if name == NO_ANSWER => serde_json::from_value(value.clone()).ok(),
+        _ => None,
+    });
+    looks.find_map(|look: NoAnswer| look.answer)
 }
 
 fn describe(run: &str, late: &Late) -> String {

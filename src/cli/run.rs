@@ -10,7 +10,9 @@ use super::terminal::secret_prompt::StandardInput;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::actions::Services;
+use crate::audit::CLOCK_SKEW;
 use crate::clock;
+use crate::correlation;
 use crate::driver::Driver;
 use crate::durable::{Ledger, Notice};
 use crate::engine::State;
@@ -153,7 +155,7 @@ fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError>
         // What rests on other steps cannot be known yet.
         let Some(Ok(Value::String(since))) = since.map(|since| since.value.value.evaluate(&scope)) else { continue };
         let begins = chrono::DateTime::parse_from_rfc3339(&since);
-        if begins.is_ok_and(|begins| begins > now + chrono::Duration::minutes(1)) {
+        if begins.is_ok_and(|begins| begins > now + CLOCK_SKEW) {
             let summary =
                 format!("`{}` would look into the audit trail since {since}, which is still to come", step.id.value);
             let clock = format!("it is {} now", now.format("%Y-%m-%dT%H:%M:%SZ"));
@@ -403,10 +405,9 @@ fn new_id() -> Result<String, CommandError> {
     Ok(format!("r-{}-{letters}", clock::now().format("%Y%m%d-%H%M%S")))
 }
 
-/// The first 12 digits of a GUID, as they stand in one.
+/// How the ids of the run's requests begin.
 fn request_prefix() -> Result<String, CommandError> {
-    let digits = hex::encode(random_bytes(6)?);
-    Ok(format!("{}-{}", digits.get(..8).unwrap_or_default(), digits.get(8..).unwrap_or_default()))
+    Ok(correlation::prefix(&hex::encode(random_bytes(5)?)))
 }
 
 fn random_bytes(count: usize) -> Result<Vec<u8>, CommandError> {

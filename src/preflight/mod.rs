@@ -9,17 +9,21 @@ mod issuers;
 mod secrets;
 mod sites;
 
+use crate::actions::OVERLAP;
 use crate::azure::Azure;
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
+use crate::correlation::Prefix;
 use crate::engine::event::Mode;
 use crate::plan::{Catalogue, Plan};
+use crate::runbook::duration;
 use effects::Known;
 use secrets::Seen;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What was seen before anything is changed, and what every step would do.
 #[derive(Clone, Debug, Serialize)]
@@ -143,7 +147,7 @@ pub async fn look(
     azure: &Azure,
     config: &Config,
     mode: Mode,
-    own: &[String],
+    own: &[Prefix],
 ) -> Preflight {
     let now = clock::now();
     let scope = scope(plan, mode, now);
@@ -154,11 +158,12 @@ pub async fn look(
         }
     }
     let since = known.iter().find_map(Known::since).unwrap_or(now - chrono::Duration::days(1));
+    let overlap = overlap(plan, &scope);
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     let mut checks = Vec::new();
     for secret in known.iter().filter_map(Known::secret) {
         if let Entry::Vacant(place) = seen.entry(secret.to_string()) {
-            let found = secrets::look(&secret, azure, config, own, (since, now)).await;
+            let found = secrets::look(&secret, azure, config, own, (since, now), overlap).await;
             checks.extend(found.checks.clone());
             place.insert(found);
         }
@@ -229,6 +234,17 @@ impl Preflight {
     pub fn failed(&self) -> bool {
         self.checks.iter().any(|check| check.verdict == Verdict::Failed)
     }
+}
+
+/// The longest that readers are waited for, if they are at all.
+fn overlap(plan: &Plan, scope: &Map<String, Value>) -> Option<Duration> {
+    let waits = plan.steps().filter(|step| step.uses.value == "keyvault/await_readers");
+    let length = waits.map(|step| {
+        let given = step.with.iter().find(|parameter| parameter.name == "overlap");
+        let given = given.and_then(|overlap| overlap.value.value.evaluate(scope).ok());
+        given.and_then(|overlap| duration::parse(overlap.as_str()?).ok()).unwrap_or(OVERLAP)
+    });
+    length.max()
 }
 
 /// What expressions can see before a run: no step has an output yet.

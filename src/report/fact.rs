@@ -130,7 +130,13 @@ fn readers(outputs: &Map<String, Value>, evidence: &str, because: &str, moved: u
             told.push(format!("{what}: {}", names.join(", ")));
         }
     }
-    if told.is_empty() { "nobody else was seen reading it".to_owned() } else { told.join("; ") }
+    match (told.is_empty(), because) {
+        (true, "") => "nobody else was seen reading it".to_owned(),
+        (true, because) if evidence == "audit" => format!("nobody else was seen reading it; {because}"),
+        (true, because) => format!("not known who reads it: {because}"),
+        (false, because) if evidence == "part" => format!("{}; {because}", told.join("; ")),
+        (false, _) => told.join("; "),
+    }
 }
 
 fn issuer_proof(proven: u64, not_proven: u64, answer: &str) -> String {

@@ -17,8 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "actions",
         &[
-            "audit", "azure", "config", "durable", "engine", "find", "issuers", "journal", "plan", "report", "runbook",
-            "vault",
+            "audit", "azure", "config", "durable", "engine", "evidence", "find", "issuers", "journal", "plan",
+            "report", "runbook", "vault",
         ],
     ),
     ("issuers", &["azure", "vault"]),

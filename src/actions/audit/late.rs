@@ -7,7 +7,7 @@
 
 use crate::actions::context::Context;
 use crate::actions::notify::{self, Announcement};
-use crate::audit::{BlastRadius, LATE_LOOK, LateLook, plain};
+use crate::audit::{BlastRadius, LATE_LOOK, LateLook, NO_ANSWER, NoAnswer, plain};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::Failure;
@@ -28,6 +28,11 @@ pub(super) fn latest(context: &Context) -> Result<Option<BlastRadius>, Stop> {
         Some(latest) => Ok(Some(latest.blast_radius)),
         None => context.recorded(ANSWER),
     }
+}
+
+/// What an earlier life of the step was answered where that said nothing: a later look amends it.
+pub(super) fn nothing_yet(context: &Context) -> Result<Option<BlastRadius>, Stop> {
+    Ok(context.recorded::<NoAnswer>(NO_ANSWER)?.and_then(|not_known| not_known.answer))
 }
 
 /// When the log is still to be asked, in the order of time.

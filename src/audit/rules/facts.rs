@@ -32,7 +32,7 @@ pub(crate) struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// What others than we did to the secret.
     pub(crate) fn others(&self) -> impl Iterator<Item = Deed<'a>> {
-        self.accesses.iter().filter(|(key, _)| !key.own)
+        self.accesses.iter().filter(|(key, _)| !key.is_own())
     }
 
     /// What one unknown caller did, to this secret and to all else.
@@ -58,7 +58,8 @@ impl<'a> Facts<'a> {
 
     /// A caller in words.
     pub(crate) fn name_of(&self, (key, group): Deed<'_>) -> String {
-        who::name_of(&self.question.names, &group.upn, &group.resource, &group.appid, &key.oid)
+        let name = who::name_of(&self.question.names, &group.upn, &group.resource, &group.appid, &key.oid);
+        who::shown_as(name, key.whose)
     }
 
     /// A group as evidence.

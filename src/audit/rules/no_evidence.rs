@@ -5,7 +5,7 @@ use super::facts::Facts;
 use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
-    if facts.coverage.events > 0 {
+    if facts.coverage.horizon.is_some() {
         return Vec::new();
     }
     let summary = format!(

@@ -48,7 +48,7 @@ fn revoked<'a>(facts: &Facts<'a>, only_by_us: bool) -> BTreeMap<&'a str, Timesta
         let given_out_later = facts
             .others()
             .any(|(other, read)| is_read(other) && other.version == key.version && read.last.at > group.last.at);
-        if key.own || (!only_by_us && !given_out_later) {
+        if key.is_own() || (!only_by_us && !given_out_later) {
             let at = changed.entry(&key.version).or_insert(group.first.at);
             *at = group.first.at.min(*at);
         }

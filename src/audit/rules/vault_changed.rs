@@ -10,7 +10,7 @@ use crate::audit::findings::{Finding, Severity};
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let deeds = facts.vault_changes.iter().filter(|(key, _)| {
         let did_so_before = facts.vault_changes_before.iter().any(|(before, _)| before.oid == key.oid);
-        !key.own && key.succeeded() && !did_so_before && !facts.question.is_listed(&key.oid)
+        !key.is_own() && key.succeeded() && !did_so_before && !facts.question.is_listed(&key.oid)
     });
     let mut findings = Vec::new();
     for (oid, (name, deeds)) in by_caller(facts, deeds) {
