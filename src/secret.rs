@@ -3,6 +3,7 @@
 //! It has no `Display`, no `Serialize` and no `Clone`; its memory is wiped when it is dropped. The word
 //! `expose` is the only way to the text, so every use can be found by searching for it.
 
+use crate::correlation;
 use crate::failure::Failure;
 use async_trait::async_trait;
 use hmac::{Hmac, Mac};
@@ -82,6 +83,11 @@ impl FingerprintKey {
     /// What the ids of requests begin with that a search outside of any run sends from here, in the form that a run's
     /// requests have: a later run tells them apart in the audit trail.
     pub fn request_prefix(&self) -> String {
+        correlation::prefix(&self.digits("requests", "find"))
+    }
+
+    /// The same as earlier versions of this program had it; the log still holds their requests.
+    pub fn former_request_prefix(&self) -> String {
         let digits = self.digits("requests", "find");
         format!("{}-{}", digits.get(..8).unwrap_or_default(), digits.get(8..12).unwrap_or_default())
     }

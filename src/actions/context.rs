@@ -1,16 +1,14 @@
 //! What an action is given: the durable protocol of its attempt, and what the actions of a run share.
 
-use crate::audit::{Own, Query, Source};
 use crate::azure::Azure;
-use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::correlation::Prefix;
 use crate::durable::{Attempt, DisplayEvent, Stop};
 use crate::engine::event::Mode;
 use crate::failure::Failure;
 use crate::journal::{LockError, Targets};
 use crate::plan::PlannedStep;
 use crate::secret::{FingerprintKey, Secret, SecretPrompt};
-use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -25,7 +23,7 @@ pub struct Services {
     pub mode: Mode,
     pub request_prefix: String,
     /// How the request ids of all runs of this user begin, this one's among them: none of them is a stranger's.
-    pub own_prefixes: Vec<String>,
+    pub own_prefixes: Vec<Prefix>,
     pub inputs: Map<String, Value>,
     /// Digest of the runbook and its inputs, lower-case hex.
     pub plan_digest: String,
@@ -80,23 +78,6 @@ impl Context {
         };
         asked("");
         given
-    }
-
-    /// A question to a vault's audit trail about a secret, in which our own calls are told apart; and the trail.
-    /// Nothing if no trail is configured, or the one that is cannot be opened.
-    pub fn audit_query(&self, secret: &SecretUrl, since: Timestamp, until: Timestamp) -> Option<(Source, Query)> {
-        let config = &self.services.config;
-        let trail = config.audit_trail(&secret.vault.name);
-        let source = Source::open(&trail.place?, &self.services.azure, &secret.vault.host).ok()?;
-        let query = Query {
-            baseline: trail.baseline,
-            thresholds: trail.thresholds,
-            known: config.known_callers(secret),
-            names: config.caller_names(secret),
-            own: Own { prefixes: self.services.own_prefixes.clone() },
-            ..Query::new(secret, since, until)
-        };
-        Some((source, query))
     }
 
     /// Keeps every other run from secrets that this one came upon, in every life of the run.

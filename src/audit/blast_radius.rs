@@ -4,13 +4,14 @@
 //! requests did is marked, and never makes a caller unknown.
 
 use super::coverage::{Coverage, coverage};
-use super::findings::{Facts, Finding, find};
+use super::findings::Finding;
 use super::groups::{Group, Groups, Key};
-use super::question::{Query, Question};
+use super::question::{Query, Question, Whose};
+use super::rules::{Facts, find};
 use super::second_order::{SecondOrder, second_order};
 use super::source::Source;
-use super::trail::{Reach, Sighting};
-use super::who::name_of;
+use super::trail::{Reach, Sighting, left_out};
+use super::who;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,14 @@ pub struct Access {
     pub last: String,
     /// Whether the caller was expected.
     pub known: bool,
-    /// Whether these were our own requests. Where a principal made both, each has a row of its own.
+    /// Whether these were our own requests, of this run or another. Where a principal made both, each has a row of its own.
     pub own: bool,
+    /// Whether their ids begin as ours do and nothing shows that they are ours: a row of its own, and a stranger's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claims_to_be_own: bool,
+    /// Which of our runs these were, where this state directory knows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<String>,
     /// The caller in words.
     #[serde(default)]
     pub name: String,
@@ -117,10 +124,12 @@ impl Access {
 pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failure> {
     let question = Question::new(query)?;
     let trail = source.trail();
-    let Sighting { accesses, before, vault_changes, vault_changes_before, mut seen } = trail.sight(&question)?;
+    let sighting = trail.sight(&question)?;
+    let not_told_apart = sighting.left_out();
+    let Sighting { accesses, before, vault_changes, vault_changes_before, mut seen } = sighting;
     let known_before: BTreeSet<&str> = before
         .iter()
-        .filter(|(key, _)| !key.own && !key.oid.is_empty() && key.succeeded())
+        .filter(|(key, _)| !key.is_own() && !key.oid.is_empty() && key.succeeded())
         .map(|(key, _)| key.oid.as_str())
         .collect();
     let known_by = |oid: &str| match oid {
@@ -128,17 +137,11 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         oid if known_before.contains(oid) => "baseline",
         _ => "",
     };
-    let strangers = accesses.iter().filter(|(key, _)| !key.own && !key.oid.is_empty() && known_by(&key.oid).is_empty());
+    let strangers =
+        accesses.iter().filter(|(key, _)| !key.is_own() && !key.oid.is_empty() && known_by(&key.oid).is_empty());
     let unknown: BTreeSet<String> = strangers.map(|(key, _)| key.oid.clone()).collect();
     let reach = if unknown.is_empty() { Reach::default() } else { trail.reach(&question, &unknown)? };
-    for groups in [&accesses, &before, &vault_changes, &reach.groups] {
-        if groups.left_out > 0 {
-            seen.truncations.push(format!(
-                "{} entries belong to so many different groups that these were not told apart any more",
-                groups.left_out
-            ));
-        }
-    }
+    seen.truncations.extend(not_told_apart.into_iter().chain(left_out(reach.groups.left_out)));
     seen.truncations.extend(reach.truncations);
     if !unknown.is_empty() {
         seen.vaults.extend(reach.vaults);
@@ -146,6 +149,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         // Nobody was looked for elsewhere, so nothing is said of the other vaults.
         seen.vaults.extend(question.other_vaults.iter().map(|vault| vault.name.clone()));
     }
+    seen.notes.extend(claims(&accesses, &question));
     let coverage = coverage(&seen, trail.describe(), &question, clock::now());
     let facts = Facts {
         question: &question,
@@ -169,6 +173,18 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
     })
 }
 
+/// What must be said of requests whose ids alone say that they are ours.
+fn claims(accesses: &Groups, question: &Question) -> Option<String> {
+    let claimed = accesses.iter().filter(|(key, _)| key.whose == Whose::Claimed);
+    let count: u64 = claimed.map(|(_, group)| group.count).sum();
+    let why = match question.own.caller {
+        Some(_) => "by another principal than stanch signs in as here",
+        None => "and as whom stanch signs in is not known here",
+    };
+    (count > 0)
+        .then(|| format!("{count} requests have ids as stanch makes them, {why}: they are not taken for our own"))
+}
+
 fn access_rows<'k>(groups: &Groups, question: &Question, known_by: impl Fn(&str) -> &'k str) -> Vec<Access> {
     let mut rows: Vec<(&Key, &Group)> = groups.iter().collect();
     rows.sort_by(|one, other| (&one.1.first, one.0).cmp(&(&other.1.first, other.0)));
@@ -185,8 +201,13 @@ fn access_rows<'k>(groups: &Groups, question: &Question, known_by: impl Fn(&str)
         first: group.first.text.clone(),
         last: group.last.text.clone(),
         known: !known_by(&key.oid).is_empty(),
-        own: key.own,
-        name: name_of(&question.names, &group.upn, &group.resource, &group.appid, &key.oid),
+        own: key.is_own(),
+        claims_to_be_own: key.whose == Whose::Claimed,
+        runs: group.runs.iter().cloned().collect(),
+        name: who::shown_as(
+            who::name_of(&question.names, &group.upn, &group.resource, &group.appid, &key.oid),
+            key.whose,
+        ),
         known_by: known_by(&key.oid).to_owned(),
         user_agent: group.agents(),
     };

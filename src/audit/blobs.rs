@@ -1,8 +1,8 @@
 //! An archive in a storage account, read as the files that it is.
 
-use super::files::{Listing, LogFile, Store};
 use super::place::{Place, is_log};
 use super::question::Question;
+use super::store::{Listing, LogFile, Store};
 use crate::azure::{Blob, BlobContainer};
 use crate::failure::Failure;
 use chrono::{Datelike, Months};

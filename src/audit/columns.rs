@@ -4,7 +4,6 @@
 //! entries of the archive whose JSON names something twice. Columns are compared without case: portals, command lines
 //! and tables spell them differently (`CallerIPAddress`, `CallerIpAddress`).
 
-use super::event::Fields;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -39,6 +38,25 @@ const UPN_CLAIMS: [&str; 3] = [
 ];
 const RESOURCE: [&str; 1] = ["identity_claim_xms_mirid_s"];
 const RESOURCE_CLAIMS: [&str; 1] = ["xms_mirid"];
+
+/// What an entry says, whatever shape it came in. What it does not say is empty.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) time: Cow<'a, str>,
+    pub(crate) resource_id: Cow<'a, str>,
+    pub(crate) operation: Cow<'a, str>,
+    pub(crate) signature: Cow<'a, str>,
+    pub(crate) status: Cow<'a, str>,
+    pub(crate) address: Cow<'a, str>,
+    pub(crate) correlation: Cow<'a, str>,
+    pub(crate) oid: Cow<'a, str>,
+    pub(crate) appid: Cow<'a, str>,
+    pub(crate) upn: Cow<'a, str>,
+    pub(crate) resource: Cow<'a, str>,
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) request_uri: Cow<'a, str>,
+    pub(crate) user_agent: Cow<'a, str>,
+}
 
 /// The fields that a row of columns holds.
 pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {

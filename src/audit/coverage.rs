@@ -2,13 +2,16 @@
 
 use super::gaps::{Gap, gaps};
 use super::question::Question;
-use super::seen::{Seen, parse};
+use super::reading::{Reading, parse};
 use crate::clock::Timestamp;
 use chrono::{SecondsFormat, TimeDelta};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How late an entry may reach the log: storage says ten minutes at most, a workspace up to twenty; so long is waited for.
-pub(crate) const LATENESS: TimeDelta = TimeDelta::minutes(20);
+pub const LATENESS: TimeDelta = TimeDelta::minutes(20);
+/// How far apart two clocks may be: a time of one that lies so little ahead of the other may be the present.
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// What the log could, and could not, show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +32,12 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
     /// How many records, or rests of files, could not be read.
     pub unreadable_lines: u64,
+    /// How many of these may have been about the secret.
+    #[serde(default)]
+    pub unreadable_relevant: u64,
+    /// Why the source could not answer for stretches of the time, one reason each.
+    #[serde(default)]
+    pub unanswered: Vec<String>,
     /// The newest moment of the window the log speaks for: its newest entry. What happened later may not have reached the
     /// log yet, and within the 20 minutes before the log was read, entries may still arrive.
     pub horizon: Option<Timestamp>,
@@ -49,6 +58,39 @@ pub struct Coverage {
     pub notes: Vec<String>,
 }
 
+/// Why an answer says nothing, whatever it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// There is a log, and none of it could be read.
+    Unreadable(String),
+    /// The log holds no entry of the vault: a quiet vault looks the same as one whose diagnostics were never on.
+    Empty(String),
+}
+
+impl Coverage {
+    /// Why nothing follows from what was found, if nothing does: no entry of the vault was read at all.
+    pub fn nothing(&self) -> Option<Nothing> {
+        if self.horizon.is_some() {
+            return None;
+        }
+        let source = self.sources.join(", ");
+        Some(match self.in_part() {
+            Some(why) => Nothing::Unreadable(format!("{why}, in {source}")),
+            None => Nothing::Empty(format!("the audit trail holds no entry of this vault, in {source}")),
+        })
+    }
+
+    /// Why part of what may be about the secret is missing from what was found, if any is.
+    pub fn in_part(&self) -> Option<String> {
+        if self.unreadable_relevant > 0 {
+            let why = self.unreadable.first().map(|sample| format!(": {}", sample.why)).unwrap_or_default();
+            let records = if self.unreadable_relevant == 1 { "record" } else { "records" };
+            return Some(format!("{} {records} of the log could not be read{why}", self.unreadable_relevant));
+        }
+        self.unanswered.first().or(self.truncations.first()).cloned()
+    }
+}
+
 /// A record, or the rest of a file, that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadableSample {
@@ -63,7 +105,7 @@ pub struct UnreadableSample {
 }
 
 /// The statement about the window, as of `now`.
-pub(crate) fn coverage(seen: &Seen, source: String, question: &Question, now: Timestamp) -> Coverage {
+pub(crate) fn coverage(seen: &Reading, source: String, question: &Question, now: Timestamp) -> Coverage {
     let until = question.until;
     let samples = seen.shown.iter().map(|shown| UnreadableSample {
         source: shown.source.clone(),
@@ -81,6 +123,8 @@ pub(crate) fn coverage(seen: &Seen, source: String, question: &Question, now: Ti
         last: seen.last.clone(),
         gaps: gaps(seen, question.since, until.min(now - LATENESS)),
         unreadable_lines: seen.unreadable,
+        unreadable_relevant: seen.unreadable_relevant,
+        unanswered: seen.missing.iter().map(|(_, _, why)| why.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
         horizon: parse(&seen.last).map(|last| last.min(until)),
         log_begins: seen.log_begins,
         unreadable: samples.collect(),
@@ -90,7 +134,7 @@ pub(crate) fn coverage(seen: &Seen, source: String, question: &Question, now: Ti
     }
 }
 
-fn notes(seen: &Seen, question: &Question, now: Timestamp) -> Vec<String> {
+fn notes(seen: &Reading, question: &Question, now: Timestamp) -> Vec<String> {
     let mut notes = seen.notes.clone();
     let moment = |at: Timestamp| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     if !question.has_reference() {
@@ -103,7 +147,8 @@ fn notes(seen: &Seen, question: &Question, now: Timestamp) -> Vec<String> {
     if let Some(begins) = seen.log_begins.filter(|begins| *begins > question.from) {
         notes.push(format!("the source holds nothing of this vault before {}", moment(begins)));
     }
-    if question.from < question.since && !seen.hours.keys().any(|hour| *hour < super::seen::hour_of(question.since)) {
+    if question.from < question.since && !seen.hours.keys().any(|hour| *hour < super::reading::hour_of(question.since))
+    {
         notes.push("the baseline before the exposure holds no entry, so it tells nobody apart".to_owned());
     }
     if question.until > now - LATENESS {

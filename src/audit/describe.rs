@@ -6,6 +6,7 @@ use super::blast_radius::{Access, BlastRadius};
 use super::coverage::Coverage;
 use super::findings::{Evidence, Severity};
 use super::gaps::Likely;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 const COLUMNS: usize = 120;
@@ -57,6 +58,10 @@ fn accesses(text: &mut String, radius: &BlastRadius) {
         let name = name_of(radius, oid);
         let name = if name == oid { String::new() } else { format!(" ({name})") };
         line(text, &format!("unknown caller: {oid}{name}"));
+    }
+    let runs: BTreeSet<&str> = radius.accesses.iter().flat_map(|access| &access.runs).map(String::as_str).collect();
+    if !runs.is_empty() {
+        wrapped(text, &format!("runs of stanch among them: {}", runs.into_iter().collect::<Vec<_>>().join(", ")));
     }
     text.push('\n');
 }

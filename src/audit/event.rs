@@ -3,7 +3,7 @@
 //! Every field but the time may be missing, null or of another type: it then reads as empty. The only record that
 //! cannot be read is one that is not JSON, or has no time.
 
-use super::columns;
+use super::columns::{self, Fields};
 use super::uri::{Named, host_of, secret_named};
 use crate::clock::Timestamp;
 use chrono::{DateTime, Utc};
@@ -48,29 +48,8 @@ pub(crate) struct Event<'a> {
     pub(crate) count: u64,
     /// The last of them, where there are several.
     pub(crate) last: Option<(String, Timestamp)>,
-    /// Whether a query engine found it to be our own.
-    pub(crate) own: bool,
     vault: String,
     host: String,
-}
-
-/// What an entry says, whatever shape it came in. What it does not say is empty.
-#[derive(Debug, Default)]
-pub(crate) struct Fields<'a> {
-    pub(crate) time: Cow<'a, str>,
-    pub(crate) resource_id: Cow<'a, str>,
-    pub(crate) operation: Cow<'a, str>,
-    pub(crate) signature: Cow<'a, str>,
-    pub(crate) status: Cow<'a, str>,
-    pub(crate) address: Cow<'a, str>,
-    pub(crate) correlation: Cow<'a, str>,
-    pub(crate) oid: Cow<'a, str>,
-    pub(crate) appid: Cow<'a, str>,
-    pub(crate) upn: Cow<'a, str>,
-    pub(crate) resource: Cow<'a, str>,
-    pub(crate) id: Cow<'a, str>,
-    pub(crate) request_uri: Cow<'a, str>,
-    pub(crate) user_agent: Cow<'a, str>,
 }
 
 impl<'a> Event<'a> {
@@ -96,7 +75,6 @@ impl<'a> Event<'a> {
             returned: secret_named(&fields.id),
             count: 1,
             last: None,
-            own: false,
             vault: fields.resource_id.rsplit('/').next().unwrap_or("").to_lowercase(),
             host: host.to_lowercase(),
             operation: fields.operation,
@@ -161,7 +139,6 @@ impl<'a> Event<'a> {
             returned: self.returned.clone(),
             count: self.count,
             last: self.last.clone(),
-            own: self.own,
             vault: self.vault.clone(),
             host: self.host.clone(),
         }

@@ -3,9 +3,10 @@
 
 use super::columns;
 use super::event::Event;
-use super::files::{decompress, reach_key};
+use super::files::reach_key;
 use super::question::Question;
-use super::seen::{Seen, Unreadable};
+use super::reading::{Reading, Unreadable};
+use super::store::decompress;
 use super::trail::{Reach, Sighting, Trail};
 use crate::failure::Failure;
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ pub(crate) struct Export {
 }
 
 impl Export {
-    fn each(&self, seen: &mut Seen, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
+    fn each(&self, seen: &mut Reading, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
         let name = self.path.display().to_string();
         let unusable = |why: String| {
             Failure::refused(format!("the export `{name}` cannot be read"))
@@ -78,7 +79,7 @@ impl Trail for Export {
 
     fn sight(&self, question: &Question) -> Result<Sighting, Failure> {
         let mut sighting = Sighting::default();
-        let mut seen = Seen::default();
+        let mut seen = Reading::default();
         let mut vaults = BTreeSet::new();
         self.each(&mut seen, &mut |event| {
             vaults.extend(question.vault_of(event).map(str::to_owned));
@@ -92,19 +93,19 @@ impl Trail for Export {
 
     fn reach(&self, question: &Question, callers: &BTreeSet<String>) -> Result<Reach, Failure> {
         let mut reach = Reach::default();
-        self.each(&mut Seen::default(), &mut |event| {
+        self.each(&mut Reading::default(), &mut |event| {
             reach.vaults.extend(question.vault_of(event).map(str::to_owned));
             if callers.contains(&event.oid)
                 && let Some(key) = reach_key(question, event)
             {
-                reach.groups.add(key, event);
+                reach.groups.add(key, event, None);
             }
         })?;
         Ok(reach)
     }
 
     fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
-        self.each(&mut Seen::default(), &mut |event| {
+        self.each(&mut Reading::default(), &mut |event| {
             if event.names(&question.secret) && question.is_of_own_vault(event) && question.is_in_window(event.at) {
                 take(event);
             }

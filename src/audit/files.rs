@@ -1,101 +1,16 @@
 //! A log that lies in files, wherever they are: listed, pruned by the hours in their names, read side by side.
 
-use super::coverage::LATENESS;
 use super::event::Event;
-use super::groups::{Groups, Key};
-use super::place::Place;
+use super::groups::{Groups, Key, Moment};
 use super::question::Question;
+use super::reading::Reading;
 use super::scan::{Collect, Look, scan};
 use super::search::Needle;
-use super::seen::{Seen, hour_start};
+use super::store::{LogFile, Store};
 use super::trail::{Reach, Sighting, Trail};
-use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
-use flate2::read::MultiGzDecoder;
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashSet};
-use std::hash::{Hash, Hasher};
-use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
-
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-/// Where files lie.
-pub(crate) trait Store: Sync {
-    /// The place, for people.
-    fn describe(&self) -> String;
-    /// The files of the vaults and the time that are asked about, in the order of their names.
-    ///
-    /// # Errors
-    /// If a part cannot be listed: an answer from a part of the log would look whole.
-    fn list(&self, question: &Question) -> Result<Listing, Failure>;
-    /// Opens a file, as it lies there.
-    ///
-    /// # Errors
-    /// If it cannot be opened.
-    fn open<'s>(&'s self, file: &LogFile) -> io::Result<Box<dyn Read + 's>>;
-    /// How many files to read side by side, where that is not the number of cores: more where answers are waited for.
-    fn side_by_side(&self) -> Option<usize> {
-        None
-    }
-}
-
-/// What a store holds.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
-    pub(crate) files: Vec<LogFile>,
-    /// Since when there is any file of the secret's vault.
-    pub(crate) log_begins: Option<Timestamp>,
-}
-
-impl Listing {
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.files.extend(other.files);
-        self.log_begins = [self.log_begins, other.log_begins].into_iter().flatten().min();
-    }
-}
-
-/// One file of the log.
-#[derive(Clone, Debug)]
-pub(crate) struct LogFile {
-    pub(crate) name: String,
-    /// The hour its folder stands for, counted from 1970; none outside of the tree.
-    pub(crate) hour: Option<i64>,
-    /// The vault its folder stands for, in lower case; none outside of the tree.
-    pub(crate) vault: Option<String>,
-    /// Whether it may still be written to: its hour is not long over.
-    pub(crate) may_grow: bool,
-    /// Whether it was read before and held lines alone, no lists.
-    pub(crate) only_lines: bool,
-}
-
-impl LogFile {
-    pub(crate) fn new(name: String, place: &Place) -> Self {
-        let hour = place.hour();
-        let ends = hour.and_then(|hour| hour_start(hour + 1));
-        let may_grow = ends.is_some_and(|ends| clock::now() - ends < LATENESS);
-        Self { name, hour, vault: place.vault.clone(), may_grow, only_lines: false }
-    }
-
-    /// Tells it from others, in little room.
-    pub(crate) fn mark(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.name.hash(&mut hasher);
-        hasher.finish()
-    }
-}
-
-/// Decompresses what is compressed, whatever its name.
-///
-/// # Errors
-/// If its first bytes cannot be read.
-pub(crate) fn decompress<'s>(mut source: Box<dyn Read + 's>) -> io::Result<Box<dyn Read + 's>> {
-    let mut beginning = Vec::with_capacity(GZIP_MAGIC.len());
-    source.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut beginning)?;
-    let compressed = beginning == GZIP_MAGIC;
-    let whole = io::Cursor::new(beginning).chain(source);
-    Ok(if compressed { Box::new(MultiGzDecoder::new(io::BufReader::new(whole))) } else { Box::new(whole) })
-}
 
 /// A log that lies in files.
 #[derive(Debug)]
@@ -116,7 +31,7 @@ impl<S: Store> Files<S> {
         needle: &Needle,
         look: Look,
         new: impl Fn() -> C + Sync + Send,
-    ) -> Result<(C, Seen), Failure> {
+    ) -> Result<(C, Reading), Failure> {
         let Some(threads) = self.store.side_by_side() else { return Ok(scan(&self.store, files, needle, look, new)) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool =
@@ -143,8 +58,19 @@ impl<S: Store> Trail for Files<S> {
         sighting.seen.log_begins = listing.log_begins;
         sighting.seen.vaults = files.iter().filter_map(|file| file.vault.clone()).collect();
         // Files outside of the tree do not say whose they are; their entries do.
-        if sighting.seen.events > 0 {
+        let found_any = !sighting.accesses.is_empty() || !sighting.before.is_empty();
+        if found_any {
             sighting.seen.vaults.insert(question.vault.name.clone());
+        }
+        if files.iter().any(|file| file.vault.is_none()) && (question.exact_horizon || !found_any) {
+            let new = || OfVault { question: &question, first: None, last: None };
+            let (of_vault, _) = self.scan(&files, &Needle::secret(&question.vault.name), Look::AtCandidates, new)?;
+            let OfVault { first, last, .. } = of_vault;
+            let times = [sighting.first_and_last(), first.zip(last)];
+            sighting.seen.narrow(times.into_iter().flatten());
+            if !sighting.seen.last.is_empty() {
+                sighting.seen.vaults.insert(question.vault.name.clone());
+            }
         }
         Ok(sighting)
     }
@@ -193,6 +119,35 @@ impl Collect for Accesses<'_> {
     }
 }
 
+/// The first and the last entry of the vault, whatever they are about.
+struct OfVault<'q> {
+    question: &'q Question,
+    first: Option<Moment>,
+    last: Option<Moment>,
+}
+
+impl OfVault<'_> {
+    fn extend(&mut self, first: Moment, last: Moment) {
+        self.first = Some(self.first.take().map_or(first.clone(), |known| known.min(first)));
+        self.last = Some(self.last.take().map_or(last.clone(), |known| known.max(last)));
+    }
+}
+
+impl Collect for OfVault<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        if self.question.is_of_own_vault(event) {
+            let moment = Moment { at: event.at, text: event.time.clone().into_owned() };
+            self.extend(moment.clone(), moment);
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        if let (Some(first), Some(last)) = (later.first, later.last) {
+            self.extend(first, last);
+        }
+    }
+}
+
 /// The second pass: what else the unknown callers did.
 struct ReachOf<'q> {
     question: &'q Question,
@@ -205,7 +160,7 @@ impl Collect for ReachOf<'_> {
         if self.callers.contains(&event.oid)
             && let Some(key) = reach_key(self.question, event)
         {
-            self.groups.add(key, event);
+            self.groups.add(key, event, None);
         }
     }
 
@@ -218,12 +173,16 @@ impl Collect for ReachOf<'_> {
 pub(crate) fn reach_key(question: &Question, event: &Event<'_>) -> Option<Key> {
     let vault = question.vault_of(event)?;
     let is_the_secret = vault == question.vault.name && event.names(&question.secret);
-    if is_the_secret || !question.is_in_window(event.at) || question.is_own(event) {
+    if is_the_secret || !question.is_in_window(event.at) {
+        return None;
+    }
+    let (whose, _) = question.whose(event);
+    if whose.is_own() {
         return None;
     }
     let named = event.returned.as_ref().or(event.asked.as_ref());
     let secret = named.map_or("", |named| named.secret.as_str());
-    Some(Key::new(event, vault, secret, "", false))
+    Some(Key::new(event, vault, secret, "", whose))
 }
 
 /// Events one by one, where there are few.

@@ -1,9 +1,9 @@
 //! A folder → the files of the vaults and the time that are asked about, opened as streams of bytes.
 #![expect(clippy::disallowed_methods, reason = "an archive on disk is an edge: its files are listed and opened here")]
 
-use super::files::{Listing, LogFile, Store};
 use super::place::{CONTAINER, Place, is_log};
 use super::question::Question;
+use super::store::{Listing, LogFile, Store};
 use crate::failure::Failure;
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use std::collections::BTreeSet;

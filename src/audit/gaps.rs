@@ -3,7 +3,7 @@
 //! How much a vault logs depends on the hour of the day. From the other days it is known how many entries such hours
 //! hold; if that many entries had been due, their absence by chance is unlikely, and the log is what is missing.
 
-use super::seen::{HOUR_SECONDS, Seen, hour_of, hour_start};
+use super::reading::{HOUR_SECONDS, Reading, hour_of, hour_start};
 use crate::clock::Timestamp;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ pub enum Likely {
 }
 
 /// The stretches between `since` and `until` outside of the hours that were seen.
-pub(super) fn gaps(seen: &Seen, since: Timestamp, until: Timestamp) -> Vec<Gap> {
+pub(super) fn gaps(seen: &Reading, since: Timestamp, until: Timestamp) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let mut covered = since;
     let mut close = |from: Timestamp, to: Timestamp| {
@@ -71,7 +71,7 @@ pub(super) fn gaps(seen: &Seen, since: Timestamp, until: Timestamp) -> Vec<Gap> 
     gaps
 }
 
-fn judge(seen: &Seen, from: Timestamp, to: Timestamp) -> (Likely, String) {
+fn judge(seen: &Reading, from: Timestamp, to: Timestamp) -> (Likely, String) {
     if let Some(begins) = seen.log_begins.filter(|begins| *begins >= to) {
         return (Likely::Missing, format!("the log begins only at {}", begins.format("%Y-%m-%d %H:%M UTC")));
     }

@@ -2,12 +2,14 @@
 
 use super::event::Event;
 use super::pace::Pace;
+use super::question::Whose;
 use crate::clock::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest text that is kept from an entry: what callers choose must not fill the memory.
 const LONGEST_TEXT_BYTES: usize = 512;
 const MOST_AGENTS: usize = 16;
+const MOST_RUNS: usize = 16;
 /// More groups than this are not told apart any more: only a caller that changes its address or its path all the time
 /// makes so many.
 const MOST_GROUPS: usize = 50_000;
@@ -25,11 +27,11 @@ pub(crate) struct Key {
     pub(crate) version: String,
     /// The HTTP status divided by 100.
     pub(crate) class: u16,
-    pub(crate) own: bool,
+    pub(crate) whose: Whose,
 }
 
 impl Key {
-    pub(crate) fn new(event: &Event<'_>, vault: &str, secret: &str, version: &str, own: bool) -> Self {
+    pub(crate) fn new(event: &Event<'_>, vault: &str, secret: &str, version: &str, whose: Whose) -> Self {
         Self {
             oid: clip(&event.oid),
             ip: clip(&event.ip),
@@ -38,8 +40,13 @@ impl Key {
             operation: clip(&event.operation),
             version: clip(version),
             class: event.status / 100,
-            own,
+            whose,
         }
+    }
+
+    /// Whether these were our own requests, of this run or another.
+    pub(crate) fn is_own(&self) -> bool {
+        self.whose.is_own()
     }
 
     pub(crate) fn succeeded(&self) -> bool {
@@ -63,6 +70,8 @@ pub(crate) struct Group {
     /// User agents, the first few.
     pub(crate) agents: BTreeMap<String, u64>,
     pub(crate) pace: Pace,
+    /// Which of our runs these were, as far as it is known; the first few.
+    pub(crate) runs: BTreeSet<String>,
 }
 
 /// A time, to compare and as it stands in the log.
@@ -73,7 +82,7 @@ pub(crate) struct Moment {
 }
 
 impl Group {
-    fn new(event: &Event<'_>) -> Self {
+    fn new(event: &Event<'_>, run: Option<&str>) -> Self {
         let first = Moment { at: event.at, text: clip(&event.time) };
         let last = event.last.as_ref().map(|(text, at)| Moment { at: *at, text: clip(text) });
         Self {
@@ -87,6 +96,7 @@ impl Group {
             statuses: BTreeMap::from([(event.status, event.count)]),
             agents: BTreeMap::from([(clip(&event.user_agent), event.count)]),
             pace: Pace::of(minute_of(event.at), event.count),
+            runs: run.into_iter().map(clip).collect(),
         }
     }
 
@@ -109,6 +119,10 @@ impl Group {
         add(&mut self.statuses, other.statuses, usize::MAX);
         add(&mut self.agents, other.agents, MOST_AGENTS);
         self.pace.merge(other.pace);
+        self.runs.extend(other.runs);
+        while self.runs.len() > MOST_RUNS {
+            self.runs.pop_first();
+        }
     }
 
     /// The HTTP status: the lowest where events of one class differ (a 403 says more than a 404), 0 if the log has none.
@@ -133,8 +147,9 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    pub(crate) fn add(&mut self, key: Key, event: &Event<'_>) {
-        self.put(key, Group::new(event));
+    /// Takes an event in; `run` is the run of ours that made the request, where one did.
+    pub(crate) fn add(&mut self, key: Key, event: &Event<'_>, run: Option<&str>) {
+        self.put(key, Group::new(event, run));
     }
 
     pub(crate) fn merge(&mut self, later: Self) {
@@ -142,6 +157,10 @@ impl Groups {
         for (key, group) in later.groups {
             self.put(key, group);
         }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Group)> {

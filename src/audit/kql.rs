@@ -6,6 +6,7 @@
 
 use super::question::{Question, VaultName, is_name};
 use crate::clock::Timestamp;
+use crate::correlation::MARK;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// More rows than this are not taken at once: the stretch of time is halved instead.
@@ -169,18 +170,21 @@ fn entries(shape: Shape, vaults: &[&VaultName], span: Option<(Timestamp, Timesta
     )
 }
 
+/// The beginning of each request's id, as far as it may make it ours; whose it is, is decided here, as for files.
 fn own(question: &Question) -> String {
-    let is_id = |prefix: &&String| prefix.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let is_id = |prefix: &&str| prefix.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     // The present run's stands last.
-    let latest = question.own.iter().rev().take(MOST_PREFIXES).filter(is_id);
+    let latest = question.own.prefixes.iter().rev().take(MOST_PREFIXES).map(|prefix| prefix.text.as_str());
     let mut by_length: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    latest.for_each(|prefix| by_length.entry(prefix.len()).or_default().push(format!("\"{prefix}\"")));
+    latest.filter(is_id).for_each(|text| by_length.entry(text.len()).or_default().push(format!("\"{text}\"")));
     let of_length = |(length, prefixes): (usize, Vec<String>)| {
-        format!("tolower(substring(entry_correlation, 0, {length})) in ({})", prefixes.join(", "))
+        let beginning = format!("tolower(substring(entry_correlation, 0, {length}))");
+        format!("{beginning} in ({}), {beginning}", prefixes.join(", "))
     };
-    let own: Vec<String> = by_length.into_iter().map(of_length).collect();
-    let own = if own.is_empty() { "false".to_owned() } else { own.join(" or ") };
-    format!("| extend entry_own = {own}, entry_path = tostring(split(entry_uri, \"?\")[0])\n")
+    // The longest first: a whole beginning says more than the mark that all of them have.
+    let mark = (MARK.len(), vec![format!("\"{MARK}\"")]);
+    let own: Vec<String> = by_length.into_iter().rev().chain([mark]).map(of_length).collect();
+    format!("| extend entry_own = case({}, \"\"), entry_path = tostring(split(entry_uri, \"?\")[0])\n", own.join(", "))
 }
 
 fn summary(slot: &str) -> String {

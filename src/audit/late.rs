@@ -38,6 +38,19 @@ pub struct LateLook {
 /// What an amendment's name in a journal begins with; the name of the follow-up comes behind it.
 pub const LATE_LOOK: &str = "late";
 
+/// A look that found nothing to look at, as it is recorded: it says nothing of who read the secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoAnswer {
+    /// Why nothing is known.
+    pub because: String,
+    /// The answer without an entry, which a later look amends; nothing where there was none at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<BlastRadius>,
+}
+
+/// The name under which such a look is recorded.
+pub const NO_ANSWER: &str = "blast_radius_not_known";
+
 impl LateLook {
     /// Takes a later answer to a question that was answered before.
     pub fn new(before: &BlastRadius, after: BlastRadius, asked_at: Timestamp) -> Self {
@@ -66,7 +79,7 @@ impl Late {
 pub fn late(before: &BlastRadius, after: &BlastRadius) -> Late {
     let key = |access: &Access| {
         let text = [&access.oid, &access.ip, &access.operation, &access.version].map(Clone::clone);
-        (text, access.status / 100, access.own)
+        (text, access.status / 100, access.own, access.claims_to_be_own)
     };
     let counted: BTreeMap<_, u64> = before.accesses.iter().map(|access| (key(access), access.count)).collect();
     let grown = after.accesses.iter().filter(|access| !access.own).filter_map(|access| {
@@ -98,12 +111,17 @@ pub fn late(before: &BlastRadius, after: &BlastRadius) -> Late {
     }
 }
 
+/// The rule's present name: answers of earlier versions hold former ones.
+fn present(rule: &str) -> &str {
+    if rule == "new-way-in" { "new-origin" } else { rule }
+}
+
 /// What a finding is about: its rule, each caller, and how grave it is.
 fn about(finding: &Finding) -> BTreeSet<(&str, &str, Severity)> {
     let mut about: BTreeSet<_> =
-        finding.evidence.iter().map(|entry| (&*finding.rule, &*entry.oid, finding.severity)).collect();
+        finding.evidence.iter().map(|entry| (present(&finding.rule), &*entry.oid, finding.severity)).collect();
     if about.is_empty() {
-        about.insert((&*finding.rule, "", finding.severity));
+        about.insert((present(&finding.rule), "", finding.severity));
     }
     about
 }

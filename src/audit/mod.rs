@@ -7,12 +7,13 @@
 //!                  ├─ export (a portal's CSV: columns → event)
 //!                  └─ workspace (kql: summaries by the query engine → events that stand for many)
 //!         ─► groups (who, where from, what, how often, at which pace) ─► findings (rules) ─► blast radius ─► describe
-//!         ─► seen ─► coverage, gaps (what was read, what was missing, and which is more likely)
+//!         ─► reading ─► coverage, gaps (what was read, what was missing, and which is more likely)
 //! ```
 //! The main types are [`Source`], [`Query`] and [`BlastRadius`]. Invariants: a record that could not be read is counted,
 //! never passed over in silence; no record is fatal; an empty log is "no evidence", never "no access"; memory does not
 //! grow with the size of the log; which secret an entry names is decided in one place, whatever the source.
 
+mod answer;
 mod blast_radius;
 mod blobs;
 mod columns;
@@ -31,13 +32,14 @@ mod pace;
 mod place;
 mod question;
 mod readers;
+mod reading;
 mod records;
 mod rules;
 mod scan;
 mod search;
 mod second_order;
-mod seen;
 mod source;
+mod store;
 mod table;
 mod thresholds;
 mod trail;
@@ -46,12 +48,13 @@ mod watch;
 mod who;
 mod workspace;
 
+pub use answer::{Answer, Covered};
 pub use blast_radius::{Access, BlastRadius, Window, blast_radius};
-pub use coverage::{Coverage, UnreadableSample};
+pub use coverage::{CLOCK_SKEW, Coverage, LATENESS, Nothing, UnreadableSample};
 pub use describe::{describe, plain};
 pub use findings::{Evidence, Finding, Severity};
 pub use gaps::{Gap, Likely};
-pub use late::{LATE_LOOK, Late, LateLook, late};
+pub use late::{LATE_LOOK, Late, LateLook, NO_ANSWER, NoAnswer, late};
 pub use question::{Own, Query};
 pub use readers::{Reader, VersionRead, readers};
 pub use second_order::SecondOrder;

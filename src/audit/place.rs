@@ -5,7 +5,7 @@
 
 use super::coverage::LATENESS;
 use super::question::Question;
-use super::seen::hour_of;
+use super::reading::hour_of;
 use crate::clock::Timestamp;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, Utc};
 

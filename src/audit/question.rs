@@ -2,7 +2,9 @@
 
 use super::event::Event;
 use super::thresholds::Thresholds;
+use crate::azure::Caller;
 use crate::clock::Timestamp;
+use crate::correlation::{MARK, Prefix};
 use crate::failure::Failure;
 use crate::vault::{SecretUrl, VaultUrl};
 use chrono::TimeDelta;
@@ -58,10 +60,38 @@ impl Query {
 }
 
 /// Which requests were this program's own.
+///
+/// An entry is ours if its request id begins as those of a run do that this state directory knows. Of runs elsewhere only
+/// the mark is known that all our ids begin with ([`correlation::MARK`]). Anybody can copy it, so it is believed only of the
+/// principal that we sign in as ourselves: that one the vault has read off a token that it verified, no caller chooses it.
+/// Under another principal, or where it is not known who we are, such an entry only claims to be ours: it is named so, and
+/// counts as a stranger's. Our principal without the mark is not ours either: somebody may use our identity. Whoever has
+/// our identity and copies the mark is believed; who could do that could read as us anyway.
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     /// The beginnings of the request ids we send; case does not count, and an empty one matches nothing.
-    pub prefixes: Vec<String>,
+    pub prefixes: Vec<Prefix>,
+    /// The run that asks, whose requests are told from those of other runs.
+    pub run: Option<String>,
+    /// Who we are, if we have signed in.
+    pub caller: Option<Caller>,
+}
+
+/// Whose request an entry is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Whose {
+    #[default]
+    Others,
+    /// Its id begins as ours do, and nothing shows that it is ours.
+    Claimed,
+    AnotherRun,
+    ThisRun,
+}
+
+impl Whose {
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Self::AnotherRun | Self::ThisRun)
+    }
 }
 
 /// A vault, in lower case.
@@ -85,7 +115,10 @@ pub(crate) struct Question {
     pub(crate) from: Timestamp,
     pub(crate) names: BTreeMap<String, String>,
     pub(crate) thresholds: Thresholds,
-    pub(crate) own: Vec<String>,
+    /// With beginnings in lower case, none of them empty.
+    pub(crate) own: Own,
+    /// Whether the newest entry of the vault must be found exactly, also in files that do not say whose they are.
+    pub(crate) exact_horizon: bool,
     known: BTreeSet<String>,
 }
 
@@ -112,6 +145,7 @@ impl Question {
                 other_vaults.push(other);
             }
         }
+        let prefixes = query.own.prefixes.iter().map(|own| Prefix { text: lower(&own.text), run: own.run.clone() });
         Ok(Self {
             vault,
             other_vaults,
@@ -122,7 +156,8 @@ impl Question {
             from: query.baseline.and_then(|length| query.since.checked_sub_signed(length)).unwrap_or(query.since),
             names: query.names.iter().map(|(id, name)| (lower(id), name.clone())).collect(),
             thresholds: query.thresholds.clone(),
-            own: query.own.prefixes.iter().map(lower).filter(|prefix| !prefix.is_empty()).collect(),
+            own: Own { prefixes: prefixes.filter(|prefix| !prefix.text.is_empty()).collect(), ..query.own.clone() },
+            exact_horizon: false,
             known: query.known.iter().map(lower).filter(|oid| !oid.is_empty()).collect(),
         })
     }
@@ -140,6 +175,11 @@ impl Question {
     /// The same question without the baseline before the window.
     pub(crate) fn without_baseline(&self) -> Self {
         Self { from: self.since, ..self.clone() }
+    }
+
+    /// The same question, whose answer must know the newest entry of the vault.
+    pub(crate) fn with_exact_horizon(self) -> Self {
+        Self { exact_horizon: true, ..self }
     }
 
     /// Whether a moment lies in the window: from `since` on, before `until`.
@@ -171,13 +211,29 @@ impl Question {
         !self.known.is_empty() || self.from < self.since
     }
 
-    pub(crate) fn is_own(&self, event: &Event<'_>) -> bool {
+    /// Whose request an entry is, and of which run, where that is known.
+    pub(crate) fn whose(&self, event: &Event<'_>) -> (Whose, Option<&str>) {
         let id = event.correlation.as_bytes();
-        event.own
-            || self.own.iter().any(|prefix| {
-                id.get(..prefix.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix.as_bytes()))
-            })
+        let begins =
+            |with: &str| id.get(..with.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(with.as_bytes()));
+        match self.own.prefixes.iter().rev().find(|prefix| begins(&prefix.text)) {
+            Some(prefix) if prefix.run.is_some() && prefix.run == self.own.run => {
+                (Whose::ThisRun, prefix.run.as_deref())
+            }
+            Some(prefix) => (Whose::AnotherRun, prefix.run.as_deref()),
+            None if !begins(MARK) => (Whose::Others, None),
+            None if self.own.caller.as_ref().is_some_and(|we| is_of(event, we)) => (Whose::AnotherRun, None),
+            None => (Whose::Claimed, None),
+        }
     }
+}
+
+/// Whether a principal made a request. Its object id decides: all who use the same program share an application's id,
+/// which counts only where neither side has more.
+fn is_of(event: &Event<'_>, caller: &Caller) -> bool {
+    let same = |one: &str, other: &str| !one.is_empty() && one.eq_ignore_ascii_case(other);
+    let nameless = caller.oid.is_empty() && event.oid.is_empty() && event.upn.is_empty();
+    same(&caller.oid, &event.oid) || (nameless && same(&caller.appid, &event.appid))
 }
 
 /// Whether a text can be a secret's name; such a text needs no escape anywhere.

@@ -1,10 +1,13 @@
 //! The log → who reads which version, and since when: what a revocation waits for.
 
+use super::answer::Answer;
+use super::coverage::coverage;
 use super::groups::Group;
 use super::question::{Query, Question};
 use super::source::Source;
+use super::trail::Sighting;
 use super::who::name_of;
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,17 +43,24 @@ pub struct VersionRead {
     pub by_number: bool,
 }
 
-/// Who successfully read the secret's value (`SecretGet`) in the window, by object id. Blocks, and uses all cores.
+/// Who successfully read the secret's value (`SecretGet`) in the window, by object id; the horizon of the answer is the
+/// newest entry of the vault, whatever it is about. Blocks, and uses all cores.
 ///
 /// # Errors
 /// As [`super::blast_radius()`] has them.
-pub fn readers(source: &Source, query: &Query) -> Result<Vec<Reader>, Failure> {
+pub fn readers(source: &Source, query: &Query) -> Result<Answer<Vec<Reader>>, Failure> {
     let question = Question::new(&Query { baseline: None, ..query.clone() })?;
-    let accesses = source.trail().sight(&question)?.accesses;
+    let question = question.with_exact_horizon();
+    let trail = source.trail();
+    let sighting = trail.sight(&question)?;
+    let not_told_apart = sighting.left_out();
+    let Sighting { accesses, mut seen, .. } = sighting;
+    seen.truncations.extend(not_told_apart);
+    let coverage = coverage(&seen, trail.describe(), &question, clock::now());
     let mut principals: BTreeMap<(String, bool), BTreeMap<String, Group>> = BTreeMap::new();
     for (key, group) in accesses.groups {
         if key.operation == "SecretGet" && key.succeeded() {
-            let versions = principals.entry((key.oid, key.own)).or_default();
+            let versions = principals.entry((key.oid, key.whose.is_own())).or_default();
             match versions.get_mut(&key.version) {
                 Some(present) => present.merge(group),
                 None => {
@@ -59,7 +69,8 @@ pub fn readers(source: &Source, query: &Query) -> Result<Vec<Reader>, Failure> {
             }
         }
     }
-    Ok(principals.into_iter().map(|((oid, own), versions)| reader(oid, own, versions, &question)).collect())
+    let readers = principals.into_iter().map(|((oid, own), versions)| reader(oid, own, versions, &question)).collect();
+    Ok(Answer::new(readers, coverage))
 }
 
 fn reader(oid: String, own: bool, groups: BTreeMap<String, Group>, question: &Question) -> Reader {

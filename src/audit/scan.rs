@@ -1,13 +1,13 @@
-//! Files, side by side → what a [`Collect`] makes of the candidate events, and what was [`Seen`] on the way.
+//! Files, side by side → what a [`Collect`] makes of the candidate events, and what was [`Reading`] on the way.
 //!
 //! Every record is counted and its time noted; only candidates are parsed. Results are merged in the order of the
 //! files, so that the same archive always gives the same answer.
 
 use super::event::{Event, read_events};
-use super::files::{LogFile, Store, decompress};
+use super::reading::{Reading, Unreadable};
 use super::records::{Buffer, Sink, begins_list, read_records, without_mark};
 use super::search::{Candidates, Needle};
-use super::seen::{Seen, Unreadable};
+use super::store::{LogFile, Store, decompress};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 
@@ -31,7 +31,7 @@ pub(crate) enum Look {
 /// What one worker has gathered so far, and what it works with.
 struct Work<C> {
     collector: C,
-    seen: Seen,
+    seen: Reading,
     buffer: Buffer,
     candidates: Candidates,
 }
@@ -43,16 +43,16 @@ pub(crate) fn scan<C: Collect>(
     needle: &Needle,
     look: Look,
     new: impl Fn() -> C + Sync + Send,
-) -> (C, Seen) {
+) -> (C, Reading) {
     let empty = || Work {
         collector: new(),
-        seen: Seen::default(),
+        seen: Reading::default(),
         buffer: Buffer::default(),
         candidates: Candidates::default(),
     };
     let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, needle, look, work));
     work.map(|work| (work.collector, work.seen)).reduce(
-        || (new(), Seen::default()),
+        || (new(), Reading::default()),
         |mut earlier, later| {
             earlier.0.merge(later.0);
             earlier.1.merge(later.1);

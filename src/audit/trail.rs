@@ -1,9 +1,9 @@
 //! What every source of the audit trail can do, whatever it is made of.
 
 use super::event::Event;
-use super::groups::{Groups, Key};
+use super::groups::{Groups, Key, Moment};
 use super::question::Question;
-use super::seen::Seen;
+use super::reading::Reading;
 use crate::failure::Failure;
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub(crate) struct Sighting {
     pub(crate) vault_changes: Groups,
     /// Who changed the vault itself in the baseline.
     pub(crate) vault_changes_before: Groups,
-    pub(crate) seen: Seen,
+    pub(crate) seen: Reading,
 }
 
 impl Sighting {
@@ -56,14 +56,32 @@ impl Sighting {
             return;
         }
         let vault = &question.vault.name;
-        let own = question.is_own(event);
+        let (whose, run) = question.whose(event);
         if event.names(&question.secret) {
-            let key = Key::new(event, vault, &question.secret, event.version_of(&question.secret), own);
-            if before { self.before.add(key, event) } else { self.accesses.add(key, event) }
+            let key = Key::new(event, vault, &question.secret, event.version_of(&question.secret), whose);
+            if before { self.before.add(key, event, run) } else { self.accesses.add(key, event, run) }
         } else if is_vault_change(&event.operation) {
-            let key = Key::new(event, vault, "", "", own);
-            if before { self.vault_changes_before.add(key, event) } else { self.vault_changes.add(key, event) }
+            let key = Key::new(event, vault, "", "", whose);
+            if before {
+                self.vault_changes_before.add(key, event, run)
+            } else {
+                self.vault_changes.add(key, event, run)
+            }
         }
+    }
+
+    /// The first and the last of what was done to the secret or its vault.
+    pub(crate) fn first_and_last(&self) -> Option<(Moment, Moment)> {
+        let all = [&self.accesses, &self.before, &self.vault_changes, &self.vault_changes_before];
+        let groups = || all.into_iter().flat_map(Groups::iter).map(|(_, group)| group);
+        let first = groups().map(|group| &group.first).min()?.clone();
+        Some((first, groups().map(|group| &group.last).max()?.clone()))
+    }
+
+    /// What was not told apart any more.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        let all = [&self.accesses, &self.before, &self.vault_changes];
+        left_out(all.iter().map(|groups| groups.left_out).sum())
     }
 
     pub(crate) fn merge(&mut self, later: Self) {
@@ -73,6 +91,12 @@ impl Sighting {
         self.vault_changes_before.merge(later.vault_changes_before);
         self.seen.merge(later.seen);
     }
+}
+
+pub(crate) fn left_out(entries: u64) -> Option<String> {
+    (entries > 0).then(|| {
+        format!("{entries} entries belong to so many different groups that these were not told apart any more")
+    })
 }
 
 /// Whether an operation changes a vault, rather than looking at it.

@@ -7,7 +7,7 @@ use super::coverage::LATENESS;
 use super::event::Event;
 use super::question::{Query, Question};
 use super::source::Source;
-use super::who::name_of;
+use super::who::{name_of, shown_as};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use serde::Serialize;
@@ -102,18 +102,19 @@ impl Watch {
 }
 
 fn sight(question: &Question, event: &Event<'_>) -> Sight {
+    let (whose, _) = question.whose(event);
     let mut sight = Sight {
         mark: String::new(),
         time: event.time.clone().into_owned(),
         oid: event.oid.clone(),
-        name: name_of(&question.names, &event.upn, &event.resource, &event.appid, &event.oid),
+        name: shown_as(name_of(&question.names, &event.upn, &event.resource, &event.appid, &event.oid), whose),
         ip: event.ip.clone(),
         operation: event.operation.clone().into_owned(),
         version: event.version_of(&question.secret).to_owned(),
         status: event.status,
         user_agent: event.user_agent.clone().into_owned(),
         known: question.is_listed(&event.oid),
-        own: question.is_own(event),
+        own: whose.is_own(),
         count: event.count,
     };
     sight.mark = mark(event, &sight);

@@ -1,5 +1,6 @@
 //! A caller's identity → words a person can read.
 
+use super::question::Whose;
 use std::collections::BTreeMap;
 
 /// Application ids of Microsoft's own that appear in audit logs, and what people call them.
@@ -22,6 +23,15 @@ pub(crate) fn name_of(names: &BTreeMap<String, String>, upn: &str, resource: &st
     let application = application(appid);
     let found = [given.map_or("", String::as_str), upn, resource, application, appid, oid];
     found.into_iter().find(|name| !name.is_empty()).unwrap_or("").to_owned()
+}
+
+/// The same name, as it is shown beside what was done: our own other runs are no caller whose name matters.
+pub(crate) fn shown_as(name: String, whose: Whose) -> String {
+    match whose {
+        Whose::Others | Whose::ThisRun => name,
+        Whose::AnotherRun => "stanch (another run)".to_owned(),
+        Whose::Claimed => format!("claims to be stanch (another run): {name}"),
+    }
 }
 
 /// The name of an application of Microsoft's own; empty for others.

@@ -3,12 +3,13 @@
 //! No limit truncates silently: an answer that is cut off, too large or partial is asked for again in halves of its
 //! time, and what stays incomplete is a gap with its reason.
 
-use super::event::{Event, Fields};
+use super::columns::Fields;
+use super::event::Event;
 use super::files::reach_key;
 use super::groups::Groups;
 use super::kql::{self, MOST_PREFIXES, MOST_ROWS, SHAPES, Shape, Table};
 use super::question::{Question, is_name};
-use super::seen::{Seen, hour_of, parse};
+use super::reading::{Reading, hour_of, parse};
 use super::trail::{Reach, Sighting, Trail};
 use crate::azure::{LogAnalytics, LogAnswer};
 use crate::clock::Timestamp;
@@ -122,8 +123,8 @@ impl Workspace {
     }
 
     /// What the workspace holds of the vault at all.
-    fn look(&self, question: &Question) -> Result<Seen, Failure> {
-        let mut seen = Seen::default();
+    fn look(&self, question: &Question) -> Result<Reading, Failure> {
+        let mut seen = Reading::default();
         let mut hours: BTreeMap<i64, Vec<Hour>> = BTreeMap::new();
         for shape in SHAPES {
             let span = (question.from, question.until);
@@ -147,10 +148,10 @@ impl Workspace {
                 seen.log_begins = [seen.log_begins, begins].into_iter().flatten().min();
             }
         }
-        if question.own.len() > MOST_PREFIXES {
+        if question.own.prefixes.len() > MOST_PREFIXES {
             seen.notes.push(format!(
                 "of {} runs only the requests of the latest {MOST_PREFIXES} could be told from others'",
-                question.own.len()
+                question.own.prefixes.len()
             ));
         }
         if seen.files == 0 {
@@ -256,7 +257,7 @@ impl Trail for Workspace {
 fn add(question: &Question, rows: &[Row], groups: &mut Groups) {
     for event in rows.iter().filter_map(|row| event(row).ok()) {
         if let Some(key) = reach_key(question, &event) {
-            groups.add(key, &event);
+            groups.add(key, &event, None);
         }
     }
 }
@@ -271,7 +272,8 @@ fn event(row: &Row) -> Result<Event<'static>, &'static str> {
         signature: field("entry_signature"),
         status: field("entry_status"),
         address: field("entry_ip"),
-        correlation: field("entry_correlation"),
+        // Of the request's id only as much as makes it ours.
+        correlation: field("entry_own"),
         oid: field("entry_oid"),
         appid: field("entry_appid"),
         upn: field("entry_upn"),
@@ -282,20 +284,14 @@ fn event(row: &Row) -> Result<Event<'static>, &'static str> {
     })?;
     let last = text(row, "last_seen");
     let at = parse(&last).ok_or("it has no time that can be read")?;
-    let own = row.get("entry_own").is_some_and(|own| match own {
-        Value::Bool(own) => *own,
-        Value::Number(number) => number.as_i64() == Some(1),
-        other => other.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true")),
-    });
     event.count = number(row, "entry_count").max(1);
     event.last = Some((last, at));
-    event.own = own;
     Ok(event)
 }
 
-fn unreadable(shape: Shape, row: &Row, why: &str) -> super::seen::Unreadable {
+fn unreadable(shape: Shape, row: &Row, why: &str) -> super::reading::Unreadable {
     let text = Value::Object(row.clone()).to_string();
-    super::seen::Unreadable::new(shape.table(), 0, why.to_owned(), text.as_bytes())
+    super::reading::Unreadable::new(shape.table(), 0, why.to_owned(), text.as_bytes())
 }
 
 fn text(row: &Row, name: &str) -> String {

@@ -26,6 +26,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 /// A token that ends sooner is not used any more, so that no request outlives it.
 const SHORTEST_LIFE_SECONDS: i64 = 300;
@@ -113,12 +114,29 @@ struct Inner {
 struct Answered {
     name: String,
     principal: Option<String>,
+    caller: Caller,
     credential: Arc<dyn TokenCredential>,
 }
 
 impl fmt::Debug for Identity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Identity").field("choice", &self.inner.choice).finish_non_exhaustive()
+    }
+}
+
+/// Who a token speaks of, as a vault's log names it. What the token does not say is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The object id.
+    pub oid: String,
+    /// The application's id.
+    pub appid: String,
+}
+
+impl Caller {
+    fn of(token: &str) -> Self {
+        let [oid, appid] = ["oid", "appid"].map(|name| claim(token, name).unwrap_or_default());
+        Self { oid, appid }
     }
 }
 
@@ -156,6 +174,22 @@ impl Identity {
     /// Who it is, as far as the token tells.
     pub fn principal(&self) -> Option<String> {
         self.answered().and_then(|answered| answered.principal)
+    }
+
+    /// Who it is in a vault's log; nothing before the first request, or where the token does not tell.
+    pub fn caller(&self) -> Option<Caller> {
+        self.answered().map(|answered| answered.caller).filter(|caller| *caller != Caller::default())
+    }
+
+    /// The same, signing in where nobody has yet: waits so long at most, and is no reason to fail. `vault_host` tells in
+    /// which of Azure's clouds.
+    pub async fn caller_within(&self, most: Duration, vault_host: &str) -> Option<Caller> {
+        if self.name().is_none() {
+            let cloud = vault_host.split_once('.').map_or("vault.azure.net", |(_, cloud)| cloud);
+            let scope = format!("https://{cloud}/.default");
+            drop(tokio::time::timeout(most, self.token(&[&scope])).await);
+        }
+        self.caller()
     }
 
     fn answered(&self) -> Option<Answered> {
@@ -307,8 +341,8 @@ impl Identity {
             };
             match token {
                 Ok(token) => {
-                    let principal = principal(token.token.secret());
-                    return Ok((Answered { name, principal, credential }, token));
+                    let (principal, caller) = (principal(token.token.secret()), Caller::of(token.token.secret()));
+                    return Ok((Answered { name, principal, caller, credential }, token));
                 }
                 Err(error) => {
                     if is_transient(&error) && endpoint.as_ref().is_none_or(ManagedEndpoint::exists) {
@@ -401,6 +435,11 @@ impl TokenCredential for Identity {
 fn claims(token: &str) -> Option<Value> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&claims).ok()
+}
+
+/// One claim of a token.
+fn claim(token: &str, name: &str) -> Option<String> {
+    claims(token)?.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
 /// Who a token speaks of.

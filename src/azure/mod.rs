@@ -29,7 +29,7 @@ pub use blob::{Blob, BlobContainer};
 pub use budget::VaultLimits;
 pub use contents::{ListedSecret, SecretReading};
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
-pub use identity::{Environment, Identity, IdentityChoice};
+pub use identity::{Caller, Environment, Identity, IdentityChoice};
 pub use logs::{LogAnalytics, LogAnswer};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};

@@ -3,7 +3,9 @@
 use super::exit::{CommandError, Exit, Outcome};
 use super::terminal::ui::Ui;
 use super::{Common, audit_follow, audit_tell, audit_watch, session};
+use crate::actions::SIGN_IN;
 use crate::audit::{self, BlastRadius, Own, Place, Query, Source};
+use crate::azure::Azure;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::runbook::duration;
@@ -73,6 +75,8 @@ struct Asked {
     session: Session,
     query: Query,
     source: Source,
+    /// The way to the source, where it is not on this machine.
+    azure: Option<Azure>,
 }
 
 impl Asked {
@@ -80,12 +84,12 @@ impl Asked {
         let secret = SecretUrl::parse(args.secret.as_deref().unwrap_or_default()).map_err(CommandError::usage)?;
         let session = Session::open(common, None)?;
         let query = query(common, &session, &secret, args)?;
-        let source = source(&session, &secret, args)?;
+        let (source, azure) = source(&session, &secret, args)?;
         if query.since >= query.until && !args.watch {
             let failure = Failure::refused("the window is empty: `--since` is not before `--until`");
             return Err(CommandError::usage(failure));
         }
-        Ok(Self { secret, session, query, source })
+        Ok(Self { secret, session, query, source, azure })
     }
 }
 
@@ -100,7 +104,11 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     if let Some(run) = &args.follow {
         return audit_follow::run(common, ui, run, args.known.as_deref()).await;
     }
-    let Asked { secret, session, query, source } = Asked::new(common, &args)?;
+    let Asked { secret, session, mut query, source, azure } = Asked::new(common, &args)?;
+    if let Some(azure) = azure {
+        // Who we are tells our requests from elsewhere; whether the source can be asked is seen when it is.
+        query.own.caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
+    }
     if args.watch {
         let every = span(&args.every, "--every")?;
         let until = args.span.as_deref().map(|text| span(text, "--for")).transpose()?.map(|span| clock::now() + span);
@@ -137,23 +145,27 @@ fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) ->
         known,
         names,
         other_vaults: vaults.collect::<Result<_, _>>()?,
-        own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
+        own: Own {
+            prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default(),
+            ..Own::default()
+        },
         thresholds: trail.thresholds,
         ..Query::new(secret, time(args.since.as_deref().unwrap_or_default(), "--since")?, until)
     })
 }
 
-fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<Source, CommandError> {
+fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<(Source, Option<Azure>), CommandError> {
     let named = match (&args.archive, &args.workspace) {
         (Some(archive), _) => Some(Place::archive(archive).map_err(CommandError::usage)?),
         (None, Some(workspace)) => Some(Place::workspace(workspace).map_err(CommandError::usage)?),
         (None, None) => session.config.archive(&secret.vault.name),
     };
     match named {
-        Some(Place::Path(path)) => Ok(Source::path(path)),
+        Some(Place::Path(path)) => Ok((Source::path(path), None)),
         Some(place) => {
             let azure = session.azure("")?;
-            Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)
+            let source = Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)?;
+            Ok((source, Some(azure)))
         }
         None => Err(CommandError::usage(
             Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name))

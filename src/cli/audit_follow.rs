@@ -9,6 +9,7 @@ use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use super::{Common, resume};
 use crate::actions;
+use crate::actions::SIGN_IN;
 use crate::audit::{self, Late, Own, Place, Query, Source};
 use crate::clock;
 use crate::evidence::Known;
@@ -25,7 +26,7 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let opened = resume::opened(&folder, &state)?;
     let plan = resume::pinned_plan(&folder, &opened)?;
     let steps = plan.planned(&actions::catalogue());
-    let before = Known::of(&journal.records, &steps).blast_radius().cloned();
+    let before = Known::of(&journal.records, &steps).last_look().cloned();
     let url = Report::new(&journal.records, &journal.head, &steps).secret;
     let (Some(before), false) = (before, url.is_empty()) else {
         let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));
@@ -38,17 +39,21 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
         let failure = Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name));
         return Err(CommandError::usage(failure.help("set `audit` in stanch.yaml")));
     };
+    let azure = session.azure("")?;
     let source = match place {
         Place::Path(path) => Source::path(path),
-        place => Source::open(&place, &session.azure("")?, &secret.vault.host).map_err(CommandError::usage)?,
+        place => Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)?,
     };
+    let prefixes = session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default();
+    // The run knew who it was: without that, requests from elsewhere would be news.
+    let caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
     let (listed, names) = known_names(&session, &secret, known)?;
     let query = Query {
         baseline: trail.baseline,
         thresholds: trail.thresholds,
         known: listed,
         names,
-        own: Own { prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default() },
+        own: Own { prefixes, run: Some(run.to_owned()), caller },
         ..Query::new(&secret, before.window.since, clock::now())
     };
     let after = tokio::task::spawn_blocking(move || audit::blast_radius(&source, &query))

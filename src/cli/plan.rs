@@ -31,7 +31,7 @@ pub(crate) async fn look(prepared: &Prepared, request_prefix: &str) -> Result<Pr
     let azure = prepared.session.azure(request_prefix)?;
     let (plan, config) = (&prepared.plan, &prepared.session.config);
     let mut own = session::own_prefixes(&prepared.runs);
-    own.push(request_prefix.to_owned());
+    own.push(request_prefix.into());
     Ok(preflight::look(plan, &actions::by_name(), &azure, config, prepared.opened.mode, &own).await)
 }
 

@@ -10,7 +10,9 @@ use super::terminal::secret_prompt::StandardInput;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::actions::Services;
+use crate::audit::CLOCK_SKEW;
 use crate::clock;
+use crate::correlation;
 use crate::driver::Driver;
 use crate::durable::{DisplayEvent, Ledger};
 use crate::engine::State;
@@ -149,7 +151,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
 /// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.
 fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError> {
     for (step, since) in preflight::looks_since(plan, &actions::by_name()) {
-        if since > now + chrono::Duration::minutes(1) {
+        if since > now + CLOCK_SKEW {
             let since = since.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
             let summary = format!("`{step}` would look into the audit trail since {since}, which is still to come");
             let clock = format!("it is {} now", now.format("%Y-%m-%dT%H:%M:%SZ"));
@@ -399,10 +401,9 @@ fn new_id() -> Result<String, CommandError> {
     Ok(format!("r-{}-{letters}", clock::now().format("%Y%m%d-%H%M%S")))
 }
 
-/// The first 12 digits of a GUID, as they stand in one.
+/// How the ids of the run's requests begin.
 fn request_prefix() -> Result<String, CommandError> {
-    let digits = hex::encode(random_bytes(6)?);
-    Ok(format!("{}-{}", digits.get(..8).unwrap_or_default(), digits.get(8..).unwrap_or_default()))
+    Ok(correlation::prefix(&hex::encode(random_bytes(5)?)))
 }
 
 fn random_bytes(count: usize) -> Result<Vec<u8>, CommandError> {

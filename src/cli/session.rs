@@ -9,6 +9,7 @@ use crate::actions;
 use crate::actions::Services;
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::config::{Config, USUAL_RUNBOOK};
+use crate::correlation::Prefix;
 use crate::engine::event::{Event, Mode, RunOpened};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs, Targets};
@@ -194,13 +195,14 @@ pub(crate) fn damaged(path: &Path, damage: &Damage) -> CommandError {
 
 /// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is
 /// not read by a stranger because of that.
-pub(crate) fn own_prefixes(runs: &Runs) -> Vec<String> {
+pub(crate) fn own_prefixes(runs: &Runs) -> Vec<Prefix> {
     let prefix = |record: Record| match record.event {
-        Event::RunOpened(opened) => Some(opened.request_prefix),
+        Event::RunOpened(opened) => Some(Prefix { text: opened.request_prefix, run: Some(opened.run) }),
         _ => None,
     };
     let ids = runs.list().unwrap_or_default();
-    let searches = runs.known_fingerprint_key().map(|key| key.request_prefix());
+    let key = runs.known_fingerprint_key();
+    let searches = key.iter().flat_map(|key| [key.former_request_prefix(), key.request_prefix()]).map(Prefix::from);
     ids.iter().filter_map(|run| runs.folder(run).first_record()).filter_map(prefix).chain(searches).collect()
 }
 
@@ -312,7 +314,7 @@ impl Session {
     ) -> Result<Services, CommandError> {
         let fingerprints = fingerprints(runs)?;
         let mut own_prefixes = own_prefixes(runs);
-        own_prefixes.push(opened.request_prefix.clone());
+        own_prefixes.push(Prefix { text: opened.request_prefix.clone(), run: Some(opened.run.clone()) });
         Ok(Services {
             run: opened.run.clone(),
             runbook: opened.runbook.clone(),

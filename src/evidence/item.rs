@@ -1,11 +1,12 @@
 //! The evidence itself.
 
-use super::adoption::Adoption;
+use super::adoption::{Adoption, AdoptionReader, LogSeen};
 use crate::audit::{BlastRadius, LateLook};
 use crate::clock::Timestamp;
 use crate::engine::StepStatus;
 use crate::engine::event::SettledBy;
 use crate::plan::Aim;
+use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 
 /// Evidence with the record that it stands in.
@@ -46,15 +47,15 @@ pub enum Evidence {
     /// There was nobody to ask beside the vault.
     IssuerNotAsked { because: String },
     /// Who moved to the new version, and how much of the log could be seen.
-    Adopted(Adoption),
+    Adopted(Consumers),
     /// A setting of a site that is pinned to a version.
     Pinned(PinnedSetting),
     /// Who touched the secret, with what the log could show.
     Accesses(Box<BlastRadius>),
     /// The same asked again later; `follow_up` names the look.
     LateLook { follow_up: String, look: Box<LateLook> },
-    /// Who touched the secret is not known.
-    AccessesNotKnown { because: String },
+    /// Who touched the secret is not known; `looked` is what an answer that rests on too little would have said.
+    AccessesNotKnown { because: String, looked: Option<Box<BlastRadius>> },
     /// What became of a message.
     Message { channel: String, outcome: MessageOutcome, id: String, head: String, because: String },
     /// What became of a message about a later look.
@@ -135,4 +136,54 @@ pub struct PinnedSetting {
 pub struct LeftToPerson {
     pub secret: String,
     pub because: String,
+}
+
+/// Who reads a secret, and who of them has moved to the new version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Consumers {
+    pub moved: Vec<String>,
+    pub left_behind: Vec<Consumer>,
+    pub pinned: Vec<Consumer>,
+    /// Why the lists are not the whole truth; nothing where the log showed enough.
+    pub not_seen: Option<String>,
+}
+
+/// One that reads an old version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Consumer {
+    pub name: String,
+    /// Its object id in lower case; empty where the log has none.
+    pub oid: String,
+    /// The version that it read last.
+    pub version: String,
+    /// When, RFC 3339.
+    pub last: String,
+}
+
+impl From<Adoption> for Consumers {
+    fn from(adoption: Adoption) -> Self {
+        let Adoption { moved, left_behind, pinned, log, because, .. } = adoption;
+        let why = || because.unwrap_or_else(|| "the audit trail could not show it".to_owned());
+        let not_seen = match log {
+            LogSeen::Reaches { .. } => None,
+            LogSeen::NoSource | LogSeen::Unreadable { .. } | LogSeen::Empty { .. } | LogSeen::EndsBefore { .. } => {
+                Some(why())
+            }
+        };
+        let consumers = |readers: Vec<AdoptionReader>| readers.into_iter().map(Consumer::from).collect();
+        Self {
+            moved: moved.into_iter().map(|reader| reader.name).collect(),
+            left_behind: consumers(left_behind),
+            pinned: consumers(pinned),
+            not_seen,
+        }
+    }
+}
+
+impl From<AdoptionReader> for Consumer {
+    fn from(reader: AdoptionReader) -> Self {
+        let AdoptionReader { oid, name, version, last_read, .. } = reader;
+        Self { name, oid, version, last: last_read.to_rfc3339_opts(SecondsFormat::Millis, true) }
+    }
 }

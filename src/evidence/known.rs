@@ -159,6 +159,17 @@ impl Known {
         LeakedValue::of(&self.evidence(), self.state.ended() == Some(RunStatus::Completed))
     }
 
+    /// The last answer about the audit trail, or what was looked at where there is none.
+    pub fn last_look(&self) -> Option<&BlastRadius> {
+        let looked = || {
+            self.items.iter().rev().find_map(|item| match &item.evidence {
+                Evidence::AccessesNotKnown { looked, .. } => looked.as_deref(),
+                _ => None,
+            })
+        };
+        self.blast_radius().or_else(looked)
+    }
+
     /// The last answer about the audit trail.
     pub fn blast_radius(&self) -> Option<&BlastRadius> {
         self.items.iter().rev().find_map(|item| match &item.evidence {

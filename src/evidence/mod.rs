@@ -17,8 +17,11 @@ mod outputs;
 mod reading;
 mod verdict;
 
-pub use adoption::{Adoption, Laggard, LogSeen};
-pub use item::{Evidence, Item, LeftToPerson, MessageOutcome, MessageOutputs, PinnedSetting, RevokedBy, StepEvidence};
+pub use adoption::{Adoption, AdoptionEnd, AdoptionReader, Baseline, LogSeen};
+pub use item::{
+    Consumer, Consumers, Evidence, Item, LeftToPerson, MessageOutcome, MessageOutputs, PinnedSetting, RevokedBy,
+    StepEvidence,
+};
 pub use known::{Known, wants_value};
 pub use leaked_value::{LeakedValue, Works};
 pub use names::{EffectName, ObservationName};

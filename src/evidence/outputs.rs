@@ -2,8 +2,9 @@
 //!
 //! The programs of today record evidence as it is found; these outputs also speak for the journals of earlier ones.
 
-use super::adoption::{Adoption, Laggard, LogSeen};
-use super::item::{Evidence, LeftToPerson, MessageOutcome, MessageOutputs, PinnedSetting, RevokedBy};
+use super::item::{
+    Consumer, Consumers, Evidence, LeftToPerson, MessageOutcome, MessageOutputs, PinnedSetting, RevokedBy,
+};
 use crate::plan::Aim;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -38,11 +39,9 @@ struct NamedIssuer {
 #[serde(default)]
 struct Awaited {
     moved: Vec<String>,
-    left_behind: Vec<Laggard>,
-    pinned: Vec<Laggard>,
-    decided_by: String,
+    left_behind: Vec<Consumer>,
+    pinned: Vec<Consumer>,
     because: Option<String>,
-    waited_ms: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -91,10 +90,8 @@ pub(super) fn evidence(aim: Aim, outputs: &Map<String, Value>) -> Vec<Evidence> 
             vec![Evidence::IssuerNamed { issuer: provider, is_vault, assumed, replaced }]
         }
         Aim::AwaitReaders => {
-            let Awaited { moved, left_behind, pinned, decided_by, because, waited_ms } = read(outputs);
-            let decided_by = Some(decided_by).filter(|by| !by.is_empty());
-            let log = because.map_or(LogSeen::NotRecorded, |because| LogSeen::NoSource { because });
-            vec![Evidence::Adopted(Adoption { moved, left_behind, pinned, decided_by, log, waited_ms })]
+            let Awaited { moved, left_behind, pinned, because } = read(outputs);
+            vec![Evidence::Adopted(Consumers { moved, left_behind, pinned, not_seen: because })]
         }
         Aim::RefreshSites => read::<Refreshed>(outputs).pinned.into_iter().map(Evidence::Pinned).collect(),
         Aim::Search => {
@@ -121,7 +118,7 @@ pub(super) fn evidence(aim: Aim, outputs: &Map<String, Value>) -> Vec<Evidence> 
         Aim::BlastRadius => {
             let Looked { source, because } = read(outputs);
             let because = because.filter(|_| source.is_empty());
-            because.map(|because| Evidence::AccessesNotKnown { because }).into_iter().collect()
+            because.map(|because| Evidence::AccessesNotKnown { because, looked: None }).into_iter().collect()
         }
         Aim::Close => vec![Evidence::Closed],
         Aim::Tell => {

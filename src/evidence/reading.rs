@@ -1,8 +1,10 @@
 //! A record → the evidence in it.
 
+use super::adoption::Adoption;
 use super::item::{Evidence, MessageOutcome, MessageOutputs};
 use super::names::{EffectName, ObservationName};
 use super::outputs;
+use crate::audit::NoAnswer;
 use crate::engine::event::{EffectOutcome, Event, StepOutcome};
 use crate::journal::Record;
 use crate::plan::Aim;
@@ -69,7 +71,7 @@ pub(super) fn evidence(record: &Record, aim: Aim, is_loop: bool) -> Vec<Evidence
         Event::StepFinished { status: StepOutcome::Failed, error, .. } if !is_loop => {
             let because = error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
             match aim {
-                Aim::BlastRadius => vec![Evidence::AccessesNotKnown { because }],
+                Aim::BlastRadius => vec![Evidence::AccessesNotKnown { because, looked: None }],
                 Aim::Tell => vec![message(MessageOutcome::NotDelivered, because)],
                 _ => Vec::new(),
             }
@@ -107,9 +109,15 @@ fn observed(name: &str, value: &Value) -> Option<Evidence> {
         }
         ObservationName::IssuerNotAsked => Evidence::IssuerNotAsked { because: read::<Because>(value).because },
         ObservationName::Staging => Evidence::Staged { secret: value.as_str()?.to_owned() },
-        ObservationName::Adoption => Evidence::Adopted(serde_json::from_value(value.clone()).ok()?),
+        ObservationName::Adoption => {
+            let adoption: Adoption = serde_json::from_value(value.clone()).ok()?;
+            Evidence::Adopted(adoption.into())
+        }
         ObservationName::BlastRadius => Evidence::Accesses(Box::new(serde_json::from_value(value.clone()).ok()?)),
-        ObservationName::BlastRadiusNotKnown => Evidence::AccessesNotKnown { because: read::<Because>(value).because },
+        ObservationName::BlastRadiusNotKnown => {
+            let NoAnswer { because, answer } = serde_json::from_value(value.clone()).ok()?;
+            Evidence::AccessesNotKnown { because, looked: answer.map(Box::new) }
+        }
         ObservationName::LateLook(follow_up) => {
             Evidence::LateLook { follow_up, look: Box::new(serde_json::from_value(value.clone()).ok()?) }
         }

@@ -9,8 +9,9 @@ use crate::actions::{Action, Surroundings};
 use crate::azure::Azure;
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
+use crate::correlation::Prefix;
 use crate::engine::event::Mode;
-use crate::plan::Plan;
+use crate::plan::{Aim, Plan};
 use crate::runbook::model::Step;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -45,18 +46,21 @@ pub async fn look(
     azure: &Azure,
     config: &Config,
     mode: Mode,
-    own: &[String],
+    own: &[Prefix],
 ) -> Preflight {
     let now = clock::now();
     let scope = scope(plan, mode, now);
     let known: Vec<Known<'_>> =
         plan.steps().filter_map(|step| Known::new(plan, step, actions, &scope, config)).collect();
     let since = known.iter().find_map(Known::since).unwrap_or(now - chrono::Duration::days(1));
+    // The longest that readers are waited for, if they are at all.
+    let waiting = known.iter().filter(|known| known.action.spec.aim == Aim::AwaitReaders);
+    let overlap = waiting.map(|known| known.line.waits).max();
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     let mut checks = Vec::new();
     for secret in known.iter().filter_map(Known::secret) {
         if let Entry::Vacant(place) = seen.entry(secret.to_string()) {
-            let found = secrets::look(&secret, azure, config, own, (since, now)).await;
+            let found = secrets::look(&secret, azure, config, own, (since, now), overlap).await;
             checks.extend(found.checks.clone());
             place.insert(found);
         }

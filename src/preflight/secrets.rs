@@ -1,17 +1,22 @@
 //! What a secret, its readers and its audit trail look like before anything is changed.
 
 use super::findings::{Broken, Check, Verdict};
-use crate::audit::{self, BlastRadius, Own, Place, Query, Reader, Source};
+use crate::actions::{Asker, NotKnown, READERS_BASELINE, Trail};
+use crate::audit::{self, BlastRadius, Coverage, Reader};
 use crate::azure::{Azure, Vault};
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::correlation::Prefix;
 use crate::failure::Failure;
-use crate::vault::SecretUrl;
-use crate::vault::short;
-use crate::vault::{Current, Version};
+use crate::report::fact::counted;
+use crate::runbook::duration;
+use crate::vault::{Current, SecretUrl, Version, short};
+use std::time::Duration;
 
-/// How far back a reader counts as one.
-const BASELINE: chrono::TimeDelta = chrono::TimeDelta::days(1);
+/// A log that is no further behind than this is not late.
+const SHORT: Duration = Duration::from_secs(60);
+/// A log that is so far behind is late, or a quiet vault's.
+const LAGGING: Duration = Duration::from_secs(10 * 60);
 
 /// What was seen of one secret.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +34,9 @@ pub(super) async fn look(
     secret: &SecretUrl,
     azure: &Azure,
     config: &Config,
-    own: &[String],
+    own: &[Prefix],
     (since, now): (Timestamp, Timestamp),
+    overlap: Option<Duration>,
 ) -> Seen {
     let mut seen = Seen::default();
     match versions(secret, azure).await {
@@ -45,15 +51,12 @@ pub(super) async fn look(
         }
         Err(failure) => seen.checks.push(Check::of(Verdict::Failed, &failure)),
     }
-    let Some(place) = config.archive(&secret.vault.name) else {
-        let what = format!("no audit source for `{}`: who read it will not be known", secret.vault.name);
-        let help = "name one under `audit:` in stanch.yaml; without one the whole overlap is waited for";
-        seen.checks.push(Check::new(Verdict::Warning, what).help(help));
-        return seen;
-    };
-    match trail(secret, azure, config, own, &place, (since, now)).await {
+    let asker = Asker { azure, config, prefixes: own, run: None };
+    match trail(secret, asker, (since, now)).await {
         Ok((radius, readers)) => {
             seen.checks.push(coverage(&radius, now));
+            let (readers, baseline) = readers.into_parts();
+            seen.checks.extend(adoption(secret, &baseline, overlap, now));
             // Where the known callers are listed, a stranger is nobody that a revocation could break.
             let listed = !config.known_callers(secret).is_empty();
             let (known, strangers): (Vec<&Reader>, Vec<&Reader>) =
@@ -62,7 +65,7 @@ pub(super) async fn look(
             seen.readers = known.len();
             seen.pinned = known.into_iter().filter_map(pinned).collect();
         }
-        Err(failure) => seen.checks.push(Check::of(Verdict::Warning, &failure)),
+        Err(not_known) => seen.checks.push(unseen(secret, &not_known, overlap)),
     }
     seen
 }
@@ -105,25 +108,55 @@ fn state(secret: &SecretUrl, versions: &[Version], current: &Current) -> Check {
 
 async fn trail(
     secret: &SecretUrl,
-    azure: &Azure,
-    config: &Config,
-    own: &[String],
-    place: &Place,
+    asker: Asker<'_>,
     (since, now): (Timestamp, Timestamp),
-) -> Result<(BlastRadius, Vec<Reader>), Failure> {
-    let source = Source::open(place, azure, &secret.vault.host)?;
-    let query = Query {
-        own: Own { prefixes: own.to_vec() },
-        known: config.known_callers(secret),
-        names: config.caller_names(secret),
-        ..Query::new(secret, since, now)
+) -> Result<(BlastRadius, audit::Answer<Vec<Reader>>), NotKnown> {
+    // A moment that is still to come, by another clock, is as good as the present.
+    let since = since.min(now - chrono::TimeDelta::seconds(1));
+    let trail = Trail::open(asker, secret, (since, now)).await?;
+    let radius = trail.answer(audit::blast_radius).await.map_err(NotKnown::Unreadable)?;
+    let baseline = asker.config.audit_trail(&secret.vault.name).baseline.unwrap_or(READERS_BASELINE);
+    let from = now.checked_sub_signed(baseline).unwrap_or(Timestamp::MIN_UTC);
+    Ok((radius, trail.within(from, now).ask(audit::readers).await?))
+}
+
+/// Without anything to look at, who reads the secret is not known, before the rotation and after it.
+fn unseen(secret: &SecretUrl, not_known: &NotKnown, overlap: Option<Duration>) -> Check {
+    let waited = if overlap.is_some() { "; the whole overlap is waited for" } else { "" };
+    let help = match not_known {
+        NotKnown::NoSource(_) => {
+            let what = format!("no audit source for `{}`: who read it will not be known{waited}", secret.vault.name);
+            return Check::new(Verdict::Warning, what).help("name one under `audit:` in stanch.yaml");
+        }
+        NotKnown::Empty(_) => "a quiet vault looks the same as one whose diagnostic settings send nothing".to_owned(),
+        NotKnown::Unreadable(failure) => failure.help.clone().unwrap_or_else(|| "see to the audit source".to_owned()),
     };
-    let asked = tokio::task::spawn_blocking(move || {
-        let radius = audit::blast_radius(&source, &query)?;
-        let baseline = Query { since: now - BASELINE, ..query };
-        Ok((radius, audit::readers(&source, &baseline)?))
-    });
-    asked.await.map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))?
+    let what = format!("who reads `{}` will not be known: {}{waited}", secret.name, not_known.because());
+    Check::new(Verdict::Warning, what).help(help)
+}
+
+/// How much the log will be able to show of who has moved, where readers are waited for.
+fn adoption(secret: &SecretUrl, baseline: &Coverage, overlap: Option<Duration>, now: Timestamp) -> Option<Check> {
+    let overlap = overlap?;
+    let length = duration::format(overlap);
+    let help = "the whole overlap is waited for, unless the log comes past the rotation by then";
+    if let Some(why) = baseline.in_part() {
+        let what = format!("who has moved to a new version of `{}` may not be seen: {why}", secret.name);
+        return Some(Check::new(Verdict::Warning, what).help(help));
+    }
+    let behind = (now - baseline.horizon?).to_std().unwrap_or_default();
+    // Readers need their share of the overlap, too. Where none is waited for here, it was before the step.
+    let enough = if overlap.is_zero() { LAGGING } else { (overlap / 2).max(SHORT) };
+    if behind < enough {
+        return None;
+    }
+    let with = if overlap.is_zero() { String::new() } else { format!("with an overlap of {length} ") };
+    let what = format!(
+        "the log is {} behind: {with}it may not show who has moved to a new version of `{}`",
+        counted(behind.as_secs() / 60, "minute"),
+        secret.name
+    );
+    Some(Check::new(Verdict::Warning, what).help(help))
 }
 
 fn coverage(radius: &BlastRadius, now: Timestamp) -> Check {

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("runbook", &["engine", "vault"]),
     ("plan", &["engine", "runbook", "vault"]),
-    ("preflight", &["actions", "audit", "azure", "config", "engine", "issuers", "notify", "plan", "runbook", "vault"]),
+    (
+        "preflight",
+        &["actions", "audit", "azure", "config", "engine", "issuers", "notify", "plan", "report", "runbook", "vault"],
+    ),
     ("engine", &[]),
     ("journal", &["engine"]),
     ("driver", &["actions", "durable", "engine", "evidence", "journal", "plan", "runbook"]),

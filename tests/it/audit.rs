@@ -14,6 +14,7 @@ mod export;
 mod findings;
 mod hostile;
 mod ordinary;
+mod own;
 mod reading;
 mod shapes;
 mod traffic;
@@ -105,7 +106,7 @@ fn query() -> Query {
     let secret = SecretUrl::parse(&format!("{HOST}/secrets/db-password")).unwrap();
     Query {
         known: BTreeSet::from([SHOP.to_uppercase()]),
-        own: Own { prefixes: vec!["5ca1ab1e-".into()] },
+        own: Own { prefixes: vec!["5ca1ab1e-".into()], ..Own::default() },
         ..Query::new(&secret, time("2026-11-20T10:00:00Z"), time("2026-11-20T11:00:00Z"))
     }
 }
@@ -340,7 +341,7 @@ fn own_requests_are_marked_and_make_nobody_unknown() {
     );
 
     let mut nothing_is_own = query();
-    nothing_is_own.own = Own { prefixes: vec![String::new()] };
+    nothing_is_own.own = Own { prefixes: vec![String::new().into()], ..Own::default() };
     assert_eq!(ask(Archive::with(&[read(1)]).path(), &nothing_is_own).unknown_callers, [THIEF]);
 }
 

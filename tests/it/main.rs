@@ -12,6 +12,7 @@
 #[global_allocator]
 static WIPED: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
+mod adoption;
 mod architecture;
 mod audit;
 mod cloud;

@@ -5,15 +5,16 @@
 //! those who were told of the incident if the picture has changed, and only then lets the time count as served. A process
 //! that dies in between leaves a record from which the next one goes on.
 
-use super::blast_radius::OBSERVATION;
 use crate::actions::announce::{Announcement, announce};
 use crate::actions::context::Context;
-use crate::audit::{BlastRadius, LATE_LOOK, LateLook, plain};
+use crate::audit::{BlastRadius, LATE_LOOK, LateLook, NO_ANSWER, NoAnswer, plain};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::vault::SecretUrl;
 
+/// The name under which the first answer is recorded.
+pub(super) const ANSWER: &str = "blast_radius";
 /// As many callers and findings stand in a message; the report holds all.
 const MOST_TOLD: usize = 10;
 
@@ -25,8 +26,13 @@ pub(super) fn latest(context: &Context) -> Result<Option<BlastRadius>, Stop> {
     }
     match amendments.into_iter().max_by_key(|amendment| amendment.asked_at) {
         Some(latest) => Ok(Some(latest.blast_radius)),
-        None => context.recorded(OBSERVATION),
+        None => context.recorded(ANSWER),
     }
+}
+
+/// What an earlier life of the step was answered where that said nothing: a later look amends it.
+pub(super) fn nothing_yet(context: &Context) -> Result<Option<BlastRadius>, Stop> {
+    Ok(context.recorded::<NoAnswer>(NO_ANSWER)?.and_then(|not_known| not_known.answer))
 }
 
 /// When the log is still to be asked, in the order of time.

@@ -2,3 +2,4 @@
 
 pub(super) mod blast_radius;
 mod late;
+pub(super) mod trail;

@@ -1,22 +1,26 @@
 //! `keyvault/await_readers`: waits, within the overlap, until those who read the old versions have read the new one.
 //!
-//! It decides from the audit trail, which lags behind. A reader that asks for an old version by its number never
-//! moves by itself; it is named with its remedy and not waited for. At the end of the overlap the run goes on, or asks,
-//! as the runbook says; who was left behind is recorded either way.
+//! It decides from the audit trail, which lags behind. The wait ends early only in a log that has come past the rotation,
+//! with every reader of the baseline seen on the new version; whatever the log cannot show, the whole overlap is waited
+//! for. A reader that asks for an old version by its number never moves by itself; it is named with its remedy and not
+//! waited for. At the end of the overlap the run goes on, or asks, as the runbook says; who was left behind, and how much
+//! of the log was seen, is recorded either way.
 
+use super::adoption::{Old, Rotation, Standing, Watch, about};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Span;
 use crate::actions::plan_line::{PlanLine, Surroundings, early};
-use crate::audit::{self, Reader};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
+use crate::evidence::{Adoption, AdoptionEnd, AdoptionReader, LogSeen, ObservationName};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class, Fact};
 use crate::report::fact::counted;
 use crate::runbook::duration;
 use crate::vault::SecretUrl;
+use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -32,9 +36,10 @@ struct Parameters {
     #[serde(default = "fifteen_minutes")]
     #[schemars(extend("x-waits" = true))]
     overlap: Span,
-    /// How far back a reader counts as one.
-    #[serde(default = "one_day")]
-    baseline: Span,
+    /// How far back a reader counts as one; that of the audit trail in `stanch.yaml` unless given, else 8 days, which hold
+    /// what reads once a week.
+    #[serde(default)]
+    baseline: Option<Span>,
     /// What happens if the overlap ends before all have moved: `go_on`, or `ask` a person.
     #[serde(default)]
     at_end: AtEnd,
@@ -53,12 +58,13 @@ enum AtEnd {
 }
 
 fn fifteen_minutes() -> Span {
-    Span(Duration::from_secs(15 * 60))
+    Span(OVERLAP)
 }
 
-fn one_day() -> Span {
-    Span(Duration::from_secs(24 * 3600))
-}
+/// How far back a reader counts as one where nothing else says so: a job that runs once a week is in it.
+pub(crate) const BASELINE: TimeDelta = TimeDelta::days(8);
+/// How long is waited where the step does not say.
+pub(crate) const OVERLAP: Duration = Duration::from_secs(15 * 60);
 
 fn two_seconds() -> Span {
     Span(Duration::from_secs(2))
@@ -75,11 +81,13 @@ struct Outputs {
     /// Who went on without those that were left behind; empty where nobody was asked.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     decided_by: String,
-    /// `audit` where a trail could be read, else `none`.
+    /// `audit` where the trail has come past the rotation, `part` where it could be read and has not, or not in full, else
+    /// `none`.
     evidence: String,
-    /// Why there is none.
+    /// How much was seen, where the lists do not speak for themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
+    /// How long the wait was.
     waited_ms: u64,
 }
 
@@ -92,16 +100,11 @@ struct Laggard {
     version: String,
     /// When.
     last: String,
+    /// How often it was seen reading: `every 30s`, `once`.
+    #[serde(default)]
+    habit: String,
     /// What makes it move.
     remedy: String,
-}
-
-/// Where the readers stand.
-#[derive(Default)]
-struct Adoption {
-    moved: Vec<String>,
-    waiting: Vec<Laggard>,
-    pinned: Vec<Laggard>,
 }
 
 const EXAMPLE: &str = r#"- id: rotate
@@ -150,133 +153,158 @@ fn fact(outputs: &Outputs) -> Fact {
     }
     for (list, what) in [(&outputs.left_behind, "not seen on it"), (&outputs.pinned, "pinned to an old version")] {
         if !list.is_empty() {
-            told.push(format!("{what}: {}", names(list)));
+            let names: Vec<&str> = list.iter().map(|reader| reader.name.as_str()).collect();
+            told.push(format!("{what}: {}", names.join(", ")));
         }
     }
-    Fact::from(if told.is_empty() { "nobody else was seen reading it".to_owned() } else { told.join("; ") })
-}
-
-async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let secret = &parameters.secret;
-    if context.services.config.archive(&secret.vault.name).is_none() {
-        return without_evidence(context, &parameters).await;
-    }
-    let began = context.observe("began", async || Ok(clock::now())).await?;
-    let deadline = context.deadline("overlap", parameters.overlap.0).await?;
-    let since = began - chrono::Duration::from_std(parameters.baseline.0).unwrap_or(chrono::Duration::days(1));
-    let mut seen = 0;
-    loop {
-        let adoption = adoption(context, &parameters, since).await?;
-        let now = clock::now();
-        if adoption.moved.len() != seen {
-            seen = adoption.moved.len();
-            context.note("moved", &adoption.moved).await?;
-        }
-        if adoption.waiting.is_empty() || now >= deadline {
-            context.end_timer("overlap").await?;
-            let decided_by = decide(context, parameters.at_end, &adoption).await?;
-            return Ok(Outputs {
-                decided_by,
-                moved: adoption.moved,
-                left_behind: adoption.waiting,
-                pinned: adoption.pinned,
-                evidence: "audit".to_owned(),
-                because: None,
-                waited_ms: u64::try_from((now - began).num_milliseconds()).unwrap_or_default(),
-            });
-        }
-        context.progress(progress(&adoption, deadline - now));
-        let every = chrono::Duration::from_std(parameters.every.0).unwrap_or(chrono::Duration::seconds(2));
-        context.sleep_until(deadline.min(now + every)).await?;
-    }
-}
-
-/// With no trail to look at, the whole overlap is waited for: somebody may be reading.
-async fn without_evidence(context: &Context, parameters: &Parameters) -> Result<Outputs, Stop> {
-    let began = context.observe("began", async || Ok(clock::now())).await?;
-    let deadline = context.deadline("overlap", parameters.overlap.0).await?;
-    context.progress("no audit source: waiting for the whole overlap");
-    context.sleep_until(deadline).await?;
-    context.end_timer("overlap").await?;
-    Ok(Outputs {
-        moved: Vec::new(),
-        left_behind: Vec::new(),
-        pinned: Vec::new(),
-        decided_by: String::new(),
-        evidence: "none".to_owned(),
-        because: Some(format!("no audit source is configured for `{}`", parameters.secret.vault.name)),
-        waited_ms: u64::try_from((clock::now() - began).num_milliseconds()).unwrap_or_default(),
+    let because = outputs.because.as_deref().unwrap_or_default();
+    Fact::from(match (told.is_empty(), because) {
+        (true, "") => "nobody else was seen reading it".to_owned(),
+        (true, because) if outputs.evidence == "audit" => format!("nobody else was seen reading it; {because}"),
+        (true, because) => format!("not known who reads it: {because}"),
+        (false, because) if outputs.evidence == "part" => format!("{}; {because}", told.join("; ")),
+        (false, _) => told.join("; "),
     })
 }
 
-async fn adoption(context: &Context, parameters: &Parameters, since: Timestamp) -> Result<Adoption, Failure> {
-    let until = clock::now() + chrono::Duration::seconds(1);
-    let Some((archive, query)) = context.audit_query(&parameters.secret, since, until) else {
-        return Ok(Adoption::default());
-    };
-    let known = query.known.clone();
-    let readers = tokio::task::spawn_blocking(move || audit::readers(&archive, &query))
-        .await
-        .map_err(|error| Failure::refused(format!("the audit trail could not be read: {error}")))??;
-    let mut adoption = Adoption::default();
-    // Where the known callers are listed, nobody waits for a stranger.
-    let counts = |reader: &&Reader| !reader.own && (known.is_empty() || known.contains(&reader.oid.to_lowercase()));
-    for reader in readers.iter().filter(counts) {
-        place(reader, parameters, &mut adoption);
+async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let secret = &SecretUrl { version: None, ..parameters.secret.clone() };
+    let began = context.observe("began", async || Ok(clock::now())).await?;
+    let deadline = context.deadline("overlap", parameters.overlap.0).await?;
+    let trail = context.services.config.audit_trail(&secret.vault.name);
+    let mut rotation = Rotation::unknown(began);
+    if trail.place.is_some() {
+        let read = async || Ok(Rotation::read(context, secret, &parameters.version, began).await);
+        rotation = context.observe("rotation", read).await?;
     }
-    Ok(adoption)
+    let given = parameters.baseline.map(|baseline| TimeDelta::from_std(baseline.0).unwrap_or(TimeDelta::MAX));
+    let baseline = given.or(trail.baseline).unwrap_or(BASELINE);
+    let from = began.checked_sub_signed(baseline).unwrap_or(Timestamp::MIN_UTC);
+    let mut watch = Watch::new(context, secret, &parameters.version, rotation, from);
+    let mut moved = 0;
+    let (log, standing, ended) = loop {
+        let log = watch.look().await;
+        let standing = watch.standing();
+        let now = clock::now();
+        if standing.moved.len() != moved {
+            moved = standing.moved.len();
+            context.note("moved", &names(standing.moved.iter())).await?;
+        }
+        if log.reaches() && standing.waiting.is_empty() {
+            break (log, standing, AdoptionEnd::AllMoved);
+        }
+        if now >= deadline {
+            break (log, standing, AdoptionEnd::OverlapOver);
+        }
+        context.progress(progress(&log, &standing, deadline - now));
+        let every = TimeDelta::from_std(parameters.every.0).unwrap_or(TimeDelta::seconds(2));
+        // Without a source there is nothing to look at again.
+        let next = if log == LogSeen::NoSource { deadline } else { deadline.min(now + every) };
+        context.sleep_until(next).await?;
+    };
+    let waited = clock::now() - began;
+    context.end_timer("overlap").await?;
+    let because = watch.because(&log, ended == AdoptionEnd::OverlapOver && !standing.waiting.is_empty());
+    let decided_by = decide(context, parameters.at_end, &log, &standing, because.as_deref()).await?;
+    let reader = |old: &Old| old.reader.clone();
+    let adoption = Adoption {
+        secret: secret.to_string(),
+        version: watch.version.clone(),
+        rotated_at: watch.rotation.at,
+        moved: standing.moved.clone(),
+        left_behind: standing.waiting.iter().map(reader).collect(),
+        pinned: standing.pinned.iter().map(reader).collect(),
+        decided_by,
+        log,
+        baseline: watch.baseline.clone(),
+        ended,
+        waited_ms: u64::try_from(waited.num_milliseconds()).unwrap_or_default(),
+        because,
+    };
+    context.note(ObservationName::Adoption, &adoption).await?;
+    let laggard = |old: &Old| laggard(old, secret);
+    Ok(Outputs {
+        moved: names(standing.moved.iter()),
+        left_behind: standing.waiting.iter().map(laggard).collect(),
+        pinned: standing.pinned.iter().map(laggard).collect(),
+        decided_by: adoption.decided_by.unwrap_or_default(),
+        evidence: match &adoption.log {
+            LogSeen::Reaches { .. } => "audit",
+            LogSeen::EndsBefore { .. } => "part",
+            LogSeen::Unreadable { .. } if watch.has_seen_any() => "part",
+            LogSeen::Unreadable { .. } | LogSeen::NoSource | LogSeen::Empty { .. } => "none",
+        }
+        .to_owned(),
+        because: adoption.because,
+        waited_ms: adoption.waited_ms,
+    })
 }
 
-fn place(reader: &Reader, parameters: &Parameters, adoption: &mut Adoption) {
-    if reader.versions.iter().any(|read| read.version == parameters.version) {
-        adoption.moved.push(reader.name.clone());
-        return;
-    }
-    let Some(last) = reader.versions.iter().max_by(|one, other| one.last.cmp(&other.last)) else { return };
-    let whole = SecretUrl { version: None, ..parameters.secret.clone() };
-    let remedy = if last.by_number {
-        format!("take the version out of its reference: `{whole}`")
+fn laggard(old: &Old, secret: &SecretUrl) -> Laggard {
+    let Old { reader, by_number } = old;
+    let remedy = if *by_number {
+        format!("take the version out of its reference: `{secret}`")
     } else {
         "make it read the secret again, for example by a restart".to_owned()
     };
-    let laggard = Laggard {
-        remedy,
+    let interval = reader.interval_ms.and_then(|interval| i64::try_from(interval).ok()).map(TimeDelta::milliseconds);
+    Laggard {
         name: reader.name.clone(),
         oid: reader.oid.clone(),
-        version: last.version.clone(),
-        last: last.last.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-    };
-    if last.by_number { adoption.pinned.push(laggard) } else { adoption.waiting.push(laggard) }
+        version: reader.version.clone(),
+        last: reader.last_read.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        habit: interval.map_or_else(|| "once".to_owned(), |interval| format!("every {}", about(interval))),
+        remedy,
+    }
 }
 
-/// Asks about those who were left behind, if the runbook wants it; gives who answered.
-async fn decide(context: &Context, at_end: AtEnd, adoption: &Adoption) -> Result<String, Stop> {
-    if adoption.waiting.is_empty() || at_end == AtEnd::GoOn {
-        return Ok(String::new());
+/// Asks about what the log did not show, if the runbook wants it; gives who answered.
+async fn decide(
+    context: &Context,
+    at_end: AtEnd,
+    log: &LogSeen,
+    standing: &Standing,
+    because: Option<&str>,
+) -> Result<Option<String>, Stop> {
+    let left_behind = names(standing.waiting.iter().map(|old| &old.reader)).join(", ");
+    let what = match (left_behind.as_str(), log.reaches()) {
+        ("", true) => return Ok(None),
+        (_, false) => format!("who has moved is not known: {}", because.unwrap_or_default()),
+        (left_behind, true) => format!("{left_behind} did not move"),
+    };
+    if at_end == AtEnd::GoOn {
+        return Ok(None);
     }
-    let prompt = format!("The overlap is over, and {} did not move. Go on without them?", names(&adoption.waiting));
+    let prompt = format!("The overlap is over, and {what}. Go on all the same?");
     let answer = context.gate(Question::new(prompt), None).await?;
     match answer.answer {
-        Answer::Approved => Ok(answer.who()),
+        Answer::Approved => Ok(Some(answer.who())),
         Answer::Rejected | Answer::Expired => {
             Err(Failure::refused(format!("{} said not to go on without those who did not move", answer.who()))
-                .because(format!("left behind: {}", names(&adoption.waiting)))
-                .help("the leaked value still works; see to them, then start another run")
+                .because(what)
+                .help("the leaked value still works; see to its readers, then start another run")
                 .into())
         }
     }
 }
 
-fn names(laggards: &[Laggard]) -> String {
-    laggards.iter().map(|laggard| laggard.name.as_str()).collect::<Vec<_>>().join(", ")
+fn names<'r>(readers: impl Iterator<Item = &'r AdoptionReader>) -> Vec<String> {
+    readers.map(|reader| reader.name.clone()).collect()
 }
 
-fn progress(adoption: &Adoption, left: chrono::Duration) -> String {
-    let all = adoption.moved.len() + adoption.waiting.len();
-    format!(
-        "{} of {all} readers moved; waiting {}s more for {}",
-        adoption.moved.len(),
-        left.num_seconds(),
-        names(&adoption.waiting)
-    )
+fn progress(log: &LogSeen, standing: &Standing, left: TimeDelta) -> String {
+    let left = left.num_seconds();
+    let (moved, all) = (standing.moved.len(), standing.moved.len() + standing.waiting.len());
+    match log {
+        LogSeen::NoSource => "no audit source: waiting for the whole overlap".to_owned(),
+        LogSeen::Unreadable { .. } => format!("the audit trail cannot be read; waiting {left}s more"),
+        LogSeen::Empty { .. } => format!("the audit trail is empty; waiting {left}s more"),
+        LogSeen::EndsBefore { horizon, .. } => {
+            format!("the audit trail has come to {}; waiting {left}s more", horizon.format("%H:%M:%SZ"))
+        }
+        LogSeen::Reaches { .. } => {
+            let names = names(standing.waiting.iter().map(|old| &old.reader)).join(", ");
+            format!("{moved} of {all} readers moved; waiting {left}s more for {names}")
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! `keyvault/check`: before anything is changed, who we are, what we may do as far as reads can tell, what there is.
 
+use super::await_readers::BASELINE;
 use crate::actions::action::Action;
+use crate::actions::audit::trail::{NotKnown, Trail};
 use crate::actions::context::Context;
 use crate::actions::plan_line::{PlanLine, early, name};
 use crate::audit;
@@ -32,6 +34,9 @@ struct Outputs {
     current: String,
     /// Readers that ask for a version by its number: they fail once it is disabled.
     pinned: Vec<String>,
+    /// Why the list may lack some: `not known: …`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned_because: Option<String>,
 }
 
 /// What stands in the vault, as it is recorded.
@@ -117,7 +122,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     };
     let seen: Vec<Seen> = versions.iter().map(Seen::from).collect();
     context.note("versions", &seen).await?;
-    let pinned = pinned(context, &secret).await;
+    // What is not known is no reason to stop: it is looked at again when the readers are waited for.
+    let (pinned, not_known) = pinned(context, &secret).await.unwrap_or_else(|not_known| (Vec::new(), Some(not_known)));
     let identity = &context.services.azure.identity;
     Ok(Outputs {
         identity: identity.name().unwrap_or_else(|| "unknown".to_owned()),
@@ -126,6 +132,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         enabled: versions.iter().filter(|version| version.enabled).count(),
         current,
         pinned,
+        pinned_because: not_known.map(|not_known| format!("not known: {}", not_known.because())),
     })
 }
 
@@ -146,17 +153,15 @@ async fn missing(vault: &crate::azure::Vault, secret: &SecretUrl) -> Failure {
     }
 }
 
-/// Readers of the last day that asked for a version by its number. An unreadable trail is no reason to stop.
-async fn pinned(context: &Context, secret: &SecretUrl) -> Vec<String> {
+/// Readers of late that asked for a version by its number, and why some may be missing.
+async fn pinned(context: &Context, secret: &SecretUrl) -> Result<(Vec<String>, Option<NotKnown>), NotKnown> {
     let now = clock::now();
-    let Some((archive, query)) = context.audit_query(secret, now - chrono::Duration::days(1), now) else {
-        return Vec::new();
-    };
-    let readers = tokio::task::spawn_blocking(move || audit::readers(&archive, &query)).await;
-    let Ok(Ok(readers)) = readers else { return Vec::new() };
+    let trail = Trail::open(context, secret, (now - BASELINE, now)).await?;
+    let (readers, coverage) = trail.ask(audit::readers).await?.into_parts();
     let by_number = |reader: &audit::Reader| {
         let pinned = reader.versions.iter().find(|read| read.by_number)?;
         (!reader.own).then(|| format!("{} reads version {} by its number", reader.name, short(&pinned.version)))
     };
-    readers.iter().filter_map(by_number).collect()
+    let in_part = coverage.in_part().map(|why| NotKnown::Unreadable(Failure::refused(why)));
+    Ok((readers.iter().filter_map(by_number).collect(), in_part))
 }

@@ -1,5 +1,6 @@
 //! The response in a vault: look, put a new version in, wait for the readers, disable the old ones, prove it.
 
+mod adoption;
 pub(super) mod await_readers;
 pub(super) mod check;
 pub(super) mod disable_old;

@@ -1,7 +1,9 @@
 //! An unknown caller used what is not a secret: keys, certificates, the vault itself. What it signed or unwrapped is part
 //! of the blast radius and is not undone by rotating secrets.
 
-use super::{Facts, Finding, Severity, by_caller, finding, joined, times, total};
+use super::deeds::{by_caller, finding, joined, times, total};
+use super::facts::Facts;
+use crate::audit::findings::{Finding, Severity};
 use crate::audit::groups::Key;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {

@@ -4,7 +4,9 @@
 //! A known caller is measured by itself: it must have been so many times busier than its busiest ten minutes of the
 //! baseline, and without a baseline than its own average, so that a chatty application stays quiet.
 
-use super::{Deed, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, is_read};
+use super::deeds::{SECRETS_STORE, by_caller, finding, is_read, total};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use crate::audit::pace::Pace;
 
 const MINUTES: i64 = 10;
@@ -22,7 +24,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
         if !facts.is_stranger(oid) && busiest < ordinary.saturating_mul(thresholds.burst_factor) {
             continue;
         }
-        let at = crate::audit::seen::hour_start(0).map(|zero| zero + chrono::TimeDelta::minutes(minute));
+        let at = crate::audit::reading::hour_start(0).map(|zero| zero + chrono::TimeDelta::minutes(minute));
         let at = at.map(|at| at.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
         let kind = facts.kind_of(oid);
         let summary = format!("{kind} `{name}` read the secret {busiest} times within {MINUTES} minutes from {at}");
@@ -43,5 +45,5 @@ fn pace(deeds: &[Deed<'_>]) -> Pace {
 /// How many reads ten minutes of the window hold on average.
 fn average(facts: &Facts<'_>, reads: &[Deed<'_>]) -> u64 {
     let slots = (facts.question.until - facts.question.since).num_minutes().max(MINUTES) / MINUTES;
-    super::total(reads) / u64::try_from(slots).unwrap_or(1).max(1)
+    total(reads) / u64::try_from(slots).unwrap_or(1).max(1)
 }

@@ -1,7 +1,9 @@
 //! Someone else changed the attributes of a version of the secret, or an unknown caller put in a new one: whoever can
 //! write the secret can make its users trust a value of his own. What a caller did in the baseline too is its work.
 
-use super::{Facts, Finding, Severity, by_caller, finding, times, total};
+use super::deeds::{by_caller, finding, times, total};
+use super::facts::Facts;
+use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let deeds = facts.others().filter(|(key, _)| {

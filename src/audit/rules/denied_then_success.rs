@@ -1,7 +1,9 @@
 //! A caller was refused many times in a row and then let in: somebody tried identities, roles or networks until one
 //! worked, or gave himself the right in between.
 
-use super::{CLOUD_ACCOUNTS, Deed, Facts, Finding, Severity, by_caller, finding, times};
+use super::deeds::{CLOUD_ACCOUNTS, by_caller, finding, times};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use crate::audit::groups::Group;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
 //! A caller listed secrets or versions and then read several: an application knows the names of its secrets, somebody
 //! who looks around does not.
 
-use super::{Deed, Facts, Finding, SECRETS_STORE, Severity, by_address, distinct_secrets, finding, reads_of};
+use super::deeds::{SECRETS_STORE, by_address, distinct_secrets, finding, reads_of};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use crate::audit::groups::Key;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {

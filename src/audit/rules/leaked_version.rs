@@ -1,7 +1,9 @@
 //! The very version that leaked was given out after the exposure to callers nobody expected: whoever they are, they hold
 //! what must be revoked. Only where it is known which version leaked; its known readers are what rotation waits for.
 
-use super::{Deed, Facts, Finding, SECRETS_STORE, Severity, finding, is_read, times, total};
+use super::deeds::{SECRETS_STORE, finding, is_read, times, total};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use std::collections::BTreeSet;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {

@@ -1,7 +1,9 @@
 //! A caller nobody vouches for read more different secrets than anyone needs. The threshold (25 a caller) is the one that
 //! Microsoft's own detection for Key Vault uses.
 
-use super::{Facts, Finding, SECRETS_STORE, Severity, by_address, distinct_secrets, finding, reads_of};
+use super::deeds::{SECRETS_STORE, by_address, distinct_secrets, finding, reads_of};
+use super::facts::Facts;
+use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();

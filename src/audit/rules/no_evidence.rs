@@ -1,9 +1,11 @@
 //! A log without entries shows nothing, not that nothing happened: diagnostics may never have been switched on.
 
-use super::{Facts, Finding, Severity, finding};
+use super::deeds::finding;
+use super::facts::Facts;
+use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
-    if facts.coverage.events > 0 {
+    if facts.coverage.horizon.is_some() {
         return Vec::new();
     }
     let summary = format!(

@@ -1,11 +1,13 @@
 //! Somebody else changed a version's attributes after we had changed them, and it was read afterwards: it was enabled
 //! again. Disabling is reversible by anyone who may set secrets.
 
-use super::{Deed, Facts, Finding, Severity, by_caller, finding, is_read};
+use super::deeds::{by_caller, finding, is_read};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let is_update = |deed: &Deed<'_>| deed.0.operation == "SecretUpdate" && deed.0.succeeded();
-    let ours: Vec<Deed<'_>> = facts.accesses.iter().filter(|deed| deed.0.own && is_update(deed)).collect();
+    let ours: Vec<Deed<'_>> = facts.accesses.iter().filter(|deed| deed.0.is_own() && is_update(deed)).collect();
     let undone = facts.others().filter(|deed| {
         let same = |(key, group): &Deed<'_>| key.version == deed.0.version && group.first.at <= deed.1.last.at;
         let refused = |(key, group): &Deed<'_>| {

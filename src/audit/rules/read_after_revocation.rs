@@ -5,7 +5,9 @@
 //! The log does not say what a change was. A change by others is taken for a revocation only if nobody got the value
 //! afterwards: whoever changes a tag revokes nothing, and a refusal now and then is ordinary.
 
-use super::{Deed, Evidence, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, is_read, times};
+use super::deeds::{SECRETS_STORE, by_caller, finding, is_read, times};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Evidence, Finding, Severity};
 use crate::audit::groups::minute_of;
 use crate::clock::Timestamp;
 use std::collections::BTreeMap;
@@ -46,7 +48,7 @@ fn revoked<'a>(facts: &Facts<'a>, only_by_us: bool) -> BTreeMap<&'a str, Timesta
         let given_out_later = facts
             .others()
             .any(|(other, read)| is_read(other) && other.version == key.version && read.last.at > group.last.at);
-        if key.own || (!only_by_us && !given_out_later) {
+        if key.is_own() || (!only_by_us && !given_out_later) {
             let at = changed.entry(&key.version).or_insert(group.first.at);
             *at = group.first.at.min(*at);
         }

@@ -4,7 +4,9 @@
 //! Backups on several days are a schedule, by whoever is no stranger, and so is what was done in the baseline: both are
 //! quiet.
 
-use super::{Deed, Evidence, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, joined, times, total};
+use super::deeds::{SECRETS_STORE, by_caller, finding, joined, times, total};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Evidence, Finding, Severity};
 
 const MINUTES_OF_A_DAY: i64 = 24 * 60;
 

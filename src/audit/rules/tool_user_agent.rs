@@ -2,7 +2,9 @@
 //! libraries; `curl` or PowerShell in its name is somebody who holds its token. People do use tools: a known person's
 //! tool is quiet.
 
-use super::{CLOUD_ACCOUNTS, Deed, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, joined};
+use super::deeds::{CLOUD_ACCOUNTS, SECRETS_STORE, by_caller, finding, joined};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 
 /// Beginnings of the user agents of tools that people drive by hand, or scripts do without Azure's libraries.
 const TOOLS: [&str; 10] = [

@@ -1,7 +1,9 @@
 //! Something succeeded, and the log does not say who did it. The 401 of a first request without a token, which every
 //! official client makes, is no success and no finding.
 
-use super::{Deed, Facts, Finding, Severity, finding, times, total};
+use super::deeds::{finding, times, total};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use crate::audit::groups::Key;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {

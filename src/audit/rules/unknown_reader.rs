@@ -3,7 +3,9 @@
 //!
 //! Silent where neither a list nor a baseline says who is expected: there, everybody would be a finding.
 
-use super::{CLOUD_ACCOUNTS, Deed, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, is_read, times, total};
+use super::deeds::{CLOUD_ACCOUNTS, SECRETS_STORE, by_caller, finding, is_read, times, total};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use std::collections::BTreeSet;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {

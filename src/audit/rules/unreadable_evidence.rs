@@ -1,6 +1,8 @@
 //! Records that may be about the secret and could not be read: whoever wants to hide in a log damages it.
 
-use super::{Evidence, Facts, Finding, Severity, finding};
+use super::deeds::finding;
+use super::facts::Facts;
+use crate::audit::findings::{Evidence, Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let count = facts.unreadable;

@@ -3,12 +3,14 @@
 //!
 //! Whoever did so in the baseline too, or is listed as known, is at work.
 
-use super::{Facts, Finding, Severity, by_caller, finding, joined, times, total};
+use super::deeds::{by_caller, finding, joined, times, total};
+use super::facts::Facts;
+use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let deeds = facts.vault_changes.iter().filter(|(key, _)| {
         let did_so_before = facts.vault_changes_before.iter().any(|(before, _)| before.oid == key.oid);
-        !key.own && key.succeeded() && !did_so_before && !facts.question.is_listed(&key.oid)
+        !key.is_own() && key.succeeded() && !did_so_before && !facts.question.is_listed(&key.oid)
     });
     let mut findings = Vec::new();
     for (oid, (name, deeds)) in by_caller(facts, deeds) {

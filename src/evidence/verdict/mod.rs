@@ -361,7 +361,7 @@ fn consumers(evidence: &[&Evidence], at_vault: AtVault) -> Vec<String> {
                     .pinned
                     .iter()
                     .map(|reader| format!("{} is pinned to an old version: {fails}", reader.name));
-                let last = |reader: &crate::evidence::Laggard| {
+                let last = |reader: &crate::evidence::Consumer| {
                     format!("{} was last seen on an old version, and not on the new one", reader.name)
                 };
                 broken.extend(pinned.chain(adoption.left_behind.iter().map(last)));
@@ -402,7 +402,7 @@ fn not_seen(evidence: &[&Evidence]) -> Vec<String> {
     let mut looked = false;
     for evidence in evidence {
         match evidence {
-            Evidence::AccessesNotKnown { because } => {
+            Evidence::AccessesNotKnown { because, .. } => {
                 unseen.push(format!("who read the secret is not known: {because}"));
             }
             Evidence::Accesses(radius) => {
@@ -414,8 +414,12 @@ fn not_seen(evidence: &[&Evidence]) -> Vec<String> {
                 }
             }
             Evidence::Adopted(adoption) => {
-                let because = adoption.log.not_seen();
-                unseen.extend(because.map(|because| format!("who still used the old version is not known: {because}")));
+                unseen.extend(
+                    adoption
+                        .not_seen
+                        .iter()
+                        .map(|because| format!("who still used the old version is not known: {because}")),
+                );
             }
             _ => {}
         }

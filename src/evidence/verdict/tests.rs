@@ -5,7 +5,7 @@ use crate::audit::{Access, BlastRadius, Coverage, SecondOrder, Window};
 use crate::clock;
 use crate::engine::StepStatus::{self, Done, Failed, Pending, Running, Skipped, Waiting};
 use crate::engine::event::SettledBy;
-use crate::evidence::{Adoption, Evidence, Laggard, LeakedValue, PinnedSetting, StepEvidence, Works};
+use crate::evidence::{Consumer, Consumers, Evidence, LeakedValue, PinnedSetting, StepEvidence, Works};
 use crate::plan::Aim;
 
 fn step(name: &str, aim: Aim, status: StepStatus) -> Evidence {
@@ -242,14 +242,17 @@ fn only_what_is_good_in_every_part_is_good() {
         evidence.push(more);
         verdict(&evidence)
     };
-    let laggard = Laggard { name: "reports".to_owned(), ..Laggard::default() };
-    let adoption = Adoption { pinned: vec![laggard.clone()], ..Adoption::default() };
-    let behind = Adoption { left_behind: vec![laggard], ..Adoption::default() };
+    let laggard = Consumer { name: "reports".to_owned(), ..Consumer::default() };
+    let adoption = Consumers { pinned: vec![laggard.clone()], ..Consumers::default() };
+    let behind = Consumers { left_behind: vec![laggard], ..Consumers::default() };
     let setting = PinnedSetting { site: "shop".to_owned(), setting: "Db".to_owned(), ..PinnedSetting::default() };
     for (more, said) in [
         (Evidence::Accesses(Box::new(radius(true, true))), "an unknown caller also read `kv-prod/smtp`"),
         (Evidence::Accesses(Box::new(radius(false, false))), "who read the secret is not known"),
-        (Evidence::AccessesNotKnown { because: "the archive cannot be read".to_owned() }, "the archive cannot be read"),
+        (
+            Evidence::AccessesNotKnown { because: "the archive cannot be read".to_owned(), looked: None },
+            "the archive cannot be read",
+        ),
         (Evidence::Adopted(adoption), "reports is pinned to an old version: it can no longer read the secret"),
         (Evidence::Adopted(behind), "reports was last seen on an old version"),
         (Evidence::Pinned(setting), "the setting `Db` of shop is pinned"),

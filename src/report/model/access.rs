@@ -159,7 +159,7 @@ impl BlastRadius {
 
 fn unknown_because(source: &Source<'_>) -> String {
     let told = source.evidence().find_map(|evidence| match evidence {
-        Evidence::AccessesNotKnown { because } => Some(because.clone()),
+        Evidence::AccessesNotKnown { because, .. } => Some(because.clone()),
         _ => None,
     });
     told.unwrap_or_else(|| "the audit trail was not read in this run".to_owned())

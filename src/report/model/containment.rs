@@ -4,7 +4,7 @@ use super::source::Source;
 use super::words::{length, second};
 use crate::clock::Timestamp;
 use crate::engine::event::SettledBy;
-use crate::evidence::{self, Adoption, AtVault, Evidence, Item, Known, Laggard, LeakedValue, State};
+use crate::evidence::{self, AtVault, Consumer, Consumers, Evidence, Item, Known, LeakedValue, State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -156,7 +156,7 @@ impl Containment {
                 let (version, because) = (version.clone(), because.clone());
                 self.issuer_not_proven.push(IssuerGap { version, because, seq });
             }
-            Evidence::Adopted(adoption) => self.readers.get_or_insert_default().add(adoption),
+            Evidence::Adopted(consumers) => self.readers.get_or_insert_default().add(consumers),
             _ => {}
         }
     }
@@ -168,13 +168,13 @@ impl Containment {
 }
 
 impl Readers {
-    fn add(&mut self, adoption: &Adoption) {
-        let names = |readers: &[Laggard]| readers.iter().map(|reader| reader.name.clone()).collect::<Vec<_>>();
-        self.moved.extend(adoption.moved.iter().cloned());
-        self.left_behind.extend(names(&adoption.left_behind));
-        self.pinned.extend(names(&adoption.pinned));
+    fn add(&mut self, consumers: &Consumers) {
+        let names = |readers: &[Consumer]| readers.iter().map(|reader| reader.name.clone()).collect::<Vec<_>>();
+        self.moved.extend(consumers.moved.iter().cloned());
+        self.left_behind.extend(names(&consumers.left_behind));
+        self.pinned.extend(names(&consumers.pinned));
         if self.because.is_empty() {
-            self.because = adoption.log.not_seen().unwrap_or_default();
+            self.because = consumers.not_seen.clone().unwrap_or_default();
         }
     }
 }

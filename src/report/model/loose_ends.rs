@@ -6,7 +6,7 @@ use super::source::Source;
 use super::words::second;
 use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::engine::StepStatus;
-use crate::evidence::{Evidence, Laggard, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
+use crate::evidence::{Consumer, Evidence, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
 use crate::plan::{Aim, PlannedStep};
 use crate::vault::short;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
@@ -33,7 +33,7 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
         }
     }
     let mut not_known = source.evidence().filter_map(|evidence| match evidence {
-        Evidence::AccessesNotKnown { because } => Some(because),
+        Evidence::AccessesNotKnown { because, .. } => Some(because),
         _ => None,
     });
     if radii.is_empty() {
@@ -170,7 +170,7 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
             .iter()
             .map(|reader| (reader, "was not seen on the new version", "make it read the secret again"));
         for (reader, what, remedy) in pinned.chain(behind) {
-            let Laggard { name, version, last, .. } = reader;
+            let Consumer { name, version, last, .. } = reader;
             let what = format!("{name} {what} ({}, last {last}); {remedy}", short(version));
             left.push(FollowUp { what, command: String::new() });
         }

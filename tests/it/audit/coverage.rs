@@ -80,7 +80,7 @@ fn other_vaults_are_looked_into_and_those_without_a_log_are_named() {
 }
 
 #[test]
-fn a_baseline_makes_known_and_shows_a_new_way_in() {
+fn a_baseline_makes_known_and_shows_a_new_origin() {
     let archive = Archive::new();
     let at = |clock: &str, ip: &str, agent: &str| {
         let mut line = event(0, |event| event["time"] = json!(format!("2026-11-20T{clock}.0000000Z")));
@@ -100,7 +100,7 @@ fn a_baseline_makes_known_and_shows_a_new_way_in() {
         radius.accesses
     );
     assert_eq!(super::counts(&radius), 2, "the baseline itself is no access");
-    let finding = super::found(&radius, "new-way-in");
+    let finding = super::found(&radius, "new-origin");
     assert_eq!(
         finding.evidence.iter().map(|one| &*one.ip).collect::<Vec<_>>(),
         ["203.0.113.9"],

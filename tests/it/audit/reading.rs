@@ -1,6 +1,6 @@
 //! What is made of a log for the reader: principals and their versions, and plain text.
 
-use super::{Archive, FRESH, HOST, LEAKED, SHOP, THIEF, deed, event, query};
+use super::{Archive, FRESH, HOST, LEAKED, SHOP, THIEF, deed, event, query, time};
 use serde_json::json;
 use stanch::audit::{Source, describe, readers};
 
@@ -19,7 +19,7 @@ fn readers_are_principals_with_the_versions_they_read() {
         deed(40, SHOP, "SecretGet", &format!("secrets/db-password/{FRESH}"), 403),
         deed(41, SHOP, "SecretListVersions", "secrets/db-password/versions", 200),
     ]);
-    let readers = readers(&Source::path(archive.path()), &query()).unwrap();
+    let (readers, coverage) = readers(&Source::path(archive.path()), &query()).unwrap().into_parts();
     assert_eq!(
         serde_json::to_value(&readers).unwrap(),
         json!([
@@ -35,6 +35,7 @@ fn readers_are_principals_with_the_versions_they_read() {
             ]},
         ])
     );
+    assert_eq!(coverage.horizon, Some(time("2026-11-20T10:00:50.1234567Z")), "what it rests on comes along");
 }
 
 #[test]

@@ -297,7 +297,7 @@ impl World {
             operator: opened.operator.clone(),
             mode: opened.mode,
             request_prefix: opened.request_prefix.clone(),
-            own_prefixes: vec![opened.request_prefix.clone()],
+            own_prefixes: vec![opened.request_prefix.clone().into()],
             inputs: opened.inputs.clone(),
             plan_digest: plan.digest(),
             steps: steps(plan),

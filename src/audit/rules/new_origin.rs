@@ -4,12 +4,14 @@
 //! Clients are compared by their name without its version, and addresses by their network (/24, /48): updates and new
 //! machines beside the old ones are ordinary. A caller that read too rarely before tells nothing.
 
-use super::{CLOUD_ACCOUNTS, Deed, Facts, Finding, SECRETS_STORE, Severity, by_caller, finding, is_read, times, total};
+use super::deeds::{CLOUD_ACCOUNTS, SECRETS_STORE, by_caller, finding, is_read, times, total};
+use super::facts::{Deed, Facts};
+use crate::audit::findings::{Finding, Severity};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut before = by_caller(facts, facts.before.iter().filter(|(key, _)| !key.own && is_read(key)));
+    let mut before = by_caller(facts, facts.before.iter().filter(|(key, _)| !key.is_own() && is_read(key)));
     let mut findings = Vec::new();
     for (oid, (name, reads)) in by_caller(facts, facts.others().filter(|(key, _)| is_read(key))) {
         let Some((_, ordinary)) = before.remove(oid) else { continue };
@@ -33,7 +35,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
             times(total(&new))
         );
         let evidence = facts.evidence_of(&new);
-        findings.push(finding("new-way-in", Severity::Medium, summary, evidence, &[CLOUD_ACCOUNTS, SECRETS_STORE]));
+        findings.push(finding("new-origin", Severity::Medium, summary, evidence, &[CLOUD_ACCOUNTS, SECRETS_STORE]));
     }
     findings
 }

@@ -1,5 +1,6 @@
 //! What was seen of the log on the way: how much, from when to when, and what could not be read.
 
+use super::groups::Moment;
 use crate::clock::Timestamp;
 use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
@@ -13,7 +14,7 @@ const SHOWN_CHARACTERS: usize = 120;
 
 /// What was read on the way.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Reading {
     pub(crate) files: u64,
     pub(crate) events: u64,
     pub(crate) bytes: u64,
@@ -49,7 +50,7 @@ struct LatestHour {
     beginning: [u8; HOUR_BYTES + 1],
     hour: Option<i64>,
     count: u64,
-    /// The earliest and the latest of what comes behind the hour in the times of [`Seen::ordinary`] lines.
+    /// The earliest and the latest of what comes behind the hour in the times of [`Reading::ordinary`] lines.
     low: u128,
     high: u128,
 }
@@ -115,7 +116,7 @@ impl Unreadable {
     }
 }
 
-impl Seen {
+impl Reading {
     /// Counts a line and notes its time if it is an entry that begins with its time, written as Azure writes it. The way
     /// of nearly all lines, and the only thing that is done for each of them: hence without text, by whole numbers.
     pub(crate) fn ordinary(&mut self, line: &[u8]) -> bool {
@@ -219,6 +220,15 @@ impl Seen {
         self.notes.extend(later.notes);
         self.vaults.extend(later.vaults);
         self.only_lines.extend(later.only_lines);
+    }
+
+    /// Lets these times, of the entries that count, take the place of all that were seen.
+    pub(crate) fn narrow(&mut self, times: impl Iterator<Item = (Moment, Moment)>) {
+        (self.first, self.last) = (String::new(), String::new());
+        for (first, last) in times {
+            self.extend_to(&first.text);
+            self.extend_to(&last.text);
+        }
     }
 
     /// The same, with nothing left uncounted.

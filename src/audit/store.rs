@@ -1,0 +1,91 @@
+//! Where files of a log lie: listed with the hours in their names, and opened as streams of bytes.
+
+use super::coverage::LATENESS;
+use super::place::Place;
+use super::question::Question;
+use super::reading::hour_start;
+use crate::clock::{self, Timestamp};
+use crate::failure::Failure;
+use flate2::read::MultiGzDecoder;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read};
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Where files lie.
+pub(crate) trait Store: Sync {
+    /// The place, for people.
+    fn describe(&self) -> String;
+    /// The files of the vaults and the time that are asked about, in the order of their names.
+    ///
+    /// # Errors
+    /// If a part cannot be listed: an answer from a part of the log would look whole.
+    fn list(&self, question: &Question) -> Result<Listing, Failure>;
+    /// Opens a file, as it lies there.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    fn open<'s>(&'s self, file: &LogFile) -> io::Result<Box<dyn Read + 's>>;
+    /// How many files to read side by side, where that is not the number of cores: more where answers are waited for.
+    fn side_by_side(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// What a store holds.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) files: Vec<LogFile>,
+    /// Since when there is any file of the secret's vault.
+    pub(crate) log_begins: Option<Timestamp>,
+}
+
+impl Listing {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.log_begins = [self.log_begins, other.log_begins].into_iter().flatten().min();
+    }
+}
+
+/// One file of the log.
+#[derive(Clone, Debug)]
+pub(crate) struct LogFile {
+    pub(crate) name: String,
+    /// The hour its folder stands for, counted from 1970; none outside of the tree.
+    pub(crate) hour: Option<i64>,
+    /// The vault its folder stands for, in lower case; none outside of the tree.
+    pub(crate) vault: Option<String>,
+    /// Whether it may still be written to: its hour is not long over.
+    pub(crate) may_grow: bool,
+    /// Whether it was read before and held lines alone, no lists.
+    pub(crate) only_lines: bool,
+}
+
+impl LogFile {
+    pub(crate) fn new(name: String, place: &Place) -> Self {
+        let hour = place.hour();
+        let ends = hour.and_then(|hour| hour_start(hour + 1));
+        let may_grow = ends.is_some_and(|ends| clock::now() - ends < LATENESS);
+        Self { name, hour, vault: place.vault.clone(), may_grow, only_lines: false }
+    }
+
+    /// Tells it from others, in little room.
+    pub(crate) fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.name.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// Decompresses what is compressed, whatever its name.
+///
+/// # Errors
+/// If its first bytes cannot be read.
+pub(crate) fn decompress<'s>(mut source: Box<dyn Read + 's>) -> io::Result<Box<dyn Read + 's>> {
+    let mut beginning = Vec::with_capacity(GZIP_MAGIC.len());
+    source.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut beginning)?;
+    let compressed = beginning == GZIP_MAGIC;
+    let whole = io::Cursor::new(beginning).chain(source);
+    Ok(if compressed { Box::new(MultiGzDecoder::new(io::BufReader::new(whole))) } else { Box::new(whole) })
+}
