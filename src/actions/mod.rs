@@ -16,7 +16,7 @@ mod wait;
 use crate::plan::Catalogue;
 
 pub use action::Action;
-pub use context::{Context, LOCKED, Services};
+pub use context::{Context, Services};
 pub(crate) use issuer::{fitting_runbook, issuer, open as open_issuer};
 
 /// Every action there is.

@@ -123,7 +123,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
     let held = |error| match error {
         LockError::Held(_) => Ok(()),
         LockError::Io(error) => Err(cannot_write(folder.path(), &error)),
-        error @ LockError::NotKnown(_) => Err(locked(&error, folder.run())),
+        error @ LockError::NotKnown(_) => Err(locked(&error)),
     };
     let claimant = session::claimant();
     match folder.lock_to_answer(&claimant) {

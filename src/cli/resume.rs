@@ -4,18 +4,17 @@ use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
 use super::follow_up;
 use super::pins::{self, Accepting};
-use super::run::{Answering, Beginning, at_work, cannot_write, locked, take};
+use super::run::{Answering, Beginning, at_work, cannot_write, locked, take, targets};
 use super::session::{self, Session};
 use super::terminal::people::Answers;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
 use crate::actions;
-use crate::actions::LOCKED;
 use crate::clock;
-use crate::engine::event::{Answer, Event, Mode, RunOpened, RunStatus, TakenOver, VALUE_WANTED};
+use crate::engine::event::{Answer, Event, RunOpened, RunStatus, TakenOver, VALUE_WANTED};
 use crate::engine::{State, StepState, StepStatus};
 use crate::failure::Failure;
-use crate::journal::{Claimant, Journal, Lock, RunFolder, Store, Targets};
+use crate::journal::{Claimant, Journal, Lock, RunFolder, Store};
 use crate::plan::Plan;
 use crate::runbook::Source;
 use serde_json::Map;
@@ -44,7 +43,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 pub(super) async fn go_on(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
     let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
-    let lock = folder.lock(&claimant).map_err(|error| locked(&error, folder.run()))?;
+    let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = opened(&folder, &state)?;
@@ -60,8 +59,10 @@ pub(super) async fn go_on(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let can_ask = session.secret_prompt.is_there();
     let accepted = pins::check(&folder, &opened, &session, &args.accepting, &claimant.operator)?;
     let runs = session::runs(common)?;
-    let targets = Targets::new(runs.clone(), &opened.run, opened.mode == Mode::Drill, claimant.clone());
-    take(&targets, opened.lock.iter().chain(&locked_since(&state)), &runs, &opened.run)?;
+    let targets = targets(&runs, &opened);
+    if !state.is_over() {
+        take(&targets, state.targets().iter(), &runs)?;
+    }
     let services = session.services(&plan, &opened, &claimant.operator, &runs, targets)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
     let answers = args.answering.read()?;
@@ -74,12 +75,6 @@ pub(super) async fn go_on(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let exit = at_work(common, ui, plan, services, &folder, store, beginning).await;
     drop(lock);
     exit
-}
-
-/// What the run came upon and keeps others from.
-fn locked_since(state: &State) -> Vec<String> {
-    let recorded = state.steps().filter_map(|(_, step)| step.observations.get(LOCKED)?.as_array());
-    recorded.flatten().filter_map(|secret| secret.as_str().map(str::to_owned)).collect()
 }
 
 /// Lets the steps go on that wait for a value which can be entered now.

@@ -14,9 +14,9 @@ use crate::clock;
 use crate::driver::Driver;
 use crate::durable::{Ledger, Notice};
 use crate::engine::State;
-use crate::engine::event::{Event, Mode, RunOpened, RunStatus};
+use crate::engine::event::{Event, RunOpened, RunStatus};
 use crate::failure::Failure;
-use crate::journal::{AppendError, GENESIS, Holder, LockError, Record, RunFolder, Runs, Store, Targets};
+use crate::journal::{AppendError, GENESIS, HeldBy, LockError, Record, RunFolder, Runs, Store, TargetError, Targets};
 use crate::plan::{Plan, PlanError};
 use crate::secret::{Nobody, SecretPrompt};
 use serde_json::{Map, Value};
@@ -79,6 +79,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut prepared = prepare(common, &args)?;
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
     prepared.warn(ui);
+    prepared.is_free()?;
     if !common.yes && ui.is_terminal() && !ui.json {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
         ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
@@ -100,6 +101,14 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// Refuses a run whose target another one holds, before anybody is asked and anything is looked at.
+    fn is_free(&self) -> Result<(), CommandError> {
+        let targets = targets(&self.runs, &self.opened);
+        let Some(target) = &self.opened.lock else { return Ok(()) };
+        let held = targets.held(target).map_err(|error| cannot_write(self.runs.state(), &error))?;
+        held.as_ref().map_or(Ok(()), |held| Err(is_held(held)))
+    }
+
     /// Shows what `lint` warns of, while nothing has happened yet.
     pub(crate) fn warn(&self, ui: Ui) {
         if !self.plan.warnings.found.is_empty() {
@@ -170,25 +179,21 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
     let folder = runs.folder(&opened.run);
     let configuration = session.config_text().map(str::to_owned);
     let claimant = session::claimant();
-    let targets = Targets::new(runs.clone(), &opened.run, opened.mode == Mode::Drill, claimant.clone());
-    take(&targets, opened.lock.iter(), &runs, &opened.run)?;
-    for dead in targets.cut_off() {
-        let goes_on = format!("`stanch resume {}` goes on with that one; this is another", dead.run);
-        ui.note(&format!("{}, was cut off on the same target\n{goes_on}", who(&dead)));
-    }
-    let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);
         let help = format!("`stanch resume {}` goes on with it", opened.run);
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
+    let targets = targets(&runs, &opened);
+    take(&targets, opened.lock.iter(), &runs)?;
+    let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
     let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
     let staged = folder.staged();
     let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
     staged.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;
     let lock = staged.lock(&claimant).map_err(|error| match error {
         LockError::Io(error) => unwritable(error),
-        held => locked(&held, &opened.run),
+        held => locked(&held),
     })?;
     let store = staged.create_journal().map_err(unwritable)?;
     let beginning = Beginning {
@@ -275,43 +280,53 @@ pub(crate) async fn at_work(
     })
 }
 
-/// Takes the locks on what the run works on.
+/// What a run keeps from others.
+pub(crate) fn targets(runs: &Runs, opened: &RunOpened) -> Targets {
+    Targets::new(runs.clone(), &opened.run, &opened.world(), session::claimant())
+}
+
+/// Takes what the run works on.
 pub(crate) fn take<'a>(
     targets: &Targets,
     wanted: impl Iterator<Item = &'a String>,
     runs: &Runs,
-    run: &str,
 ) -> Result<(), CommandError> {
     for target in wanted {
         targets.take(target).map_err(|error| match error {
-            LockError::Io(error) => cannot_write(runs.state(), &error),
-            held => locked(&held, run),
+            TargetError::Io(error) => cannot_write(runs.state(), &error),
+            TargetError::Held(held) => is_held(&held),
         })?;
     }
     Ok(())
 }
 
-/// Somebody else is at work.
-pub(crate) fn locked(error: &LockError, run: &str) -> CommandError {
-    let what = |holder: &Holder| if holder.run == run { "the run" } else { "the run's target" };
+/// Another run holds what this one wants.
+fn is_held(held: &HeldBy) -> CommandError {
+    let mut failure = held.refusal();
+    let help = failure.help.take().unwrap_or_default();
+    CommandError::refused(failure.help(format!("{help}\nnothing was changed")))
+}
+
+/// Another process works on the run, or may.
+pub(crate) fn locked(error: &LockError) -> CommandError {
     match error {
         LockError::Held(Some(holder)) => {
-            let summary = format!("{} is being worked on by another process", what(holder));
+            let summary = "the run is being worked on by another process";
             let help = format!("`stanch status {}` shows where it stands\nnothing was changed", holder.run);
-            CommandError::refused(Failure::refused(summary).because(who(holder)).help(help))
+            CommandError::refused(Failure::refused(summary).because(holder.who()).help(help))
         }
         LockError::Held(None) => CommandError::refused(
-            Failure::refused("the run's target is being worked on by another process").help("nothing was changed"),
+            Failure::refused("the run is being worked on by another process").help("nothing was changed"),
         ),
         LockError::NotKnown(holder) => {
-            let summary = format!("{} may be worked on by another machine", what(holder));
+            let summary = "the run may be worked on by another machine";
             let help = format!(
                 "look at {}; if that process is dead: `stanch resume {} --take-over --because \"…\"`\nnothing was changed",
                 holder.host, holder.run
             );
             CommandError::refused(
                 Failure::refused(summary)
-                    .because(who(holder))
+                    .because(holder.who())
                     .because("whether it still lives cannot be seen from here")
                     .help(help),
             )
@@ -321,18 +336,6 @@ pub(crate) fn locked(error: &LockError, run: &str) -> CommandError {
             CommandError::program(failure.help("make the state directory writable\nnothing was changed"))
         }
     }
-}
-
-/// Who holds a lock, where and since when.
-fn who(holder: &Holder) -> String {
-    format!(
-        "run `{}` by {} on {}, process {}, since {}",
-        holder.run,
-        holder.operator,
-        holder.host,
-        holder.process,
-        holder.since.format("%Y-%m-%d %H:%M:%SZ")
-    )
 }
 
 /// The state directory does not take files.

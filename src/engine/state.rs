@@ -3,7 +3,7 @@
 //! [`State::apply`] is one exhaustive table; an event that cannot happen now is an error that names both, never a
 //! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
 
-use super::event::{Answer, Event, Halt, Pin, RunOpened, RunStatus};
+use super::event::{Answer, Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
 use super::illegal::{IllegalEvent, illegal};
 use super::step::{StepState, StepStatus, TimerState};
 use crate::clock::Timestamp;
@@ -17,6 +17,8 @@ pub struct State {
     /// Shared with copies of the state, which are made after every event.
     steps: BTreeMap<Arc<str>, Arc<StepState>>,
     ended: Option<RunStatus>,
+    /// Whether the run was completed once. What it put off is done in later lives, which take nothing of that back.
+    completed: bool,
     halted: Option<Halt>,
     /// Since when the run's time limit counts: its beginning, or when it was last taken over.
     limit_from: Option<Timestamp>,
@@ -44,6 +46,18 @@ impl State {
     /// How the run, or the process that ran it, came to its end; nothing while one is at work or after a crash.
     pub fn ended(&self) -> Option<RunStatus> {
         self.ended
+    }
+
+    /// Whether nothing of the run is left to do but what it put off: it holds its targets no more.
+    pub fn is_over(&self) -> bool {
+        self.completed
+    }
+
+    /// What the run keeps from other runs until it is over: what its runbook locks, and what its steps came upon.
+    pub fn targets(&self) -> Vec<String> {
+        let found = self.steps().filter_map(|(_, step)| step.observations.get(LOCKED)?.as_array());
+        let found = found.flatten().filter_map(|target| target.as_str().map(str::to_owned));
+        self.opened().and_then(|opened| opened.lock.clone()).into_iter().chain(found).collect()
     }
 
     /// Why nothing more begins, in this life of the run.
@@ -84,7 +98,10 @@ impl State {
             Event::TailCut { .. } | Event::ClockSetBack { .. } => {}
             Event::PinAccepted { pin, now, .. } => self.accept(*pin, now),
             Event::RunHalted { because } => self.halted = Some(*because),
-            Event::RunPaused { status, .. } | Event::RunFinished { status } => self.ended = Some(*status),
+            Event::RunPaused { status, .. } | Event::RunFinished { status } => {
+                self.ended = Some(*status);
+                self.completed |= *status == RunStatus::Completed;
+            }
             _ => {
                 self.may_answer(at, event)?;
                 let step = event.step().unwrap_or_default();

@@ -135,6 +135,11 @@ impl GateAnswer {
 }
 
 impl StepState {
+    /// Whether a person must say something before it goes on.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.status, StepStatus::Waiting | StepStatus::Unknown)
+    }
+
     pub(super) fn apply(&mut self, at: Timestamp, event: &Event, life: u32) -> Result<(), IllegalEvent> {
         use StepStatus::{Done, Failed, Pending, Retrying, Running, Skipped, Unknown, Waiting};
         match (self.status, event) {

@@ -6,6 +6,7 @@
 
 mod fingerprint_key;
 mod folder;
+mod held;
 mod lock;
 mod reader;
 mod record;
@@ -15,10 +16,11 @@ mod told;
 mod writer;
 
 pub use folder::{ReadError, RunFolder, Runs, read_journal};
+pub use held::{HeldBy, Stands};
 pub use lock::{Claimant, Holder, Life, Lock, LockError};
 pub use reader::{Damage, DamageKind, Journal};
 pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
 pub use store::{LocalStore, Store};
-pub use targets::Targets;
+pub use targets::{TargetError, Targets};
 pub use told::{Telling, Told};
 pub use writer::{AppendError, Listener, Writer};

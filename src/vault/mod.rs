@@ -3,5 +3,5 @@
 mod secret_url;
 mod version;
 
-pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl};
+pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl, target};
 pub use version::{Current, Version};
