@@ -1,6 +1,7 @@
 //! `stanch approve`, `reject` and `settle`: what only a person can say.
 
 use super::Common;
+use super::abandon::refuse_abandoned;
 use super::exit::{CommandError, Exit, Outcome};
 use super::question::{self, Given, Open, Word};
 use super::run::{cannot_write, locked};
@@ -82,6 +83,7 @@ pub(crate) async fn settle(common: &Common, ui: Ui, args: SettleArgs) -> Outcome
 async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan: Option<String>) -> Outcome {
     let folder = session::existing(common, run)?;
     let state = state(&folder)?;
+    refuse_abandoned(&folder, &state)?;
     let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
     let mut event = open.answer(given).map_err(CommandError::usage)?;
     if let (Event::GateAnswered { plan: bound, .. }, Some(plan)) = (&mut event, plan) {

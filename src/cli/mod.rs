@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments and what it does.
 
+mod abandon;
 mod actions;
 mod answer;
 mod audit;
@@ -111,6 +112,8 @@ enum Command {
     Reject(answer::GateArgs),
     /// Say whether an effect happened that nobody else can settle
     Settle(answer::SettleArgs),
+    /// Give an unfinished run up: it cannot be resumed, and another one can begin on what it worked on
+    Abandon(abandon::Args),
     /// Check a journal's hash chain and print its head
     Verify(verify::Args),
     /// Build the report again, from the journal alone
@@ -215,6 +218,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Approve(args) => answer::approve(&common, ui, args).await,
         Command::Reject(args) => answer::reject(&common, ui, args).await,
         Command::Settle(args) => answer::settle(&common, ui, args).await,
+        Command::Abandon(args) => abandon::run(&common, ui, args).await,
         Command::Verify(args) => verify::run(&common, ui, &args),
         Command::Report(args) => report::run(&common, ui, &args),
         Command::Audit(args) => audit::run(&common, ui, args).await,

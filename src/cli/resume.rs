@@ -1,6 +1,7 @@
 //! `stanch resume`: goes on from the journal, with the pinned runbook.
 
 use super::Common;
+use super::abandon::refuse_abandoned;
 use super::exit::{CommandError, Exit, Outcome};
 use super::follow_up;
 use super::pins::{self, Accepting};
@@ -47,6 +48,7 @@ pub(super) async fn go_on(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = opened(&folder, &state)?;
+    refuse_abandoned(&folder, &state)?;
     let plan = pinned_plan(&folder, &opened)?;
     let due = state.next_follow_up();
     if state.ended() == Some(RunStatus::Completed) && due.is_none_or(|due| due > clock::now()) {

@@ -43,7 +43,10 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
                 at if at.is_empty() => at,
                 at => format!("  asked again {at}"),
             },
-            text(row, "error")
+            match row.get("abandoned") {
+                Some(abandoned) => format!("  abandoned by {}: {}", text(abandoned, "by"), text(abandoned, "because")),
+                None => text(row, "error"),
+            }
         );
         ui.data(&format!("{}\n", line.trim_end()));
     }

@@ -38,6 +38,8 @@ pub enum Event {
     RunPaused { status: RunStatus, because: String },
     /// The run is over.
     RunFinished { status: RunStatus },
+    /// A person gave the run up before its end: nobody goes on with it, and it holds nothing any more.
+    RunAbandoned { by: String, because: String },
 
     /// A step begins, or begins again.
     StepStarted { step: String, attempt: u32 },
@@ -370,7 +372,8 @@ impl Event {
             | Self::ClockSetBack { .. }
             | Self::RunHalted { .. }
             | Self::RunPaused { .. }
-            | Self::RunFinished { .. } => None,
+            | Self::RunFinished { .. }
+            | Self::RunAbandoned { .. } => None,
             Self::StepStarted { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::StepFinished { step, .. }

@@ -13,5 +13,5 @@ mod step;
 pub use illegal::IllegalEvent;
 pub use next::{Command, OnFailure, Order, OrderedStep, item_id, next, split_item};
 pub use retry::RetryPolicy;
-pub use state::State;
+pub use state::{Abandoned, State};
 pub use step::{EffectPhase, EffectState, GateAnswer, GateState, StepState, StepStatus, TimerState};

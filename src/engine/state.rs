@@ -7,6 +7,7 @@ use super::event::{Answer, Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
 use super::illegal::{IllegalEvent, illegal};
 use super::step::{StepState, StepStatus, TimerState};
 use crate::clock::Timestamp;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -19,12 +20,21 @@ pub struct State {
     ended: Option<RunStatus>,
     /// Whether the run was completed once. What it put off is done in later lives, which take nothing of that back.
     completed: bool,
+    abandoned: Option<Abandoned>,
     halted: Option<Halt>,
     /// Since when the run's time limit counts: its beginning, or when it was last taken over.
     limit_from: Option<Timestamp>,
     /// How often the run was taken over. A `finally` step that ended in an earlier life of the run runs once more.
     lives: u32,
     last_at: Option<Timestamp>,
+}
+
+/// Who gave a run up, why and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Abandoned {
+    pub by: String,
+    pub because: String,
+    pub at: Timestamp,
 }
 
 impl State {
@@ -48,9 +58,14 @@ impl State {
         self.ended
     }
 
-    /// Whether nothing of the run is left to do but what it put off: it holds its targets no more.
+    /// Whether nothing of the run is left to do but what it put off, or it was given up: it holds its targets no more.
     pub fn is_over(&self) -> bool {
-        self.completed
+        self.completed || self.abandoned.is_some()
+    }
+
+    /// Who gave the run up, if somebody did.
+    pub fn abandoned(&self) -> Option<&Abandoned> {
+        self.abandoned.as_ref()
     }
 
     /// What the run keeps from other runs until it is over: what its runbook locks, and what its steps came upon.
@@ -86,6 +101,9 @@ impl State {
         if self.opened.is_none() != matches!(event, Event::RunOpened(_)) {
             return Err(illegal(event, "a journal begins with run_opened, once"));
         }
+        if let Some(Abandoned { by, because, .. }) = &self.abandoned {
+            return Err(illegal(event, &format!("the run was abandoned by {by}: {because}")));
+        }
         if self.ended.is_some() && !self.may_follow_the_end(event) {
             return Err(illegal(event, "the run has ended and was not resumed"));
         }
@@ -101,6 +119,10 @@ impl State {
             Event::RunPaused { status, .. } | Event::RunFinished { status } => {
                 self.ended = Some(*status);
                 self.completed |= *status == RunStatus::Completed;
+            }
+            Event::RunAbandoned { by, because } => {
+                self.ended = Some(RunStatus::Failed);
+                self.abandoned = Some(Abandoned { by: by.clone(), because: because.clone(), at });
             }
             _ => {
                 self.may_answer(at, event)?;
@@ -121,7 +143,10 @@ impl State {
         let waits = !matches!(self.ended, Some(RunStatus::Completed));
         match event {
             Event::RunResumed { .. } | Event::TailCut { .. } | Event::ClockSetBack { .. } => true,
-            Event::GateAnswered { .. } | Event::FailureAnswered { .. } | Event::Settled { .. } => waits,
+            Event::GateAnswered { .. }
+            | Event::FailureAnswered { .. }
+            | Event::Settled { .. }
+            | Event::RunAbandoned { .. } => waits,
             _ => false,
         }
     }
@@ -173,10 +198,12 @@ impl State {
         step.ended_in_life == self.lives
     }
 
-    /// What is put off until after the end of its step, in the order of time: the step, and the timer.
+    /// What is put off until after the end of its step, in the order of time: the step, and the timer. Nobody does it for
+    /// a run that was given up.
     pub fn follow_ups(&self) -> Vec<(&str, TimerState)> {
         let timers = self.steps().flat_map(|(id, step)| step.timers.values().map(move |timer| (id, *timer)));
-        let mut found: Vec<(&str, TimerState)> = timers.filter(|(_, timer)| timer.follow_up).collect();
+        let is_due = |timer: &TimerState| timer.follow_up && self.abandoned.is_none();
+        let mut found: Vec<(&str, TimerState)> = timers.filter(|(_, timer)| is_due(timer)).collect();
         found.sort_by_key(|(_, timer)| timer.until);
         found
     }

@@ -30,8 +30,8 @@ pub enum Stands {
     Beginning,
     /// It has no journal; whether the process that begins it lives cannot be seen from here. This is the target's file.
     NotKnown(PathBuf),
-    /// Its journal cannot be read.
-    Unreadable(String),
+    /// Its journal, which lies in this folder, cannot be read.
+    Unreadable { folder: PathBuf, why: String },
 }
 
 impl HeldBy {
@@ -43,7 +43,7 @@ impl HeldBy {
                 format!("the run `{run}` holds it: {}", whereabouts(state, worker.is_some()))
             }
             Stands::Beginning | Stands::NotKnown(_) => format!("the run `{run}` is beginning on it"),
-            Stands::Unreadable(_) => format!("the run `{run}` holds it, and its journal cannot be read"),
+            Stands::Unreadable { .. } => format!("the run `{run}` holds it, and its journal cannot be read"),
         }
     }
 
@@ -75,10 +75,13 @@ impl HeldBy {
                 .because(self.claim.who())
                 .because("it was just beginning; whether that process still lives cannot be seen from here")
                 .help(format!("look at {}; if that process is dead, remove `{}`", self.claim.host, path.display())),
-            Stands::Unreadable(why) => failure
+            Stands::Unreadable { folder, why } => failure
                 .because(self.claim.who())
                 .because(format!("whether it is over is not known: {why}"))
-                .help(format!("`stanch verify {run}` shows what is wrong with its journal")),
+                .help(format!(
+                    "`stanch verify {run}` shows what is wrong; move `{}` away if nobody can go on with it",
+                    folder.display()
+                )),
         }
     }
 }

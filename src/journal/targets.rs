@@ -128,9 +128,13 @@ impl Targets {
         }
         let read = folder.read().map_err(|error| error.to_string());
         let state = match read.and_then(|journal| journal.state().map_err(|damage| damage.to_string())) {
-            Ok(state) if state.opened().is_some() => state,
-            Ok(_) => return held(Stands::Unreadable("it is empty".to_owned())),
-            Err(why) => return held(Stands::Unreadable(why)),
+            Ok(state) if state.opened().is_some() => Ok(state),
+            Ok(_) => Err("its journal is empty".to_owned()),
+            Err(why) => Err(why),
+        };
+        let state = match state {
+            Ok(state) => state,
+            Err(why) => return held(Stands::Unreadable { folder: folder.path().to_owned(), why }),
         };
         if state.is_over() {
             return None;

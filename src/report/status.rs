@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::{Mode, RunStatus};
-use crate::engine::{IllegalEvent, State, StepState, StepStatus, TimerState};
+use crate::engine::{Abandoned, IllegalEvent, State, StepState, StepStatus, TimerState};
 use crate::journal::Record;
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -15,6 +15,9 @@ pub struct Status {
     pub runbook: String,
     pub mode: Option<Mode>,
     pub status: RunStatus,
+    /// Who gave the run up, if somebody did: its status is `failed` then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<Abandoned>,
     pub steps: Vec<StepReport>,
     /// What is put off until after the end of its step, in the order of time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -69,6 +72,7 @@ impl Status {
             runbook: opened.map(|opened| opened.runbook.clone()).unwrap_or_default(),
             mode: opened.map(|opened| opened.mode),
             status: Self::of(&state, alive),
+            abandoned: state.abandoned().cloned(),
             steps: steps.iter().map(|(id, uses)| StepReport::new(id, uses, state.step(id))).collect(),
             follow_ups: state.follow_ups().into_iter().map(FollowUpReport::new).collect(),
             journal: journal.to_owned(),
@@ -93,6 +97,7 @@ impl Status {
     /// The word for where the run stands.
     pub fn name(&self) -> &'static str {
         match self.status {
+            _ if self.abandoned.is_some() => "abandoned",
             RunStatus::Running => "running",
             RunStatus::Completed => "completed",
             RunStatus::Failed => "failed",

@@ -30,6 +30,7 @@ mod journal;
 mod language;
 mod late;
 mod limits;
+mod locks;
 mod many;
 mod people;
 mod plan;

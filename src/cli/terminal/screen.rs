@@ -8,7 +8,7 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::cli::follow_up;
 use crate::cli::question::{self, Asked, Open};
 use crate::engine::event::{RunOpened, RunStatus, VALUE_WANTED};
-use crate::engine::{EffectPhase, State, StepState, StepStatus};
+use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::journal::{Record, RunFolder};
 use crate::plan::{Class, Plan};
 use crate::report::{Report, Status, fact};
@@ -43,14 +43,18 @@ pub(crate) fn taken_over(opened: &RunOpened, state: &State) -> String {
 pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
     let opened = state.opened();
     let alive = folder.holder().is_some();
-    json!({
+    let mut row = json!({
         "run": folder.run(),
         "runbook": opened.map(|opened| opened.runbook.as_str()),
         "mode": opened.map(|opened| opened.mode),
         "status": Status::of(state, alive),
         "started_at": state.opened_at().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         "follow_up_at": state.next_follow_up().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
-    })
+    });
+    if let Some(abandoned) = state.abandoned() {
+        row["abandoned"] = json!(abandoned);
+    }
+    row
 }
 
 /// Shows where a run stands: the object for scripts, or the screen for people.
@@ -94,6 +98,10 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
     let drill = if report.run.drill { "DRILL  " } else { "" };
     text.push_str(&format!("\n{drill}{}\n", verdict(ui, plan, state)));
     text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
+    if let Some(Abandoned { by, because, at }) = state.abandoned() {
+        let at = at.format("%Y-%m-%d %H:%M:%SZ");
+        text.push_str(&format!("  given up by {by}, {at}: {}\n", plain(because)));
+    }
     // Where the tree stands above, what went well is there to see.
     let tree = ui.is_terminal() && !ui.quiet;
     for step in plan.steps() {
@@ -275,7 +283,7 @@ fn next(run: &str, state: &State) -> String {
             }
         }
     }
-    let resumable = !matches!(state.ended(), Some(RunStatus::Completed | RunStatus::Waiting));
+    let resumable = !state.is_over() && state.ended() != Some(RunStatus::Waiting);
     if text.is_empty() && resumable {
         text = format!("next    stanch resume {run}\n");
     }
