@@ -14,6 +14,7 @@ mod find;
 mod follow_up;
 mod found;
 mod inventory;
+mod lately;
 mod lint;
 mod log;
 mod past;

@@ -6,6 +6,7 @@ use super::run::{self, Prepared};
 use super::session;
 use super::terminal::ui::Ui;
 use crate::actions;
+use crate::clock;
 use crate::engine::event::Mode;
 use crate::preflight::{self, Check, Effect, Preflight, Verdict};
 use serde_json::{Value, json};
@@ -43,6 +44,9 @@ fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
         "inputs": prepared.plan.inputs,
         "failed": preflight.failed(),
     });
+    if let Some(rotated) = prepared.rotated_lately() {
+        object["rotated_lately"] = json!(rotated);
+    }
     if let (Some(object), Ok(Value::Object(seen))) = (object.as_object_mut(), serde_json::to_value(preflight)) {
         object.extend(seen);
     }
@@ -66,6 +70,9 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
         text.push_str(&format!("  {name} = {}\n", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     }
     text.push_str("\nbefore anything is changed\n");
+    if let Some(rotated) = prepared.rotated_lately() {
+        text.push_str(&format!("  {} {}\n", ui.yellow("!"), rotated.sentence(clock::now())));
+    }
     for check in &preflight.checks {
         text.push_str(&line(ui, check));
     }

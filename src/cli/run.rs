@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::lately::Rotated;
 use super::session::{self, Session};
 use super::terminal::live;
 use super::terminal::people::{Answers, Terminal};
@@ -86,6 +87,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         if !super::terminal::people::confirm().await {
             return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
         }
+    } else if let Some(rotated) = prepared.rotated_lately() {
+        ui.note(&rotated.sentence(clock::now()));
     }
     let (ended, _) = begin(common, ui, prepared).await?;
     Ok(ended)
@@ -107,6 +110,12 @@ impl Prepared {
         let Some(target) = &self.opened.lock else { return Ok(()) };
         let held = targets.held(target).map_err(|error| cannot_write(self.runs.state(), &error))?;
         held.as_ref().map_or(Ok(()), |held| Err(is_held(held)))
+    }
+
+    /// What a run that is over did to the target a short while ago.
+    pub(crate) fn rotated_lately(&self) -> Option<Rotated> {
+        let targets = targets(&self.runs, &self.opened);
+        Rotated::lately(&self.runs, &targets, self.opened.lock.as_ref()?, clock::now())
     }
 
     /// Shows what `lint` warns of, while nothing has happened yet.

@@ -286,3 +286,34 @@ async fn a_run_is_not_abandoned_while_it_is_at_work_or_once_it_is_completed() {
     stage.stanch(&["verify", "r-long"]).exit(0).done();
     assert!(std::fs::read_to_string(&journal).unwrap().contains("\"tail_cut\""));
 }
+
+#[tokio::test]
+async fn whoever_rotates_again_is_told_of_the_rotation_before() {
+    let stage = Stage::set().await;
+    let told = "run r-first rotated this secret less than a minute ago (contained)";
+    let said = stage.stanch(&stage.containment("r-first")).exit(0);
+    assert!(!said.stderr.contains(" rotated this secret "), "{}", said.stderr);
+    let mut plan = vec!["plan"];
+    plan.extend(stage.containment("r-second").into_iter().skip(1).filter(|word| !word.starts_with("--yes")));
+    let planned = stage.stanch(&plan).exit(0).json();
+    assert_eq!(
+        (&planned["rotated_lately"]["run"], &planned["rotated_lately"]["ended"]),
+        (&json!("r-first"), &json!("contained"))
+    );
+    let shown = stage.stanch(&plan.into_iter().filter(|word| *word != "--json").collect::<Vec<_>>()).exit(0).stdout;
+    assert!(shown.contains(told), "{shown}");
+    // One that changed nothing hides nothing of what was done before it.
+    waits(&stage, "r-second").done();
+    stage.stanch(&["abandon", "r-second", "--because", "twice", "--by", "kim"]).exit(0).done();
+    let said = stage.stanch(&stage.containment("r-third")).exit(0);
+    assert!(said.stderr.contains("run r-second rotated this secret"), "{}", said.stderr);
+    assert!(said.stderr.contains("ago (abandoned by kim)"), "{}", said.stderr);
+    stage.seed("orders-mail", &json!({ "value": "x" })).await;
+    for run in ["r-vault", "r-again"] {
+        let said = stage.stanch(&whole_vault(run, "vault=https://kv-drill.vault.azure.net")).exit(0);
+        let is_told = said.stderr.contains("run r-vault rotated 2 secrets of this vault less than a minute ago (");
+        assert_eq!(is_told, run == "r-again", "{}", said.stderr);
+    }
+    let said = stage.stanch(&stage.containment("r-fourth")).exit(0);
+    assert!(said.stderr.contains("run r-again rotated this secret less than a minute ago"), "{}", said.stderr);
+}
