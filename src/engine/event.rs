@@ -222,6 +222,16 @@ impl Question {
     pub fn new(prompt: impl Into<String>) -> Self {
         Self { prompt: prompt.into(), min: 1, ..Self::default() }
     }
+
+    /// What people are told, whenever and how often they are asked.
+    pub fn told(&self) -> Self {
+        Self { expires_at: None, plan: String::new(), ..self.clone() }
+    }
+
+    /// Whether the same is asked, perhaps at another time.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.told() == other.told()
+    }
 }
 
 /// One thing that a person is asked to tell. Never a secret: an answer is public.

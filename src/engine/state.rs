@@ -164,6 +164,11 @@ impl State {
         if !question.from.is_empty() && !question.from.contains(by) {
             return Err(illegal(event, &format!("{by} may not answer; {} may", question.from.join(", "))));
         }
+        // What was said to a question that was asked before is no answer to this one, a no neither.
+        let earlier = plan.as_ref().filter(|plan| **plan != question.plan);
+        if earlier.is_some_and(|plan| self.step(step).refused.iter().any(|gate| gate.question.plan == *plan)) {
+            return Err(illegal(event, "the answer is to a question that was asked before; it is asked anew"));
+        }
         if *answer == Answer::Rejected {
             return Ok(());
         }
@@ -221,7 +226,12 @@ impl State {
     }
 
     /// What ran goes on, what failed gets another chance; what is done stays done, and what waits for a person waits.
+    ///
+    /// Where a no has brought the run to its end, a person is asked again. Before that it counts in every life of the
+    /// run: it must not get lost because a process died before `finally` had told of it, or because `finally` waits for
+    /// a person itself.
     fn resume(&mut self, at: Timestamp) {
+        let has_failed = self.ended == Some(RunStatus::Failed) && !self.completed;
         self.ended = None;
         self.lives += 1;
         self.halted = None;
@@ -232,6 +242,9 @@ impl State {
             if matches!(step.status, StepStatus::Running | StepStatus::Retrying) || given_up {
                 if step.status == StepStatus::Failed {
                     step.attempt = 0;
+                    if has_failed {
+                        step.ask_again();
+                    }
                 }
                 step.status = StepStatus::Pending;
                 step.ended_at = None;

@@ -29,6 +29,8 @@ pub struct StepState {
     pub gate: Option<GateState>,
     /// Gates that were answered before the present one opened: a step may ask more than once.
     pub answered: Vec<GateState>,
+    /// Gates that were answered with a no, or not in time, and are asked again: nothing of their answers counts any more.
+    pub refused: Vec<GateState>,
     /// The list of a step with `for_each`, once it is known.
     pub items: Option<Vec<Value>>,
     /// Whether a person must say how to go on after a failure.
@@ -127,6 +129,13 @@ pub struct GateAnswer {
     pub answers: Map<String, Value>,
 }
 
+impl GateState {
+    /// How often the same question was asked among these.
+    pub fn times_asked(question: &Question, among: &[Self]) -> usize {
+        among.iter().filter(|gate| gate.question.asks_the_same(question)).count()
+    }
+}
+
 impl GateAnswer {
     /// Who answered, as one text.
     pub fn who(&self) -> String {
@@ -208,7 +217,10 @@ impl StepState {
                 self.asks_after_failure = false;
                 self.attempt = 0;
                 match answer {
-                    AfterFailure::Retry => self.status = Pending,
+                    AfterFailure::Retry => {
+                        self.status = Pending;
+                        self.ask_again();
+                    }
                     AfterFailure::Continue | AfterFailure::Stop => {
                         self.status = Failed;
                         self.tolerated = *answer == AfterFailure::Continue;
@@ -264,6 +276,12 @@ impl StepState {
         }
         gate.answer = Some(GateAnswer { answer: *answer, by: who, comment: comment.clone(), answers: answers.clone() });
         self.status = StepStatus::Pending;
+    }
+
+    /// Lets a question be asked again that was answered with a no, or not in time.
+    pub(super) fn ask_again(&mut self) {
+        let is_no = |gate: &GateState| gate.answer.as_ref().is_some_and(|given| given.answer != Answer::Approved);
+        self.refused.extend(self.gate.take_if(|gate| is_no(gate)));
     }
 
     /// Whether something that was put off has become due.

@@ -13,6 +13,7 @@
 static WIPED: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 mod architecture;
+mod asked_again;
 mod audit;
 mod cloud;
 mod config;
