@@ -1,10 +1,10 @@
 //! `stanch abandon`: gives an unfinished run up. It cannot be resumed, and holds nothing any more.
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::resume::{opened, pinned_plan};
-use super::run::{cannot_append, cannot_write, locked};
+use super::options::Common;
 use super::session;
+use super::session::{cannot_append, cannot_write, locked};
+use super::session::{opened, pinned_plan};
 use super::terminal::screen;
 use super::terminal::ui::Ui;
 use crate::durable::Ledger;
@@ -66,19 +66,10 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 }
 
 fn may_be_abandoned(folder: &RunFolder, state: &State) -> Result<(), CommandError> {
-    refuse_abandoned(folder, state)?;
+    session::refuse_abandoned(folder, state)?;
     if state.is_over() {
         let failure = Failure::refused(format!("the run `{}` is completed", folder.run()));
         return Err(CommandError::refused(failure.help("there is nothing to give up; it holds nothing")));
     }
     Ok(())
-}
-
-/// Refuses whoever wants to go on with a run that was given up.
-pub(crate) fn refuse_abandoned(folder: &RunFolder, state: &State) -> Result<(), CommandError> {
-    let Some(abandoned) = state.abandoned() else { return Ok(()) };
-    let at = abandoned.at.format("%Y-%m-%d %H:%M:%SZ");
-    let failure = Failure::refused(format!("the run `{}` was abandoned by {}, {at}", folder.run(), abandoned.by))
-        .because(abandoned.because.clone());
-    Err(CommandError::refused(failure.help("begin another one with `stanch run`\nnothing was changed")))
 }

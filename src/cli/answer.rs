@@ -1,11 +1,11 @@
 //! `stanch approve`, `reject` and `settle`: what only a person can say.
 
-use super::Common;
-use super::abandon::refuse_abandoned;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::question::{self, Given, Open, Word};
-use super::run::{cannot_write, locked};
 use super::session;
+use super::session::refuse_abandoned;
+use super::session::{cannot_write, locked};
 use super::terminal::ui::Ui;
 use crate::clock;
 use crate::durable::Ledger;
@@ -167,7 +167,7 @@ async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Loc
     match ledger.record(event).await {
         Ok(_) => {}
         Err(AppendError::Refused(why)) => return Err(refused(open, folder.run(), &why)),
-        Err(error) => return Err(super::run::cannot_append(folder, &error)),
+        Err(error) => return Err(session::cannot_append(folder, &error)),
     }
     drop(lock);
     ui.note(&format!("recorded\nnext: stanch resume {}", folder.run()));

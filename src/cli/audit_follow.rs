@@ -3,11 +3,11 @@
 //! Logs are late, and a run ends when the secret is contained, not when the log is complete. The journal stays as it is:
 //! what is shown here is an amendment to its report, not a part of it.
 
-use super::audit::known_names;
+use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
-use super::{Common, resume};
 use crate::audit::{self, Late, Own, Place, Query, Source};
 use crate::clock;
 use crate::failure::Failure;
@@ -20,9 +20,9 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let folder = session::existing(common, run)?;
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = resume::opened(&folder, &state)?;
+    let opened = session::opened(&folder, &state)?;
     let before = report::blast_radius(&journal.records).map(|(found, _)| found);
-    let plan = resume::pinned_plan(&folder, &opened)?;
+    let plan = session::pinned_plan(&folder, &opened)?;
     let steps: Vec<_> = plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
     let url = Report::new(&journal.records, &journal.head, &steps).secret;
     let (Some(before), false) = (before, url.is_empty()) else {

@@ -1,8 +1,8 @@
 //! `stanch audit --watch --notify CHANNEL`: new accesses are told through channels, each once, also over restarts.
 
-use super::Common;
 use super::exit::CommandError;
-use super::run::cannot_write;
+use super::options::Common;
+use super::session::cannot_write;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use crate::actions::notify::{self, Notice};

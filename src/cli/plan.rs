@@ -1,8 +1,8 @@
 //! `stanch plan`: what would happen, and whether it could; reads only.
 
-use super::Common;
+use super::driving::{self, Args, Prepared};
 use super::exit::{CommandError, Exit, Outcome};
-use super::run::{self, Prepared};
+use super::options::Common;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::actions;
@@ -11,8 +11,8 @@ use crate::engine::event::Mode;
 use crate::preflight::{self, Check, Effect, Preflight, Verdict};
 use serde_json::{Value, json};
 
-pub(crate) async fn run(common: &Common, ui: Ui, args: run::Args) -> Outcome {
-    let prepared = run::prepare(common, &args)?;
+pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    let prepared = driving::prepare(common, &args)?;
     prepared.warn(ui);
     // Later looks into the audit trail know these requests for our own, as far as that can be without keeping anything.
     let known = prepared.runs.known_fingerprint_key().map(|key| key.request_prefix());

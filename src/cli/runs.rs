@@ -1,7 +1,7 @@
 //! `stanch runs`: all runs.
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;

@@ -2,10 +2,10 @@
 //! and what to do next.
 
 use super::ui::{Ui, describe};
+use super::when::when;
 use crate::actions;
 use crate::audit::plain;
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::follow_up;
 use crate::cli::question::{self, Asked, Open};
 use crate::engine::event::{RunOpened, RunStatus, VALUE_WANTED};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
@@ -167,9 +167,9 @@ fn asked_again(run: &str, state: &State) -> String {
         state.follow_ups().iter().filter(|(_, timer)| !timer.fired).map(|(_, timer)| timer.until).collect();
     times.dedup_by_key(|at| at.timestamp() / 60);
     let Some((last, before)) = times.split_last() else { return String::new() };
-    let before: Vec<String> = before.iter().map(|at| follow_up::when(*at, now)).collect();
+    let before: Vec<String> = before.iter().map(|at| when(*at, now)).collect();
     let before = if before.is_empty() { String::new() } else { format!("{} and ", before.join(", ")) };
-    let last = follow_up::when(*last, now);
+    let last = when(*last, now);
     let command = format!("stanch resume {run} --wait");
     format!("  {:<16}what reaches the log late, {before}{last}\n  {:<16}  {command}\n", "asked again", "")
 }

@@ -3,7 +3,7 @@
 //! The target's file names the runs that took it; their journals tell what they did. However many other runs there are,
 //! nothing is read of them.
 
-use super::resume::pinned_plan;
+use crate::cli::session::pinned_plan;
 use crate::clock::Timestamp;
 use crate::engine::event::{EffectOutcome, Event};
 use crate::engine::{State, split_item};
