@@ -251,7 +251,8 @@ async fn an_abandoned_run_is_over_and_says_who_gave_it_up_and_why() {
     }
     assert_eq!(count_lines(&stage.journal("r-first")), lines + 1, "nothing follows it");
     let screen = stage.stanch(&["status", "r-first"]).exit(0).stdout;
-    assert!(screen.contains("given up by kim") && !screen.contains("stanch resume"), "{screen}");
+    assert!(screen.contains("given up by kim") && screen.contains("was not answered"), "{screen}");
+    assert!(!screen.contains("stanch resume") && !screen.contains("stanch approve"), "{screen}");
     let told = stage.stanch(&["runs"]).exit(0).stdout;
     assert!(told.contains("abandoned by kim: the secret is not ours"), "{told}");
     let log = stage.stanch(&["log", "r-first"]).exit(0).stdout;

@@ -107,7 +107,12 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
     for step in plan.steps() {
         let at = state.step(&step.id.value);
         if !(tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped)) {
-            text.push_str(&line(ui, &step.id.value, &step.uses.value, at));
+            match state.abandoned() {
+                Some(_) if at.is_asking() => {
+                    text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), step.id.value));
+                }
+                _ => text.push_str(&line(ui, &step.id.value, &step.uses.value, at)),
+            }
         }
     }
     text.push_str(&found(report));

@@ -5,7 +5,7 @@ use super::containment::Containment;
 use super::{FollowUp, Source, plain, second};
 use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::engine::event::VALUE_WANTED;
-use crate::engine::{EffectPhase, StepStatus};
+use crate::engine::{Abandoned, EffectPhase, StepStatus};
 use crate::report::fact::{short_version, was_not_told};
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::Value;
@@ -108,6 +108,11 @@ pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<
         });
     }
     second_order(source, &mut left);
+    let abandoned = source.state.abandoned();
+    if let Some(Abandoned { by, because, .. }) = abandoned {
+        let what = format!("the run was abandoned by {by}: {because}; whatever it left undone is left to you");
+        left.push(FollowUp { what, command: String::new() });
+    }
     for (id, uses) in source.steps {
         let step = source.state.step(id);
         let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
@@ -123,6 +128,11 @@ pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<
                 let what = format!("nobody was told by `{id}`: {because}; tell them yourself");
                 left.push(FollowUp { what, command: String::new() });
             }
+            // Nobody can answer an abandoned run.
+            StepStatus::Waiting | StepStatus::Unknown if abandoned.is_some() => left.push(FollowUp {
+                what: format!("the step `{id}` waited for a person, and was not ended"),
+                command: String::new(),
+            }),
             StepStatus::Waiting if step.observations.contains_key(VALUE_WANTED) => left.push(FollowUp {
                 what: format!("the step `{id}` waits for a value that only a person has"),
                 command: format!("stanch resume {run}"),
