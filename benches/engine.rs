@@ -87,7 +87,7 @@ fn plan() -> Plan {
     let steps: Vec<String> =
         (0..STEPS).map(|step| format!("  - id: step{step}\n    uses: wait\n    with: {{ for: 0s }}\n")).collect();
     let text = format!("schema: stanch/v1\nname: hundred\nsteps:\n{}", steps.concat());
-    let source = stanch::runbook::Source { name: "hundred", text: &text, library: &stanch::runbook::NoLibrary };
+    let source = stanch::runbook::RunbookSource { name: "hundred", text: &text, library: &stanch::runbook::NoLibrary };
     Plan::new(&source, &Map::new(), &stanch::actions::catalogue()).unwrap()
 }
 
@@ -159,7 +159,7 @@ impl Bench {
     fn measure<F: Future<Output = ()>>(
         &self,
         durable: bool,
-        work: impl FnOnce(Ledger, mpsc::UnboundedSender<stanch::durable::Notice>) -> F,
+        work: impl FnOnce(Ledger, mpsc::UnboundedSender<stanch::durable::DisplayEvent>) -> F,
     ) -> Measured {
         let path = self.folder.path().join("journal.jsonl");
         let syncs = Arc::new(AtomicU64::new(0));

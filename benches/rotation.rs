@@ -14,7 +14,7 @@
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 use stanch::actions::Services;
-use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Limits, Route, Transport};
+use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Route, Transport, VaultLimits};
 use stanch::config::Config;
 use stanch::driver::{Driver, People};
 use stanch::durable::Ledger;
@@ -103,10 +103,10 @@ async fn rotation(folder: &Path, longer: Duration) {
     control(&client, reqwest::Method::POST, format!("{base}/faults"), &latency).await;
 
     let text = runbook();
-    let source = stanch::runbook::Source { name: "mass", text: &text, library: &stanch::runbook::NoLibrary };
+    let source = stanch::runbook::RunbookSource { name: "mass", text: &text, library: &stanch::runbook::NoLibrary };
     let plan = Arc::new(Plan::new(&source, &Map::new(), &stanch::actions::catalogue()).unwrap());
     let file = CloudFile::read(&folder.join("ready.json")).unwrap();
-    let limits = Limits { creates: CREATES, others: OTHERS, window: Duration::from_secs(1) };
+    let limits = VaultLimits { creates: CREATES, others: OTHERS, window: Duration::from_secs(1) };
     let transport = Transport::limited(Route::Cloud(Box::new(file)), "01234567-89ab", limits).unwrap();
     let identity = Identity::new(IdentityChoice::Auto, transport.clone(), Environment::default());
     let services = Arc::new(Services {

@@ -63,6 +63,9 @@ pub mod durable;
 /// Secrets and their versions, whatever vault they lie in.
 pub mod vault;
 
+/// Telling people: one file per channel.
+pub mod notify;
+
 /// What a step can do.
 pub mod actions;
 
@@ -71,6 +74,9 @@ pub mod issuers;
 
 /// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;
+
+/// What files of settings are read with.
+pub mod settings;
 
 /// `stanch.yaml`: identity, audit sources, channels, references to secrets.
 pub mod config;

@@ -2,11 +2,13 @@
 //! fetch their references anew. A reference that is pinned to a version never follows; it is named with its setting.
 
 use super::action::Action;
+use super::plan_line::{PlanLine, Surroundings, early, name};
 use crate::actions::context::Context;
 use crate::azure::{ConfigReference, ResourceManager, Site};
 use crate::durable::{Intent, Stop, Unprobed};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
+use crate::report::fact::counted;
 use crate::vault::SecretUrl;
 use futures::{StreamExt, TryStreamExt};
 use schemars::JsonSchema;
@@ -25,7 +27,7 @@ struct Parameters {
     subscription: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// Sites that were made to fetch anew.
     refreshed: Vec<String>,
@@ -38,7 +40,7 @@ struct Outputs {
 }
 
 /// A setting that is pinned to a version.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 struct Pinned {
     site: String,
     setting: String,
@@ -76,8 +78,33 @@ pub(crate) fn action() -> Action {
         "sends it again: fetching twice changes nothing",
         run,
     )
+    .aim(Aim::RefreshSites)
+    .plan(plan)
+    .fact(fact)
     .idempotency("sent again at will: fetching twice changes nothing")
     .example(EXAMPLE)
+}
+
+early!(Known of Parameters { secret: SecretUrl, subscription: String });
+
+fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
+    let given = known.subscription.clone().filter(|given| !given.is_empty());
+    let refreshes = given.or_else(|| surroundings.subscription.clone());
+    let does = match (&known.secret, &refreshes) {
+        (Some(_), Some(_)) => format!("makes the sites that refer to {} fetch it anew", name(&known.secret)),
+        _ => "nothing: no subscription is named".to_owned(),
+    };
+    PlanLine { refreshes, ..PlanLine::on(&known.secret).does(does) }
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    if !outputs.because.is_empty() {
+        return Fact::from(format!("no site was looked at: {}", outputs.because));
+    }
+    let pinned: Vec<&str> = outputs.pinned.iter().map(|pinned| pinned.site.as_str()).collect();
+    let pinned =
+        if pinned.is_empty() { String::new() } else { format!("; pinned to an old version: {}", pinned.join(", ")) };
+    Fact::from(format!("{} refreshed{pinned}", counted(outputs.refreshed.len() as u64, "site")))
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
@@ -134,7 +161,8 @@ pub(crate) async fn look(manager: &ResourceManager, secret: &SecretUrl, subscrip
     let sites = manager.sites(subscription).await?;
     let count = sites.len();
     let refers = |reference: &ConfigReference| {
-        reference.vault.eq_ignore_ascii_case(&secret.vault.name) && reference.secret.eq_ignore_ascii_case(&secret.name)
+        let is = |said: &Option<String>, name: &str| said.as_ref().is_some_and(|said| said.eq_ignore_ascii_case(name));
+        is(&reference.vault, &secret.vault.name) && is(&reference.secret, &secret.name)
     };
     let asked = sites.into_iter().map(async |site| {
         let references = manager.references(&site).await?;

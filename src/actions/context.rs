@@ -4,10 +4,11 @@ use crate::audit::{Own, Query, Source};
 use crate::azure::Azure;
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::durable::{Attempt, Notice, Stop};
+use crate::durable::{Attempt, DisplayEvent, Stop};
 use crate::engine::event::{LOCKED, Mode};
 use crate::failure::Failure;
 use crate::journal::{TargetError, Targets};
+use crate::plan::PlannedStep;
 use crate::secret::{FingerprintKey, Secret, SecretPrompt};
 use crate::vault::{self, SecretUrl};
 use serde_json::{Map, Value};
@@ -28,8 +29,8 @@ pub struct Services {
     pub inputs: Map<String, Value>,
     /// Digest of the runbook and its inputs, lower-case hex.
     pub plan_digest: String,
-    /// Ids and actions of all steps, in the order in which they are written.
-    pub steps: Vec<(String, String)>,
+    /// All steps, in the order in which they are written.
+    pub steps: Vec<PlannedStep>,
     pub azure: Azure,
     pub config: Config,
     /// Who is asked for a value that no input may hold.
@@ -67,7 +68,7 @@ impl Context {
     /// Asks for a value that must not be shown; nothing if nobody is there. It is recorded nowhere: after a crash it is
     /// asked for again.
     pub async fn ask_secret(&self, prompt: &str) -> Result<Option<Secret>, Stop> {
-        let asked = |text: &str| drop(self.notices.send(Notice::Asked { text: text.to_owned() }));
+        let asked = |text: &str| drop(self.notices.send(DisplayEvent::Asked { text: text.to_owned() }));
         asked(prompt);
         let mut stopping = self.stopping.clone();
         let given = tokio::select! {

@@ -1,10 +1,11 @@
 //! `http/check`: asks a URL and compares the status, for example that a service still works after the rotation.
 
 use super::action::Action;
+use super::plan_line::{PlanLine, early};
 use crate::actions::context::Context;
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,7 @@ fn ok() -> u16 {
     200
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// The status that was answered.
     status: u16,
@@ -36,8 +37,13 @@ const EXAMPLE: &str = r#"- id: service_works
   retry: { max: 10, backoff: 2s..30s }
 "#;
 
+early!(Known of Parameters { url: String });
+
 pub(crate) fn action() -> Action {
     Action::new("http/check", Class::Read, "asks a URL and compares the status", "asks again", run)
+        .aim(Aim::Other)
+        .plan(|known: &Known, _| PlanLine::default().does(format!("asks {}", known.url.as_deref().unwrap_or("a URL"))))
+        .fact(|outputs| format!("answered {}", outputs.status).into())
         .idempotency("changes nothing: asking again is harmless")
         .example(EXAMPLE)
 }

@@ -1,6 +1,7 @@
 //! What a step can do. One file per action; [`all`] is the list.
 
 mod action;
+mod announce;
 pub(crate) mod appservice;
 mod audit;
 mod context;
@@ -8,16 +9,19 @@ mod http;
 mod human;
 mod issuer;
 mod keyvault;
-pub(crate) mod notify;
+mod notify;
 mod parameter;
+mod plan_line;
 mod report;
 mod wait;
 
 use crate::plan::Catalogue;
+use std::collections::BTreeMap;
 
 pub use action::Action;
 pub use context::{Context, Services};
 pub(crate) use issuer::{fitting_runbook, issuer, open as open_issuer};
+pub(crate) use plan_line::{IssuerSeen, PlanLine, Surroundings};
 
 /// Every action there is.
 pub fn all() -> Vec<Action> {
@@ -44,6 +48,11 @@ pub fn all() -> Vec<Action> {
     ];
     actions.extend(notify::actions());
     actions
+}
+
+/// All of them, by name.
+pub fn by_name() -> BTreeMap<&'static str, Action> {
+    all().into_iter().map(|action| (action.spec.name, action)).collect()
 }
 
 /// Their descriptions, by name.

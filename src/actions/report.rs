@@ -3,7 +3,7 @@
 use super::action::Action;
 use crate::actions::context::Context;
 use crate::durable::Stop;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::report::{self, Format, Report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 struct Parameters {}
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// The report for people.
     path: String,
@@ -27,6 +27,8 @@ const EXAMPLE: &str = r#"- id: report
 
 pub(crate) fn action() -> Action {
     Action::new("report/write", Class::Write, "writes the report, from the journal alone", "writes it again", run)
+        .aim(Aim::Report)
+        .fact(|outputs| outputs.path.as_str().into())
         .idempotency("written from the journal alone: written again, it is the report of the journal as it stands then")
         .example(EXAMPLE)
 }

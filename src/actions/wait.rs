@@ -2,9 +2,11 @@
 
 use super::action::Action;
 use super::parameter::Span;
+use super::plan_line::{PlanLine, early};
 use crate::actions::context::Context;
 use crate::durable::Stop;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::runbook::duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +30,18 @@ const EXAMPLE: &str = r#"- id: settle
   with: { for: 15m }
 "#;
 
+early!(Known of Parameters {
+    #[serde(rename = "for")]
+    duration: Span,
+});
+
 pub(crate) fn action() -> Action {
     Action::new("wait", Class::Read, "lets time pass", "keeps the deadline it had", run)
+        .aim(Aim::Other)
+        .plan(|known: &Known, _| {
+            let waits = known.duration.map(|Span(duration)| duration).unwrap_or_default();
+            PlanLine { waits, ..PlanLine::default().does(format!("waits {}", duration::format(waits))) }
+        })
         .idempotency("the deadline is kept: a wait that is cut off ends when it would have ended")
         .example(EXAMPLE)
 }

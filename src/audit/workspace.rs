@@ -10,7 +10,7 @@ use super::kql::{self, MOST_PREFIXES, MOST_ROWS, SHAPES, Shape, Table};
 use super::question::{Question, is_name};
 use super::seen::{Seen, hour_of, parse};
 use super::trail::{Reach, Sighting, Trail};
-use crate::azure::{Answer, LogAnalytics};
+use crate::azure::{LogAnalytics, LogAnswer};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use chrono::TimeDelta;
@@ -68,9 +68,9 @@ impl Workspace {
         Table { shape, beside_specific }
     }
 
-    fn query(&self, shape: Shape, text: &str, span: Option<(Timestamp, Timestamp)>) -> Result<Answer, Failure> {
+    fn query(&self, shape: Shape, text: &str, span: Option<(Timestamp, Timestamp)>) -> Result<LogAnswer, Failure> {
         let answer = self.runtime.block_on(self.logs.query(text, span))?;
-        if matches!(answer, Answer::NoSuchTable) {
+        if matches!(answer, LogAnswer::NoSuchTable) {
             self.absent.lock().unwrap_or_else(PoisonError::into_inner).insert(shape);
         }
         Ok(answer)
@@ -94,15 +94,15 @@ impl Workspace {
                 [(middle, to), (from, middle)]
             };
             match self.query(shape, &text(from, to), Some((from, to)))? {
-                Answer::NoSuchTable => return Ok(rows),
-                Answer::Nothing => rows.missing.push((from, to, "the workspace gave an empty answer".to_owned())),
-                Answer::TooMuch(_) if can_halve => left.extend(halves()),
-                Answer::TooMuch(why) => {
+                LogAnswer::NoSuchTable => return Ok(rows),
+                LogAnswer::Nothing => rows.missing.push((from, to, "the workspace gave an empty answer".to_owned())),
+                LogAnswer::TooMuch(_) if can_halve => left.extend(halves()),
+                LogAnswer::TooMuch(why) => {
                     rows.missing.push((from, to, format!("the workspace could not answer: {why}")));
                 }
-                Answer::Rows(some, None) if some.len() <= MOST_ROWS => rows.rows.extend(some),
-                Answer::Rows(_, _) if can_halve => left.extend(halves()),
-                Answer::Rows(some, partial) => {
+                LogAnswer::Rows(some, None) if some.len() <= MOST_ROWS => rows.rows.extend(some),
+                LogAnswer::Rows(_, _) if can_halve => left.extend(halves()),
+                LogAnswer::Rows(some, partial) => {
                     if some.len() > MOST_ROWS {
                         rows.truncations.push(format!(
                             "{} to {} holds more than {MOST_ROWS} different rows in `{}`; the others were not read",
@@ -141,7 +141,7 @@ impl Workspace {
             }
             seen.missing.extend(rows.missing);
             seen.truncations.extend(rows.truncations);
-            if let Answer::Rows(rows, _) = self.query(shape, &kql::begins(shape, question), None)? {
+            if let LogAnswer::Rows(rows, _) = self.query(shape, &kql::begins(shape, question), None)? {
                 let begins = rows.first().filter(|row| number(row, "entry_count") > 0);
                 let begins = begins.and_then(|row| parse(&text(row, "first_seen")));
                 seen.log_begins = [seen.log_begins, begins].into_iter().flatten().min();
@@ -219,7 +219,7 @@ impl Trail for Workspace {
             reach.truncations.push(format!("{odd} callers have ids of an odd form and were not looked for elsewhere"));
         }
         for shape in self.shapes() {
-            if let Answer::Rows(rows, _) =
+            if let LogAnswer::Rows(rows, _) =
                 self.query(shape, &kql::vaults(shape, question, span.0, span.1), Some(span))?
             {
                 let name = |row: &Row| text(row, "entry_resource").rsplit('/').next().unwrap_or("").to_lowercase();

@@ -1,8 +1,10 @@
 //! A container of blobs: its names, and pieces of what they hold.
 
-use super::failed::{Refusal, carried_or, is_overwhelmed};
-use super::transport::root_cause;
-use super::{Azure, retry};
+use super::access::Azure;
+use super::carried::{carried_or, root_cause};
+use super::failed::ServiceRefusal;
+use super::retry;
+use super::unavailable::{Unavailable, again};
 use crate::failure::{Failure, Retry};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
@@ -130,7 +132,7 @@ impl BlobContainer {
 
     fn told(&self, doing: &str, error: &azure_core::Error) -> Failure {
         let place = &self.url;
-        let Some(refusal) = Refusal::of(error) else {
+        let Some(refusal) = ServiceRefusal::of(error) else {
             let failure = Failure::refused(format!("`{place}` cannot be reached")).because(root_cause(error));
             return match error.kind() {
                 ErrorKind::Connection | ErrorKind::Io => failure.retry(Retry::Later),
@@ -138,7 +140,7 @@ impl BlobContainer {
             };
         };
         let who = self.azure.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default();
-        let answered = format!("the storage account answered {} {}{who}", refusal.status, refusal.code);
+        let answered = format!("the storage account answered {}{who}", refusal.in_short());
         let failure = match refusal.status {
             401 | 403 => Failure::refused(format!("stanch may not {doing} `{place}`")).help(
                 "give this identity the role `Storage Blob Data Reader` on the container, and let its network in",
@@ -148,9 +150,9 @@ impl BlobContainer {
             _ => Failure::refused(format!("`{place}` cannot be read")),
         };
         let failure = failure.because(answered);
-        if is_overwhelmed(refusal.status) {
-            return failure.retry(refusal.retry_after.map_or(Retry::Later, Retry::After));
+        match Unavailable::of(refusal.status) {
+            Some(_) => failure.retry(again(refusal.retry_after)),
+            None => failure,
         }
-        failure
     }
 }

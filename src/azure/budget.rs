@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// What a vault takes in any window of time before it answers 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct VaultLimits {
     /// New versions of secrets, imported keys and certificates.
     pub creates: u32,
     /// All other requests.
@@ -25,7 +25,7 @@ pub struct Limits {
     pub window: Duration,
 }
 
-impl Default for Limits {
+impl Default for VaultLimits {
     /// Azure publishes 300 and 4,000 for a vault. Half of the reads are left to those who read its secrets at work: they
     /// must not meet 429 because of an incident. New versions are nobody else's business at such a time.
     fn default() -> Self {
@@ -44,7 +44,7 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// The budgets of all vaults that this process asks.
 pub(super) struct Budgets {
-    limits: Limits,
+    limits: VaultLimits,
     vaults: Mutex<HashMap<String, Arc<Budget>>>,
     announce: OnceLock<Box<dyn Fn(String) + Send + Sync>>,
 }
@@ -101,7 +101,7 @@ impl Default for Breaker {
 
 /// What became of a request.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(super) enum Answered {
     /// The vault answered, whatever it said.
     Given,
     Throttled(Option<Duration>),
@@ -119,7 +119,7 @@ pub(super) struct Pass {
 }
 
 impl Budgets {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: VaultLimits) -> Self {
         Self { limits, vaults: Mutex::default(), announce: OnceLock::new() }
     }
 
@@ -161,15 +161,15 @@ impl Budgets {
     }
 
     /// Takes in what became of a request, and says what follows from it.
-    pub(super) fn answered(&self, host: &str, pass: &Pass, answer: Answer) {
+    pub(super) fn answered(&self, host: &str, pass: &Pass, answer: Answered) {
         let name = short(host);
         let mut state = lock(&pass.budget);
         let text = match answer {
-            Answer::Given => state.answers().then(|| format!("`{name}` answers again")),
-            Answer::Failed(why) => state
+            Answered::Given => state.answers().then(|| format!("`{name}` answers again")),
+            Answered::Failed(why) => state
                 .fails(Instant::now(), pass.tries, why)
                 .map(|rest| format!("`{name}` fails again and again: it is left alone for {}s", rest.as_secs())),
-            Answer::Throttled(asked) => {
+            Answered::Throttled(asked) => {
                 let again = state.answers();
                 let rest = asked.unwrap_or_default().min(LONGEST_REST);
                 let begins = state.window(pass.creates).rest(Instant::now() + rest);

@@ -1,6 +1,6 @@
 //! What a vault holds, and values read one at a time, each with the reason where it cannot be read.
 
-use super::failed::{Refusal, failed};
+use super::failed::{ServiceRefusal, failed};
 use super::retry;
 use super::vault::{Vault, last_part, listed};
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 /// A secret as a vault lists it.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedSecret {
     pub name: String,
     /// Its current version. The list does not tell the version's id, which is empty here.
     pub current: Version,
@@ -24,11 +24,11 @@ pub struct Listed {
 
 /// A value, or why there is none.
 #[derive(Debug)]
-pub enum Reading {
+pub enum SecretReading {
     Value(Secret),
     /// Nobody can read it: 403.
     Disabled,
-    /// This identity may not read it; the vault's own code for it, such as `ForbiddenByRbac`.
+    /// This identity may not read it; the vault's own code for it, such as `ForbiddenByRbac`, or `403`.
     Forbidden(String),
     /// It is not there any more.
     Gone,
@@ -39,7 +39,7 @@ type Next = Option<PagerContinuation>;
 
 impl Vault {
     /// All secrets, without a value, in the vault's order.
-    pub async fn secrets(&self) -> Result<Vec<Listed>, Failure> {
+    pub async fn secrets(&self) -> Result<Vec<ListedSecret>, Failure> {
         self.all_pages(async |from| {
             let asked = self.asked("*", "list secrets", "Get Secrets");
             let options = SecretClientListSecretPropertiesOptions {
@@ -54,9 +54,9 @@ impl Vault {
             let secret = |properties| {
                 let version = listed(properties)?;
                 // The id of a listed secret ends with its name.
-                Some(Listed { name: version.id.clone(), current: Version { id: String::new(), ..version } })
+                Some(ListedSecret { name: version.id.clone(), current: Version { id: String::new(), ..version } })
             };
-            let secrets: Option<Vec<Listed>> = page.value.iter().map(secret).collect();
+            let secrets: Option<Vec<ListedSecret>> = page.value.iter().map(secret).collect();
             match secrets {
                 Some(secrets) => Ok((secrets, next)),
                 None => Err(self.unreadable("a secret has no time of creation")),
@@ -85,14 +85,16 @@ impl Vault {
     }
 
     /// One version's value.
-    pub async fn read(&self, name: &str, version: &str) -> Result<Reading, Failure> {
+    pub async fn read(&self, name: &str, version: &str) -> Result<SecretReading, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, Some(version)).await {
-            Ok((_, value)) => Ok(Reading::Value(value)),
-            Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(Reading::Disabled),
-                Some(refusal) if refusal.status == 403 => Ok(Reading::Forbidden(refusal.code)),
-                Some(refusal) if refusal.status == 404 => Ok(Reading::Gone),
+            Ok((_, value)) => Ok(SecretReading::Value(value)),
+            Err(error) => match ServiceRefusal::of(&error) {
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(SecretReading::Disabled),
+                Some(refusal) if refusal.status == 403 => {
+                    Ok(SecretReading::Forbidden(refusal.code.unwrap_or_else(|| "403".to_owned())))
+                }
+                Some(refusal) if refusal.status == 404 => Ok(SecretReading::Gone),
                 _ => Err(failed(asked, &error)),
             },
         })

@@ -1,73 +1,16 @@
 //! What the Azure crates report becomes a failure in the house's words: what, why, and what to do.
 
+use super::carried::{carried, root_cause};
 use super::identity::Identity;
-use super::retry;
-use super::transport::root_cause;
+use super::service_error::{ServiceError, in_short};
+use super::unavailable::{Unavailable, again, retry_after};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use azure_core::error::ErrorKind;
-use azure_core::http::headers::Headers;
-use serde::Deserialize;
-use std::fmt;
 use std::time::Duration;
-
-/// A failure on its way through the Azure crates, which hand on nothing but their own errors.
-#[derive(Debug)]
-struct Carried(Failure);
-
-impl fmt::Display for Carried {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.summary)
-    }
-}
-
-impl std::error::Error for Carried {}
-
-/// Wraps a failure for the way through the Azure crates; [`failed`] takes it out again.
-pub(super) fn carry(kind: ErrorKind, failure: Failure) -> azure_core::Error {
-    azure_core::Error::new(kind, Carried(failure))
-}
-
-fn carried(error: &azure_core::Error) -> Option<&Failure> {
-    chain(error).find_map(|cause| cause.downcast_ref::<Carried>()).map(|carried| &carried.0)
-}
-
-/// Why there is no token.
-pub(super) fn of_credential(error: &azure_core::Error) -> Failure {
-    match carried(error) {
-        Some(failure) => failure.clone(),
-        None => Failure::refused("no identity to sign in with").because(root_cause(error)),
-    }
-}
-
-/// The failure that an error carries, else another.
-pub(super) fn carried_or(error: &azure_core::Error, other: impl FnOnce() -> Failure) -> Failure {
-    carried(error).cloned().unwrap_or_else(other)
-}
-
-/// An error and everything behind it.
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |cause| cause.source())
-}
-
-/// Whether a request for a token may succeed later: nobody answered, or somebody who was overwhelmed.
-pub(super) fn is_transient(error: &azure_core::Error) -> bool {
-    chain(error).filter_map(|cause| cause.downcast_ref::<azure_core::Error>()).any(|error| match error.kind() {
-        ErrorKind::Connection | ErrorKind::Io => true,
-        ErrorKind::HttpResponse { status, .. } => is_overwhelmed(u16::from(*status)),
-        _ => false,
-    })
-}
-
-/// Whether who answers so may answer otherwise later.
-pub(super) fn is_overwhelmed(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..=599)
-}
 
 /// What was asked of a vault.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct VaultRequest<'a> {
     /// `set secrets`, for `stanch may not set secrets in …`.
     pub(super) doing: &'a str,
     /// The operation's name in the documentation: `Set Secret`.
@@ -81,71 +24,52 @@ pub(super) struct Asked<'a> {
     pub(super) writes: bool,
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorDetail,
-}
-
-#[derive(Deserialize)]
-struct ErrorDetail {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-    #[serde(alias = "innerError")]
-    innererror: Option<InnerError>,
-}
-
-#[derive(Deserialize)]
-struct InnerError {
-    #[serde(default)]
-    code: String,
-}
-
-/// A vault's answer that is no success.
+/// An answer that is no success.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ServiceRefusal {
     pub(super) status: u16,
     /// The inner code where there is one: the outer one is generic.
-    pub(super) code: String,
-    message: String,
+    pub(super) code: Option<String>,
+    /// The first line of what it says.
+    message: Option<String>,
     pub(super) retry_after: Option<Duration>,
 }
 
-impl Refusal {
+impl ServiceRefusal {
     /// Reads the answer, if the error is one.
     pub(super) fn of(error: &azure_core::Error) -> Option<Self> {
         let ErrorKind::HttpResponse { status, error_code, raw_response } = error.kind() else { return None };
         let raw = raw_response.as_deref();
-        let body = raw.and_then(|raw| serde_json::from_slice::<ErrorBody>(raw.body().as_ref()).ok());
-        let (code, message) = match body {
-            Some(body) => (body.error.innererror.map_or(body.error.code, |inner| inner.code), body.error.message),
-            None => (error_code.clone().unwrap_or_default(), String::new()),
+        let said = raw.and_then(|raw| ServiceError::read(raw.body().as_ref()));
+        let code = match &said {
+            Some(said) => said.precise_code(),
+            None => error_code.as_deref(),
         };
         Some(Self {
             status: u16::from(*status),
-            code,
-            message,
+            code: code.map(str::to_owned),
+            message: said.as_ref().and_then(ServiceError::first_line).map(str::to_owned),
             retry_after: raw.and_then(|raw| retry_after(raw.headers())),
         })
     }
-}
 
-/// How long an answer asks to wait.
-pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
-    let header = |name: &'static str| headers.get_optional_str(&name.into());
-    let milliseconds = |name| header(name)?.parse().ok().map(Duration::from_millis);
-    milliseconds("x-ms-retry-after-ms")
-        .or_else(|| milliseconds("retry-after-ms"))
-        .or_else(|| header("retry-after").and_then(retry::after))
+    /// Whether it has this code.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// The answer in short: `403 ForbiddenByRbac`.
+    pub(super) fn in_short(&self) -> String {
+        in_short(self.status, self.code.as_deref())
+    }
 }
 
 /// What a failed request is called, and what is known of the world after it.
-pub(super) fn failed(asked: Asked<'_>, error: &azure_core::Error) -> Failure {
+pub(super) fn failed(asked: VaultRequest<'_>, error: &azure_core::Error) -> Failure {
     if let Some(failure) = carried(error) {
         return failure.clone();
     }
-    if let Some(refusal) = Refusal::of(error) {
+    if let Some(refusal) = ServiceRefusal::of(error) {
         return refused(asked, &refusal);
     }
     let vault = asked.vault;
@@ -164,23 +88,34 @@ pub(super) fn failed(asked: Asked<'_>, error: &azure_core::Error) -> Failure {
     }
 }
 
-fn refused(asked: Asked<'_>, refusal: &Refusal) -> Failure {
-    let Asked { doing, operation, vault, secret, .. } = asked;
+fn refused(asked: VaultRequest<'_>, refusal: &ServiceRefusal) -> Failure {
+    let VaultRequest { doing, operation, vault, secret, .. } = asked;
     let who = match refusal.status {
         401 | 403 => asked.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default(),
         _ => String::new(),
     };
-    let answered = format!("the vault answered {} {} to {operation}{who}", refusal.status, refusal.code);
+    let answered = format!("the vault answered {} to {operation}{who}", refusal.in_short());
     // The service's words about a 403 repeat the code, with ids and addresses that nobody needs in a report.
     let short = |summary: String| Failure::refused(summary).because(&answered);
     let told = |summary: String| {
         let failure = Failure::refused(summary).because(&answered);
-        match refusal.message.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
+        match &refusal.message {
             Some(line) => failure.because(line),
             None => failure,
         }
     };
-    match (refusal.status, refusal.code.as_str()) {
+    match Unavailable::of(refusal.status) {
+        Some(Unavailable::Throttling) => {
+            return told(format!("`{vault}` is throttling")).retry(again(refusal.retry_after));
+        }
+        Some(Unavailable::Failing) => {
+            let failure = told(format!("`{vault}` is in trouble"));
+            let outcome = if asked.writes { FailedOutcome::Unknown } else { FailedOutcome::Refused };
+            return Failure { outcome, retry: again(refusal.retry_after), ..failure };
+        }
+        None => {}
+    }
+    match (refusal.status, refusal.code.as_deref().unwrap_or_default()) {
         (403, "SecretDisabled") => short(format!("`{secret}` in `{vault}` is disabled")),
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => {
             short(format!("the network of `{vault}` does not let stanch in")).help("run stanch from a network that the vault's firewall allows")
@@ -199,14 +134,6 @@ fn refused(asked: Asked<'_>, refusal: &Refusal) -> Failure {
         (409, "ObjectIsDeletedButRecoverable") => told(format!("`{secret}` is soft-deleted in `{vault}`"))
             .help(format!("recover it with `az keyvault secret recover --vault-name {vault} --name {secret}`")),
         (409, _) => told(format!("`{vault}` is busy with `{secret}`")).retry(Retry::Later),
-        (429, _) => told(format!("`{vault}` is throttling")).retry(refusal.retry_after.map_or(Retry::Later, Retry::After)),
-        (408 | 500..=599, _) => {
-            let failure = told(format!("`{vault}` is in trouble"));
-            let retry = refusal.retry_after.map_or(Retry::Later, Retry::After);
-            // An answer of the service's front does not say what its back did.
-            let outcome = if asked.writes { FailedOutcome::Unknown } else { FailedOutcome::Refused };
-            Failure { outcome, retry, ..failure }
-        }
         _ => told(format!("{operation} of `{secret}` in `{vault}` was refused")),
     }
 }

@@ -1,7 +1,8 @@
 //! Microsoft Graph, as far as an application's passwords go, and the sign-in that tells whether one still works.
 
+use super::access::Azure;
 use super::management::{Management, Realm, parse};
-use super::{Azure, Transport};
+use super::transport::Transport;
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;

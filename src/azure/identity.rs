@@ -2,11 +2,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says how to sign in")]
 
-use super::failed::{carry, is_transient};
+use super::carried::{carry, root_cause};
 use super::managed_endpoint::ManagedEndpoint;
-use super::transport::{Transport, root_cause};
+use super::transport::Transport;
+use super::unavailable::is_transient;
 use crate::clock;
 use crate::failure::{Failure, Retry};
+use crate::secret::Secret;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret as AzureSecret, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
@@ -348,6 +350,18 @@ impl Identity {
         self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(scope, token.clone());
     }
 
+    /// What stands in the `authorization` header of a request of this scope.
+    pub(super) async fn authorization(&self, scope: &str) -> Result<Secret, Failure> {
+        let token = self.token(&[scope]).await?;
+        Ok(Secret::new(format!("Bearer {}", token.token.secret())))
+    }
+
+    /// One claim of the token of a scope.
+    pub(super) async fn claim(&self, scope: &str, name: &str) -> Result<Option<String>, Failure> {
+        let token = self.token(&[scope]).await?;
+        Ok(claims(token.token.secret()).and_then(|claims| claims.get(name)?.as_str().map(str::to_owned)))
+    }
+
     async fn token(&self, scopes: &[&str]) -> Result<AccessToken, Failure> {
         let scope = scopes.join(" ");
         if let Some(token) = self.kept(&scope) {
@@ -389,11 +403,6 @@ fn claims(token: &str) -> Option<Value> {
     serde_json::from_slice(&claims).ok()
 }
 
-/// One claim of a token.
-pub(super) fn claim(token: &str, name: &str) -> Option<String> {
-    claims(token)?.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
 /// Who a token speaks of.
 fn principal(token: &str) -> Option<String> {
     let claims = claims(token)?;
@@ -404,17 +413,12 @@ fn principal(token: &str) -> Option<String> {
 }
 
 /// The token that a cloud file gives.
-struct FixedToken(String);
-
-impl fmt::Debug for FixedToken {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("FixedToken")
-    }
-}
+#[derive(Debug)]
+struct FixedToken(Arc<Secret>);
 
 #[async_trait]
 impl TokenCredential for FixedToken {
     async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
-        Ok(AccessToken::new(self.0.clone(), OffsetDateTime::now_utc() + TokenLife::hours(1)))
+        Ok(AccessToken::new(self.0.expose().to_owned(), OffsetDateTime::now_utc() + TokenLife::hours(1)))
     }
 }

@@ -3,13 +3,13 @@
 //! There is no client of Azure's own for this service yet. What it answers is told apart by what the caller can do about
 //! it: read a smaller stretch of time, go without a table, or give up.
 
-use super::failed::is_overwhelmed;
+use super::access::Azure;
 use super::retry;
-use super::transport::Patience;
-use super::{Azure, HttpAnswer};
+use super::service_error::ServiceError;
+use super::transport::{HttpAnswer, Patience};
+use super::unavailable::{Unavailable, again};
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
-use azure_core::credentials::TokenCredential;
 use chrono::SecondsFormat;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ pub struct LogAnalytics {
 
 /// What came back.
 #[derive(Debug)]
-pub enum Answer {
+pub enum LogAnswer {
     /// Rows by the names of their columns; with a reason if the service said that they are not all.
     Rows(Vec<Map<String, Value>>, Option<String>),
     /// The workspace has no such table.
@@ -45,7 +45,7 @@ pub enum Answer {
 struct Body {
     #[serde(default)]
     tables: Vec<Table>,
-    error: Option<Detail>,
+    error: Option<ServiceError>,
 }
 
 #[derive(Deserialize)]
@@ -59,41 +59,6 @@ struct Table {
 #[derive(Deserialize)]
 struct Column {
     name: String,
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    error: Detail,
-}
-
-#[derive(Default, Deserialize)]
-struct Detail {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-    #[serde(default, alias = "innerError")]
-    innererror: Option<Box<Detail>>,
-    #[serde(default)]
-    details: Vec<Detail>,
-}
-
-impl Detail {
-    /// Every code and message, the outer ones first.
-    fn told(&self) -> Vec<String> {
-        let own = match (self.code.is_empty(), self.message.is_empty()) {
-            (false, false) => Some(format!("{}: {}", self.code, self.message)),
-            (false, true) => Some(self.code.clone()),
-            (true, false) => Some(self.message.clone()),
-            (true, true) => None,
-        };
-        let inner = self.innererror.iter().flat_map(|inner| inner.told());
-        own.into_iter().chain(inner).chain(self.details.iter().flat_map(Self::told)).collect()
-    }
-
-    fn says(&self, words: &[&str]) -> bool {
-        self.told().iter().any(|text| words.iter().any(|word| text.contains(word)))
-    }
 }
 
 impl LogAnalytics {
@@ -119,7 +84,7 @@ impl LogAnalytics {
     ///
     /// # Errors
     /// If the workspace cannot be reached or refuses the question.
-    pub async fn query(&self, query: &str, span: Option<(Timestamp, Timestamp)>) -> Result<Answer, Failure> {
+    pub async fn query(&self, query: &str, span: Option<(Timestamp, Timestamp)>) -> Result<LogAnswer, Failure> {
         let mut body = json!({ "query": query });
         if let (Some((from, to)), Some(body)) = (span, body.as_object_mut()) {
             let moment = |at: Timestamp| at.to_rfc3339_opts(SecondsFormat::Micros, true);
@@ -129,23 +94,19 @@ impl LogAnalytics {
         retry::read(async || self.ask(&body).await).await
     }
 
-    async fn ask(&self, body: &str) -> Result<Answer, Failure> {
-        let token = self.azure.identity.get_token(&[self.scope], None).await.map_err(|error| {
-            super::failed::carried_or(&error, || {
-                Failure::refused("no token for the workspace").because(error.to_string())
-            })
-        })?;
+    async fn ask(&self, body: &str) -> Result<LogAnswer, Failure> {
+        let authorization = self.azure.identity.authorization(self.scope).await?;
         let url = format!("{}/v1/workspaces/{}/query", self.endpoint, self.id);
-        let bearer = format!("Bearer {}", token.token.secret());
-        let headers = [("content-type", "application/json"), ("authorization", &bearer), ("prefer", "wait=180")];
+        let headers =
+            [("content-type", "application/json"), ("authorization", authorization.expose()), ("prefer", "wait=180")];
         let answer = self.azure.transport.send_patiently(PATIENCE, "POST", &url, &headers, body.into()).await?;
         let Some(answer) = answer else {
-            return Ok(Answer::TooMuch("the answer was larger than stanch takes at once".to_owned()));
+            return Ok(LogAnswer::TooMuch("the answer was larger than stanch takes at once".to_owned()));
         };
         self.read(&answer)
     }
 
-    fn read(&self, answer: &HttpAnswer) -> Result<Answer, Failure> {
+    fn read(&self, answer: &HttpAnswer) -> Result<LogAnswer, Failure> {
         let workspace = format!("the workspace `{}`", self.id);
         match answer.status {
             200 if !answer.body.trim_ascii().is_empty() => {
@@ -156,34 +117,35 @@ impl LogAnalytics {
                 })?;
                 Ok(rows(body))
             }
-            200 | 204 => Ok(Answer::Nothing),
+            200 | 204 => Ok(LogAnswer::Nothing),
             status => {
-                let detail = serde_json::from_slice::<Refused>(&answer.body).map(|body| body.error).unwrap_or_default();
-                self.refused(status, &detail, answer.retry_after)
+                let said = ServiceError::read(&answer.body).unwrap_or_default();
+                self.refused(status, &said, answer.retry_after)
             }
         }
     }
 
-    fn refused(&self, status: u16, detail: &Detail, retry_after: Option<Duration>) -> Result<Answer, Failure> {
-        if status == 400
-            && detail.says(&["Failed to resolve table", "could not be resolved", "Failed to resolve scalar"])
+    fn refused(&self, status: u16, said: &ServiceError, retry_after: Option<Duration>) -> Result<LogAnswer, Failure> {
+        if status == 400 && said.says(&["Failed to resolve table", "could not be resolved", "Failed to resolve scalar"])
         {
-            return Ok(Answer::NoSuchTable);
+            return Ok(LogAnswer::NoSuchTable);
         }
         if matches!(status, 413 | 504)
-            || detail.says(&["ResponsePayloadTooLarge", "E_QUERY_RESULT_SET_TOO_LARGE", "E_RUNAWAY_QUERY", "Timeout"])
+            || said.says(&["ResponsePayloadTooLarge", "E_QUERY_RESULT_SET_TOO_LARGE", "E_RUNAWAY_QUERY", "Timeout"])
         {
-            let told = detail.told();
-            return Ok(Answer::TooMuch(told.first().cloned().unwrap_or_else(|| format!("it answered {status}"))));
+            let told = said.told();
+            return Ok(LogAnswer::TooMuch(told.first().cloned().unwrap_or_else(|| format!("it answered {status}"))));
         }
         let failure = Failure::refused(match status {
             401 | 403 => format!("stanch may not read the workspace `{}`", self.id),
             404 => format!("there is no workspace `{}`", self.id),
-            429 => format!("the workspace `{}` is throttling", self.id),
+            _ if Unavailable::of(status) == Some(Unavailable::Throttling) => {
+                format!("the workspace `{}` is throttling", self.id)
+            }
             _ => format!("the workspace `{}` did not answer the question", self.id),
         });
         let who = self.azure.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default();
-        let failure = detail
+        let failure = said
             .told()
             .into_iter()
             .take(3)
@@ -191,29 +153,29 @@ impl LogAnalytics {
         Err(match status {
             401 | 403 => failure.help("give this identity the role `Log Analytics Reader` on the workspace"),
             404 => failure.help("`az monitor log-analytics workspace show --query customerId` tells the id"),
-            status if is_overwhelmed(status) => failure.retry(retry_after.map_or(Retry::Later, Retry::After)),
+            status if Unavailable::of(status).is_some() => failure.retry(again(retry_after)),
             _ => failure,
         })
     }
 }
 
-fn rows(body: Body) -> Answer {
+fn rows(body: Body) -> LogAnswer {
     let partial = body.error.as_ref().map(|error| error.told().join("; "));
     if body.error.as_ref().is_some_and(|error| {
         error.says(&["E_QUERY_RESULT_SET_TOO_LARGE", "ResponsePayloadTooLarge", "E_RUNAWAY_QUERY", "truncated"])
     }) {
-        return Answer::TooMuch(partial.unwrap_or_default());
+        return LogAnswer::TooMuch(partial.unwrap_or_default());
     }
     let mut tables = body.tables;
     let primary = tables.iter().position(|table| table.name == "PrimaryResult").unwrap_or(0);
     if tables.is_empty() {
         return match partial {
-            Some(partial) => Answer::Rows(Vec::new(), Some(partial)),
-            None => Answer::Nothing,
+            Some(partial) => LogAnswer::Rows(Vec::new(), Some(partial)),
+            None => LogAnswer::Nothing,
         };
     }
     let table = tables.swap_remove(primary);
     let names: Vec<String> = table.columns.into_iter().map(|column| column.name).collect();
     let named = |row: Vec<Value>| names.iter().cloned().zip(row).collect();
-    Answer::Rows(table.rows.into_iter().map(named).collect(), partial)
+    LogAnswer::Rows(table.rows.into_iter().map(named).collect(), partial)
 }

@@ -1,7 +1,7 @@
 //! Where a managed identity gets its tokens: an endpoint on this machine that may be in trouble, or not exist at all.
 
-use super::failed::is_overwhelmed;
 use super::transport::Transport;
+use super::unavailable::Unavailable;
 use async_trait::async_trait;
 use azure_core::credentials::AccessToken;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request};
@@ -62,7 +62,7 @@ impl ManagedEndpoint {
 
     /// It answered, and may give a token later.
     pub(super) fn is_overwhelmed(&self) -> bool {
-        self.heard.status().is_some_and(is_overwhelmed)
+        self.heard.status().and_then(Unavailable::of).is_some()
     }
 
     /// One that is only guessed at, and does not answer, is no trouble.

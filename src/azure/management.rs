@@ -3,14 +3,14 @@
 //! Reads are asked again for a while. What writes is sent once: regenerating a key and adding a password are not
 //! idempotent, and what a lost answer means is the caller's to find out.
 
+use super::access::Azure;
 use super::identity::Identity;
 use super::retry;
-use super::transport::Transport;
-use super::{Azure, HttpAnswer};
+use super::service_error::{ServiceError, in_short};
+use super::transport::{HttpAnswer, Transport};
+use super::unavailable::Unavailable;
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::vault::VaultUrl;
-use azure_core::credentials::TokenCredential;
-use serde::Deserialize;
 use serde_json::Value;
 
 /// The hosts of one of Azure's clouds. Which cloud it is follows from the vault's host.
@@ -73,35 +73,18 @@ pub(super) struct Management {
     role: &'static str,
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorDetail,
-}
-
-#[derive(Deserialize)]
-struct ErrorDetail {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
 impl Management {
     pub(super) fn new(azure: &Azure, host: &'static str, role: &'static str) -> Self {
         Self { transport: azure.transport.clone(), identity: azure.identity.clone(), host, role }
     }
 
-    async fn token(&self) -> Result<String, Failure> {
-        let scope = format!("https://{}/.default", self.host);
-        let token = self.identity.get_token(&[&scope], None).await;
-        let token = token.map_err(|error| super::failed::of_credential(&error))?;
-        Ok(token.token.secret().to_owned())
+    fn scope(&self) -> String {
+        format!("https://{}/.default", self.host)
     }
 
     /// The tenant of the identity, as its token has it.
     pub(super) async fn tenant(&self) -> Result<String, Failure> {
-        let token = self.token().await?;
-        super::identity::claim(&token, "tid").ok_or_else(|| {
+        self.identity.claim(&self.scope(), "tid").await?.ok_or_else(|| {
             Failure::refused("the identity's token names no tenant").help("add `tenant` to the provider's settings")
         })
     }
@@ -122,10 +105,10 @@ impl Management {
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<HttpAnswer, Failure> {
-        let authorization = format!("Bearer {}", self.token().await?);
+        let authorization = self.identity.authorization(&self.scope()).await?;
         let request_id = self.transport.request_id();
         let headers = [
-            ("authorization", authorization.as_str()),
+            ("authorization", authorization.expose()),
             ("content-type", "application/json"),
             ("x-ms-client-request-id", request_id.as_str()),
             ("client-request-id", request_id.as_str()),
@@ -140,26 +123,26 @@ impl Management {
             return Ok(answer);
         }
         let what = path.split('?').next().unwrap_or(path).rsplit('/').next().unwrap_or_default();
-        let error = serde_json::from_slice::<ErrorBody>(&answer.body).ok().map(|body| body.error);
-        let code = error.as_ref().map(|error| error.code.as_str()).unwrap_or_default();
+        let said = ServiceError::read(&answer.body).unwrap_or_default();
         let who = match status {
             401 | 403 => self.identity.principal().map(|who| format!(" for {who}")).unwrap_or_default(),
             _ => String::new(),
         };
-        let mut failure = match status {
-            500..=599 => Failure::unknown(format!("`{}` is in trouble", self.host)),
-            408 | 429 => Failure::refused(format!("`{}` is throttling", self.host)).retry(Retry::Later),
-            409 => Failure::refused(format!("`{}` is busy with it", self.host)).retry(Retry::Later),
-            404 => Failure::refused(format!("`{}` knows no such object", self.host))
+        let failure = match (Unavailable::of(status), status) {
+            (Some(Unavailable::Failing), _) => Failure::unknown(format!("`{}` is in trouble", self.host)),
+            (Some(Unavailable::Throttling), _) => {
+                Failure::refused(format!("`{}` is throttling", self.host)).retry(Retry::Later)
+            }
+            (None, 409) => Failure::refused(format!("`{}` is busy with it", self.host)).retry(Retry::Later),
+            (None, 404) => Failure::refused(format!("`{}` knows no such object", self.host))
                 .help("check the address of the issuer: the tag `ProviderAddress`, or the provider's settings"),
-            401 | 403 => Failure::refused(format!("stanch may not do that at `{}`", self.host))
+            (None, 401 | 403) => Failure::refused(format!("stanch may not do that at `{}`", self.host))
                 .help(format!("give the identity {} (a new assignment takes some minutes), then resume", self.role)),
-            _ => Failure::refused(format!("`{}` refused", self.host)),
-        }
-        .because(format!("it answered {status} {code} to `{what}`{who}"));
-        if let Some(message) = error.map(|error| error.message).filter(|message| !message.is_empty()) {
-            failure = failure.because(message.lines().next().unwrap_or_default().to_owned());
-        }
+            (None, _) => Failure::refused(format!("`{}` refused", self.host)),
+        };
+        let failure =
+            failure.because(format!("it answered {} to `{what}`{who}", in_short(status, said.code.as_deref())));
+        let failure = said.first_line().into_iter().fold(failure, Failure::because);
         Err(match answer.retry_after {
             Some(pause) if failure.retry == Retry::Later => failure.retry(Retry::After(pause)),
             _ => failure,

@@ -5,8 +5,10 @@
 //! [`ResourceManager`] and [`Graph`] with those who issue keys and passwords, [`BlobContainer`] with a storage account,
 //! [`LogAnalytics`] with a workspace. No request that writes is ever repeated here.
 
+mod access;
 mod blob;
 mod budget;
+mod carried;
 mod contents;
 mod failed;
 mod graph;
@@ -17,24 +19,21 @@ mod management;
 mod resource_manager;
 mod retry;
 mod route;
+mod service_error;
 mod transport;
+mod unavailable;
 mod vault;
 
+pub use access::Azure;
 pub use blob::{Blob, BlobContainer};
-pub use budget::Limits;
-pub use contents::{Listed, Reading};
+pub use budget::VaultLimits;
+pub use contents::{ListedSecret, SecretReading};
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
 pub use identity::{Environment, Identity, IdentityChoice};
-pub use logs::{Answer, LogAnalytics};
+pub use logs::{LogAnalytics, LogAnswer};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};
 pub use transport::{HttpAnswer, Transport};
+pub(crate) use unavailable::{Unavailable, again};
 pub use vault::{NewVersion, Readable, Vault};
-
-/// The way to Azure, and who goes it.
-#[derive(Clone, Debug)]
-pub struct Azure {
-    pub transport: Transport,
-    pub identity: Identity,
-}

@@ -1,7 +1,8 @@
 //! Azure Resource Manager: keys of accounts, and the sites whose configuration refers to a vault.
 
+use super::access::Azure;
 use super::management::{Management, Realm};
-use super::{Azure, HttpAnswer};
+use super::transport::HttpAnswer;
 use crate::failure::Failure;
 use crate::vault::VaultUrl;
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,9 @@ pub struct ConfigReference {
     pub setting: String,
     /// `Resolved`, or why not.
     pub status: String,
-    pub vault: String,
-    pub secret: String,
+    /// Whose secret it is; none where neither the service nor the reference says so.
+    pub vault: Option<String>,
+    pub secret: Option<String>,
     /// The version it is pinned to; none where it follows the newest.
     pub pinned: Option<String>,
     /// The version that the site holds.
@@ -42,7 +44,7 @@ pub struct ConfigReference {
 }
 
 #[derive(Deserialize)]
-struct Listed<T> {
+struct Page<T> {
     value: Vec<T>,
     #[serde(rename = "nextLink")]
     next_link: Option<String>,
@@ -62,10 +64,8 @@ struct ReferenceProperties {
     reference: String,
     #[serde(default)]
     status: String,
-    #[serde(default)]
-    vault_name: String,
-    #[serde(default)]
-    secret_name: String,
+    vault_name: Option<String>,
+    secret_name: Option<String>,
     secret_version: Option<String>,
     active_version: Option<String>,
 }
@@ -92,7 +92,7 @@ impl ResourceManager {
         for _ in 0..MOST_PAGES {
             let Some(path) = next else { return Ok(items) };
             let page = self.management.read("GET", &path, None).await?;
-            let page: Listed<T> = serde_json::from_value(page).map_err(|error| {
+            let page: Page<T> = serde_json::from_value(page).map_err(|error| {
                 Failure::refused("a list of the resource manager cannot be read").because(error.to_string())
             })?;
             items.extend(page.value);
@@ -133,25 +133,19 @@ fn reference(item: &ReferenceItem) -> ConfigReference {
     let uri = parts.get("SecretUri").and_then(|uri| url::Url::parse(uri).ok());
     let path: Vec<String> = uri.iter().flat_map(url::Url::path_segments).flatten().map(str::to_owned).collect();
     let non_empty = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
+    let part = |name: &str| parts.get(name).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
     // What the service says of the version is the version it holds; only the reference itself tells whether it is pinned.
     let pinned = match (inside, uri.is_some()) {
         (Some(_), true) => non_empty(path.get(2)),
-        (Some(_), false) => {
-            parts.get("SecretVersion").map(|version| (*version).to_owned()).filter(|text| !text.is_empty())
-        }
+        (Some(_), false) => part("SecretVersion"),
         (None, _) => non_empty(given.secret_version.as_ref()),
     };
-    let or =
-        |said: &str, read: Option<String>| if said.is_empty() { read.unwrap_or_default() } else { said.to_owned() };
     let host = uri.as_ref().and_then(url::Url::host_str).and_then(|host| host.split('.').next()).map(str::to_owned);
     ConfigReference {
         setting: item.name.rsplit('/').next().unwrap_or_default().to_owned(),
         status: given.status.clone(),
-        vault: or(&given.vault_name, host.or_else(|| parts.get("VaultName").map(|name| (*name).to_owned()))),
-        secret: or(
-            &given.secret_name,
-            path.get(1).cloned().or_else(|| parts.get("SecretName").map(|name| (*name).to_owned())),
-        ),
+        vault: non_empty(given.vault_name.as_ref()).or(host).or_else(|| part("VaultName")),
+        secret: non_empty(given.secret_name.as_ref()).or_else(|| non_empty(path.get(1))).or_else(|| part("SecretName")),
         pinned,
         active: non_empty(given.active_version.as_ref()).or_else(|| non_empty(given.secret_version.as_ref())),
     }

@@ -3,9 +3,11 @@
 #![expect(clippy::disallowed_methods, reason = "a cloud file is a file that the user named")]
 
 use crate::failure::Failure;
-use serde::Deserialize;
+use crate::secret::Secret;
+use serde::{Deserialize, Deserializer};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use url::{Host, Url};
 
 /// A cloud on this machine, as its ready file describes it.
@@ -18,8 +20,8 @@ pub struct CloudFile {
     /// The hosts that it stands for; `*.` stands for one label or more.
     pub hosts: Vec<String>,
     /// The bearer token to use instead of asking an identity.
-    #[serde(default)]
-    pub token: Option<String>,
+    #[serde(default, deserialize_with = "token")]
+    pub token: Option<Arc<Secret>>,
     /// The audit trail of its vaults.
     #[serde(default)]
     pub archive: Option<PathBuf>,
@@ -68,6 +70,12 @@ impl CloudFile {
             None => listed == host || listed == bare,
         })
     }
+}
+
+/// Takes the token over as it is read: nothing else ever holds it as text.
+fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<Secret>>, D::Error> {
+    let token = Option::<String>::deserialize(deserializer)?;
+    Ok(token.map(|token| Arc::new(Secret::new(token))))
 }
 
 fn is_loopback(url: &Url) -> bool {

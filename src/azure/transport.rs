@@ -2,10 +2,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the authority of a local cloud is a file")]
 
-use super::budget::{Answer, Budgets, Limits};
-use super::failed::{carry, retry_after};
+use super::budget::{Answered, Budgets, VaultLimits};
+use super::carried::{carry, root_cause};
 use super::retry;
 use super::route::{CloudFile, Route};
+use super::unavailable::{Unavailable, retry_after};
 use crate::correlation::Correlation;
 use crate::failure::{Failure, Retry};
 use async_trait::async_trait;
@@ -47,12 +48,24 @@ struct Inner {
     budgets: Budgets,
 }
 
-/// An answer that was read to its end.
-#[derive(Debug)]
+/// An answer that was read to its end. Its body may be a token, or hold a key: it is not shown.
 pub struct HttpAnswer {
     pub status: u16,
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for HttpAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, retry_after, body } = self;
+        let shown = format!("{} bytes", body.len());
+        formatter
+            .debug_struct("HttpAnswer")
+            .field("status", status)
+            .field("retry_after", retry_after)
+            .field("body", &shown)
+            .finish()
+    }
 }
 
 impl fmt::Debug for Transport {
@@ -65,11 +78,11 @@ impl Transport {
     /// Opens the way; `request_prefix` begins the ids of all its requests. Vaults are asked as often as Azure's
     /// published limits allow.
     pub fn new(route: Route, request_prefix: &str) -> Result<Self, Failure> {
-        Self::limited(route, request_prefix, Limits::default())
+        Self::limited(route, request_prefix, VaultLimits::default())
     }
 
     /// Opens the way, with limits of one's own for each vault.
-    pub fn limited(route: Route, request_prefix: &str, limits: Limits) -> Result<Self, Failure> {
+    pub fn limited(route: Route, request_prefix: &str, limits: VaultLimits) -> Result<Self, Failure> {
         let authority = match &route {
             // Nothing is encrypted on this way, and reading the platform's authorities takes longer than a request.
             Route::Cloud(cloud) if cloud.base_url.scheme() == "http" => Some(Vec::new()),
@@ -224,25 +237,17 @@ fn failed(host: &str, error: reqwest::Error) -> Failure {
     }
 }
 
-/// The innermost reason: the outer ones repeat the URL.
-pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
 /// What an answer tells of the vault that gave it.
-fn answer(response: &azure_core::Result<AsyncRawResponse>) -> Answer {
+fn answer(response: &azure_core::Result<AsyncRawResponse>) -> Answered {
     let response = match response {
         Ok(response) => response,
-        Err(error) => return Answer::Failed(root_cause(error)),
+        Err(error) => return Answered::Failed(root_cause(error)),
     };
-    match u16::from(response.status()) {
-        429 => Answer::Throttled(retry_after(response.headers())),
-        status @ (408 | 500..=599) => Answer::Failed(format!("it answered {status} the last time")),
-        _ => Answer::Given,
+    let status = u16::from(response.status());
+    match Unavailable::of(status) {
+        Some(Unavailable::Throttling) => Answered::Throttled(retry_after(response.headers())),
+        Some(Unavailable::Failing) => Answered::Failed(format!("it answered {status} the last time")),
+        None => Answered::Given,
     }
 }
 

@@ -4,10 +4,12 @@
 //! out. The version is mandatory wherever leaving it out would mean "the current one". Values are held no longer than
 //! the request needs them.
 
-use super::failed::{Asked, Refusal, carry, failed};
+use super::access::Azure;
+use super::carried::carry;
+use super::failed::{ServiceRefusal, VaultRequest, failed};
 use super::identity::Identity;
+use super::retry;
 use super::transport::Transport;
-use super::{Azure, retry};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -72,8 +74,8 @@ impl Vault {
         Ok(Self { client, identity: azure.identity.clone(), name: url.name.clone() })
     }
 
-    pub(super) fn asked<'a>(&'a self, secret: &'a str, doing: &'a str, operation: &'a str) -> Asked<'a> {
-        Asked { doing, operation, vault: &self.name, secret, identity: &self.identity, writes: false }
+    pub(super) fn asked<'a>(&'a self, secret: &'a str, doing: &'a str, operation: &'a str) -> VaultRequest<'a> {
+        VaultRequest { doing, operation, vault: &self.name, secret, identity: &self.identity, writes: false }
     }
 
     /// All versions, in no order. A page may be empty and still not be the last. A list of thousands takes minutes;
@@ -104,7 +106,7 @@ impl Vault {
     /// One page of a list, and where the next one is.
     async fn page(
         &self,
-        asked: Asked<'_>,
+        asked: VaultRequest<'_>,
         from: Option<PagerContinuation>,
     ) -> Result<(ListSecretPropertiesResult, Option<PagerContinuation>), Failure> {
         let options = SecretClientListSecretPropertiesVersionsOptions {
@@ -125,8 +127,8 @@ impl Vault {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, None).await {
             Ok((id, _)) => Ok(Current::Enabled(id)),
-            Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(Current::Disabled),
+            Err(error) => match ServiceRefusal::of(&error) {
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(Current::Disabled),
                 Some(refusal) if refusal.status == 404 => Ok(Current::Missing),
                 _ => Err(failed(asked, &error)),
             },
@@ -139,8 +141,8 @@ impl Vault {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, Some(version)).await {
             Ok(_) => Ok(Readable::Yes),
-            Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => {
+            Err(error) => match ServiceRefusal::of(&error) {
+                Some(refusal) if refusal.is("SecretDisabled") => {
                     Ok(Readable::Disabled { request_id: request_id(&error), at: clock::now() })
                 }
                 _ => Err(failed(asked, &error)),
@@ -163,8 +165,8 @@ impl Vault {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, Some(version)).await {
             Ok((_, value)) => Ok(Some(value)),
-            Err(error) => match Refusal::of(&error) {
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(None),
+            Err(error) => match ServiceRefusal::of(&error) {
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(None),
                 _ => Err(failed(asked, &error)),
             },
         })
@@ -173,10 +175,10 @@ impl Vault {
 
     /// Deletes a secret with all its versions; it is soft-deleted. One that is not there counts as deleted. Sent once.
     pub async fn delete(&self, name: &str) -> Result<(), Failure> {
-        let asked = Asked { writes: true, ..self.asked(name, "delete secrets", "Delete Secret") };
+        let asked = VaultRequest { writes: true, ..self.asked(name, "delete secrets", "Delete Secret") };
         match self.client.delete_secret(name, None).await {
             Ok(_) => Ok(()),
-            Err(error) if Refusal::of(&error).is_some_and(|refusal| refusal.status == 404) => Ok(()),
+            Err(error) if ServiceRefusal::of(&error).is_some_and(|refusal| refusal.status == 404) => Ok(()),
             Err(error) => Err(failed(asked, &error)),
         }
     }
@@ -193,9 +195,9 @@ impl Vault {
         let asked = self.asked(name, "get deleted secrets", "Get Deleted Secret");
         retry::read(async || match self.client.get_deleted_secret(name, None).await {
             Ok(_) => Ok(true),
-            Err(error) => match Refusal::of(&error) {
+            Err(error) => match ServiceRefusal::of(&error) {
                 Some(refusal) if refusal.status == 404 => Ok(false),
-                Some(refusal) if refusal.code == "SecretDisabled" => Ok(true),
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(true),
                 _ => Err(failed(asked, &error)),
             },
         })
@@ -204,7 +206,7 @@ impl Vault {
 
     /// Puts a new version in; it becomes the current one. Sent once: Set Secret is not idempotent.
     pub async fn set(&self, name: &str, value: &Secret, new: NewVersion) -> Result<Version, Failure> {
-        let asked = Asked { writes: true, ..self.asked(name, "set secrets", "Set Secret") };
+        let asked = VaultRequest { writes: true, ..self.asked(name, "set secrets", "Set Secret") };
         let attributes = new.expires.map(|expires| SecretAttributes { expires: offset(expires), ..Default::default() });
         let mut parameters = SetSecretParameters {
             value: Some(value.expose().to_owned()),
@@ -225,7 +227,7 @@ impl Vault {
 
     /// Disables one version. Sent once.
     pub async fn disable(&self, name: &str, version_id: &str) -> Result<Version, Failure> {
-        let asked = Asked { writes: true, ..self.asked(name, "disable versions of secrets", "Update Secret") };
+        let asked = VaultRequest { writes: true, ..self.asked(name, "disable versions of secrets", "Update Secret") };
         let parameters = UpdateSecretPropertiesParameters {
             secret_attributes: Some(SecretAttributes { enabled: Some(false), ..Default::default() }),
             ..Default::default()
@@ -264,7 +266,7 @@ fn client(url: &VaultUrl, azure: &Azure, is_azure: bool) -> Result<SecretClient,
 }
 
 /// The request was answered with success, but the answer broke off: what it did is not known from here.
-fn unreadable(asked: Asked<'_>, error: &azure_core::Error) -> Failure {
+fn unreadable(asked: VaultRequest<'_>, error: &azure_core::Error) -> Failure {
     Failure::unknown(format!("the answer of `{}` to {} cannot be read", asked.vault, asked.operation))
         .because(error.to_string())
 }

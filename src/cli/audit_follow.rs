@@ -8,10 +8,12 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
+use crate::actions;
 use crate::audit::{self, Late, Own, Place, Query, Source};
 use crate::clock;
+use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::report::{self, Report};
+use crate::report::Report;
 use crate::vault::SecretUrl;
 use serde_json::json;
 use std::path::Path;
@@ -21,9 +23,9 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = session::opened(&folder, &state)?;
-    let before = report::blast_radius(&journal.records).map(|(found, _)| found);
     let plan = session::pinned_plan(&folder, &opened)?;
-    let steps: Vec<_> = plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let steps = plan.planned(&actions::catalogue());
+    let before = Known::of(&journal.records, &steps).blast_radius().cloned();
     let url = Report::new(&journal.records, &journal.head, &steps).secret;
     let (Some(before), false) = (before, url.is_empty()) else {
         let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));

@@ -5,22 +5,22 @@ use super::options::Common;
 use super::session::cannot_write;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
-use crate::actions::notify::{self, Notice};
 use crate::audit::{Query, Sight, plain};
 use crate::azure::Azure;
 use crate::clock;
-use crate::config::Channel;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
-use crate::journal::{LockError, Telling, Told};
+use crate::journal::{Delivery, DeliveryLog, LockError};
+use crate::notify::{Channel, Message};
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 /// As many accesses are spelled out in a message.
 const MOST_TOLD: usize = 20;
 
 /// Those who are told, and what they were told.
 pub(super) struct Listeners {
-    listeners: Vec<(String, Channel, Told)>,
+    listeners: Vec<(String, Arc<dyn Channel>, DeliveryLog)>,
     /// The secret, and its version where only that counts.
     watched: String,
     azure: Azure,
@@ -50,7 +50,7 @@ impl Listeners {
             };
             let mode = if session.mode() == Mode::Drill { "drill " } else { "" };
             let memory = format!("{mode}{} {name}", watched.to_lowercase());
-            let told = Told::open(&runs, &memory, &session::claimant()).map_err(|error| match error {
+            let told = DeliveryLog::open(&runs, &memory, &session::claimant()).map_err(|error| match error {
                 LockError::Io(error) if error.kind() == ErrorKind::InvalidData => CommandError::refused(
                     Failure::refused(format!("what `{name}` was told cannot be read")).because(error.to_string()).help(
                         "move the file away, then watch again: what lies in the window is told once more\nnothing was changed",
@@ -68,7 +68,7 @@ impl Listeners {
                         .help("end that one first, or watch without `--notify`\nnothing was changed"),
                 ),
             })?;
-            listeners.push((name.clone(), channel.clone(), told));
+            listeners.push((name.clone(), Arc::clone(channel), told));
         }
         Ok(Self { listeners, watched, azure: session.azure("")?, drill: session.mode() == Mode::Drill })
     }
@@ -88,7 +88,7 @@ impl Listeners {
                     told.begin(marks, lines(&new)).map_err(|error| not_remembered(&error))?;
                 }
                 let Some(message) = told.open_message() else { break };
-                if let Err(failure) = send(channel, message, watched, azure, *drill).await {
+                if let Err(failure) = send(channel.as_ref(), message, watched, azure, *drill).await {
                     let why = failure.reasons.first().map(|why| format!(": {why}")).unwrap_or_default();
                     let at = clock::now().format("%H:%M:%S");
                     ui.note(&format!("{at} `{name}` was not told: {}{why}", failure.summary));
@@ -106,18 +106,26 @@ impl Listeners {
     }
 }
 
-async fn send(channel: &Channel, message: &Telling, watched: &str, azure: &Azure, drill: bool) -> Result<(), Failure> {
-    let count = message.marks.len();
+async fn send(
+    channel: &dyn Channel,
+    delivery: &Delivery,
+    watched: &str,
+    azure: &Azure,
+    drill: bool,
+) -> Result<(), Failure> {
+    let count = delivery.marks.len();
     let accesses = if count == 1 { "1 new access".to_owned() } else { format!("{count} new accesses") };
-    let unknown = message.lines.iter().any(|line| line.starts_with(UNKNOWN));
-    let notice = Notice {
+    let unknown = delivery.lines.iter().any(|line| line.starts_with(UNKNOWN));
+    let message = Message {
         title: &format!("{accesses} of {watched}"),
-        summary: &message.lines.join("\n"),
+        summary: &delivery.lines.join("\n"),
         severity: if unknown { "sev1" } else { "sev3" },
+        facts: &[],
+        origin: None,
         drill,
-        key: &message.key,
+        key: &delivery.key,
     };
-    notify::notice(channel, &notice, azure).await
+    channel.send(&message, azure).await.map(drop)
 }
 
 /// How the line of a caller begins that nobody knows.

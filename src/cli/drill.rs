@@ -9,10 +9,12 @@ use super::scorecard::{Observed, Scorecard};
 use super::session;
 use super::suggestion::Suggestion;
 use super::terminal::ui::Ui;
+use crate::actions;
 use crate::clock::{self, Timestamp};
-use crate::cloud::scenario::Enters;
+use crate::cloud::scenario::EnteredValue;
 use crate::cloud::{self, Options, Running, scenario};
 use crate::config::USUAL_RUNBOOK;
+use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::secret::{Secret, SecretPrompt};
 use async_trait::async_trait;
@@ -94,10 +96,11 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut prepared = driving::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
     prepared.warn(shown);
     let entered = match enters {
-        Enters::LeakedValue => cloud.leaked_value(&vault, &secret),
-        Enters::NewValue => cloud.new_value(&vault, &secret),
+        EnteredValue::LeakedValue => cloud.leaked_value(&vault, &secret),
+        EnteredValue::NewValue => cloud.new_value(&vault, &secret),
     };
     prepared.session.secret_prompt = Arc::new(Entered(Mutex::new(entered)));
+    let planned = prepared.plan.planned(&actions::catalogue());
     let (exit, folder) = driving::begin(&drill, shown, prepared).await?;
     clock::sleep(AFTERMATH).await;
     let after = control.state().await?;
@@ -105,12 +108,13 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 
     let journal = session::journal(&folder)?;
     let observed = Observed { began, before, after, vault, secret, all_secrets, pinned, exit };
-    let scorecard = Scorecard::new(&observed, &targets, &journal.records);
+    let known = Known::of(&journal.records, &planned);
+    let scorecard = Scorecard::new(&observed, &targets, &known);
     let report = folder.report().join("report.html");
     if ui.json {
         ui.json(&json!({
             "run": folder.run(), "scenario": args.scenario, "passed": scorecard.passed(),
-            "targets": scorecard.targets, "report": report, "journal": folder.journal(),
+            "verdict": scorecard.verdict, "targets": scorecard.targets, "report": report, "journal": folder.journal(),
         }));
     } else {
         ui.data(&scorecard.render(ui));
@@ -144,7 +148,7 @@ impl SecretPrompt for Entered {
 
 /// The consumers that ask for a version by its number: they are meant to fail once it is disabled.
 fn pinned(scenario: &scenario::Scenario) -> Vec<String> {
-    let pinned = |consumer: &&scenario::Consumer| consumer.reads == scenario::Reads::Pinned;
+    let pinned = |consumer: &&scenario::Consumer| consumer.reads == scenario::ReadMode::Pinned;
     scenario.consumers().iter().filter(pinned).map(|consumer| consumer.caller.name.clone()).collect()
 }
 

@@ -14,7 +14,7 @@ use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::find::{Needle, Progress, search};
-use crate::intake::{self, Finding, Report};
+use crate::intake::{self, ScanFinding, ScanReport};
 use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -173,7 +173,7 @@ async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret
         let summary = format!("the report `{}` cannot be read", path.display());
         CommandError::usage(Failure::refused(summary).because(error.to_string()))
     })?;
-    let Report { format, mut findings } = intake::read(&bytes).map_err(CommandError::usage)?;
+    let ScanReport { format, mut findings } = intake::read(&bytes).map_err(CommandError::usage)?;
     drop(bytes);
     let count = findings.len();
     let index = match (args.finding, count) {
@@ -216,14 +216,14 @@ async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret
 }
 
 /// What is said of a finding, without its value.
-fn redacted(finding: &Finding, text: &str) -> String {
+fn redacted(finding: &ScanFinding, text: &str) -> String {
     let needle = (!finding.values.is_empty()).then(|| Needle::new(&finding.values).ok()).flatten();
     let text = needle.map_or_else(|| text.to_owned(), |needle| needle.redact(text));
     intake::said(&text)
 }
 
-fn list(ui: Ui, findings: &[Finding]) {
-    let since = |finding: &Finding| finding.since.map(|since| since.at.format("%Y-%m-%d %H:%M:%SZ").to_string());
+fn list(ui: Ui, findings: &[ScanFinding]) {
+    let since = |finding: &ScanFinding| finding.since.map(|since| since.at.format("%Y-%m-%d %H:%M:%SZ").to_string());
     if ui.json {
         let rows = findings.iter().enumerate().map(|(index, finding)| {
             json!({

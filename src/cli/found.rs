@@ -5,7 +5,7 @@ use super::session;
 use super::suggestion::Suggestion;
 use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
-use crate::config::{Config, Facts, USUAL_RUNBOOK};
+use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};
 use crate::find::{Answer, Because, Found, Match, Searched};
 use crate::intake::{SinceWhat, said};
 use crate::report::fact::{counted, short_version};
@@ -36,7 +36,7 @@ pub(crate) struct Leak {
 pub(crate) struct Holder<'a> {
     /// The strongest first; never empty.
     pub(crate) versions: Vec<&'a Found>,
-    facts: Facts,
+    facts: SecretFacts,
     pub(crate) suggestion: Suggestion,
     /// What to think of before it is followed.
     pub(crate) caution: Option<String>,
@@ -55,7 +55,7 @@ struct Row<'a> {
     #[serde(flatten)]
     matched: Match,
     #[serde(flatten)]
-    facts: &'a Facts,
+    facts: &'a SecretFacts,
     next: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     caution: Option<String>,

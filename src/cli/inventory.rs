@@ -6,9 +6,9 @@ use super::options::Common;
 use super::past::Past;
 use super::session::{self, Session};
 use super::terminal::ui::{Ui, describe};
-use crate::azure::{Listed, Vault};
+use crate::azure::{ListedSecret, Vault};
 use crate::clock::{self, Timestamp};
-use crate::config::Facts;
+use crate::config::SecretFacts;
 use crate::failure::Failure;
 use crate::intake::said;
 use crate::report::fact::counted;
@@ -51,7 +51,7 @@ struct Row {
     expires: Option<Timestamp>,
     /// With the usual runbook where none is named.
     #[serde(flatten)]
-    facts: Facts,
+    facts: SecretFacts,
     /// When the current version expires, or has been there for as long as it should.
     rotation_due: Option<Timestamp>,
     overdue: bool,
@@ -102,7 +102,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     }
 }
 
-fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &Listed) -> Row {
+fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) -> Row {
     let (now, current) = (clock::now(), &listed.current);
     let secret = format!("{}/secrets/{}", vault.url(), listed.name);
     let mut facts = session.config.inventory.facts(&vault.name, &listed.name, &current.tags);

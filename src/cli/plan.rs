@@ -8,6 +8,7 @@ use super::terminal::ui::Ui;
 use crate::actions;
 use crate::clock;
 use crate::engine::event::Mode;
+use crate::plan::Class;
 use crate::preflight::{self, Check, Effect, Preflight, Verdict};
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ pub(crate) async fn look(prepared: &Prepared, request_prefix: &str) -> Result<Pr
     let (plan, config) = (&prepared.plan, &prepared.session.config);
     let mut own = session::own_prefixes(&prepared.runs);
     own.push(request_prefix.to_owned());
-    Ok(preflight::look(plan, &actions::catalogue(), &azure, config, prepared.opened.mode, &own).await)
+    Ok(preflight::look(plan, &actions::by_name(), &azure, config, prepared.opened.mode, &own).await)
 }
 
 fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
@@ -107,7 +108,7 @@ fn table(ui: Ui, steps: &[Effect]) -> String {
     let mut text =
         format!("\n  {:<ids$}  {:<does$}  {:<12}  {}\n", "step", "what it does", "kind", "if the answer is lost");
     for step in steps {
-        let row = format!("  {:<ids$}  {:<does$}  {:<12}  {}", step.id, what(step), step.class, lost(step));
+        let row = format!("  {:<ids$}  {:<does$}  {:<12}  {}", step.id, what(step), step.class.name(), lost(step));
         let row = row.trim_end();
         text.push_str(&if step.skipped.is_some() { ui.dim(row) } else { row.to_owned() });
         text.push('\n');
@@ -120,7 +121,7 @@ fn what(step: &Effect) -> String {
     if step.skipped.is_some() {
         return "skipped".to_owned();
     }
-    let gate = step.gate.as_ref().filter(|_| step.class == "irreversible");
+    let gate = step.gate.as_ref().filter(|_| step.class == Class::Irreversible);
     let gate = gate.map(|gate| format!(", after `{gate}`")).unwrap_or_default();
     format!("{}{gate}", step.does)
 }
@@ -128,7 +129,7 @@ fn what(step: &Effect) -> String {
 fn lost(step: &Effect) -> &str {
     match &step.skipped {
         Some(why) => why,
-        None if step.class == "human" => "",
+        None if step.class == Class::Human => "",
         None => step.if_lost,
     }
 }
@@ -143,7 +144,7 @@ fn duration(preflight: &Preflight) -> String {
         0 => String::new(),
         seconds => format!(", {} of them waiting", spoken(seconds)),
     };
-    let people = preflight.steps.iter().any(|step| step.class == "human" && step.skipped.is_none());
+    let people = preflight.steps.iter().any(|step| step.class == Class::Human && step.skipped.is_none());
     let people = if people { ", and the time that people take" } else { "" };
     format!("at most about {}{waiting}{people}", spoken(preflight.expected_seconds))
 }

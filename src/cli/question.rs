@@ -1,8 +1,9 @@
 //! What a run asks people, and how an answer becomes an event: one place for the terminal, for the commands
 //! `approve`, `reject` and `settle`, and for a file of answers.
 
-use crate::engine::event::{AfterFailure, Answer, Event, Question, SettledAs, VALUE_WANTED};
+use crate::engine::event::{AfterFailure, Answer, Event, Question, SettledAs};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
+use crate::evidence::wants_value;
 use crate::failure::Failure;
 use crate::plan;
 use clap::ValueEnum;
@@ -76,7 +77,7 @@ fn asked(step: &StepState) -> Option<Asked> {
         StepStatus::Waiting if step.asks_after_failure => Some(Asked::Failure(step.error.clone())),
         StepStatus::Waiting => {
             let gate = step.gate.as_ref().filter(|gate| gate.answer.is_none())?;
-            let wants_value = step.observations.contains_key(VALUE_WANTED);
+            let wants_value = wants_value(step);
             Some(Asked::Gate { question: gate.question.clone(), wants_value })
         }
         StepStatus::Unknown => {

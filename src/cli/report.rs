@@ -5,6 +5,7 @@ use super::options::Common;
 use super::session;
 use super::session::{opened, pinned_plan};
 use super::terminal::ui::Ui;
+use crate::actions;
 use crate::report::{self, Format, Report};
 use clap::ValueEnum;
 use serde_json::json;
@@ -41,8 +42,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     let opened = opened(&folder, &state)?;
     let plan = pinned_plan(&folder, &opened)?;
-    let steps: Vec<(String, String)> =
-        plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
+    let steps = plan.planned(&actions::catalogue());
     let report = Report::new(&journal.records, &journal.head, &steps);
     let formats: Vec<Format> = args
         .format

@@ -4,8 +4,7 @@ use super::exit::Exit;
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::cloud::scenario::Targets;
-use crate::engine::event::Event;
-use crate::journal::Record;
+use crate::evidence::{Evidence, Known, Verdict};
 use chrono::DateTime;
 use serde::Serialize;
 use serde_json::Value;
@@ -41,23 +40,25 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct Scorecard {
     pub(super) targets: Vec<Target>,
+    /// What the run itself says; the targets say what the cloud saw.
+    pub(super) verdict: Verdict,
 }
 
 impl Scorecard {
     /// Judges what was seen; the journal tells only what the run itself claims.
-    pub(super) fn new(observed: &Observed, targets: &Targets, records: &[Record]) -> Self {
+    pub(super) fn new(observed: &Observed, targets: &Targets, known: &Known) -> Self {
         let mut lines = vec![ended(observed), one_new_version(observed), old_versions(observed)];
         lines.extend(times(observed, targets));
         lines.extend(at_the_issuer(observed, targets));
         // Where nobody attacks, nobody can be shut out or found.
         if list(&observed.after, "attackers").next().is_some() {
             lines.push(attackers_shut_out(observed));
-            lines.extend(attackers_found(observed, records));
+            lines.extend(attackers_found(observed, known));
         }
         lines.push(messages(observed));
         lines.extend(consumers(observed, targets));
-        lines.extend(pinned_named(observed, records));
-        Self { targets: lines }
+        lines.extend(pinned_named(observed, known));
+        Self { targets: lines, verdict: known.verdict() }
     }
 
     /// Whether every target was met.
@@ -77,6 +78,7 @@ impl Scorecard {
             }
             text.push('\n');
         }
+        text.push_str(&format!("  the run's own verdict: {}: {}\n", self.verdict.headline(), self.verdict.detail()));
         text
     }
 }
@@ -225,27 +227,16 @@ fn attackers_shut_out(observed: &Observed) -> Target {
     target("the attacker", met, seen, "refused")
 }
 
-/// The last blast radius in the journal.
-fn blast_radius(records: &[Record]) -> Option<&Value> {
-    records.iter().rev().find_map(|record| match &record.event {
-        Event::Observed { name, value, .. } if name == "blast_radius" => Some(value),
-        _ => None,
-    })
-}
-
-/// Judged where the runbook looks for the blast radius.
-fn attackers_found(observed: &Observed, records: &[Record]) -> Option<Target> {
+/// Judged where the runbook looks for the blast radius of the leaked secret.
+fn attackers_found(observed: &Observed, known: &Known) -> Option<Target> {
     if observed.all_secrets {
         return None;
     }
-    let found = blast_radius(records);
-    let named = |oid: &str| {
-        found.is_some_and(|found| list(found, "unknown_callers").any(|caller| caller.as_str() == Some(oid)))
-    };
+    let found = known.blast_radius();
+    let named = |oid: &str| found.is_some_and(|found| found.unknown_callers.iter().any(|caller| caller == oid));
     let reached = |oid: &str, secret: &str| {
-        found.is_some_and(|found| {
-            list(found, "second_order").any(|touched| text(touched, "oid") == oid && text(touched, "secret") == secret)
-        })
+        let touched = found.into_iter().flat_map(|found| &found.second_order);
+        touched.into_iter().any(|touched| touched.oid == oid && touched.secret == secret)
     };
     let mut missed = Vec::new();
     for attacker in list(&observed.after, "attackers") {
@@ -295,7 +286,7 @@ fn consumers(observed: &Observed, targets: &Targets) -> Option<Target> {
 }
 
 /// Those who will fail must be told of, by name, before the report.
-fn pinned_named(observed: &Observed, records: &[Record]) -> Option<Target> {
+fn pinned_named(observed: &Observed, known: &Known) -> Option<Target> {
     if observed.pinned.is_empty() {
         return None;
     }
@@ -304,13 +295,8 @@ fn pinned_named(observed: &Observed, records: &[Record]) -> Option<Target> {
         .map(|consumer| text(consumer, "oid"))
         .collect();
     let told = |oid: &&str| {
-        records.iter().any(|record| match &record.event {
-            Event::StepFinished { outputs, .. } => outputs
-                .get("pinned")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .any(|pinned| text(pinned, "oid") == *oid),
+        known.items().iter().any(|item| match &item.evidence {
+            Evidence::Adopted(adoption) => adoption.pinned.iter().any(|reader| reader.oid == *oid),
             _ => false,
         })
     };

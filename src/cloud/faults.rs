@@ -1,66 +1,111 @@
-//! Planned trouble: which requests go wrong, and how.
+//! Planned faults: which requests go wrong, and how.
 //!
-//! Main type: [`Faults`]. Every matching request passes through every fault in the order they were planted; the
-//! first that is due and not used up is the one that happens.
+//! Main types: [`Fault`], as a scenario and the control write it, and [`Faults`], those that are planted. Every matching
+//! request passes through every fault in the order they were planted; the first that is due and not used up is the one
+//! that happens.
 
-use super::exchange::{Exchange, Reply};
-use super::host::Destination;
-use super::refusal::Refusal;
-use super::token_endpoints::entra_error;
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// When the line is cut.
+/// A planned fault.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Which requests it is for.
+    #[serde(default, rename = "match")]
+    pub matching: FaultMatch,
+    /// How many matching requests pass first; none, if absent.
+    pub skip: Option<u64>,
+    /// How often it happens; always, if absent.
+    pub times: Option<u64>,
+    /// What goes wrong.
+    #[serde(rename = "do")]
+    pub effect: FaultEffect,
+}
+
+/// Which requests a fault is for: all parts must fit, an absent part fits everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultMatch {
+    pub method: Option<String>,
+    /// A regular expression, searched in the path, and in path and query.
+    pub path: Option<String>,
+    /// A host, or `*.` and a suffix.
+    pub host: Option<String>,
+}
+
+/// What goes wrong; several may be combined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultEffect {
+    /// An answer of this status, without any effect.
+    pub status: Option<u16>,
+    pub drop: Option<Cut>,
+    /// The request is taken up only after this long, in milliseconds.
+    pub delay_ms: Option<u64>,
+    /// A `Retry-After` of this many seconds, on a 429 where no status is given.
+    pub retry_after_s: Option<u64>,
+}
+
+/// When the connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Drop {
+pub enum Cut {
     /// Nothing happens, nothing is answered.
     Before,
     /// The effect happens, the answer is lost.
     After,
 }
 
-/// What goes wrong; several may be combined.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Trouble {
-    /// An answer of this status, without any effect.
-    pub(crate) status: Option<u16>,
-    pub(crate) drop: Option<Drop>,
-    /// The request is taken up only after this long, in milliseconds.
-    pub(crate) delay_ms: Option<u64>,
-    /// A `Retry-After` of this many seconds, on a 429 where no status is given.
-    pub(crate) retry_after_s: Option<u64>,
+/// What a fault is matched against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestLine<'a> {
+    pub(crate) method: &'a str,
+    /// In lower case, without a port.
+    pub(crate) host: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) path_and_query: &'a str,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Match {
-    method: Option<String>,
-    /// Searched in the path, and in path and query.
-    path: Option<String>,
-    /// A host, or `*.` and a suffix.
-    host: Option<String>,
+impl Fault {
+    /// Everything that is wrong with it, one line each.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let effect = self.effect.check().err();
+        let path = self.path().err().map(|error| {
+            let told = error.to_string();
+            let reason = told.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            format!("`path` is no regular expression: {reason}")
+        });
+        effect.into_iter().chain(path).collect()
+    }
+
+    fn path(&self) -> Result<Option<Regex>, regex::Error> {
+        self.matching.path.as_deref().map(Regex::new).transpose()
+    }
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Plan {
-    #[serde(default, rename = "match")]
-    matching: Match,
-    /// How many matching requests pass first.
-    #[serde(default)]
-    skip: u64,
-    /// How often it happens; always, if absent.
-    times: Option<u64>,
-    #[serde(rename = "do")]
-    trouble: Trouble,
+impl FaultEffect {
+    fn check(&self) -> Result<(), String> {
+        let Self { status, drop, delay_ms, retry_after_s } = self;
+        if status.is_none() && drop.is_none() && delay_ms.is_none() && retry_after_s.is_none() {
+            return Err("`do` says nothing: give `status`, `drop`, `delay_ms` or `retry_after_s`".to_owned());
+        }
+        match status.filter(|status| !(200..=599).contains(status)) {
+            Some(status) => Err(format!("`{status}` is no status of an answer")),
+            None => Ok(()),
+        }
+    }
+
+    /// The status of the answer that is given in place of the real one.
+    pub(crate) fn answer_status(&self) -> Option<u16> {
+        self.status.or(self.retry_after_s.map(|_| 429))
+    }
 }
 
 #[derive(Debug)]
-struct Fault {
-    plan: Plan,
+struct PlantedFault {
+    fault: Fault,
     path: Option<Regex>,
     seen: u64,
     happened: u64,
@@ -69,20 +114,14 @@ struct Fault {
 /// The faults that are planted.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    planted: Vec<Fault>,
+    planted: Vec<PlantedFault>,
 }
 
 impl Faults {
-    /// Plants one fault, or a list of them, from JSON; says what is wrong with it otherwise.
-    pub(crate) fn plant(&mut self, body: &[u8]) -> Result<usize, String> {
-        let value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        let plans: Vec<Plan> = match value {
-            Value::Array(_) => serde_json::from_value(value),
-            single => serde_json::from_value(single).map(|plan| vec![plan]),
-        }
-        .map_err(|error| error.to_string())?;
-        let faults: Vec<Fault> = plans.into_iter().map(Fault::new).collect::<Result<_, String>>()?;
-        self.planted.extend(faults);
+    /// Plants faults, all or none; gives how many there are now, or what is wrong with the first that is wrong.
+    pub(crate) fn plant(&mut self, faults: Vec<Fault>) -> Result<usize, String> {
+        let planted: Vec<PlantedFault> = faults.into_iter().map(PlantedFault::new).collect::<Result<_, String>>()?;
+        self.planted.extend(planted);
         Ok(self.planted.len())
     }
 
@@ -92,47 +131,43 @@ impl Faults {
 
     /// How often each fault has matched and happened, in the order they were planted.
     pub(crate) fn describe(&self) -> Value {
-        let counts = |fault: &Fault| json!({ "seen": fault.seen, "happened": fault.happened });
+        let counts = |planted: &PlantedFault| json!({ "seen": planted.seen, "happened": planted.happened });
         json!({ "faults": self.planted.iter().map(counts).collect::<Vec<Value>>() })
     }
 
     /// What goes wrong with this request.
-    pub(crate) fn strike(&mut self, exchange: &Exchange) -> Option<Trouble> {
-        let fault = self.planted.iter_mut().find_map(|fault| fault.strike(exchange).then_some(&*fault))?;
-        Some(fault.plan.trouble.clone())
+    pub(crate) fn inject(&mut self, request: RequestLine<'_>) -> Option<FaultEffect> {
+        let due = self.planted.iter_mut().find_map(|planted| planted.is_due(request).then_some(&*planted))?;
+        Some(due.fault.effect.clone())
     }
 }
 
-impl Fault {
-    fn new(plan: Plan) -> Result<Self, String> {
-        let Trouble { status, drop, delay_ms, retry_after_s } = &plan.trouble;
-        if status.is_none() && drop.is_none() && delay_ms.is_none() && retry_after_s.is_none() {
-            return Err("`do` says nothing: give `status`, `drop`, `delay_ms` or `retry_after_s`".to_owned());
-        }
-        if let Some(status) = status.filter(|status| !(200..=599).contains(status)) {
-            return Err(format!("`{status}` is no status of an answer"));
-        }
-        let path = plan.matching.path.as_deref().map(Regex::new).transpose().map_err(|error| error.to_string())?;
-        Ok(Self { plan, path, seen: 0, happened: 0 })
+impl PlantedFault {
+    fn new(fault: Fault) -> Result<Self, String> {
+        fault.effect.check()?;
+        let path = fault.path().map_err(|error| error.to_string())?;
+        Ok(Self { fault, path, seen: 0, happened: 0 })
     }
 
-    fn strike(&mut self, exchange: &Exchange) -> bool {
-        if !self.matches(exchange) {
+    /// Counts a request that matches.
+    fn is_due(&mut self, request: RequestLine<'_>) -> bool {
+        if !self.matches(request) {
             return false;
         }
         self.seen += 1;
-        let due = self.seen > self.plan.skip && self.plan.times.is_none_or(|times| self.happened < times);
+        let due = self.seen > self.fault.skip.unwrap_or_default()
+            && self.fault.times.is_none_or(|times| self.happened < times);
         if due {
             self.happened += 1;
         }
         due
     }
 
-    fn matches(&self, exchange: &Exchange) -> bool {
-        let method = self.plan.matching.method.as_deref();
-        let fits_path = |path: &Regex| path.is_match(&exchange.path) || path.is_match(&exchange.path_and_query());
-        method.is_none_or(|method| method.eq_ignore_ascii_case(&exchange.method))
-            && self.plan.matching.host.as_deref().is_none_or(|host| fits_host(host, &exchange.host))
+    fn matches(&self, request: RequestLine<'_>) -> bool {
+        let FaultMatch { method, host, .. } = &self.fault.matching;
+        let fits_path = |path: &Regex| path.is_match(request.path) || path.is_match(request.path_and_query);
+        method.as_deref().is_none_or(|method| method.eq_ignore_ascii_case(request.method))
+            && host.as_deref().is_none_or(|host| fits_host(host, request.host))
             && self.path.as_ref().is_none_or(fits_path)
     }
 }
@@ -142,39 +177,5 @@ fn fits_host(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix('*') {
         Some(suffix) => host.ends_with(suffix),
         None => pattern == host,
-    }
-}
-
-impl Trouble {
-    /// The status of the answer that is given in place of the real one.
-    pub(crate) fn answer_status(&self) -> Option<u16> {
-        self.status.or(self.retry_after_s.map(|_| 429))
-    }
-
-    /// The refusal a vault words for a status.
-    pub(crate) fn refusal(status: u16) -> Refusal {
-        match status {
-            429 => Refusal::throttled(),
-            503 => Refusal::new(503, "ServiceUnavailable", "The service is temporarily unavailable. Please retry."),
-            500 => Refusal::new(500, "InternalServerError", "The server encountered an internal error."),
-            502 => Refusal::new(502, "BadGateway", "The gateway got no good answer."),
-            504 => Refusal::new(504, "GatewayTimeout", "The gateway got no answer in time."),
-            408 => Refusal::new(408, "RequestTimeout", "The request was not received in time."),
-            401 => Refusal::unauthorized("AKV10000: Request is missing a Bearer or PoP token."),
-            403 => Refusal::new(403, "Forbidden", "The request is not allowed."),
-            404 => Refusal::new(404, "NotFound", "There is nothing here."),
-            409 => Refusal::new(409, "Conflict", "The request conflicts with another one."),
-            _ => Refusal::new(status, "PlannedFault", "This answer was asked for by the control."),
-        }
-    }
-
-    /// The answer of everything that is not a vault.
-    pub(crate) fn reply(destination: &Destination, status: u16) -> Reply {
-        match destination {
-            Destination::Entra => {
-                entra_error(status, "temporarily_unavailable", 90_033, "A transient error has occurred.")
-            }
-            _ => Reply::json(status, &json!({ "error": "planned fault", "status": status })),
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! The `audit` part of the configuration: where a vault's audit trail lies, and what counts as ordinary in it.
 
-use super::decode::{Decoder, get};
 use crate::audit::{Place, Thresholds};
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{Node, NodeValue};
+use crate::settings::{SettingsDecoder, get};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct AuditTrail {
     pub thresholds: Thresholds,
 }
 
-impl Decoder<'_> {
+impl SettingsDecoder<'_> {
     pub(super) fn audit(&mut self, node: &Node) -> AuditTrail {
         let entries = self.entries(node, "`audit`", &["archive", "workspace", "baseline", "thresholds"]);
         let mut audit = AuditTrail::default();
@@ -78,15 +78,16 @@ impl Decoder<'_> {
     }
 
     /// Object ids of callers: a list of them, or a mapping from them to what people call them. `key` is where they stand.
-    pub(super) fn callers(&mut self, node: &Node, key: &str) -> BTreeMap<String, String> {
+    pub(super) fn callers(&mut self, node: &Node, key: &str) -> BTreeMap<String, Option<String>> {
         if let NodeValue::Map(_) = &node.value {
             let entries = self.open(node, &format!("`{key}`"));
             let named = entries.into_iter().filter_map(|(oid, _, node)| {
-                Some((oid.to_lowercase(), self.text(node, &format!("each name in `{key}`"))?))
+                let name = self.text(node, &format!("each name in `{key}`"))?;
+                Some((oid.to_lowercase(), Some(name).filter(|name| !name.is_empty())))
             });
             return named.collect();
         }
         let listed = self.texts(node, &format!("each of `{key}`"));
-        listed.into_iter().map(|oid| (oid.to_lowercase(), String::new())).collect()
+        listed.into_iter().map(|oid| (oid.to_lowercase(), None)).collect()
     }
 }

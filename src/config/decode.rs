@@ -1,25 +1,39 @@
 //! The configuration's text becomes a [`Config`], or a list of everything that is wrong with it.
 
-use super::Config;
-use super::channel::{Channel, Email, PagerDuty, Webhook, WebhookUrl};
-use super::reference::SecretReference;
-use crate::azure::{IdentityChoice, Limits};
+#![expect(clippy::disallowed_methods, reason = "the configuration is a file that the user named")]
+
+use super::configuration::Config;
+use crate::azure::{IdentityChoice, VaultLimits};
+use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
-use std::path::{Path, PathBuf};
-use url::Url;
+use crate::settings::{SecretReference, SettingsDecoder, get};
+use sha2::{Digest, Sha256};
+use std::path::Path;
 
 const SCHEMA: &str = "stanch-config/v1";
-const KINDS: &[&str] = &["pagerduty", "slack", "teams", "email", "webhook"];
-/// Keys of channels that hold no secret.
-const OPEN_KEYS: &[&str] = &["kind", "server", "from", "to", "tls", "username", "url"];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
 
-/// Reads a configuration.
-pub(super) fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
-    let mut decoder = Decoder { folder, problems: Vec::new(), literals: Vec::new() };
+impl Config {
+    /// Reads a configuration; paths in it are relative to its folder.
+    pub fn read(path: &Path) -> Result<Self, Diagnostics> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("the configuration `{name}` cannot be read: {error}");
+            let problem = Diagnostic::error(message, Span::default()).help("check the path after `--config`");
+            Diagnostics::of(&name, "", vec![problem])
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let config = read(&name, &text, folder)?;
+        Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), text: Some(text), ..config })
+    }
+}
+
+/// Reads the text of a configuration.
+fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
+    let mut decoder = SettingsDecoder::new(folder);
     let root = match syntax::parse(text) {
         Ok(root) => root,
         Err(problem) => return Err(not_yaml(name, text, problem)),
@@ -82,86 +96,7 @@ fn hide(text: &str, from: usize) -> String {
     before.chars().chain(hidden).collect()
 }
 
-pub(super) struct Decoder<'a> {
-    pub(super) folder: &'a Path,
-    problems: Vec<Diagnostic>,
-    /// Places of literals that may be secrets.
-    pub(super) literals: Vec<Span>,
-}
-
-pub(super) type Entries<'a> = Vec<(&'a str, Span, &'a Node)>;
-
-pub(super) fn get<'a>(entries: &Entries<'a>, name: &str) -> Option<&'a Node> {
-    entries.iter().find(|(key, _, _)| *key == name).map(|(_, _, node)| *node)
-}
-
-impl Decoder<'_> {
-    pub(super) fn wrong(&mut self, message: impl Into<String>, span: Span, help: impl Into<String>) {
-        self.problems.push(Diagnostic::error(message, span).help(help));
-    }
-
-    pub(super) fn open<'n>(&mut self, node: &'n Node, what: &str) -> Entries<'n> {
-        match &node.value {
-            NodeValue::Map(map) => map.iter().map(|(key, value)| (key.name.as_str(), key.span, value)).collect(),
-            _ => {
-                self.literals.push(node.span);
-                self.wrong(
-                    format!("{what} must be a mapping, not {}", node.kind()),
-                    node.span,
-                    "write `key: value` lines",
-                );
-                Vec::new()
-            }
-        }
-    }
-
-    pub(super) fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Entries<'n> {
-        let entries = self.open(node, what);
-        for (key, span, node) in &entries {
-            if !known.contains(key) {
-                // The key may be a misspelt `routing_key`.
-                self.literals.push(node.span);
-                let help = match nearest(key, known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the keys are {}", known.join(", ")),
-                };
-                self.wrong(format!("unknown key `{key}` in {what}"), *span, help);
-            }
-        }
-        entries
-    }
-
-    pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
-        match &node.value {
-            NodeValue::String(text) => Some(text.clone()),
-            _ => {
-                self.wrong(format!("{what} must be text, not {}", node.kind()), node.span, "put it in quotes");
-                None
-            }
-        }
-    }
-
-    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
-        match &node.value {
-            NodeValue::List(values) => values.iter().filter_map(|value| self.text(value, what)).collect(),
-            _ => self.text(node, what).into_iter().collect(),
-        }
-    }
-
-    pub(super) fn required(&mut self, entries: &Entries<'_>, name: &str, what: &str, span: Span) -> Option<String> {
-        match get(entries, name) {
-            Some(node) => self.text(node, &format!("`{name}`")),
-            None => {
-                self.wrong(format!("{what} has no `{name}`"), span, format!("add `{name}:`"));
-                None
-            }
-        }
-    }
-
-    fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
-        self.text(node, what).map(|path| self.folder.join(path))
-    }
-
+impl SettingsDecoder<'_> {
     fn config(&mut self, root: &Node) -> Config {
         let known = [
             "schema",
@@ -204,7 +139,7 @@ impl Decoder<'_> {
         }
         if let Some(node) = get(&entries, "channels") {
             for (name, span, node) in self.open(node, "`channels`") {
-                if let Some(channel) = self.channel(name, span, node) {
+                if let Some(channel) = notify::read(self, name, span, node) {
                     config.channels.insert(name.to_owned(), channel);
                 }
             }
@@ -236,8 +171,8 @@ impl Decoder<'_> {
     }
 
     /// How often each vault is asked at most; what is left out stays under what Azure publishes.
-    fn limits(&mut self, node: &Node) -> Limits {
-        let mut limits = Limits::default();
+    fn limits(&mut self, node: &Node) -> VaultLimits {
+        let mut limits = VaultLimits::default();
         let entries = self.entries(node, "`limits`", &["creates", "others", "window"]);
         for (name, most) in [("creates", &mut limits.creates), ("others", &mut limits.others)] {
             let Some(node) = get(&entries, name) else { continue };
@@ -287,97 +222,6 @@ impl Decoder<'_> {
         }
     }
 
-    fn secret(&mut self, entries: &Entries<'_>, name: &str) -> Option<SecretReference> {
-        let node = get(entries, name)?;
-        let parsed = match &node.value {
-            NodeValue::String(text) => SecretReference::parse(text, self.folder),
-            _ => Err("a secret stands in the configuration itself".to_owned()),
-        };
-        match parsed {
-            Ok(reference) => Some(reference),
-            Err(why) => {
-                self.literals.push(node.span);
-                let help = "whoever reads the file would have it; put it into a vault and write `@Microsoft.KeyVault(SecretUri=…)`, or `env:NAME`, or `file:PATH`";
-                self.wrong(format!("`{name}`: {why}"), node.span, help);
-                None
-            }
-        }
-    }
-
-    fn required_secret(
-        &mut self,
-        entries: &Entries<'_>,
-        name: &str,
-        what: &str,
-        span: Span,
-    ) -> Option<SecretReference> {
-        if get(entries, name).is_none() {
-            self.wrong(format!("{what} has no `{name}`"), span, format!("add `{name}:` with a reference"));
-        }
-        self.secret(entries, name)
-    }
-
-    fn channel(&mut self, name: &str, span: Span, node: &Node) -> Option<Channel> {
-        let what = format!("the channel `{name}`");
-        let open = self.open(node, &what);
-        let kind = self.required(&open, "kind", &what, span)?;
-        match kind.as_str() {
-            "pagerduty" => {
-                let entries = self.entries(node, &what, &["kind", "routing_key"]);
-                let routing_key = self.required_secret(&entries, "routing_key", &what, span)?;
-                Some(Channel::PagerDuty(PagerDuty { routing_key }))
-            }
-            "slack" | "teams" => {
-                let entries = self.entries(node, &what, &["kind", "webhook"]);
-                let webhook = WebhookUrl { webhook: self.required_secret(&entries, "webhook", &what, span)? };
-                Some(if kind == "slack" { Channel::Slack(webhook) } else { Channel::Teams(webhook) })
-            }
-            "email" => self.email(node, &what, span).map(Channel::Email),
-            "webhook" => {
-                let entries = self.entries(node, &what, &["kind", "url", "signing_key", "token"]);
-                let url = self.address(&entries, &what, span)?;
-                let signing_key = self.secret(&entries, "signing_key");
-                let token = self.secret(&entries, "token");
-                Some(Channel::Webhook(Webhook { url, signing_key, token }))
-            }
-            other => {
-                let help = match nearest(other, KINDS.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the kinds are {}", KINDS.join(", ")),
-                };
-                self.wrong(format!("there is no kind of channel `{other}`"), node.span, help);
-                None
-            }
-        }
-    }
-
-    fn email(&mut self, node: &Node, what: &str, span: Span) -> Option<Email> {
-        let known = ["kind", "server", "from", "to", "tls", "username", "password"];
-        let entries = self.entries(node, what, &known);
-        let server = self.required(&entries, "server", what, span)?;
-        let parsed = server.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
-        let Some((host, port)) = parsed else {
-            self.wrong(format!("`{server}` is not a mail server"), span, "write `server: HOST:PORT`");
-            return None;
-        };
-        let from = self.required(&entries, "from", what, span)?;
-        let to = get(&entries, "to").map(|node| self.texts(node, "each of `to`")).unwrap_or_default();
-        if to.is_empty() {
-            self.wrong(format!("{what} has nobody to write to"), span, "add `to: [ADDRESS]`");
-        }
-        let tls = match get(&entries, "tls").map(|node| (self.text(node, "`tls`"), node.span)) {
-            None => true,
-            Some((Some(word), _)) if word == "required" => true,
-            Some((Some(word), _)) if word == "none" => false,
-            Some((_, span)) => {
-                self.wrong("`tls` is `required` or `none`", span, "leave it out for `required`");
-                true
-            }
-        };
-        let login = self.login(&entries, what, tls);
-        Some(Email { host, port, from, to, tls, login })
-    }
-
     /// Takes every value of a channel for a secret that is neither a reference nor under a key that holds none: with
     /// its `kind` missing or misspelt, a channel is not looked at any closer.
     fn suspect(&mut self, root: &Node) {
@@ -388,60 +232,15 @@ impl Decoder<'_> {
         let channels = map(root).into_iter().filter(|(key, _)| key.name == "channels").flat_map(|(_, node)| map(&node));
         for (key, node) in channels.flat_map(|(_, channel)| map(&channel)) {
             let is_open = match &node.value {
-                NodeValue::String(text) if OPEN_KEYS.contains(&key.name.as_str()) => {
+                NodeValue::String(text) if notify::is_open_key(&key.name) => {
                     !text.contains("://") || !text.contains('@')
                 }
                 NodeValue::String(text) => SecretReference::parse(text, self.folder).is_ok(),
-                _ => OPEN_KEYS.contains(&key.name.as_str()),
+                _ => notify::is_open_key(&key.name),
             };
             if !is_open {
                 self.literals.push(node.span);
             }
         }
-    }
-
-    fn login(&mut self, entries: &Entries<'_>, what: &str, tls: bool) -> Option<(String, SecretReference)> {
-        let username = get(entries, "username").and_then(|node| self.text(node, "`username`"));
-        let password = self.secret(entries, "password");
-        for (given, missing) in [("username", "password"), ("password", "username")] {
-            if let (Some(node), None) = (get(entries, given), get(entries, missing)) {
-                self.wrong(
-                    format!("{what} has a `{given}` and no `{missing}`"),
-                    node.span,
-                    format!("add `{missing}:`"),
-                );
-            }
-        }
-        if let (Some(node), false) = (get(entries, "password"), tls) {
-            self.wrong(format!("{what} would send its password without encryption"), node.span, "take `tls: none` out");
-        }
-        username.zip(password)
-    }
-
-    /// Where a webhook is: encrypted, or on this machine; without a password in it.
-    fn address(&mut self, entries: &Entries<'_>, what: &str, span: Span) -> Option<String> {
-        let text = self.required(entries, "url", what, span)?;
-        let place = get(entries, "url").map_or(span, |node| node.span);
-        let url = Url::parse(&text).ok().filter(Url::has_host);
-        let Some(url) = url else {
-            self.literals.push(place);
-            self.wrong(format!("the `url` of {what} is not an address"), place, "write `url: https://…`");
-            return None;
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            self.literals.push(place);
-            self.wrong(
-                format!("a secret stands in the `url` of {what}"),
-                place,
-                "put it in a vault and refer to it with `token:`",
-            );
-            return None;
-        }
-        let is_near = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() != "https" && !(is_near && url.scheme() == "http") {
-            self.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
-            return None;
-        }
-        Some(text)
     }
 }

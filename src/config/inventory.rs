@@ -3,9 +3,9 @@
 //! It is written down in two places: the tags of a secret, which travel with it, and the `inventory:` section of the
 //! configuration, which speaks of many at once. A tag wins.
 
-use super::decode::{Decoder, get};
-use crate::runbook::syntax::{Key, Node, NodeValue};
+use crate::runbook::syntax::{Node, NodeValue, PlacedKey};
 use crate::runbook::{Span, duration};
+use crate::settings::{SettingsDecoder, get};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -35,16 +35,16 @@ struct Entry {
     secret: String,
     /// A pattern of a vault's name.
     vault: String,
-    facts: Facts,
+    facts: SecretFacts,
     /// What the provider needs to know: names and addresses, never a value.
     settings: Map<String, Value>,
     /// Who is meant to read them: object ids in lower case, and what people call them, or nothing.
-    readers: BTreeMap<String, String>,
+    readers: BTreeMap<String, Option<String>>,
 }
 
 /// What is known of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct SecretFacts {
     pub owner: Option<String>,
     /// Who issues the credential, for people: `Stripe`.
     pub issuer: Option<String>,
@@ -59,12 +59,12 @@ pub struct Facts {
 
 impl Inventory {
     /// What is known of a secret: its tags first, then the first entry that fits and speaks of it.
-    pub fn facts(&self, vault: &str, secret: &str, tags: &BTreeMap<String, String>) -> Facts {
+    pub fn facts(&self, vault: &str, secret: &str, tags: &BTreeMap<String, String>) -> SecretFacts {
         let mut facts = of_tags(tags);
         let fitting =
             self.entries.iter().filter(|entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
         for Entry { facts: said, .. } in fitting {
-            let Facts { owner, issuer, provider, runbook, rotate_every } = said.clone();
+            let SecretFacts { owner, issuer, provider, runbook, rotate_every } = said.clone();
             facts.owner = facts.owner.or(owner);
             facts.issuer = facts.issuer.or(issuer);
             facts.provider = facts.provider.or(provider);
@@ -75,10 +75,10 @@ impl Inventory {
     }
 
     /// Who is meant to read a secret, by all entries that fit: object ids in lower case, and what people call them.
-    pub fn readers(&self, vault: &str, secret: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub fn readers(&self, vault: &str, secret: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
         let fitting =
             self.entries.iter().filter(move |entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
-        fitting.flat_map(|entry| entry.readers.iter().map(|(oid, name)| (oid.as_str(), name.as_str())))
+        fitting.flat_map(|entry| entry.readers.iter().map(|(oid, name)| (oid.as_str(), name.as_deref())))
     }
 
     /// Who issues a secret: the first entry that fits and names a provider, with its settings.
@@ -89,13 +89,13 @@ impl Inventory {
     }
 }
 
-fn of_tags(tags: &BTreeMap<String, String>) -> Facts {
+fn of_tags(tags: &BTreeMap<String, String>) -> SecretFacts {
     let tag = |names: &[&str]| {
         let named = |name: &&str| tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name));
         names.iter().find_map(named).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     };
     let text = |names| tag(names).map(str::to_owned);
-    Facts {
+    SecretFacts {
         owner: text(OWNER),
         issuer: text(ISSUER),
         provider: text(PROVIDER),
@@ -141,7 +141,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 /// Words in the names of settings that hold a secret; none of a provider's own has one.
 const SECRET_KEYS: [&str; 6] = ["password", "secret", "token", "credential", "key", "connection"];
 
-impl Decoder<'_> {
+impl SettingsDecoder<'_> {
     /// Reads the section: a list of entries, each with the pattern it is about.
     pub(super) fn inventory(&mut self, node: &Node) -> Inventory {
         let NodeValue::List(entries) = &node.value else {
@@ -169,7 +169,7 @@ impl Decoder<'_> {
             }
             parsed.ok()
         });
-        let facts = Facts { owner, issuer, provider, runbook, rotate_every };
+        let facts = SecretFacts { owner, issuer, provider, runbook, rotate_every };
         if let Some(place) = get(&entries, "settings").and_then(literal) {
             self.literals.push(place);
             let help =
@@ -215,7 +215,7 @@ fn json(node: &Node) -> Value {
         NodeValue::String(text) => text.clone().into(),
         NodeValue::List(nodes) => nodes.iter().map(json).collect(),
         NodeValue::Map(entries) => {
-            let entry = |(key, node): &(Key, Node)| (key.name.clone(), json(node));
+            let entry = |(key, node): &(PlacedKey, Node)| (key.name.clone(), json(node));
             Value::Object(entries.iter().map(entry).collect())
         }
     }
@@ -229,7 +229,7 @@ mod tests {
     fn patterns_fit_whole_names() {
         for (pattern, name, fits) in [
             ("*", "", true),
-            ("stripe-*", "Stripe-Key", true),
+            ("stripe-*", "Stripe-PlacedKey", true),
             ("stripe-*", "my-stripe-key", false),
             ("*-db", "orders-db", true),
             ("*a*b*", "xxaxxbxx", true),

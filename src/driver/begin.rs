@@ -3,10 +3,12 @@
 use super::{Driver, Hands};
 use crate::actions::Context;
 use crate::durable::{Attempt, Stop};
-use crate::engine::event::{Event, StepOutcome};
-use crate::engine::{State, split_item};
+use crate::engine::event::{Event, Halt, StepOutcome};
+use crate::engine::{State, StepStatus, split_item};
+use crate::evidence::Known;
 use crate::failure::{Failure, Retry};
 use crate::journal::AppendError;
+use crate::plan::Aim;
 use crate::runbook::expression::{Fields, Scope, Template};
 use crate::runbook::model::{Placed, Step};
 use serde_json::{Map, Value, json};
@@ -37,7 +39,7 @@ impl Driver {
         else {
             return self.cannot_begin(id, format!("the step `{id}` is not in the plan")).await;
         };
-        let beginning = match self.beginning(step, id, item) {
+        let beginning = match self.beginning(step, action.spec.aim, id, item) {
             Ok(beginning) => beginning,
             Err(problem) => return self.cannot_begin(id, problem).await,
         };
@@ -78,13 +80,13 @@ impl Driver {
         Ok(())
     }
 
-    fn beginning(&self, step: &Step, id: &str, item: Option<usize>) -> Result<Beginning, String> {
+    fn beginning(&self, step: &Step, aim: Aim, id: &str, item: Option<usize>) -> Result<Beginning, String> {
         let at = self.ledger.step(&step.id.value);
         let item = item.map(|index| at.items.as_ref().and_then(|items| items.get(index)).cloned().unwrap_or_default());
         let scope = Seen { driver: self, item: item.as_ref() };
         // What has begun is carried to its end, whatever its conditions say by now.
         if self.ledger.step(id).started_at.is_none()
-            && let Some(because) = self.skipped(step, item.is_some(), &scope)?
+            && let Some(because) = self.skipped(step, aim, item.is_some(), &scope)?
         {
             return Ok(Beginning::Skip(because));
         }
@@ -96,9 +98,9 @@ impl Driver {
     }
 
     /// Why a step does not run, if it does not. A condition that names the item is asked for each item.
-    fn skipped(&self, step: &Step, for_item: bool, scope: &dyn Scope) -> Result<Option<String>, String> {
+    fn skipped(&self, step: &Step, aim: Aim, for_item: bool, scope: &dyn Scope) -> Result<Option<String>, String> {
         let gates = &self.plan.runbook.policy.gates;
-        if step.uses.value == "human/approve"
+        if aim == Aim::Gate
             && let Some(skip_if) = &gates.skip_if
             && holds(skip_if, scope)?
         {
@@ -142,13 +144,20 @@ impl Scope for Seen<'_> {
             "run" => {
                 let opened_at = driver.ledger.look(State::opened_at);
                 let started_at = opened_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
-                Some(json!({
+                let mut run = json!({
                     "id": driver.services.run,
                     "runbook": driver.services.runbook,
                     "mode": driver.services.mode,
                     "operator": driver.services.operator,
                     "started_at": started_at,
-                }))
+                    "failed": driver.ledger.look(failed),
+                    "timed_out": driver.ledger.look(|state| state.halted() == Some(Halt::TimedOut)),
+                });
+                // The whole journal is read for it.
+                if fields.contains("verdict") {
+                    run["verdict"] = driver.verdict();
+                }
+                Some(run)
             }
             "policy" => Some(driver.plan.policy()),
             "item" => self.item.cloned(),
@@ -166,6 +175,29 @@ impl Seen<'_> {
         };
         Value::Object(ids.map(seen).collect())
     }
+}
+
+impl Driver {
+    /// The verdict as it is now, for messages, conditions and gates.
+    fn verdict(&self) -> Value {
+        let known = Known::of(&self.ledger.records(), &self.services.steps);
+        let verdict = known.verdict();
+        let leaked_value = known.leaked_value().map(|leaked| leaked.to_string()).unwrap_or_default();
+        json!({
+            "state": verdict.state.name(),
+            "headline": verdict.headline(),
+            "because": verdict.because,
+            "open": verdict.open,
+            "summary": verdict.summary(),
+            "leaked_value": leaked_value,
+        })
+    }
+}
+
+/// The steps whose failure nobody let pass.
+fn failed(state: &State) -> Vec<String> {
+    let failed = state.steps().filter(|(_, step)| step.status == StepStatus::Failed && !step.tolerated);
+    failed.map(|(id, _)| id.to_owned()).collect()
 }
 
 fn overdue(timeout: Duration) -> Failure {

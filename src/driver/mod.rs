@@ -9,7 +9,7 @@ mod begin;
 use crate::actions::Action;
 use crate::actions::Services;
 use crate::clock::{self, Timestamp};
-use crate::durable::{Ledger, Notices, Stop};
+use crate::durable::{DisplayEvents, Ledger, Stop};
 use crate::engine::event::{Answer, EffectOutcome, Event, Halt, RunStatus, SettledBy, StepOutcome};
 use crate::engine::{Command, EffectPhase, OnFailure, State, StepStatus, item_id, next, split_item};
 use crate::failure::Failure;
@@ -44,7 +44,7 @@ pub struct Driver {
     pub plan: Arc<Plan>,
     pub services: Arc<Services>,
     pub ledger: Ledger,
-    pub notices: Notices,
+    pub notices: DisplayEvents,
     /// Turns true when the run is to end.
     pub stopping: watch::Receiver<bool>,
 }

@@ -1,6 +1,6 @@
 //! One attempt of a step, as the durable protocol knows it.
 
-use super::ledger::{Ledger, Notice, Notices};
+use super::ledger::{DisplayEvent, DisplayEvents, Ledger};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::journal::AppendError;
@@ -43,7 +43,7 @@ pub struct Attempt {
     pub plan_digest: String,
     pub on_unknown: OnUnknown,
     pub ledger: Ledger,
-    pub notices: Notices,
+    pub notices: DisplayEvents,
     /// Turns true when the run is to end.
     pub stopping: watch::Receiver<bool>,
 }
@@ -79,7 +79,7 @@ impl Attempt {
 
     /// Tells those who look on what is being done. Not recorded.
     pub fn progress(&self, text: impl Into<String>) {
-        drop(self.notices.send(Notice::Progress { step: self.step.clone(), text: text.into() }));
+        drop(self.notices.send(DisplayEvent::Progress { step: self.step.clone(), text: text.into() }));
     }
 
     /// The idempotency key of an effect: the same for every attempt, in every life of the run.

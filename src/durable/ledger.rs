@@ -22,7 +22,7 @@ struct Memory {
 
 /// What is shown while a run is at work.
 #[derive(Clone, Debug)]
-pub enum Notice {
+pub enum DisplayEvent {
     /// A record became durable.
     Recorded(Box<Record>),
     /// What a step is doing right now. Shown, and forgotten.
@@ -34,11 +34,11 @@ pub enum Notice {
 }
 
 /// Where notices go.
-pub type Notices = mpsc::UnboundedSender<Notice>;
+pub type DisplayEvents = mpsc::UnboundedSender<DisplayEvent>;
 
 struct Recorder {
     memory: Arc<Mutex<Memory>>,
-    notices: Notices,
+    notices: DisplayEvents,
 }
 
 fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
@@ -55,13 +55,13 @@ impl Listener for Recorder {
         memory.records.push(record.clone());
         memory.head = head.to_owned();
         // Nobody may be looking.
-        drop(self.notices.send(Notice::Recorded(Box::new(record.clone()))));
+        drop(self.notices.send(DisplayEvent::Recorded(Box::new(record.clone()))));
     }
 }
 
 impl Ledger {
     /// Goes on after the records that a journal holds already.
-    pub fn start(store: impl Store, records: Vec<Record>, head: String, state: State, notices: Notices) -> Self {
+    pub fn start(store: impl Store, records: Vec<Record>, head: String, state: State, notices: DisplayEvents) -> Self {
         let memory = Arc::new(Mutex::new(Memory { state, records: Vec::new(), head: head.clone() }));
         let recorder = Recorder { memory: Arc::clone(&memory), notices };
         let writer = Writer::start(store, &records, head, recorder);

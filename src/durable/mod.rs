@@ -13,4 +13,4 @@ mod timer;
 
 pub use attempt::{Attempt, Stop};
 pub use effect::{Intent, Probed, Unprobed};
-pub use ledger::{Ledger, Notice, Notices};
+pub use ledger::{DisplayEvent, DisplayEvents, Ledger};

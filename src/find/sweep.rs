@@ -2,7 +2,7 @@
 //! reason.
 
 use super::needle::{Match, Needle};
-use crate::azure::{Azure, Listed, Reading, Vault};
+use crate::azure::{Azure, ListedSecret, SecretReading, Vault};
 use crate::clock;
 use crate::engine::RetryPolicy;
 use crate::failure::Failure;
@@ -168,7 +168,7 @@ async fn search_vault(
     searched.listed = true;
     searched.secrets = secrets.len();
     progress(Progress::Listed(secrets.len()));
-    let one = |secret: Listed| {
+    let one = |secret: ListedSecret| {
         let vault = &vault;
         async move {
             let read = read_secret(vault, url, &secret.name, needle).await;
@@ -229,14 +229,14 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle)
             continue;
         }
         let because = match asked(PATIENCE, async || vault.read(name, &version.id).await).await {
-            Ok(Reading::Value(value)) => {
+            Ok(SecretReading::Value(value)) => {
                 read.versions += 1;
                 held.extend(needle.compare(&value).map(|matched| (version, matched)));
                 continue;
             }
-            Ok(Reading::Disabled) => Because::Disabled,
-            Ok(Reading::Forbidden(code)) => Because::Forbidden(code),
-            Ok(Reading::Gone) => Because::Deleted,
+            Ok(SecretReading::Disabled) => Because::Disabled,
+            Ok(SecretReading::Forbidden(code)) => Because::Forbidden(code),
+            Ok(SecretReading::Gone) => Because::Deleted,
             Err(failure) => Because::Failed(failure.summary),
         };
         read.unread.push(unread(Some(&version), because));

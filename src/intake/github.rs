@@ -1,11 +1,12 @@
 //! GitHub secret scanning: alerts of the REST interface, one or a list, and the webhooks `secret_scanning_alert` and
 //! `secret_scanning_alert_location`. A webhook never holds the value.
 
-use super::{Finding, Since, SinceWhat, place, said, text, time, values};
+use super::finding::{ScanFinding, Since, SinceWhat};
+use super::parts::{not_stated, place, said, text, time, values};
 use serde_json::Value;
 
 /// The findings, if these are alerts.
-pub(super) fn findings(document: &Value) -> Option<Vec<Finding>> {
+pub(super) fn findings(document: &Value) -> Option<Vec<ScanFinding>> {
     let is_alert = |value: &Value| value.get("secret_type").is_some() && value.get("number").is_some();
     if let Some(list) = document.as_array().filter(|list| !list.is_empty()) {
         return list.iter().all(is_alert).then(|| list.iter().map(|alert| finding(alert, alert)).collect());
@@ -18,18 +19,19 @@ pub(super) fn findings(document: &Value) -> Option<Vec<Finding>> {
 }
 
 /// `around` is the webhook's payload, or the alert itself.
-fn finding(alert: &Value, around: &Value) -> Finding {
+fn finding(alert: &Value, around: &Value) -> ScanFinding {
     let nowhere = Value::Null;
     let location = around.pointer("/location/details").or_else(|| alert.get("first_location_detected"));
     let location = location.unwrap_or(&nowhere);
     let repository = [around, alert].into_iter().find_map(|value| value.pointer("/repository/full_name")?.as_str());
     let line = location.get("start_line").and_then(Value::as_u64);
-    let inside = place(repository.unwrap_or_default(), text(location, "path"), line, text(location, "commit_sha"));
+    let inside = place(repository, text(location, "path"), line, text(location, "commit_sha"));
     let page = text(alert, "html_url");
-    let found_at = match (page.starts_with("https://"), inside.as_str()) {
-        (true, "not stated") => said(page),
-        (true, inside) => said(&format!("{inside}, {page}")),
-        (false, inside) => inside.to_owned(),
+    let page = Some(page).filter(|page| page.starts_with("https://"));
+    let found_at = match (inside, page) {
+        (Some(inside), Some(page)) => said(&format!("{inside}, {page}")),
+        (Some(inside), None) => inside,
+        (None, page) => page.map_or_else(not_stated, said),
     };
     let rule = match text(alert, "secret_type_display_name") {
         "" => text(alert, "secret_type"),
@@ -37,7 +39,7 @@ fn finding(alert: &Value, around: &Value) -> Finding {
     };
     let leaked = alert.get("publicly_leaked").and_then(Value::as_bool) == Some(true);
     let rule = if leaked { format!("{rule}, publicly leaked") } else { rule.to_owned() };
-    Finding {
+    ScanFinding {
         rule: said(&rule),
         values: values(&[text(alert, "secret")]),
         found_at,

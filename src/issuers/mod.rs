@@ -53,10 +53,11 @@ pub(crate) use random::{LETTERS_AND_DIGITS, Random};
 pub(crate) use resolve::{Named, Said, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, resolve};
 
 /// The issuers there are.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ProviderKind {
     /// The vault is the issuer: a random text.
+    #[default]
     Random,
     /// A person rotates at the issuer and enters the new value.
     Manual,
@@ -133,7 +134,7 @@ pub(crate) enum Supply {
 }
 
 /// What each way of going on takes away, for the plan.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 pub(crate) struct Breaks {
     /// With an overlap.
     pub(crate) overlap: String,
@@ -156,7 +157,7 @@ pub(crate) struct Survey {
 }
 
 /// A secret's issuer and how its credentials stand; recorded once, and what all later stages rest on.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 pub(crate) struct Standing {
     pub(crate) provider: ProviderKind,
     /// Why this one, and where that is written.

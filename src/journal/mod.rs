@@ -4,6 +4,7 @@
 //! changed. Where lines are kept is the [`Store`]'s affair alone; [`Runs`] is the local folder of all runs. A loop
 //! over `sha256sum` verifies a journal without this program.
 
+mod delivery_log;
 mod fingerprint_key;
 mod folder;
 mod held;
@@ -12,9 +13,9 @@ mod reader;
 mod record;
 mod store;
 mod targets;
-mod told;
 mod writer;
 
+pub use delivery_log::{Delivery, DeliveryLog};
 pub use folder::{ReadError, RunFolder, Runs, read_journal};
 pub use held::{HeldBy, Stands};
 pub use lock::{Claimant, Holder, Life, Lock, LockError};
@@ -22,5 +23,4 @@ pub use reader::{Damage, DamageKind, Journal};
 pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
 pub use store::{LocalStore, Store};
 pub use targets::{TargetError, Targets};
-pub use told::{Telling, Told};
 pub use writer::{AppendError, Listener, Writer};

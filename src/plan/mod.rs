@@ -10,12 +10,13 @@ mod reference;
 mod schema;
 mod signatures;
 mod spec;
+mod steps;
 mod types;
 mod typing;
 
 use crate::engine::Order;
 use crate::runbook::model::Step;
-use crate::runbook::{Diagnostic, Diagnostics, Runbook, Source, Span, read};
+use crate::runbook::{Diagnostic, Diagnostics, Runbook, RunbookSource, Span, read};
 use crate::vault;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -24,7 +25,8 @@ use std::collections::BTreeMap;
 pub use inputs::answer;
 pub use reference::{Field, fields, page as reference_page};
 pub use schema::schema;
-pub use spec::{Catalogue, Class, Spec};
+pub use spec::{Aim, Catalogue, Class, Fact, FactOf, Spec};
+pub use steps::PlannedStep;
 
 /// A checked runbook with its inputs.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub struct Plan {
     /// SHA-256 of them, lower-case hex.
     pub sha256: String,
     /// What the runbook includes, by the path that names it; pinned with it.
-    pub fragments: BTreeMap<String, Pinned>,
+    pub fragments: BTreeMap<String, PinnedFragment>,
     pub inputs: Map<String, Value>,
     pub order: Order,
     /// One live run per value.
@@ -46,7 +48,7 @@ pub struct Plan {
 
 /// A fragment as it is pinned.
 #[derive(Clone, Debug)]
-pub struct Pinned {
+pub struct PinnedFragment {
     pub text: String,
     /// SHA-256 of its bytes, lower-case hex.
     pub sha256: String,
@@ -67,12 +69,12 @@ pub struct Linted {
     /// Nothing where the text is not even YAML.
     pub runbook: Option<Runbook>,
     pub is_fragment: bool,
-    pub fragments: BTreeMap<String, Pinned>,
+    pub fragments: BTreeMap<String, PinnedFragment>,
     pub diagnostics: Diagnostics,
 }
 
 /// Finds everything that is wrong with a runbook, or with a fragment by itself.
-pub fn lint(source: &Source<'_>, catalogue: &Catalogue) -> Linted {
+pub fn lint(source: &RunbookSource<'_>, catalogue: &Catalogue) -> Linted {
     let read = read(source);
     let mut found = read.problems;
     let mut hidden: Vec<(Span, String)> = Vec::new();
@@ -83,7 +85,7 @@ pub fn lint(source: &Source<'_>, catalogue: &Catalogue) -> Linted {
     }
     found.sort_by_key(|problem| problem.span.offset);
     found.dedup_by(|one, other| one.span == other.span && one.message == other.message);
-    let pinned = |text: &str| Pinned { text: text.to_owned(), sha256: hex::encode(Sha256::digest(text)) };
+    let pinned = |text: &str| PinnedFragment { text: text.to_owned(), sha256: hex::encode(Sha256::digest(text)) };
     let fragments = read.included.iter().map(|(path, part)| (path.clone(), pinned(&part.text))).collect();
     let included = read.included.into_iter().map(|(_, part)| part).collect();
     let diagnostics = Diagnostics { included, ..Diagnostics::of(source.name, source.text, found) };
@@ -93,7 +95,7 @@ pub fn lint(source: &Source<'_>, catalogue: &Catalogue) -> Linted {
 
 impl Linted {
     /// The runbook, if nothing but warnings was found.
-    pub fn sound(self) -> Result<(Runbook, BTreeMap<String, Pinned>), Diagnostics> {
+    pub fn sound(self) -> Result<(Runbook, BTreeMap<String, PinnedFragment>), Diagnostics> {
         let Self { runbook, is_fragment, fragments, mut diagnostics } = self;
         if is_fragment {
             let problem = Diagnostic::error("this is a fragment, which no run can begin with", Span::default());
@@ -107,9 +109,10 @@ impl Linted {
 }
 
 /// Gates that do not say otherwise follow the runbook's policy.
-fn apply_gates(runbook: &mut Runbook) {
+fn apply_gates(runbook: &mut Runbook, catalogue: &Catalogue) {
     let Runbook { policy, steps, finally, .. } = runbook;
-    for step in steps.iter_mut().chain(finally).filter(|step| step.uses.value == "human/approve") {
+    let is_gate = |step: &Step| catalogue.get(step.uses.value.as_str()).is_some_and(|spec| spec.aim == Aim::Gate);
+    for step in steps.iter_mut().chain(finally).filter(|step| is_gate(step)) {
         for default in &policy.gates.defaults {
             if step.with.iter().all(|parameter| parameter.name != default.name) {
                 step.with.push(default.clone());
@@ -120,11 +123,15 @@ fn apply_gates(runbook: &mut Runbook) {
 
 impl Plan {
     /// Makes a plan. `given` are the inputs as the user gave them.
-    pub fn new(source: &Source<'_>, given: &Map<String, Value>, catalogue: &Catalogue) -> Result<Self, PlanError> {
+    pub fn new(
+        source: &RunbookSource<'_>,
+        given: &Map<String, Value>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, PlanError> {
         let linted = lint(source, catalogue);
         let warnings = linted.diagnostics.clone();
         let (mut runbook, fragments) = linted.sound().map_err(PlanError::Runbook)?;
-        apply_gates(&mut runbook);
+        apply_gates(&mut runbook, catalogue);
         let inputs = inputs::resolve(&runbook, given).map_err(PlanError::Inputs)?;
         let lock = match &runbook.policy.lock {
             Some(lock) => {
@@ -164,6 +171,11 @@ impl Plan {
             digest.update(format!("\0{path}\0{}", fragment.sha256));
         }
         hex::encode(digest.chain_update(inputs).finalize())
+    }
+
+    /// All steps, as others than their actions know them, in the same order.
+    pub fn planned(&self, catalogue: &Catalogue) -> Vec<PlannedStep> {
+        self.steps().map(|step| PlannedStep::new(&step.id.value, &step.uses.value, catalogue)).collect()
     }
 
     /// All steps in the order in which they are written.

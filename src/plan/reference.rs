@@ -3,7 +3,7 @@
 use super::spec::{Catalogue, Spec};
 use super::types::{Type, form, resolved};
 use crate::runbook::functions::FUNCTIONS;
-use crate::runbook::language::{self, Key, Shape, TYPES};
+use crate::runbook::language::{self, Key, KeyShape, TYPES};
 use serde_json::Value;
 
 /// One parameter or output of an action, as it is shown.
@@ -104,32 +104,32 @@ fn row(page: &mut String, cells: &[&str]) {
     page.push_str(&format!("| {} |\n", cells.join(" | ")));
 }
 
-fn holds(shape: Shape) -> String {
+fn holds(shape: KeyShape) -> String {
     match shape {
-        Shape::Constant(text) => format!("`{text}`"),
-        Shape::Text => "text".to_owned(),
-        Shape::Template => "text or an expression".to_owned(),
-        Shape::Identifier => "a lower-case letter, then letters, digits and `_`".to_owned(),
-        Shape::Flag => "`true` or `false`".to_owned(),
-        Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-        Shape::Words => "a list of words".to_owned(),
-        Shape::Whole(least, most) => format!("{least} to {most}"),
-        Shape::Duration => "a duration".to_owned(),
-        Shape::Backoff => "one or two durations".to_owned(),
-        Shape::Pattern => "a regular expression".to_owned(),
-        Shape::Condition => "an expression that is true or false".to_owned(),
-        Shape::Loop => "a list, or an expression that gives one".to_owned(),
-        Shape::Action => "the name of an action".to_owned(),
-        Shape::Parameters => "parameters by name".to_owned(),
-        Shape::Gate => "as `human/approve` has it".to_owned(),
-        Shape::Value => "a value of the type".to_owned(),
-        Shape::Bound => "a number, a time or a duration".to_owned(),
-        Shape::Inputs => "inputs by name".to_owned(),
-        Shape::Items => "`type`, `values`, `pattern`, `min`, `max`".to_owned(),
-        Shape::Mapping(keys) => {
+        KeyShape::Constant(text) => format!("`{text}`"),
+        KeyShape::Text => "text".to_owned(),
+        KeyShape::Template => "text or an expression".to_owned(),
+        KeyShape::Identifier => "a lower-case letter, then letters, digits and `_`".to_owned(),
+        KeyShape::Flag => "`true` or `false`".to_owned(),
+        KeyShape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        KeyShape::Words => "a list of words".to_owned(),
+        KeyShape::Whole(least, most) => format!("{least} to {most}"),
+        KeyShape::Duration => "a duration".to_owned(),
+        KeyShape::Backoff => "one or two durations".to_owned(),
+        KeyShape::Pattern => "a regular expression".to_owned(),
+        KeyShape::Condition => "an expression that is true or false".to_owned(),
+        KeyShape::Loop => "a list, or an expression that gives one".to_owned(),
+        KeyShape::Action => "the name of an action".to_owned(),
+        KeyShape::Parameters => "parameters by name".to_owned(),
+        KeyShape::Gate => "as `human/approve` has it".to_owned(),
+        KeyShape::Value => "a value of the type".to_owned(),
+        KeyShape::Bound => "a number, a time or a duration".to_owned(),
+        KeyShape::Inputs => "inputs by name".to_owned(),
+        KeyShape::Items => "`type`, `values`, `pattern`, `min`, `max`".to_owned(),
+        KeyShape::Mapping(keys) => {
             language::names(keys).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         }
-        Shape::Steps => "a list of steps".to_owned(),
+        KeyShape::Steps => "a list of steps".to_owned(),
     }
 }
 

@@ -4,11 +4,10 @@
 //! What a schema cannot say, `lint` alone checks: what names refer to, what expressions mean, and what depends on two
 //! places at once.
 
-use super::check::GATE;
-use super::spec::{Catalogue, Spec};
+use super::spec::{Catalogue, Spec, gate};
 use crate::runbook::duration;
 use crate::runbook::language::{
-    self, FRAGMENT, FRAGMENT_SCHEMA, IDENTIFIER, INCLUDE, ITEMS, Key, RUNBOOK, SCHEMA, STEP, Shape, TIME_PATTERN,
+    self, FRAGMENT, FRAGMENT_SCHEMA, IDENTIFIER, INCLUDE, ITEMS, Key, KeyShape, RUNBOOK, SCHEMA, STEP, TIME_PATTERN,
     URL_PATTERN,
 };
 use crate::vault::SECRET_URL_PATTERN;
@@ -73,13 +72,13 @@ fn reference(name: &str) -> Value {
 
 fn shape(key: &Key, catalogue: &Catalogue) -> Value {
     match key.shape {
-        Shape::Constant(text) => json!({ "const": text }),
-        Shape::Text if key.required => json!({ "type": "string", "minLength": 1 }),
-        Shape::Text | Shape::Template | Shape::Pattern => json!({ "type": "string" }),
-        Shape::Identifier => reference("identifier"),
-        Shape::Flag => json!({ "type": "boolean" }),
-        Shape::Word(words) => json!({ "enum": words }),
-        Shape::Words => {
+        KeyShape::Constant(text) => json!({ "const": text }),
+        KeyShape::Text if key.required => json!({ "type": "string", "minLength": 1 }),
+        KeyShape::Text | KeyShape::Template | KeyShape::Pattern => json!({ "type": "string" }),
+        KeyShape::Identifier => reference("identifier"),
+        KeyShape::Flag => json!({ "type": "boolean" }),
+        KeyShape::Word(words) => json!({ "enum": words }),
+        KeyShape::Words => {
             let mut words = json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true });
             // An enum has at least one word; a step may wait for nothing.
             if key.name == "values" {
@@ -87,26 +86,29 @@ fn shape(key: &Key, catalogue: &Catalogue) -> Value {
             }
             words
         }
-        Shape::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
-        Shape::Duration => reference("duration"),
-        Shape::Backoff => {
+        KeyShape::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        KeyShape::Duration => reference("duration"),
+        KeyShape::Backoff => {
             let one = duration::pattern().trim_start_matches('^').trim_end_matches('$').to_owned();
             json!({ "type": "string", "pattern": format!("^{one}(\\.\\.{one})?$") })
         }
-        Shape::Condition => json!({ "anyOf": [{ "type": "boolean" }, reference("expression")] }),
-        Shape::Loop => json!({ "anyOf": [{ "type": "array" }, reference("expression")] }),
-        Shape::Action => json!({ "type": "string", "enum": catalogue.keys().collect::<Vec<_>>() }),
-        Shape::Parameters => json!({ "type": "object" }),
-        Shape::Gate => reference(&format!("{GATE}.{}", key.name).replace('/', ".")),
-        Shape::Value | Shape::Bound => json!({}),
-        Shape::Inputs => json!({
+        KeyShape::Condition => json!({ "anyOf": [{ "type": "boolean" }, reference("expression")] }),
+        KeyShape::Loop => json!({ "anyOf": [{ "type": "array" }, reference("expression")] }),
+        KeyShape::Action => json!({ "type": "string", "enum": catalogue.keys().collect::<Vec<_>>() }),
+        KeyShape::Parameters => json!({ "type": "object" }),
+        KeyShape::Gate => {
+            let gate = gate(catalogue).map_or("", |gate| gate.name);
+            reference(&format!("{gate}.{}", key.name).replace('/', "."))
+        }
+        KeyShape::Value | KeyShape::Bound => json!({}),
+        KeyShape::Inputs => json!({
             "type": "object",
             "propertyNames": reference("identifier"),
             "additionalProperties": reference("input"),
         }),
-        Shape::Items => reference("items"),
-        Shape::Mapping(keys) => mapping(keys, catalogue),
-        Shape::Steps => {
+        KeyShape::Items => reference("items"),
+        KeyShape::Mapping(keys) => mapping(keys, catalogue),
+        KeyShape::Steps => {
             let mut steps = json!({ "type": "array", "items": reference("step") });
             if key.required {
                 steps["minItems"] = Value::from(1);

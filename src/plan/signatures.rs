@@ -2,7 +2,7 @@
 
 use super::types::{Form, TEXT, Type};
 use crate::runbook::duration;
-use crate::runbook::functions::{FUNCTIONS, Function, Kind};
+use crate::runbook::functions::{FUNCTIONS, Function, ValueKind};
 use crate::vault::SecretUrl;
 use chrono::DateTime;
 use std::sync::LazyLock;
@@ -27,18 +27,18 @@ pub(super) struct Arity {
 enum Takes {
     Ours(&'static Function),
     /// One of a few classes each; the last `usize` may be left out.
-    Classes(&'static [Class], usize),
+    Classes(&'static [Accepts], usize),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Gives {
-    Ours(Kind),
+    Ours(ValueKind),
     Type(fn() -> Type),
 }
 
 /// A class of types that a function of CEL takes.
 #[derive(Clone, Copy, Debug)]
-enum Class {
+enum Accepts {
     Any,
     Text,
     /// What has a size.
@@ -69,27 +69,27 @@ static ALL: LazyLock<Vec<Arity>> = LazyLock::new(|| {
         gives: Gives::Type(gives),
     };
     let mut all = vec![
-        cel("size", true, true, &[Class::Sized], 0, || Type::Int),
-        cel("contains", false, true, &[Class::Text, Class::Text], 0, || Type::Bool),
-        cel("startsWith", false, true, &[Class::Text, Class::Text], 0, || Type::Bool),
-        cel("endsWith", false, true, &[Class::Text, Class::Text], 0, || Type::Bool),
-        cel("matches", true, true, &[Class::Text, Class::Text], 0, || Type::Bool),
-        cel("string", true, false, &[Class::Written], 0, || TEXT),
-        cel("int", true, false, &[Class::Numeric], 0, || Type::Int),
-        cel("uint", true, false, &[Class::Numeric], 0, || Type::Int),
-        cel("double", true, false, &[Class::Numeric], 0, || Type::Number),
-        cel("bool", true, false, &[Class::Truth], 0, || Type::Bool),
-        cel("bytes", true, false, &[Class::Text], 0, || Type::Bytes),
-        cel("timestamp", true, false, &[Class::MomentOrText], 0, || Type::Moment),
-        cel("duration", true, false, &[Class::LengthOrText], 0, || Type::Length),
-        cel("type", true, false, &[Class::Any], 0, || Type::Kind),
-        cel("dyn", true, false, &[Class::Any], 0, || Type::Any),
+        cel("size", true, true, &[Accepts::Sized], 0, || Type::Int),
+        cel("contains", false, true, &[Accepts::Text, Accepts::Text], 0, || Type::Bool),
+        cel("startsWith", false, true, &[Accepts::Text, Accepts::Text], 0, || Type::Bool),
+        cel("endsWith", false, true, &[Accepts::Text, Accepts::Text], 0, || Type::Bool),
+        cel("matches", true, true, &[Accepts::Text, Accepts::Text], 0, || Type::Bool),
+        cel("string", true, false, &[Accepts::Written], 0, || TEXT),
+        cel("int", true, false, &[Accepts::Numeric], 0, || Type::Int),
+        cel("uint", true, false, &[Accepts::Numeric], 0, || Type::Int),
+        cel("double", true, false, &[Accepts::Numeric], 0, || Type::Number),
+        cel("bool", true, false, &[Accepts::Truth], 0, || Type::Bool),
+        cel("bytes", true, false, &[Accepts::Text], 0, || Type::Bytes),
+        cel("timestamp", true, false, &[Accepts::MomentOrText], 0, || Type::Moment),
+        cel("duration", true, false, &[Accepts::LengthOrText], 0, || Type::Length),
+        cel("type", true, false, &[Accepts::Any], 0, || Type::Kind),
+        cel("dyn", true, false, &[Accepts::Any], 0, || Type::Any),
     ];
     for name in ["getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear"] {
-        all.push(cel(name, false, true, &[Class::Moment, Class::Text], 1, || Type::Int));
+        all.push(cel(name, false, true, &[Accepts::Moment, Accepts::Text], 1, || Type::Int));
     }
     for name in ["getHours", "getMinutes", "getSeconds", "getMilliseconds"] {
-        all.push(cel(name, false, true, &[Class::MomentOrLength, Class::Text], 1, || Type::Int));
+        all.push(cel(name, false, true, &[Accepts::MomentOrLength, Accepts::Text], 1, || Type::Int));
     }
     all.extend(FUNCTIONS.iter().map(|function| Arity {
         name: function.name,
@@ -151,20 +151,20 @@ impl Arity {
         match self.gives {
             Gives::Type(made) => made(),
             Gives::Ours(kind) => match kind {
-                Kind::Anything => Type::Any,
-                Kind::Whole => Type::Int,
-                Kind::Text => TEXT,
-                Kind::Timestamp => Type::Text(Form::Timestamp),
-                Kind::Duration => Type::Text(Form::Duration),
-                Kind::SecretUrl => Type::Text(Form::Secret),
-                Kind::List => Type::list(Type::Any),
-                Kind::SameList => given.first().cloned().unwrap_or(Type::Any),
+                ValueKind::Anything => Type::Any,
+                ValueKind::Whole => Type::Int,
+                ValueKind::Text => TEXT,
+                ValueKind::Timestamp => Type::Text(Form::Timestamp),
+                ValueKind::Duration => Type::Text(Form::Duration),
+                ValueKind::SecretUrl => Type::Text(Form::Secret),
+                ValueKind::List => Type::list(Type::Any),
+                ValueKind::SameList => given.first().cloned().unwrap_or(Type::Any),
             },
         }
     }
 }
 
-impl Class {
+impl Accepts {
     fn name(self) -> &'static str {
         match self {
             Self::Any | Self::Written => "value",
@@ -206,7 +206,7 @@ impl Class {
     }
 }
 
-fn takes(kind: Kind, of: &Type) -> Result<(), Refusal> {
+fn takes(kind: ValueKind, of: &Type) -> Result<(), Refusal> {
     let refused = |expected: &str, help: Option<&str>| {
         let message = format!("takes {expected} here, not {}", of.describe());
         Err(Refusal { message, help: help.map(str::to_owned) })
@@ -217,34 +217,36 @@ fn takes(kind: Kind, of: &Type) -> Result<(), Refusal> {
     };
     let told = |message: String| Err(Refusal { message: format!("cannot read this: {message}"), help: None });
     match (kind, of) {
-        (Kind::Anything, _) | (Kind::List | Kind::SameList, Type::List(_)) | (Kind::Whole, Type::Int) => Ok(()),
-        (Kind::Text, Type::Text(_)) => Ok(()),
-        (Kind::Timestamp, Type::Text(Form::Timestamp | Form::Plain)) => Ok(()),
-        (Kind::Timestamp, Type::Text(Form::Words(_))) => match literal {
+        (ValueKind::Anything, _)
+        | (ValueKind::List | ValueKind::SameList, Type::List(_))
+        | (ValueKind::Whole, Type::Int) => Ok(()),
+        (ValueKind::Text, Type::Text(_)) => Ok(()),
+        (ValueKind::Timestamp, Type::Text(Form::Timestamp | Form::Plain)) => Ok(()),
+        (ValueKind::Timestamp, Type::Text(Form::Words(_))) => match literal {
             Some(text) if DateTime::parse_from_rfc3339(text).is_err() => {
                 told(format!("`{text}` is not a time such as `2026-11-22T21:40:00Z`"))
             }
             _ => Ok(()),
         },
-        (Kind::Duration, Type::Text(Form::Duration | Form::Plain)) => Ok(()),
-        (Kind::Duration, Type::Text(Form::Words(_))) => match literal.map(|text| duration::parse(text)) {
+        (ValueKind::Duration, Type::Text(Form::Duration | Form::Plain)) => Ok(()),
+        (ValueKind::Duration, Type::Text(Form::Words(_))) => match literal.map(|text| duration::parse(text)) {
             Some(Err(problem)) => told(problem),
             _ => Ok(()),
         },
-        (Kind::SecretUrl, Type::Text(Form::Secret | Form::Plain | Form::Url)) => Ok(()),
-        (Kind::SecretUrl, Type::Text(Form::Words(_))) => match literal.map(|text| SecretUrl::parse(text)) {
+        (ValueKind::SecretUrl, Type::Text(Form::Secret | Form::Plain | Form::Url)) => Ok(()),
+        (ValueKind::SecretUrl, Type::Text(Form::Words(_))) => match literal.map(|text| SecretUrl::parse(text)) {
             Some(Err(failure)) => told(failure.summary),
             _ => Ok(()),
         },
-        (Kind::Timestamp, Type::Moment) => {
+        (ValueKind::Timestamp, Type::Moment) => {
             refused("a time as text", Some("leave `timestamp(…)` out, or write `string(…)` around it"))
         }
-        (Kind::Timestamp, _) => refused("a time", None),
-        (Kind::Duration, Type::Length) => refused("a duration as text", Some("leave `duration(…)` out")),
-        (Kind::Duration, _) => refused("a duration", None),
-        (Kind::SecretUrl, _) => refused("the URL of a secret", None),
-        (Kind::List | Kind::SameList, _) => refused("a list", None),
-        (Kind::Text, _) => refused("text", None),
-        (Kind::Whole, _) => refused("a whole number", None),
+        (ValueKind::Timestamp, _) => refused("a time", None),
+        (ValueKind::Duration, Type::Length) => refused("a duration as text", Some("leave `duration(…)` out")),
+        (ValueKind::Duration, _) => refused("a duration", None),
+        (ValueKind::SecretUrl, _) => refused("the URL of a secret", None),
+        (ValueKind::List | ValueKind::SameList, _) => refused("a list", None),
+        (ValueKind::Text, _) => refused("text", None),
+        (ValueKind::Whole, _) => refused("a whole number", None),
     }
 }

@@ -102,7 +102,7 @@ impl Typer<'_> {
             "inputs" => Type::object(self.view.names.inputs.clone()),
             "steps" => Type::Any,
             "run" => Type::object(
-                ["id", "runbook", "mode", "operator", "started_at"]
+                ["id", "runbook", "mode", "operator", "started_at", "failed", "timed_out", "verdict"]
                     .map(|name| (name.to_owned(), run_field(name)))
                     .into(),
             ),
@@ -314,6 +314,16 @@ fn run_field(name: &str) -> Type {
     match name {
         "mode" => Type::words(&["real", "drill"]),
         "started_at" => Type::Text(Form::Timestamp),
+        "failed" => Type::list(TEXT),
+        "timed_out" => Type::Bool,
+        "verdict" => Type::object(vec![
+            ("state".to_owned(), Type::words(&["contained", "not_proven", "not_contained", "not_applicable"])),
+            ("headline".to_owned(), TEXT),
+            ("because".to_owned(), Type::list(TEXT)),
+            ("open".to_owned(), Type::list(TEXT)),
+            ("summary".to_owned(), TEXT),
+            ("leaked_value".to_owned(), TEXT),
+        ]),
         _ => TEXT,
     }
 }

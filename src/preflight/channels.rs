@@ -1,10 +1,10 @@
 //! Whether those who are to be told can be told, as far as can be seen without telling them anything.
 
-use super::effects::Known;
-use super::{Check, Verdict};
-use crate::actions::notify;
+use super::findings::{Check, Verdict};
+use super::known::Known;
 use crate::azure::Azure;
 use crate::config::Config;
+use crate::notify::choose;
 use std::collections::BTreeSet;
 
 pub(super) async fn look(known: &[Known<'_>], azure: &Azure, config: &Config) -> Vec<Check> {
@@ -14,13 +14,13 @@ pub(super) async fn look(known: &[Known<'_>], azure: &Azure, config: &Config) ->
         if !seen.insert((kind, named)) {
             continue;
         }
-        checks.push(match notify::channel(config, kind, named) {
+        checks.push(match choose(&config.channels, kind, named) {
             Err(failure) => Check::of(Verdict::Warning, &failure),
             Ok(None) => {
                 let what = format!("nobody is told by {kind}: no such channel is configured");
                 Check::new(Verdict::Warning, what).help("name one under `channels:` in stanch.yaml")
             }
-            Ok(Some((name, channel))) => match notify::reach(channel, azure).await {
+            Ok(Some((name, channel))) => match channel.reach(azure).await {
                 Ok(how) => Check::fine(format!("channel `{name}` ({kind}): {how}")),
                 Err(failure) => {
                     let check = Check::of(Verdict::Warning, &failure);

@@ -1,7 +1,7 @@
 //! Who issues what would be replaced, why we think so, and what ending the old credential would break.
 
-use super::effects::Known;
-use super::{Check, Issuer, Verdict};
+use super::findings::{Check, Issuer, Verdict};
+use super::known::Known;
 use crate::actions::{issuer, open_issuer};
 use crate::azure::{Azure, Vault};
 use crate::config::Config;

@@ -1,6 +1,6 @@
 //! What a secret, its readers and its audit trail look like before anything is changed.
 
-use super::{Broken, Check, Verdict};
+use super::findings::{Broken, Check, Verdict};
 use crate::audit::{self, BlastRadius, Own, Place, Query, Reader, Source};
 use crate::azure::{Azure, Vault};
 use crate::clock::Timestamp;

@@ -1,6 +1,6 @@
 //! Sites of App Service and Functions whose settings refer to what would be replaced.
 
-use super::{Broken, Check, Verdict};
+use super::findings::{Broken, Check, Verdict};
 use crate::actions::appservice;
 use crate::azure::{Azure, ResourceManager};
 use crate::vault::SecretUrl;

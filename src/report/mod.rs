@@ -12,6 +12,6 @@ mod status;
 mod timeline;
 
 pub use document::{Format, render, write};
-pub use model::{Report, blast_radius};
+pub use model::Report;
 pub use status::Status;
 pub use timeline::{Entry, Timeline};

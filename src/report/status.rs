@@ -2,8 +2,9 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::{Mode, RunStatus};
-use crate::engine::{Abandoned, IllegalEvent, State, StepState, StepStatus, TimerState};
-use crate::journal::Record;
+use crate::engine::{Abandoned, State, StepState, StepStatus, TimerState};
+use crate::evidence::{Known, LeakedValue, Verdict};
+use crate::plan::PlannedStep;
 use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -19,6 +20,11 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub abandoned: Option<Abandoned>,
     pub steps: Vec<StepReport>,
+    /// The one that the screen, the messages and the report show.
+    pub verdict: Verdict,
+    /// Whether the leaked value still works; nothing where the run contains nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaked_value: Option<LeakedValue>,
     /// What is put off until after the end of its step, in the order of time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub follow_ups: Vec<FollowUpReport>,
@@ -53,31 +59,23 @@ pub struct StepReport {
 }
 
 impl Status {
-    /// Folds the records. `steps` are the ids and actions of the runbook in its order; `alive` says whether a live
-    /// process works on the run.
-    pub fn new(
-        records: &[Record],
-        head: &str,
-        journal: &str,
-        steps: &[(String, String)],
-        alive: bool,
-    ) -> Result<Self, IllegalEvent> {
-        let mut state = State::default();
-        for record in records {
-            state.apply(record.at, &record.event)?;
-        }
+    /// Reads what is known of a run. `alive` says whether a live process works on it.
+    pub fn new(known: &Known, head: &str, journal: &str, alive: bool) -> Self {
+        let state = known.state();
         let opened = state.opened();
-        Ok(Self {
+        Self {
             run: opened.map(|opened| opened.run.clone()).unwrap_or_default(),
             runbook: opened.map(|opened| opened.runbook.clone()).unwrap_or_default(),
             mode: opened.map(|opened| opened.mode),
-            status: Self::of(&state, alive),
+            status: Self::of(state, alive),
             abandoned: state.abandoned().cloned(),
-            steps: steps.iter().map(|(id, uses)| StepReport::new(id, uses, state.step(id))).collect(),
+            steps: known.steps().iter().map(|step| StepReport::new(step, state.step(&step.id))).collect(),
+            verdict: known.verdict(),
+            leaked_value: known.leaked_value(),
             follow_ups: state.follow_ups().into_iter().map(FollowUpReport::new).collect(),
             journal: journal.to_owned(),
             head: format!("sha256:{head}"),
-        })
+        }
     }
 
     /// A run whose process is dead is interrupted, never running; one that only waits for an answer waits.
@@ -114,14 +112,14 @@ impl FollowUpReport {
 }
 
 impl StepReport {
-    fn new(id: &str, uses: &str, step: &StepState) -> Self {
+    fn new(planned: &PlannedStep, step: &StepState) -> Self {
         let error = step
             .error
             .as_ref()
             .map(|error| json!({ "summary": error.summary, "reasons": error.reasons, "help": error.help }));
         Self {
-            id: id.to_owned(),
-            uses: uses.to_owned(),
+            id: planned.id.clone(),
+            uses: planned.uses.clone(),
             status: step.status.name(),
             started_at: step.started_at.map(exact),
             ended_at: step.ended_at.map(exact),

@@ -1,12 +1,11 @@
 //! What happened, in one plain sentence for each record.
 
 use super::fact::{counted, short_version};
-use super::model::follow_up;
-use crate::audit;
 use crate::clock::Timestamp;
 use crate::engine::event::{
     AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Pin, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
 };
+use crate::evidence::ObservationName;
 use crate::journal::Record;
 use serde::Serialize;
 use serde_json::Value;
@@ -47,7 +46,7 @@ impl Timeline {
 fn entry(record: &Record) -> Entry {
     let event = &record.event;
     let notable = match event {
-        Event::Observed { name, .. } => follow_up(name).is_some(),
+        Event::Observed { name, .. } => matches!(ObservationName::parse(name), ObservationName::LateLook(_)),
         Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. } => false,
         _ => true,
     };
@@ -153,10 +152,12 @@ fn run_ended(status: RunStatus) -> &'static str {
 
 fn observed(name: &str, value: &Value) -> String {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    match name.split_once(' ') {
-        Some((audit::LATE_LOOK, _)) => late(value),
-        Some(("refused", version)) => format!("version {} answered {}", short_version(version), text("answer")),
-        _ => format!("looked at {}", name.replace('_', " ")),
+    match ObservationName::parse(name) {
+        ObservationName::LateLook(_) => late(value),
+        ObservationName::RefusedByVault(version) => {
+            format!("version {} answered {}", short_version(&version), text("answer"))
+        }
+        name => format!("looked at {}", name.to_string().replace('_', " ")),
     }
 }
 

@@ -6,8 +6,9 @@ use super::entries::{Decoder, Entries};
 use super::language::{self, FRAGMENT_SCHEMA, MOST_AT_A_TIME, MOST_RETRIES, SCHEMA};
 use super::model::{Gates, OnUnknown, Parameter, Placed, Policy, Runbook, Step};
 use super::secrets;
-use super::source::{Fragment, Source, resolve};
-use super::syntax::{self, LARGEST_RUNBOOK, Node, NodeValue};
+use super::source::LARGEST_RUNBOOK;
+use super::source::{Fragment, RunbookSource, resolve};
+use super::syntax::{self, Node, NodeValue};
 use crate::engine::{OnFailure, RetryPolicy};
 
 /// More steps than these are no runbook; every check stays quick.
@@ -18,7 +19,7 @@ const DEEPEST_INCLUSION: usize = 8;
 
 /// What a text was read as.
 #[derive(Debug)]
-pub struct Read {
+pub struct ReadRunbook {
     /// The runbook as far as it could be read; nothing where the text is not even YAML.
     pub runbook: Option<Runbook>,
     /// Whether the text is a fragment: steps for other runbooks, and no runbook by itself.
@@ -29,7 +30,7 @@ pub struct Read {
 }
 
 /// Reads a runbook, or a fragment by itself, as far as it can be read, with everything that is wrong with its form.
-pub fn read(source: &Source<'_>) -> Read {
+pub fn read(source: &RunbookSource<'_>) -> ReadRunbook {
     let mut decoder = Decoder {
         problems: Vec::new(),
         library: source.library,
@@ -55,7 +56,7 @@ pub fn read(source: &Source<'_>) -> Read {
             None
         }
     };
-    Read { runbook, is_fragment, included: decoder.included, problems: decoder.problems }
+    ReadRunbook { runbook, is_fragment, included: decoder.included, problems: decoder.problems }
 }
 
 fn schema_of(root: &Node) -> Option<&str> {

@@ -4,7 +4,7 @@ use super::diagnostic::Diagnostic;
 use super::entries::{Decoder, Entries};
 use super::language::{self, ITEM_TYPES, TYPES};
 use super::model::{Input, InputKind, Items, Limits, Pattern, Placed};
-use super::syntax::{Key, Node};
+use super::syntax::{Node, PlacedKey};
 use regex::RegexBuilder;
 
 /// Larger patterns are refused: they match in bounded time, but not in bounded memory.
@@ -16,7 +16,7 @@ impl Decoder<'_> {
         entries.entries.iter().map(|(key, node)| self.input(key, node)).collect()
     }
 
-    fn input(&mut self, key: &Key, node: &Node) -> Input {
+    fn input(&mut self, key: &PlacedKey, node: &Node) -> Input {
         self.identifier(&key.name, key.span, "name of an input");
         let what = format!("the input `{}`", key.name);
         let entries = self.entries(node, &what, language::INPUT);

@@ -6,7 +6,7 @@ use super::expression::{Template, Written};
 use super::language::{self, Key as Known};
 use super::model::Placed;
 use super::source::Library;
-use super::syntax::{Key, Node, NodeValue};
+use super::syntax::{Node, NodeValue, PlacedKey};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct Decoder<'a> {
 /// The entries of a mapping, by name.
 pub(super) struct Entries<'n> {
     pub(super) span: Span,
-    pub(super) entries: Vec<(&'n Key, &'n Node)>,
+    pub(super) entries: Vec<(&'n PlacedKey, &'n Node)>,
 }
 
 impl<'n> Entries<'n> {
@@ -78,7 +78,7 @@ impl Decoder<'_> {
         entries
     }
 
-    fn repeated(&mut self, map: &[(Key, Node)], what: &str) {
+    fn repeated(&mut self, map: &[(PlacedKey, Node)], what: &str) {
         let mut seen = BTreeSet::new();
         for (key, _) in map {
             if !seen.insert(key.name.as_str()) {

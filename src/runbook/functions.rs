@@ -13,9 +13,9 @@ use std::time::Duration;
 pub struct Function {
     pub name: &'static str,
     /// What it takes.
-    pub takes: &'static [Kind],
+    pub takes: &'static [ValueKind],
     /// What it gives.
-    pub gives: Kind,
+    pub gives: ValueKind,
     pub about: &'static str,
     pub example: &'static str,
     /// What the example gives, as JSON.
@@ -24,7 +24,7 @@ pub struct Function {
 
 /// What a function takes or gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     Anything,
     Whole,
     Text,
@@ -36,7 +36,7 @@ pub enum Kind {
     SameList,
 }
 
-impl Kind {
+impl ValueKind {
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,80 +55,80 @@ impl Kind {
 pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "after",
-        takes: &[Kind::Timestamp, Kind::Duration],
-        gives: Kind::Timestamp,
+        takes: &[ValueKind::Timestamp, ValueKind::Duration],
+        gives: ValueKind::Timestamp,
         about: "the time that is so much later",
         example: r#"after("2026-11-22T21:40:00Z", "90m")"#,
         result: r#""2026-11-22T23:10:00Z""#,
     },
     Function {
         name: "before",
-        takes: &[Kind::Timestamp, Kind::Duration],
-        gives: Kind::Timestamp,
+        takes: &[ValueKind::Timestamp, ValueKind::Duration],
+        gives: ValueKind::Timestamp,
         about: "the time that is so much earlier",
         example: r#"before("2026-11-22T21:40:00Z", "1d")"#,
         result: r#""2026-11-21T21:40:00Z""#,
     },
     Function {
         name: "between",
-        takes: &[Kind::Timestamp, Kind::Timestamp],
-        gives: Kind::Duration,
+        takes: &[ValueKind::Timestamp, ValueKind::Timestamp],
+        gives: ValueKind::Duration,
         about: "how long it is from the first time to the second; nothing where the second is not later",
         example: r#"between("2026-11-22T21:40:00Z", "2026-11-23T03:26:00Z")"#,
         result: r#""346m""#,
     },
     Function {
         name: "seconds",
-        takes: &[Kind::Duration],
-        gives: Kind::Whole,
+        takes: &[ValueKind::Duration],
+        gives: ValueKind::Whole,
         about: "a duration in whole seconds, to compare and to count with",
         example: r#"seconds("15m") > 600"#,
         result: "true",
     },
     Function {
         name: "vault",
-        takes: &[Kind::SecretUrl],
-        gives: Kind::Text,
+        takes: &[ValueKind::SecretUrl],
+        gives: ValueKind::Text,
         about: "the short name of the vault of a secret",
         example: r#"vault("https://kv-prod.vault.azure.net/secrets/orders-db")"#,
         result: r#""kv-prod""#,
     },
     Function {
         name: "secret_name",
-        takes: &[Kind::SecretUrl],
-        gives: Kind::Text,
+        takes: &[ValueKind::SecretUrl],
+        gives: ValueKind::Text,
         about: "the name of a secret",
         example: r#"secret_name("https://kv-prod.vault.azure.net/secrets/orders-db")"#,
         result: r#""orders-db""#,
     },
     Function {
         name: "version",
-        takes: &[Kind::SecretUrl],
-        gives: Kind::Text,
+        takes: &[ValueKind::SecretUrl],
+        gives: ValueKind::Text,
         about: "the version that the URL of a secret names; empty where it names none",
         example: r#"version("https://kv-prod.vault.azure.net/secrets/orders-db/0123456789abcdef0123456789abcdef")"#,
         result: r#""0123456789abcdef0123456789abcdef""#,
     },
     Function {
         name: "count",
-        takes: &[Kind::List, Kind::Anything],
-        gives: Kind::Whole,
+        takes: &[ValueKind::List, ValueKind::Anything],
+        gives: ValueKind::Whole,
         about: "how often a value stands in a list",
         example: r#"count(["done", "failed", "done"], "done")"#,
         result: "2",
     },
     Function {
         name: "distinct",
-        takes: &[Kind::List],
-        gives: Kind::SameList,
+        takes: &[ValueKind::List],
+        gives: ValueKind::SameList,
         about: "the list without what stands in it twice",
         example: r#"distinct(["b", "a", "b"])"#,
         result: r#"["b","a"]"#,
     },
     Function {
         name: "join",
-        takes: &[Kind::List, Kind::Text],
-        gives: Kind::Text,
+        takes: &[ValueKind::List, ValueKind::Text],
+        gives: ValueKind::Text,
         about: "the texts of a list as one text, with another between them",
         example: r#"join(["kv-eu", "kv-us"], " and ")"#,
         result: r#""kv-eu and kv-us""#,

@@ -23,13 +23,13 @@ pub const URL_PATTERN: &str = "^[A-Za-z][A-Za-z0-9+.-]*://[^/?#\\s]+";
 pub struct Key {
     pub name: &'static str,
     pub required: bool,
-    pub shape: Shape,
+    pub shape: KeyShape,
     pub about: &'static str,
 }
 
 /// What a key holds.
 #[derive(Clone, Copy, Debug)]
-pub enum Shape {
+pub enum KeyShape {
     /// A text that is this one.
     Constant(&'static str),
     Text,
@@ -69,11 +69,11 @@ pub enum Shape {
     Steps,
 }
 
-const fn key(name: &'static str, shape: Shape, about: &'static str) -> Key {
+const fn key(name: &'static str, shape: KeyShape, about: &'static str) -> Key {
     Key { name, required: false, shape, about }
 }
 
-const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
+const fn required(name: &'static str, shape: KeyShape, about: &'static str) -> Key {
     Key { name, required: true, shape, about }
 }
 
@@ -100,96 +100,96 @@ const ALL_TYPES: &[&str] =
 
 /// A runbook.
 pub const RUNBOOK: &[Key] = &[
-    required("schema", Shape::Constant(SCHEMA), "the version of the language"),
-    required("name", Shape::Text, "how the runbook is called"),
-    key("summary", Shape::Text, "what it is for, in one line"),
-    key("inputs", Shape::Inputs, "what it asks for, by name"),
-    key("policy", Shape::Mapping(POLICY), "rules for the run as a whole"),
-    required("steps", Shape::Steps, "what is done"),
-    key("finally", Shape::Steps, "what is done at the end, whatever happened before"),
+    required("schema", KeyShape::Constant(SCHEMA), "the version of the language"),
+    required("name", KeyShape::Text, "how the runbook is called"),
+    key("summary", KeyShape::Text, "what it is for, in one line"),
+    key("inputs", KeyShape::Inputs, "what it asks for, by name"),
+    key("policy", KeyShape::Mapping(POLICY), "rules for the run as a whole"),
+    required("steps", KeyShape::Steps, "what is done"),
+    key("finally", KeyShape::Steps, "what is done at the end, whatever happened before"),
 ];
 
 /// A fragment: steps that runbooks include.
 pub const FRAGMENT: &[Key] = &[
-    required("schema", Shape::Constant(FRAGMENT_SCHEMA), "the version of the language"),
-    required("steps", Shape::Steps, "what is done where the fragment is included"),
+    required("schema", KeyShape::Constant(FRAGMENT_SCHEMA), "the version of the language"),
+    required("steps", KeyShape::Steps, "what is done where the fragment is included"),
 ];
 
 /// An input.
 pub const INPUT: &[Key] = &[
-    required("type", Shape::Word(ALL_TYPES), "its type"),
-    key("required", Shape::Flag, "whether a run cannot begin without it"),
-    key("default", Shape::Value, "its value where none is given; without one it is null"),
-    key("description", Shape::Text, "what to give, for whoever is asked for it"),
-    key("values", Shape::Words, "the words of an `enum`"),
-    key("pattern", Shape::Pattern, "a regular expression that the whole text must match"),
-    key("min", Shape::Bound, "the least: a number, a time, a duration, a length in characters or in items"),
-    key("max", Shape::Bound, "the most"),
-    key("items", Shape::Items, "the type of the items of a `list`"),
+    required("type", KeyShape::Word(ALL_TYPES), "its type"),
+    key("required", KeyShape::Flag, "whether a run cannot begin without it"),
+    key("default", KeyShape::Value, "its value where none is given; without one it is null"),
+    key("description", KeyShape::Text, "what to give, for whoever is asked for it"),
+    key("values", KeyShape::Words, "the words of an `enum`"),
+    key("pattern", KeyShape::Pattern, "a regular expression that the whole text must match"),
+    key("min", KeyShape::Bound, "the least: a number, a time, a duration, a length in characters or in items"),
+    key("max", KeyShape::Bound, "the most"),
+    key("items", KeyShape::Items, "the type of the items of a `list`"),
 ];
 
 /// What is said of the items of a list.
 pub const ITEMS: &[Key] = &[
-    required("type", Shape::Word(ITEM_TYPES), "the type of each item"),
-    key("values", Shape::Words, "the words of an `enum`"),
-    key("pattern", Shape::Pattern, "a regular expression that the whole text must match"),
-    key("min", Shape::Bound, "the least"),
-    key("max", Shape::Bound, "the most"),
+    required("type", KeyShape::Word(ITEM_TYPES), "the type of each item"),
+    key("values", KeyShape::Words, "the words of an `enum`"),
+    key("pattern", KeyShape::Pattern, "a regular expression that the whole text must match"),
+    key("min", KeyShape::Bound, "the least"),
+    key("max", KeyShape::Bound, "the most"),
 ];
 
 /// Rules for the run as a whole.
 pub const POLICY: &[Key] = &[
-    key("lock", Shape::Template, "one live run per value"),
-    key("timeout", Shape::Duration, "how long the run may take, `finally` not counted"),
-    key("overlap", Shape::Duration, "how long the users of a secret get to move: `${{ policy.overlap }}`"),
-    key("gates", Shape::Mapping(GATES), "what holds for every `human/approve` that does not say otherwise"),
+    key("lock", KeyShape::Template, "one live run per value"),
+    key("timeout", KeyShape::Duration, "how long the run may take, `finally` not counted"),
+    key("overlap", KeyShape::Duration, "how long the users of a secret get to move: `${{ policy.overlap }}`"),
+    key("gates", KeyShape::Mapping(GATES), "what holds for every `human/approve` that does not say otherwise"),
 ];
 
 /// Rules for gates.
 pub const GATES: &[Key] = &[
-    key("skip_if", Shape::Condition, "where this holds, no gate is asked"),
-    key("min", Shape::Gate, "how many different people must say yes"),
-    key("from", Shape::Gate, "who may answer"),
-    key("not_requester", Shape::Gate, "whether the one who started the run may not say yes"),
-    key("expires", Shape::Gate, "after this long without an answer it counts as a no"),
+    key("skip_if", KeyShape::Condition, "where this holds, no gate is asked"),
+    key("min", KeyShape::Gate, "how many different people must say yes"),
+    key("from", KeyShape::Gate, "who may answer"),
+    key("not_requester", KeyShape::Gate, "whether the one who started the run may not say yes"),
+    key("expires", KeyShape::Gate, "after this long without an answer it counts as a no"),
 ];
 
 /// A step.
 pub const STEP: &[Key] = &[
-    required("id", Shape::Identifier, "its name in expressions, journals and commands"),
-    key("name", Shape::Text, "what people read"),
-    required("uses", Shape::Action, "the action that is done"),
-    key("with", Shape::Parameters, "the action's parameters"),
-    key("needs", Shape::Words, "the steps it waits for; without it, the step written above; `[]` for none"),
-    key("if", Shape::Condition, "where this does not hold, the step is skipped"),
-    key("for_each", Shape::Loop, "the list for each `item` of which the step is done"),
+    required("id", KeyShape::Identifier, "its name in expressions, journals and commands"),
+    key("name", KeyShape::Text, "what people read"),
+    required("uses", KeyShape::Action, "the action that is done"),
+    key("with", KeyShape::Parameters, "the action's parameters"),
+    key("needs", KeyShape::Words, "the steps it waits for; without it, the step written above; `[]` for none"),
+    key("if", KeyShape::Condition, "where this does not hold, the step is skipped"),
+    key("for_each", KeyShape::Loop, "the list for each `item` of which the step is done"),
     key(
         "concurrency",
-        Shape::Whole(1, MOST_AT_A_TIME as u64),
+        KeyShape::Whole(1, MOST_AT_A_TIME as u64),
         "how many items are worked on at a time; 1 unless given",
     ),
-    key("retry", Shape::Mapping(RETRY), "how often and when a failed attempt is made again"),
-    key("timeout", Shape::Duration, "how long one attempt may take"),
+    key("retry", KeyShape::Mapping(RETRY), "how often and when a failed attempt is made again"),
+    key("timeout", KeyShape::Duration, "how long one attempt may take"),
     key(
         "on_failure",
-        Shape::Word(&["stop", "continue", "ask"]),
+        KeyShape::Word(&["stop", "continue", "ask"]),
         "what becomes of the run: `stop` (`continue` for messages and in `finally`), or a person is asked",
     ),
     key(
         "on_unknown",
-        Shape::Word(&["probe", "rerun", "ask"]),
+        KeyShape::Word(&["probe", "rerun", "ask"]),
         "what is done about an effect whose outcome is not known: the other side is asked, it is sent again under the same key, or a person is asked",
     ),
 ];
 
 /// An entry of `steps` that stands for the steps of another file.
 pub const INCLUDE: &[Key] =
-    &[required("include", Shape::Text, "the path of a fragment, relative to the file in which this stands")];
+    &[required("include", KeyShape::Text, "the path of a fragment, relative to the file in which this stands")];
 
 /// How an attempt is repeated.
 pub const RETRY: &[Key] = &[
-    key("max", Shape::Whole(0, MOST_RETRIES as u64), "how often at most"),
-    key("backoff", Shape::Backoff, "the first wait, and after `..` the longest: `2s..1m`"),
+    key("max", KeyShape::Whole(0, MOST_RETRIES as u64), "how often at most"),
+    key("backoff", KeyShape::Backoff, "the first wait, and after `..` the longest: `2s..1m`"),
 ];
 
 /// The names of some keys.

@@ -18,7 +18,7 @@ mod secrets;
 pub mod source;
 pub mod syntax;
 
-pub use decode::{Read, read};
+pub use decode::{ReadRunbook, read};
 pub use diagnostic::{Diagnostic, Diagnostics, Included, Span};
 pub use model::Runbook;
-pub use source::{NoLibrary, Source};
+pub use source::{NoLibrary, RunbookSource};

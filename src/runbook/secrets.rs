@@ -2,7 +2,7 @@
 //! and never shown.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Span};
-use super::syntax::LARGEST_RUNBOOK;
+use super::source::LARGEST_RUNBOOK;
 use regex::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;

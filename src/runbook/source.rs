@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
+/// The largest runbook that is read, in bytes. Runbooks are written by people.
+pub const LARGEST_RUNBOOK: usize = 1 << 20;
+
 /// A runbook's text, with a way to the fragments that it names.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub struct RunbookSource<'a> {
     /// How the text is called in messages: a path, or the name of a built-in.
     pub name: &'a str,
     pub text: &'a str,
     pub library: &'a dyn Library,
 }
 
-impl std::fmt::Debug for Source<'_> {
+impl std::fmt::Debug for RunbookSource<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+        formatter.debug_struct("RunbookSource").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

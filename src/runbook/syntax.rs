@@ -5,13 +5,12 @@
 
 use super::diagnostic::{Diagnostic, Span};
 use super::secrets;
+use super::source::LARGEST_RUNBOOK;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 use std::fmt;
 
-/// The largest runbook that is read, in bytes. Runbooks are written by people.
-pub const LARGEST_RUNBOOK: usize = 1 << 20;
 /// How many values a text may hold, and how deep they may lie in each other, aliases counted as what they stand for.
 const MOST_VALUES: usize = 20_000;
 const DEEPEST: usize = 32;
@@ -37,12 +36,12 @@ pub enum NodeValue {
     Float(f64),
     String(String),
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(PlacedKey, Node)>),
 }
 
 /// A key with its place.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct PlacedKey {
     pub span: Span,
     pub name: String,
 }
@@ -157,7 +156,7 @@ fn node(text: &str, base: usize, tree: Spanned<Tree>) -> Node {
         Tree::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Spanned<Tree>)| {
                 let (span, _) = place(text, &key.referenced);
-                (Key { span: span.moved(base), name: key.value }, node(text, base, value))
+                (PlacedKey { span: span.moved(base), name: key.value }, node(text, base, value))
             };
             NodeValue::Map(entries.into_iter().map(entry).collect())
         }

@@ -7,27 +7,32 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("runbook", &["engine", "vault"]),
     ("plan", &["engine", "runbook", "vault"]),
-    ("preflight", &["actions", "audit", "azure", "config", "engine", "issuers", "plan", "report", "runbook", "vault"]),
+    (
+        "preflight",
+        &["actions", "audit", "azure", "config", "engine", "issuers", "notify", "plan", "report", "runbook", "vault"],
+    ),
     ("engine", &[]),
     ("journal", &["engine"]),
-    ("driver", &["actions", "durable", "engine", "journal", "plan", "runbook"]),
-    ("evidence", &[]),
+    ("driver", &["actions", "durable", "engine", "evidence", "journal", "plan", "runbook"]),
+    ("evidence", &["audit", "engine", "journal", "plan"]),
     ("durable", &["engine", "journal", "runbook"]),
     ("vault", &[]),
+    ("notify", &["azure", "runbook", "settings"]),
     (
         "actions",
         &[
-            "audit", "azure", "config", "durable", "engine", "find", "issuers", "journal", "plan", "report", "runbook",
-            "vault",
+            "audit", "azure", "config", "durable", "engine", "evidence", "find", "issuers", "journal", "notify",
+            "plan", "report", "runbook", "vault",
         ],
     ),
     ("issuers", &["azure", "vault"]),
     ("azure", &["engine", "vault"]),
-    ("config", &["audit", "azure", "runbook", "vault"]),
+    ("settings", &["azure", "runbook", "vault"]),
+    ("config", &["audit", "azure", "notify", "runbook", "settings", "vault"]),
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &[]),
-    ("report", &["audit", "engine", "journal"]),
+    ("report", &["audit", "engine", "evidence", "journal", "plan"]),
     ("cloud", &[]),
     (
         "cli",
@@ -40,9 +45,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "driver",
             "durable",
             "engine",
+            "evidence",
             "find",
             "intake",
             "journal",
+            "notify",
             "plan",
             "preflight",
             "report",
@@ -128,4 +135,37 @@ fn files_stay_small_and_have_names() {
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= 550, "{} has {lines} lines", path.display());
     }
+}
+
+/// What each part of the embedded cloud may know of it.
+const CLOUD_ARROWS: &[(&str, &[&str])] = &[
+    ("faults", &[]),
+    ("lock", &[]),
+    ("times", &[]),
+    ("world", &["faults", "lock", "times"]),
+    ("wire", &[]),
+    ("services", &["lock", "wire", "world"]),
+    ("scenario", &["faults", "lock", "world"]),
+    ("actors", &["lock", "scenario", "times"]),
+    ("control", &["actors", "faults", "lock", "wire", "world"]),
+    ("server", &["actors", "control", "faults", "lock", "scenario", "services", "wire", "world"]),
+];
+
+#[test]
+fn every_part_of_the_embedded_cloud_knows_only_what_it_may() {
+    let cloud = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cloud");
+    let mut found = BTreeMap::<String, BTreeSet<String>>::new();
+    for path in all_sources().iter().filter(|path| path.starts_with(&cloud) && **path != cloud.join("mod.rs")) {
+        let part = path.strip_prefix(&cloud).unwrap().components().next().unwrap().as_os_str().to_str().unwrap();
+        let part = part.trim_end_matches(".rs").to_owned();
+        let text = std::fs::read_to_string(path).unwrap().replace("crate::cloud::", "crate::");
+        let parts = CLOUD_ARROWS.iter().map(|(part, _)| (*part).to_owned());
+        let mut known: BTreeSet<String> = named(&text).intersection(&parts.collect()).cloned().collect();
+        known.remove(&part);
+        found.entry(part).or_default().append(&mut known);
+    }
+    let allowed = CLOUD_ARROWS.iter().map(|(part, known)| {
+        ((*part).to_owned(), known.iter().map(|known| (*known).to_owned()).collect::<BTreeSet<String>>())
+    });
+    assert_eq!(found, allowed.collect());
 }

@@ -4,12 +4,12 @@
 mod access;
 mod audit;
 mod deletion;
+mod faults;
 mod listing;
 mod scenario;
 mod secrets;
 mod tls;
 mod tokens;
-mod trouble;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

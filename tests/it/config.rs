@@ -9,8 +9,11 @@
 use crate::surroundings::Surroundings;
 use stanch::audit::Place;
 use stanch::azure::IdentityChoice;
-use stanch::config::{Channel, Config, SecretReference};
+use stanch::config::Config;
+use stanch::notify::{Channel, email::Email, pagerduty::PagerDuty, slack::Slack, teams::Teams, webhook::Webhook};
+use stanch::settings::SecretReference;
 use stanch::vault::SecretUrl;
+use std::any::Any;
 use std::path::{Path, PathBuf};
 
 const CANARY: &str = "Hunter2Canary";
@@ -34,6 +37,12 @@ impl Written {
     fn read(&self) -> Config {
         Config::read(&self.path()).unwrap_or_else(|problems| panic!("{problems}"))
     }
+}
+
+/// A channel of the kind that it must be of.
+fn channel<'a, T: Channel>(config: &'a Config, name: &str) -> &'a T {
+    let channel: &dyn Any = config.channels[name].as_ref();
+    channel.downcast_ref().unwrap_or_else(|| panic!("{config:?}"))
 }
 
 fn refused(text: &str) -> String {
@@ -74,17 +83,17 @@ fn everything_is_read_and_paths_are_relative_to_the_file() {
             .contains("7991ac3e-0000-0000-0000-000000000001")
     );
     let secret = |text: &str| SecretReference::KeyVault(SecretUrl::parse(text).unwrap());
-    let Some(Channel::PagerDuty(oncall)) = config.channels.get("oncall") else { panic!("{config:?}") };
+    let oncall: &PagerDuty = channel(&config, "oncall");
     assert_eq!(oncall.routing_key, SecretReference::Environment("PD_KEY".to_owned()));
-    let Some(Channel::Slack(incident)) = config.channels.get("incident") else { panic!("{config:?}") };
+    let incident: &Slack = channel(&config, "incident");
     assert_eq!(incident.webhook, secret("https://kv-ops.vault.azure.net/secrets/slack"));
-    let Some(Channel::Teams(stakeholders)) = config.channels.get("stakeholders") else { panic!("{config:?}") };
+    let stakeholders: &Teams = channel(&config, "stakeholders");
     assert_eq!(stakeholders.webhook, SecretReference::File(folder.join("secrets/teams")));
-    let Some(Channel::Email(mail)) = config.channels.get("mail") else { panic!("{config:?}") };
+    let mail: &Email = channel(&config, "mail");
     assert_eq!((mail.host.as_str(), mail.port, mail.tls, mail.to.len()), ("smtp.example", 587, true, 2));
     let password = "https://kv-ops.vault.azure.net/secrets/smtp/0123456789abcdef0123456789abcdef";
     assert_eq!(mail.login, Some(("stanch".to_owned(), secret(password))));
-    let Some(Channel::Webhook(siem)) = config.channels.get("siem") else { panic!("{config:?}") };
+    let siem: &Webhook = channel(&config, "siem");
     assert_eq!((siem.signing_key.is_some(), siem.token.is_some()), (true, false));
 }
 
@@ -194,7 +203,7 @@ fn a_secret_in_the_file_is_refused_and_never_shown() {
 
 fn reference(text: &str) -> SecretReference {
     let config = Written::new(&format!("channels:\n  oncall: {{ kind: pagerduty, routing_key: \"{text}\" }}\n")).read();
-    let Some(Channel::PagerDuty(channel)) = config.channels.get("oncall") else { panic!("{config:?}") };
+    let channel: &PagerDuty = channel(&config, "oncall");
     channel.routing_key.clone()
 }
 

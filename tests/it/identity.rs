@@ -7,8 +7,12 @@ use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
 use azure_identity::Executor;
 use serde_json::{Value, json};
-use stanch::azure::{Azure, Environment, Identity, IdentityChoice, Route, Transport};
+use stanch::azure::{
+    Azure, BlobContainer, CloudFile, Environment, Graph, Identity, IdentityChoice, LogAnalytics, ResourceManager,
+    Route, Transport,
+};
 use stanch::clock;
+use stanch::vault::VaultUrl;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -36,6 +40,44 @@ async fn the_token_of_the_cloud_file_comes_before_all_else() {
     assert_eq!(azure.identity.name().as_deref(), Some("the token of the cloud file"));
     assert_eq!(azure.identity.principal().as_deref(), Some("oncall@contoso.com"));
     assert!(!format!("{azure:?}").contains(&token));
+}
+
+/// What holds a token, at every place that can be reached from outside.
+#[tokio::test]
+async fn nothing_that_holds_a_token_prints_it() {
+    let cloud = Surroundings::new().await;
+    let token = cloud.token().await;
+    let path = cloud.cloud_file(|file| file["token"] = json!(token));
+    let file = CloudFile::read(&path).unwrap();
+    let azure = azure(&path, IdentityChoice::Auto, Environment::default());
+    reads(&azure).await;
+    let given = azure.identity.get_token(&[SCOPE], None).await.unwrap();
+    assert_eq!(given.token.secret(), token);
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let login = "https://login.microsoftonline.com/contoso/oauth2/v2.0/token";
+    let form =
+        "grant_type=client_credentials&client_id=a-1&client_secret=s&scope=https%3A%2F%2Fvault.azure.net%2F.default";
+    let answer = azure.transport.send("POST", login, &headers, form.into()).await.unwrap();
+    let vault_url = VaultUrl::parse("https://kv-drill.vault.azure.net").unwrap();
+    let workspace = LogAnalytics::new(uuid::Uuid::nil(), "kv-drill.vault.azure.net", &azure);
+    let container = "https://acct.blob.core.windows.net/logs".parse().unwrap();
+    let shown = [
+        format!("{file:?}"),
+        format!("{:?}", Route::Cloud(Box::new(file.clone()))),
+        format!("{azure:?}"),
+        format!("{:?}", azure.transport.cloud()),
+        format!("{:?}", ResourceManager::new(&azure, &vault_url)),
+        format!("{:?}", Graph::new(&azure, &vault_url)),
+        format!("{workspace:?}"),
+        format!("{:?}", BlobContainer::open(&container, &azure).unwrap()),
+        format!("{:?}", vault(&azure)),
+        format!("{given:?}"),
+    ];
+    for shown in shown {
+        assert!(!shown.contains(&token), "{shown}");
+    }
+    let begin = answer.body.iter().take(8).map(u8::to_string).collect::<Vec<_>>().join(", ");
+    assert!(!format!("{answer:?}").contains(&begin), "an answer may be a token: {answer:?}");
 }
 
 #[tokio::test]

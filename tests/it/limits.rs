@@ -2,11 +2,11 @@
 
 use crate::surroundings::{REQUEST_PREFIX, Surroundings, vault};
 use serde_json::{Value, json};
-use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Limits, Route, Transport};
+use stanch::azure::{Azure, CloudFile, Environment, Identity, IdentityChoice, Route, Transport, VaultLimits};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-fn limited(surroundings: &Surroundings, limits: Limits) -> Azure {
+fn limited(surroundings: &Surroundings, limits: VaultLimits) -> Azure {
     let cloud = CloudFile::read(&surroundings.cloud_file(|_| {})).unwrap();
     let transport = Transport::limited(Route::Cloud(Box::new(cloud)), REQUEST_PREFIX, limits).unwrap();
     let identity = Identity::new(IdentityChoice::Auto, transport.clone(), Environment::default());
@@ -25,7 +25,7 @@ async fn a_crowd_stays_under_the_limits_of_a_vault_instead_of_bouncing_off_them(
     let enforced = stanch::cloud::Limits { creates: 10, others: 20, window_ms: 1000 };
     let surroundings = Surroundings::with(|options| options.limits = Some(enforced)).await;
     surroundings.seed("crowded", "value").await;
-    let limits = Limits { creates: 10, others: 20, window: Duration::from_secs(1) };
+    let limits = VaultLimits { creates: 10, others: 20, window: Duration::from_secs(1) };
     let azure = limited(&surroundings, limits);
     let one = vault(&azure);
     // The token is there before the crowd comes.

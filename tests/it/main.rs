@@ -44,4 +44,5 @@ mod steps;
 mod surroundings;
 mod taking_over;
 mod vault;
+mod verdict;
 mod wrong_input;

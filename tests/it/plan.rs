@@ -70,6 +70,41 @@ async fn a_plan_says_what_every_step_would_do() {
     assert_eq!(step(&asked, "approve")["does"], "1 yes, within 4h");
 }
 
+/// What each action says of itself, by parameters that are known and by one that is not.
+#[tokio::test]
+async fn every_action_says_what_it_would_do_with_what_is_known() {
+    let stage = Stage::set().await;
+    let runbook = r#"schema: stanch/v1
+name: known
+inputs:
+  secret: { type: keyvault_secret }
+policy: { gates: { from: [alice, bob] } }
+steps:
+  - { id: pause, uses: wait, with: { for: 90s } }
+  - { id: works, uses: http/check, with: { url: "https://orders.contoso.com/healthz" } }
+  - { id: later, uses: http/check, with: { url: "https://${{ steps.pause.outputs.until }}" } }
+  - { id: dashboard, uses: human/do, with: { instructions: Roll the key, checklist: [one, two] } }
+  - { id: ask, uses: human/approve, needs: [dashboard], with: { prompt: Now?, min: 2, not_requester: true } }
+  - { id: look, uses: audit/blast_radius, with: { secret: "${{ inputs.secret }}", since: "2026-01-01T00:00:00Z", requery: [1h, 2h] } }
+  - { id: chat, uses: notify/slack, with: { title: Contained } }
+  - { id: nobody, uses: notify/slack, with: { title: Contained, channel: elsewhere } }
+"#;
+    std::fs::write(stage.path("known.yaml"), runbook).unwrap();
+    let path = stage.path("known.yaml");
+    let input = "secret=https://kv-drill.vault.azure.net/secrets/orders-db";
+    let plan = stage.stanch(&["plan", path.to_str().unwrap(), "--json", "-i", input]).exit(0).json();
+    let says = |id: &str| step(&plan, id)["does"].as_str().unwrap().to_owned();
+    assert_eq!(says("pause"), "waits 90s");
+    assert_eq!(step(&plan, "pause")["seconds"], 90);
+    assert_eq!(says("works"), "asks https://orders.contoso.com/healthz");
+    assert_eq!(says("later"), "asks a URL");
+    assert_eq!(says("dashboard"), "by hand: Roll the key (2 tasks)");
+    assert_eq!(says("ask"), "2 yes of alice, bob, not you", "the policy names the people");
+    assert_eq!(says("look"), "who read orders-db since 01-01 00:00, and what else; again after 1h, 2h");
+    assert!(says("chat").starts_with("message to `"), "{}", says("chat"));
+    assert_eq!(says("nobody"), "nobody is told");
+}
+
 #[tokio::test]
 async fn a_plan_names_the_consumer_that_is_pinned_to_the_old_version() {
     let stage = Stage::empty(&["--scenario", "leaked-secret"]).await;

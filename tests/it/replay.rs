@@ -16,7 +16,7 @@ use regex::Regex;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use stanch::cloud::{Options, Running, SettleTimes, serve};
+use stanch::cloud::{Options, Running, VisibilityDelays, serve};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -142,7 +142,7 @@ impl Replay {
         let data = tempfile::tempdir().unwrap();
         let mut options = Options::new(data.path());
         let never = Duration::from_secs(3_600);
-        options.settle = SettleTimes { delete: never, recover: never, purge: never };
+        options.delays = VisibilityDelays { delete: never, recover: never, purge: never };
         let running = serve(options).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut replay = Self {

@@ -4,6 +4,7 @@ use crate::stage::Stage;
 use serde_json::{Value, json};
 use stanch::engine::event::Event;
 use stanch::journal::{Journal, Record, read_journal};
+use stanch::plan::PlannedStep;
 use stanch::report::{Format, Report, render};
 
 const STEPS: &[(&str, &str)] = &[
@@ -20,8 +21,9 @@ const STEPS: &[(&str, &str)] = &[
     ("report", "report/write"),
 ];
 
-fn steps() -> Vec<(String, String)> {
-    STEPS.iter().map(|(id, uses)| ((*id).to_owned(), (*uses).to_owned())).collect()
+fn steps() -> Vec<PlannedStep> {
+    let catalogue = stanch::actions::catalogue();
+    STEPS.iter().map(|(id, uses)| PlannedStep::new(id, uses, &catalogue)).collect()
 }
 
 async fn whole_journal() -> Journal {

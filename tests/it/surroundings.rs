@@ -57,8 +57,8 @@ impl Surroundings {
         answer.json().await.unwrap()
     }
 
-    pub(crate) async fn fault(&self, matching: Value, skip: u64, times: u64, trouble: Value) {
-        let fault = json!({ "match": matching, "skip": skip, "times": times, "do": trouble });
+    pub(crate) async fn fault(&self, matching: Value, skip: u64, times: u64, effect: Value) {
+        let fault = json!({ "match": matching, "skip": skip, "times": times, "do": effect });
         self.control("POST", "faults", &fault).await;
     }
 

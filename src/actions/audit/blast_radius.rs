@@ -4,11 +4,13 @@ use super::late;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::{Span, Time};
+use crate::actions::plan_line::{PlanLine, Surroundings, early, name};
 use crate::audit;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
+use crate::report::fact::counted;
 use crate::runbook::duration;
 use crate::vault::SecretUrl;
 use chrono::{SecondsFormat, TimeDelta};
@@ -34,7 +36,7 @@ struct Parameters {
     requery: Vec<Span>,
 }
 
-#[derive(Default, Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// Reads by others than stanch.
     reads: u64,
@@ -75,8 +77,30 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::BlastRadius)
+    .plan(plan)
+    .fact(fact)
     .idempotency("changes nothing: asking again is harmless; of what came late each channel is told once")
     .example(EXAMPLE)
+}
+
+early!(Known of Parameters { secret: SecretUrl, since: Timestamp, requery: Vec<Span> });
+
+fn plan(known: &Known, _: &Surroundings) -> PlanLine {
+    let since = known.since.map(|since| since.format(" since %m-%d %H:%M").to_string()).unwrap_or_default();
+    let again: Vec<String> = known.requery.iter().flatten().map(|Span(after)| duration::format(*after)).collect();
+    let again = if again.is_empty() { String::new() } else { format!("; again after {}", again.join(", ")) };
+    let does = format!("who read {}{since}, and what else{again}", name(&known.secret));
+    PlanLine { since: known.since, ..PlanLine::on(&known.secret).does(does) }
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    if outputs.source.is_empty() {
+        return Fact::from(format!("not known: {}", outputs.because.as_deref().unwrap_or_default()));
+    }
+    let (known, unknown) = (outputs.known, outputs.unknown);
+    let principals = if unknown == 1 { "principal" } else { "principals" };
+    Fact::from(format!("{} by {known} known and {unknown} unknown {principals}", counted(outputs.reads, "read")))
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

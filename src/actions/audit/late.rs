@@ -6,8 +6,8 @@
 //! that dies in between leaves a record from which the next one goes on.
 
 use super::blast_radius::OBSERVATION;
+use crate::actions::announce::{Announcement, announce};
 use crate::actions::context::Context;
-use crate::actions::notify::{self, Announcement};
 use crate::audit::{BlastRadius, LATE_LOOK, LateLook, plain};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
@@ -71,7 +71,7 @@ pub(super) async fn look(
             }
         };
         if amendment.late.changes_the_picture() {
-            notify::announce(context, &timer, &announcement(secret, &amendment)).await?;
+            announce(context, &timer, &announcement(secret, &amendment)).await?;
         }
         context.end_timer(&timer).await?;
         answered(context, amendment.asked_at).await?;

@@ -4,10 +4,12 @@ use super::no::asked_again;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Span;
+use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::runbook::duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +38,7 @@ fn one() -> u32 {
     1
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     answer: String,
     /// Who said yes.
@@ -57,8 +59,22 @@ const EXAMPLE: &str = r#"- id: approve
 
 pub(crate) fn action() -> Action {
     Action::new("human/approve", Class::Human, "asks people to go on", "the question stays open", run)
+        .aim(Aim::Gate)
+        .plan(plan)
+        .fact(|outputs| format!("approved by {}", outputs.by).into())
         .idempotency("asked once: answers are kept in the journal and bind to the plan's digest")
         .example(EXAMPLE)
+}
+
+early!(Known of Parameters { min: u32, from: Vec<String>, expires: Option<Span>, not_requester: bool });
+
+fn plan(known: &Known, _: &Surroundings) -> PlanLine {
+    let min = known.min.unwrap_or_else(one);
+    let from = known.from.as_deref().unwrap_or_default();
+    let from = if from.is_empty() { String::new() } else { format!(" of {}", from.join(", ")) };
+    let not_you = if known.not_requester.unwrap_or_default() { ", not you" } else { "" };
+    let within = known.expires.flatten().map(|Span(expires)| format!(", within {}", duration::format(expires)));
+    PlanLine::default().does(format!("{min} yes{from}{not_you}{}", within.unwrap_or_default()))
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

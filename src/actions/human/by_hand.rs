@@ -7,9 +7,11 @@ use super::no::asked_again;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Span;
+use crate::actions::plan_line::{PlanLine, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Field, Question};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::report::fact::counted;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -74,10 +76,13 @@ struct Outputs {
     /// Who did it.
     by: String,
     /// What they told, by name.
+    #[schemars(extend("x-asked-by" = "answers"))]
     answers: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
 }
+
+const SUMMARY: &str = "asks a person to do something by hand";
 
 const EXAMPLE: &str = r#"- id: dashboard
   uses: human/do
@@ -91,8 +96,16 @@ const EXAMPLE: &str = r#"- id: dashboard
   with: { title: "Revoked at its issuer at ${{ steps.dashboard.outputs.answers.rolled_at }}" }
 "#;
 
+early!(Known of Parameters { instructions: String, checklist: Vec<String> });
+
 pub(crate) fn action() -> Action {
-    Action::new("human/do", Class::Human, "asks a person to do something by hand", "the question stays open", run)
+    Action::new("human/do", Class::Human, SUMMARY, "the question stays open", run)
+        .aim(Aim::Other)
+        .plan(|known: &Known, _| {
+            let tasks = known.checklist.as_ref().map_or(0, Vec::len);
+            let tasks = if tasks == 0 { String::new() } else { format!(" ({})", counted(tasks as u64, "task")) };
+            PlanLine::default().does(format!("by hand: {}{tasks}", known.instructions.as_deref().unwrap_or(SUMMARY)))
+        })
         .idempotency("asked once: answers are kept in the journal")
         .example(EXAMPLE)
 }

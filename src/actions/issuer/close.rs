@@ -4,11 +4,13 @@ use super::{Values, reopen};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::keyvault::{TAG_EFFECT, TAG_RUN, older, put_right, short};
+use crate::actions::plan_line::{PlanLine, early, name};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
 use crate::issuers::{Provider, ProviderKind, Standing, Trial, Work};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::report::fact::counted;
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
 use futures::try_join;
@@ -33,7 +35,7 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// What was taken away.
     cleaned: Vec<String>,
@@ -49,6 +51,8 @@ const EXAMPLE: &str = r#"- id: rotate
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}", revoked: false }
 "#;
 
+early!(Known of Parameters { secret: SecretUrl });
+
 pub(crate) fn action() -> Action {
     Action::new(
         "provider/close",
@@ -57,6 +61,18 @@ pub(crate) fn action() -> Action {
         "asks the vault and the issuer what is left",
         run,
     )
+    .aim(Aim::Close)
+    .plan(|known: &Known, surroundings| {
+        let does = format!("nothing of {} may be left behind", name(&known.secret));
+        PlanLine { does: surroundings.issuer.as_ref().map(|_| does), ..PlanLine::on(&known.secret) }
+    })
+    .fact(|outputs| {
+        let cleaned = match outputs.cleaned.as_slice() {
+            [] => "nothing was left behind".to_owned(),
+            cleaned => format!("took away {}", cleaned.join(", ")),
+        };
+        format!("{cleaned}; {} hold", counted(outputs.checked.len() as u64, "check")).into()
+    })
     .idempotency("what is gone already is not taken away again")
     .example(EXAMPLE)
 }

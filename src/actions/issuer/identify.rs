@@ -3,11 +3,12 @@
 use super::open;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::plan_line::{PlanLine, early, name};
 use crate::azure::Vault;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::{Breaks, Held, ProviderKind, Said, Survey};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
 use crate::vault::Current;
 use crate::vault::SecretUrl;
 use futures::try_join;
@@ -31,7 +32,7 @@ struct Parameters {
     settings: Map<String, Value>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     provider: ProviderKind,
     /// Why this one, and where that is written.
@@ -55,6 +56,8 @@ const EXAMPLE: &str = r#"- id: issuer
   with: { secret: "${{ inputs.secret }}" }
 "#;
 
+early!(Known of Parameters { secret: SecretUrl });
+
 pub(crate) fn action() -> Action {
     Action::new(
         "provider/find",
@@ -63,6 +66,16 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::Identify)
+    .plan(|known: &Known, surroundings| {
+        let name = name(&known.secret);
+        let does = format!("who issues {name}, and what ending the old one breaks");
+        PlanLine { does: surroundings.issuer.as_ref().map(|_| does), ..PlanLine::on(&known.secret) }
+    })
+    .fact(|outputs| {
+        let breaks = Some(outputs.breaks.overlap.as_str()).filter(|breaks| !breaks.is_empty()).unwrap_or("nobody");
+        format!("{}; ending the old one breaks: {breaks}", outputs.because).into()
+    })
     .idempotency("it only reads")
     .example(EXAMPLE)
 }

@@ -8,6 +8,7 @@ pub(super) mod prove;
 pub(super) mod revoke;
 
 use crate::actions::context::Context;
+use crate::actions::plan_line::early;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::durable::Stop;
@@ -75,6 +76,8 @@ pub(super) struct Replaced {
     /// What the rotation recorded of the issuer: `${{ steps.rotate.outputs.issuer }}`.
     pub(super) issuer: Standing,
 }
+
+early!(pub(super) ReplacedKnown of Replaced { secret: SecretUrl });
 
 /// Opens the issuer that a rotation recorded.
 pub(super) fn reopen(context: &Context, secret: &SecretUrl, standing: &Standing) -> Result<Box<dyn Provider>, Failure> {

@@ -3,20 +3,22 @@
 //! A refusal is recorded with its time and the issuer's answer. Where nothing can be tried, that is recorded with the
 //! reason, and the report says "not proven".
 
-use super::{Replaced, kept, reopen};
+use super::{Replaced, ReplacedKnown, kept, reopen};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::keyvault::{older, short};
+use crate::actions::plan_line::{PlanLine, Surroundings};
 use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{ProviderKind, Standing, Trial};
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
+use crate::report::fact::counted;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// Old versions that the issuer refused.
     proven: Vec<String>,
@@ -29,7 +31,7 @@ struct Outputs {
 }
 
 /// An old version that could not be tried.
-#[derive(Clone, Serialize, JsonSchema)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
 struct NotProven {
     version: String,
     because: String,
@@ -64,8 +66,33 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::ProveAtIssuer)
+    .plan(plan)
+    .fact(fact)
     .idempotency("it only reads")
     .example(EXAMPLE)
+}
+
+fn plan(known: &ReplacedKnown, surroundings: &Surroundings) -> PlanLine {
+    let at_issuer = surroundings.issuer.as_ref().map(|issuer| match issuer.is_vault {
+        true => "nothing: the vault is taken for the issuer".to_owned(),
+        false => format!("{} must be refused by `{}`", issuer.old, issuer.name),
+    });
+    PlanLine { does: at_issuer, ..PlanLine::on(&known.secret) }
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    let answer = &outputs.answer;
+    let versions = |number: usize| counted(number as u64, "old version");
+    Fact::from(match (outputs.proven.len(), outputs.not_proven.len()) {
+        (0, 0) if !answer.is_empty() => answer.clone(),
+        (0, 0) => "no old version was left to try".to_owned(),
+        (0, left) => format!("not proven at the issuer: {} could not be tried", versions(left)),
+        (proven, 0) => format!("{} refused by the issuer with {answer}", versions(proven)),
+        (proven, left) => {
+            format!("{} refused by the issuer with {answer}; {left} could not be tried", versions(proven))
+        }
+    })
 }
 
 async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {

@@ -1,19 +1,20 @@
 //! `provider/retire`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
 
-use super::{Replaced, Values, kept, reopen};
+use super::{Replaced, ReplacedKnown, Values, kept, reopen};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::keyvault::older;
+use crate::actions::plan_line::{PlanLine, Surroundings};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
 use crate::issuers::Work;
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// The credentials that were killed.
     retired: Vec<String>,
@@ -39,8 +40,32 @@ pub(crate) fn action() -> Action {
         "asks the issuer whether the old credential is dead",
         run,
     )
+    .aim(Aim::RevokeAtIssuer)
+    .plan(plan)
+    .fact(fact)
     .idempotency("a credential that its issuer calls dead is not killed again")
     .example(EXAMPLE)
+}
+
+fn plan(known: &ReplacedKnown, surroundings: &Surroundings) -> PlanLine {
+    let at_issuer = surroundings.issuer.as_ref().map(|issuer| {
+        let (old, name) = (&issuer.old, issuer.name);
+        match (issuer.is_vault, issuer.revoke_first, issuer.by_hand) {
+            (true, ..) => "nothing: the vault is taken for the issuer".to_owned(),
+            (_, true, _) => format!("nothing more: {old} was ended before `rotate` published"),
+            (_, _, true) => format!("asks a person to revoke {old} at `{name}`"),
+            _ => format!("ends {old} at `{name}`"),
+        }
+    });
+    PlanLine { does: at_issuer, ..PlanLine::on(&known.secret) }
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    Fact::from(match (outputs.by.as_str(), outputs.by.strip_prefix("nobody: ")) {
+        ("stanch", _) => format!("killed {}", outputs.retired.join(", ")),
+        (_, Some(why)) => format!("nothing to kill: {why}"),
+        (by, None) => format!("killed by {by}"),
+    })
 }
 
 async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {

@@ -7,12 +7,15 @@
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Span;
+use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::audit::{self, Reader};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
+use crate::report::fact::counted;
+use crate::runbook::duration;
 use crate::vault::SecretUrl;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,7 +64,7 @@ fn two_seconds() -> Span {
     Span(Duration::from_secs(2))
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// Readers that were seen on the new version.
     moved: Vec<String>,
@@ -70,7 +73,7 @@ struct Outputs {
     /// Readers that ask for an old version by its number.
     pinned: Vec<Laggard>,
     /// Who went on without those that were left behind; empty where nobody was asked.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     decided_by: String,
     /// `audit` where a trail could be read, else `none`.
     evidence: String,
@@ -81,7 +84,7 @@ struct Outputs {
 }
 
 /// A reader still on an old version.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 struct Laggard {
     name: String,
     oid: String,
@@ -121,8 +124,36 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::AwaitReaders)
+    .plan(plan)
+    .fact(fact)
     .idempotency("changes nothing: the deadline is kept, the trail is read again")
     .example(EXAMPLE)
+}
+
+early!(Known of Parameters { secret: SecretUrl, overlap: Span });
+
+fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
+    let waits = known.overlap.unwrap_or_else(fifteen_minutes).0;
+    let readers = surroundings.readers.map(|readers| format!(" for {}", counted(readers as u64, "reader")));
+    let does = format!("waits up to {}{}", duration::format(waits), readers.unwrap_or_default());
+    PlanLine { waits, ..PlanLine::on(&known.secret).does(does) }
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    if outputs.evidence == "none" {
+        return Fact::from(format!("waited without looking: {}", outputs.because.as_deref().unwrap_or_default()));
+    }
+    let mut told = Vec::new();
+    if !outputs.moved.is_empty() {
+        told.push(format!("{} moved", counted(outputs.moved.len() as u64, "reader")));
+    }
+    for (list, what) in [(&outputs.left_behind, "not seen on it"), (&outputs.pinned, "pinned to an old version")] {
+        if !list.is_empty() {
+            told.push(format!("{what}: {}", names(list)));
+        }
+    }
+    Fact::from(if told.is_empty() { "nobody else was seen reading it".to_owned() } else { told.join("; ") })
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -3,11 +3,13 @@
 use super::{open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::plan_line::{PlanLine, early, name};
 use crate::audit;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::report::fact::counted;
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
 use schemars::JsonSchema;
@@ -20,7 +22,7 @@ struct Parameters {
     secret: SecretUrl,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// How stanch signed in.
     identity: String,
@@ -63,6 +65,8 @@ const EXAMPLE: &str = r#"- id: preflight
   with: { secret: "${{ inputs.secret }}" }
 "#;
 
+early!(Known of Parameters { secret: SecretUrl });
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/check",
@@ -71,6 +75,16 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::Preflight)
+    .plan(|known: &Known, _| {
+        PlanLine::on(&known.secret).does(format!("looks at {}: who we are, what is there", name(&known.secret)))
+    })
+    .fact(|outputs| {
+        let versions = counted(outputs.versions as u64, "version");
+        let (enabled, current) = (outputs.enabled, short(&outputs.current));
+        let (principal, identity) = (&outputs.principal, &outputs.identity);
+        format!("{versions}, {enabled} enabled; current {current}; as {principal} ({identity})").into()
+    })
     .idempotency("changes nothing: asking again is harmless")
     .example(EXAMPLE)
 }

@@ -3,10 +3,12 @@
 use super::{older, open, short, superseded};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::plan_line::{PlanLine, early, name};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::report::fact::counted;
 use crate::vault::Current;
 use crate::vault::SecretUrl;
 use futures::stream::{self, StreamExt};
@@ -26,7 +28,7 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// The versions that this step disabled.
     disabled: Vec<String>,
@@ -51,6 +53,8 @@ const EXAMPLE: &str = r#"- id: rotate
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
 "#;
 
+early!(Known of Parameters { secret: SecretUrl });
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/revoke",
@@ -59,6 +63,18 @@ pub(crate) fn action() -> Action {
         "asks the vault whether the version is disabled",
         run,
     )
+    .aim(Aim::DisableOld)
+    .plan(|known: &Known, surroundings| {
+        let name = name(&known.secret);
+        PlanLine::on(&known.secret).does(match surroundings.enabled {
+            Some(enabled) => format!("disables {} of {name}", counted(enabled as u64, "version")),
+            None => format!("disables the older versions of {name}"),
+        })
+    })
+    .fact(|outputs| {
+        let disabled = counted(outputs.disabled.len() as u64, "version");
+        format!("{disabled} disabled, {} were disabled before", outputs.already_disabled.len()).into()
+    })
     .idempotency("which versions are to be disabled is decided once; disabling a disabled version changes nothing")
     .example(EXAMPLE)
 }

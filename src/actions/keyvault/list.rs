@@ -3,12 +3,13 @@
 use super::{issued_by, providers};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::azure::{Listed, Vault};
+use crate::azure::{ListedSecret, Vault};
 use crate::config::matches;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::issuers::ProviderKind;
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
+use crate::report::fact::counted;
 use crate::vault::{SecretUrl, VaultUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ fn anything() -> String {
     "*".to_owned()
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// Their URLs, in the order of their names.
     secrets: Vec<String>,
@@ -51,7 +52,7 @@ struct Outputs {
 }
 
 /// A secret that is left alone.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 struct Skipped {
     secret: String,
     because: String,
@@ -70,8 +71,16 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::List)
+    .fact(fact)
     .idempotency("it only reads; other runs are kept from what it listed until this one is over")
     .example(EXAMPLE)
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    let skipped = outputs.skipped.len();
+    let left = if skipped == 0 { String::new() } else { format!(", {skipped} left alone") };
+    Fact::from(format!("{}{left}", counted(outputs.count as u64, "secret")))
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
@@ -102,14 +111,14 @@ fn tags(written: &[String]) -> Result<BTreeMap<&str, &str>, Failure> {
     written.iter().map(|tag| tag.split_once('=').ok_or_else(|| no_tag(tag))).collect()
 }
 
-fn fits(secret: &Listed, parameters: &Parameters, wanted: &BTreeMap<&str, &str>) -> bool {
+fn fits(secret: &ListedSecret, parameters: &Parameters, wanted: &BTreeMap<&str, &str>) -> bool {
     let tag = |name: &str| secret.current.tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name));
     let has = |(name, pattern): (&&str, &&str)| tag(name).is_some_and(|(_, value)| matches(pattern, value));
     matches(&parameters.name, &secret.name) && wanted.iter().all(has)
 }
 
 /// Why a secret is left alone, if it is.
-fn left_alone(secret: &Listed, parameters: &Parameters) -> Option<String> {
+fn left_alone(secret: &ListedSecret, parameters: &Parameters) -> Option<String> {
     if parameters.except.iter().any(|pattern| matches(pattern, &secret.name)) {
         return Some("excepted by name".to_owned());
     }

@@ -3,11 +3,13 @@
 use super::{older, open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::plan_line::{PlanLine, early, name};
 use crate::azure::{Readable, Vault};
 use crate::clock::Timestamp;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::report::fact::counted;
 use crate::vault::SecretUrl;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
@@ -25,7 +27,7 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// The versions that the vault refuses to give.
     proven: Vec<String>,
@@ -57,6 +59,8 @@ const EXAMPLE: &str = r#"- id: rotate
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
 "#;
 
+early!(Known of Parameters { secret: SecretUrl });
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/prove_revoked",
@@ -65,6 +69,13 @@ pub(crate) fn action() -> Action {
         "asks again",
         run,
     )
+    .aim(Aim::ProveAtVault)
+    .plan(|known: &Known, _| {
+        PlanLine::on(&known.secret).does(format!("every older version of {} must answer 403", name(&known.secret)))
+    })
+    .fact(|outputs| {
+        format!("{} refused with 403 SecretDisabled", counted(outputs.proven.len() as u64, "old version")).into()
+    })
     .idempotency("changes nothing: asking again is harmless")
     .example(EXAMPLE)
 }

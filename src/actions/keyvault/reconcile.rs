@@ -11,10 +11,12 @@ use super::rotate::{Published, TAG_EFFECT, TAG_RUN, find};
 use super::{open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::plan_line::{PlanLine, early, name};
 use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
 use crate::failure::{Failure, Retry};
-use crate::plan::Class;
+use crate::plan::{Aim, Class};
+use crate::report::fact::counted;
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
 use schemars::JsonSchema;
@@ -30,7 +32,7 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// Versions of this run that nobody knew of; they are disabled.
     late: Vec<String>,
@@ -46,6 +48,8 @@ const EXAMPLE: &str = r#"- id: rotate
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
 "#;
 
+early!(Known of Parameters { secret: SecretUrl });
+
 pub(crate) fn action() -> Action {
     Action::new(
         "keyvault/reconcile",
@@ -54,6 +58,14 @@ pub(crate) fn action() -> Action {
         "asks the vault for the tag of the new version, and whether the late one is disabled",
         run,
     )
+    .aim(Aim::Reconcile)
+    .plan(|known: &Known, _| {
+        PlanLine::on(&known.secret).does(format!("versions of {} that arrived late", name(&known.secret)))
+    })
+    .fact(|outputs| match outputs.late.len() {
+        0 => "nothing arrived late".into(),
+        late => format!("{} arrived late and was put right", counted(late as u64, "version")).into(),
+    })
     .idempotency(
         "a version that is put in again carries the effect's key as a tag, and is looked for before another is made",
     )

@@ -6,10 +6,11 @@
 //! than the vault issues the credential, stands in [`super::issuing`].
 
 use super::issuing::Issuing;
-use super::open;
+use super::{open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::issuer;
+use crate::actions::plan_line::{PlanLine, Replaces, Surroundings, early, name};
 use crate::azure::{NewVersion, Vault};
 use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
@@ -17,7 +18,7 @@ use crate::failure::{Failure, Retry};
 use crate::issuers::{
     LETTERS_AND_DIGITS, Named, ProviderKind, Random, Said, Standing, Survey, TAG_CREDENTIAL, TAG_VALIDITY,
 };
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
 use crate::secret::Secret;
 use crate::vault::SecretUrl;
 use crate::vault::{Current, Version};
@@ -105,7 +106,7 @@ impl From<Version> for Published {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 struct Outputs {
     /// The new version.
     version: String,
@@ -137,8 +138,47 @@ pub(crate) fn action() -> Action {
         "asks the issuer, and the vault for the tag of the new version",
         run,
     )
+    .aim(Aim::Rotate)
+    .plan(plan)
+    .fact(fact)
     .idempotency("exactly one new version: it carries the effect's key as the tag `stanch-effect`, and is looked for before another is made")
     .example(EXAMPLE)
+}
+
+early!(Known of Parameters {
+    secret: SecretUrl,
+    provider: Option<ProviderKind>,
+    fallback: Option<ProviderKind>,
+    settings: Map<String, Value>,
+    revoke_first: bool,
+});
+
+fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
+    let provider = known.provider.flatten();
+    let said = Said {
+        provider,
+        settings: known.settings.clone().unwrap_or_default(),
+        fallback: known.fallback.flatten(),
+        in_words: None,
+    };
+    let from = match (&surroundings.issuer, provider) {
+        (Some(issuer), _) if issuer.is_vault => ", drawn at random".to_owned(),
+        (Some(issuer), _) if issuer.by_hand || issuer.next.is_empty() => format!(", issued by `{}`", issuer.name),
+        (Some(issuer), _) => format!(": {} of `{}`", issuer.next, issuer.name),
+        (None, Some(provider)) => format!(", issued by `{}`", provider.name()),
+        (None, None) => String::new(),
+    };
+    let replaces = Replaces { said, revoke_first: known.revoke_first.unwrap_or_default() };
+    let line = PlanLine::on(&known.secret).does(format!("1 new version of {}{from}", name(&known.secret)));
+    PlanLine { replaces: Some(replaces), ..line }
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    let issued = match outputs.credential.as_str() {
+        "" => String::new(),
+        credential => format!(", it holds {} of {}", short(credential), outputs.provider),
+    };
+    Fact::from(format!("version {} is current{issued}", short(&outputs.version)))
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -12,7 +12,7 @@ use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::find::{Answer, Found, Match, Needle, Progress, search};
 use crate::issuers::ProviderKind;
-use crate::plan::Class;
+use crate::plan::{Aim, Class, Fact};
 use crate::vault::VaultUrl;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ fn prompt() -> String {
     "paste the leaked value, it will not be shown or stored: ".to_owned()
 }
 
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The secret that holds it most clearly, by its URL.
     secret: String,
@@ -90,8 +90,26 @@ pub(crate) fn action() -> Action {
         "asks for the value again, unless what was found is in the journal",
         run,
     )
+    .aim(Aim::Search)
+    .fact(fact)
     .idempotency("it only reads; what was found is in the journal, and asked for no more")
     .example(EXAMPLE)
+}
+
+fn fact(outputs: &Outputs) -> Fact {
+    let more =
+        if outputs.secrets.len() > 1 { format!(" and {} more", outputs.secrets.len() - 1) } else { String::new() };
+    let listed = |what: &str, names: &[&str]| {
+        if names.is_empty() { String::new() } else { format!("; {what}: {}", names.join(", ")) }
+    };
+    let by_hand: Vec<&str> = outputs.by_hand.iter().map(|held| held.secret.as_str()).collect();
+    let not_read: Vec<&str> = outputs.not_read.iter().map(String::as_str).collect();
+    Fact::from(format!(
+        "in {}{more}{}{}",
+        outputs.secret,
+        listed("left to you", &by_hand),
+        listed("not read", &not_read)
+    ))
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {

@@ -9,7 +9,7 @@ use crate::cli::terminal::people::{Answers, Terminal};
 use crate::cli::terminal::screen;
 use crate::cli::terminal::ui::Ui;
 use crate::driver::Driver;
-use crate::durable::{Ledger, Notice};
+use crate::durable::{DisplayEvent, Ledger};
 use crate::engine::State;
 use crate::engine::event::{Event, RunStatus};
 use crate::failure::Failure;
@@ -41,14 +41,14 @@ pub(crate) async fn at_work(
     store: impl Store,
     beginning: Beginning,
 ) -> Result<Exit, CommandError> {
-    let (notices, inbox) = mpsc::unbounded_channel::<Notice>();
+    let (notices, inbox) = mpsc::unbounded_channel::<DisplayEvent>();
     let plan = Arc::new(plan);
-    let display = live::show(ui, &plan, &services, &beginning.state, inbox);
+    let display = live::show(ui, &plan, &services, &beginning.records, inbox);
     let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
     let aside = notices.downgrade();
     services.azure.transport.announce(move |text| {
         // Nobody may be looking.
-        drop(aside.upgrade().map(|notices| notices.send(Notice::Aside { text })));
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
     });
     for event in beginning.first {
         let recorded = ledger.record(event).await;
@@ -63,7 +63,7 @@ pub(crate) async fn at_work(
     let (stop, stopping) = watch::channel(false);
     let aside = notices.downgrade();
     let signal = live::watch_signals(stop, move |text| {
-        drop(aside.upgrade().map(|notices| notices.send(Notice::Aside { text })));
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
     });
     let interactive = ui.is_terminal() && !ui.json && !common.quiet;
     let operator = services.operator.clone();

@@ -3,12 +3,12 @@
 //! The target's file names the runs that took it; their journals tell what they did. However many other runs there are,
 //! nothing is read of them.
 
+use crate::actions;
 use crate::cli::session::pinned_plan;
 use crate::clock::Timestamp;
-use crate::engine::event::{EffectOutcome, Event};
-use crate::engine::{State, split_item};
-use crate::journal::{Record, RunFolder, Runs, Targets};
-use crate::report::Report;
+use crate::engine::State;
+use crate::evidence::{Evidence, Item, Known};
+use crate::journal::{RunFolder, Runs, Targets};
 use crate::vault;
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -38,12 +38,14 @@ impl Rotated {
     fn by(folder: &RunFolder, target: &str, now: Timestamp) -> Option<Self> {
         let journal = folder.read().ok()?;
         let state = journal.state().ok().filter(State::is_over)?;
+        let plan = pinned_plan(folder, state.opened()?).ok()?;
+        let known = Known::of(&journal.records, &plan.planned(&actions::catalogue()));
         let of_target: Vec<Timestamp> =
-            journal.records.iter().filter_map(|record| published(record, &state, target)).collect();
+            known.items().iter().filter_map(|item| published(item, &known, target)).collect();
         let at = of_target.iter().max().copied().filter(|at| now - *at < LATELY)?;
         let ended = match state.abandoned() {
             Some(abandoned) => format!("abandoned by {}", abandoned.by),
-            None => ended(folder, &state, &journal.records, &journal.head),
+            None => known.verdict().state.name().replace('_', " "),
         };
         Some(Self { run: folder.run().to_owned(), at, secrets: of_target.len(), ended })
     }
@@ -64,28 +66,13 @@ impl Rotated {
     }
 }
 
-/// When a version of the target was put in, if that is what the record says.
-fn published(record: &Record, state: &State, target: &str) -> Option<Timestamp> {
-    let Event::EffectFinished { step, effect, outcome: EffectOutcome::Done, .. } = &record.event else { return None };
-    if effect != "publish" {
-        return None;
-    }
-    let secret = match split_item(step) {
-        (_, None) => state.opened()?.lock.clone()?,
-        (step, Some(index)) => vault::target(state.step(step).items.as_ref()?.get(index)?.as_str()?),
+/// When a version of the target was put in, if that is what the run knows.
+fn published(item: &Item, known: &Known, target: &str) -> Option<Timestamp> {
+    let Evidence::Published { .. } = &item.evidence else { return None };
+    let secret = match known.secret_of(&item.step) {
+        Some(secret) => vault::target(secret),
+        None => known.state().opened()?.lock.clone()?,
     };
     let lies_in = secret.to_lowercase().starts_with(&format!("{}/secrets/", target.to_lowercase()));
-    (secret.eq_ignore_ascii_case(target) || lies_in).then_some(record.at)
-}
-
-fn ended(folder: &RunFolder, state: &State, records: &[Record], head: &str) -> String {
-    let contained = state.opened().and_then(|opened| pinned_plan(folder, opened).ok()).map(|plan| {
-        let steps: Vec<_> = plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
-        Report::new(records, head, &steps).verdict.contained
-    });
-    match contained {
-        Some(true) => "contained".to_owned(),
-        Some(false) => "completed; not proven to be contained".to_owned(),
-        None => "completed".to_owned(),
-    }
+    (secret.eq_ignore_ascii_case(target) || lies_in).then_some(item.at)
 }

@@ -14,7 +14,7 @@ use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::journal::Runs;
 use crate::plan::{Plan, PlanError};
-use serde_json::{Map, Value};
+use crate::preflight;
 
 /// A run that could begin: everything is checked, nothing is written.
 pub(crate) struct Prepared {
@@ -87,15 +87,10 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
 
 /// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.
 fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError> {
-    let scope = Map::from_iter([("inputs".to_owned(), Value::Object(plan.inputs.clone()))]);
-    for step in plan.steps().filter(|step| step.uses.value == "audit/blast_radius") {
-        let since = step.with.iter().find(|parameter| parameter.name == "since");
-        // What rests on other steps cannot be known yet.
-        let Some(Ok(Value::String(since))) = since.map(|since| since.value.value.evaluate(&scope)) else { continue };
-        let begins = chrono::DateTime::parse_from_rfc3339(&since);
-        if begins.is_ok_and(|begins| begins > now + chrono::Duration::minutes(1)) {
-            let summary =
-                format!("`{}` would look into the audit trail since {since}, which is still to come", step.id.value);
+    for (step, since) in preflight::looks_since(plan, &actions::by_name()) {
+        if since > now + chrono::Duration::minutes(1) {
+            let since = since.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+            let summary = format!("`{step}` would look into the audit trail since {since}, which is still to come");
             let clock = format!("it is {} now", now.format("%Y-%m-%dT%H:%M:%SZ"));
             let help = "`Z` means UTC; a local time carries its offset, for example 2026-11-22T23:40:00+02:00\nnothing was changed";
             return Err(CommandError::usage(Failure::refused(summary).because(clock).help(help)));

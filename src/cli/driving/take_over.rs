@@ -12,8 +12,9 @@ use crate::cli::terminal::screen;
 use crate::cli::terminal::ui::Ui;
 use crate::cli::terminal::when::when;
 use crate::clock::{self, Timestamp};
-use crate::engine::event::{Answer, Event, RunStatus, TakenOver, VALUE_WANTED};
+use crate::engine::event::{Answer, Event, RunStatus, TakenOver};
 use crate::engine::{State, StepState, StepStatus};
+use crate::evidence::wants_value;
 use crate::journal::{Claimant, Journal, Lock, Store};
 use serde_json::Map;
 
@@ -71,7 +72,7 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome
 fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
     let waits = |step: &StepState| {
         let is_open = step.gate.as_ref().is_some_and(|gate| gate.answer.is_none());
-        step.status == StepStatus::Waiting && is_open && step.observations.contains_key(VALUE_WANTED)
+        step.status == StepStatus::Waiting && is_open && wants_value(step)
     };
     let answered = |id: &str| Event::GateAnswered {
         step: id.to_owned(),

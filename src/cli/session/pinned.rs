@@ -7,7 +7,7 @@ use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::journal::RunFolder;
 use crate::plan::Plan;
-use crate::runbook::Source;
+use crate::runbook::RunbookSource;
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan
     let name = folder.path().join("runbook.yaml").display().to_string();
     let fragments = pinned_fragments(folder, opened)?;
     Plan::new(
-        &Source { name: &name, text: &text, library: &fragments },
+        &RunbookSource { name: &name, text: &text, library: &fragments },
         &opened.inputs.clone().into_iter().filter(|(_, value)| !value.is_null()).collect(),
         &actions::catalogue(),
     )

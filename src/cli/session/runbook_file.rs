@@ -6,10 +6,9 @@ use crate::actions;
 use crate::cli::exit::CommandError;
 use crate::config::{Config, USUAL_RUNBOOK};
 use crate::failure::Failure;
-use crate::runbook::Source;
+use crate::runbook::RunbookSource;
 use crate::runbook::diagnostic::nearest;
-use crate::runbook::source::{Fragment, Library};
-use crate::runbook::syntax::LARGEST_RUNBOOK;
+use crate::runbook::source::{Fragment, LARGEST_RUNBOOK, Library};
 use crate::vault::SecretUrl;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -54,8 +53,8 @@ enum Shelf {
 }
 
 impl RunbookFile {
-    pub(crate) fn source(&self) -> Source<'_> {
-        Source { name: &self.name, text: &self.text, library: &self.shelf }
+    pub(crate) fn source(&self) -> RunbookSource<'_> {
+        RunbookSource { name: &self.name, text: &self.text, library: &self.shelf }
     }
 }
 

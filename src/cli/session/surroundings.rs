@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
 
 use super::stored::{fingerprints, own_prefixes};
-use crate::actions::Services;
+use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
@@ -135,7 +135,7 @@ impl Session {
             own_prefixes,
             inputs: opened.inputs.clone(),
             plan_digest: plan.digest(),
-            steps: plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect(),
+            steps: plan.planned(&actions::catalogue()),
             azure: self.azure(&opened.request_prefix)?,
             config: self.config,
             secret_prompt: self.secret_prompt,

@@ -1,14 +1,15 @@
 //! What is seen while a run is at work: a tree that stays put on a terminal, plain lines elsewhere.
 
+use super::screen;
 use super::ui::Ui;
 use crate::actions::Services;
 use crate::clock::{self, Timestamp};
-use crate::durable::Notice;
+use crate::durable::DisplayEvent;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
-use crate::engine::{State, item_id, split_item};
+use crate::engine::{StepStatus, item_id, split_item};
+use crate::evidence::Known;
 use crate::journal::Record;
-use crate::plan::{Class, Plan};
-use crate::report::fact;
+use crate::plan::{Fact, Plan};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -33,25 +34,24 @@ impl Display {
 
 /// Shows a run's notices until the last of their senders is gone.
 ///
-/// `state` is where the run stands when this process takes it on.
+/// `records` are what the journal holds when this process takes the run on: what is done stands there as done.
 pub(crate) fn show(
     ui: Ui,
     plan: &Plan,
     services: &Services,
-    state: &State,
-    inbox: mpsc::UnboundedReceiver<Notice>,
+    records: &[Record],
+    inbox: mpsc::UnboundedReceiver<DisplayEvent>,
 ) -> Display {
-    let mut view = View::new(ui, plan, services);
-    view.count_before(state);
+    let mut view = View::new(ui, plan, services, records);
     let mut inbox = inbox;
     let task = tokio::spawn(async move {
         while let Some(notice) = inbox.recv().await {
             match notice {
-                Notice::Recorded(record) => view.record(&record),
-                Notice::Progress { step, text } => view.progress(&step, &text),
-                Notice::Asked { text } if text.is_empty() => view.warn(),
-                Notice::Asked { text } => view.ask(&text),
-                Notice::Aside { text } => view.aside(&text),
+                DisplayEvent::Recorded(record) => view.record(&record),
+                DisplayEvent::Progress { step, text } => view.progress(&step, &text),
+                DisplayEvent::Asked { text } if text.is_empty() => view.warn(),
+                DisplayEvent::Asked { text } => view.ask(&text),
+                DisplayEvent::Aside { text } => view.aside(&text),
             }
         }
         view.close();
@@ -61,7 +61,6 @@ pub(crate) fn show(
 
 /// A step as it is shown.
 struct Line {
-    uses: String,
     bar: Option<ProgressBar>,
     begun: Option<Timestamp>,
     /// What became of its items, if it is done for each item of a list.
@@ -95,23 +94,19 @@ struct View {
     header: Option<ProgressBar>,
     footer: Option<ProgressBar>,
     width: usize,
-    /// Steps that take the leaked value away, which are not done yet.
-    until: Vec<String>,
+    known: Known,
     began: Timestamp,
     title: String,
 }
 
 impl View {
-    fn new(ui: Ui, plan: &Plan, services: &Services) -> Self {
-        let catalogue = crate::actions::catalogue();
-        let irreversible = |uses: &str| catalogue.get(uses).is_some_and(|spec| spec.class == Class::Irreversible);
-        let until =
-            plan.steps().filter(|step| irreversible(&step.uses.value)).map(|step| step.id.value.clone()).collect();
+    fn new(ui: Ui, plan: &Plan, services: &Services, records: &[Record]) -> Self {
+        let known = Known::of(records, &services.steps);
         let width = plan.steps().map(|step| step.id.value.len()).max().unwrap_or_default();
         let drill = if services.mode == Mode::Drill { "  DRILL" } else { "" };
         let title = format!("{}  {}{drill}", services.runbook, services.run);
-        let mut view =
-            Self { ui, lines: BTreeMap::new(), header: None, footer: None, width, until, began: clock::now(), title };
+        let (lines, began) = (BTreeMap::new(), known.state().opened_at().unwrap_or_else(clock::now));
+        let mut view = Self { ui, lines, header: None, footer: None, width, known, began, title };
         let tree = (ui.is_terminal() && !ui.quiet && !ui.json).then(MultiProgress::new);
         view.header = tree.as_ref().map(|tree| {
             let header = plain_bar(tree, &view.title);
@@ -121,7 +116,7 @@ impl View {
         });
         for step in plan.steps() {
             let bar = tree.as_ref().map(|tree| plain_bar(tree, &format!("  · {}", step.id.value)));
-            let line = Line { uses: step.uses.value.clone(), bar, begun: None, items: Tally::default() };
+            let line = Line { bar, begun: None, items: Tally::default() };
             view.lines.insert(step.id.value.clone(), line);
         }
         view.footer = tree.as_ref().map(|tree| {
@@ -133,12 +128,47 @@ impl View {
         if view.header.is_none() {
             ui.note(&view.title);
         }
+        view.seed();
         view.warn();
         view
     }
 
+    /// Shows where the run stands when this process takes it on.
+    fn seed(&mut self) {
+        let state = self.known.state().clone();
+        for planned in self.known.steps().to_vec() {
+            let at = state.step(&planned.id);
+            let all = at.items.as_ref().map_or(0, Vec::len);
+            let over = (0..all).filter(|index| state.step(&item_id(&planned.id, *index)).status.is_over()).count();
+            if let Some(line) = self.lines.get_mut(&planned.id) {
+                line.begun = at.started_at;
+                line.items = Tally { all, over, failed: 0 };
+            }
+            let ended = at.ended_at.or(state.last_at()).unwrap_or_else(clock::now);
+            match at.status {
+                StepStatus::Done => self.done(&planned.id, ended, &planned.fact(&at.outputs)),
+                StepStatus::Failed => {
+                    let why = at.error.as_ref().map_or("failed", |error| error.summary.as_str()).to_owned();
+                    self.end(&planned.id, ended, "✗", &why);
+                }
+                StepStatus::Skipped => {
+                    let because = at.because.clone().unwrap_or_default();
+                    self.end(&planned.id, ended, "-", &format!("skipped: {because}"));
+                }
+                StepStatus::Waiting | StepStatus::Unknown => {
+                    let asked = at.gate.as_ref().map_or("waits for a person", |gate| gate.question.prompt.as_str());
+                    let asked = asked.to_owned();
+                    self.end(&planned.id, ended, "‼", &asked);
+                }
+                StepStatus::Pending | StepStatus::Running | StepStatus::Retrying => {}
+            }
+        }
+    }
+
     fn record(&mut self, record: &Record) {
         let at = record.at;
+        // What cannot follow was refused by the journal before.
+        self.known.apply(record).ok();
         match &record.event {
             Event::StepStarted { step, .. } => self.begin(step, at),
             Event::LoopOpened { step, items } => {
@@ -151,19 +181,16 @@ impl View {
             }
             Event::StepSkipped { step, .. } if split_item(step).1.is_some() => self.count(step, false),
             Event::StepFinished { step, status, outputs, error, .. } => {
-                let uses = self.lines.get(step).map(|line| line.uses.clone()).unwrap_or_default();
                 match (status, error) {
-                    (StepOutcome::Done, _) if fact::was_not_told(&uses, outputs) => {
-                        self.end(step, at, "!", &fact::fact(&uses, outputs));
+                    (StepOutcome::Done, _) => {
+                        let planned = self.known.steps().iter().find(|planned| planned.id == *step);
+                        let fact = planned.map(|planned| planned.fact(outputs)).unwrap_or_default();
+                        self.done(step, at, &fact);
                     }
-                    (StepOutcome::Done, _) => self.end(step, at, "✓", &fact::fact(&uses, outputs)),
                     (StepOutcome::Failed, Some(error)) => self.end(step, at, "✗", &error.summary),
                     (StepOutcome::Failed, None) => self.end(step, at, "✗", "failed"),
                 }
-                if *status == StepOutcome::Done {
-                    self.until.retain(|waiting| waiting != step);
-                    self.warn();
-                }
+                self.warn();
             }
             Event::StepSkipped { step, because } => self.end(step, at, "-", &format!("skipped: {because}")),
             Event::AttemptFailed { step, error, retry_at: Some(retry_at), .. } => {
@@ -210,13 +237,9 @@ impl View {
         }
     }
 
-    /// Items that were over before this process took the run on.
-    fn count_before(&mut self, state: &State) {
-        for (step, line) in &mut self.lines {
-            let all = state.step(step).items.as_ref().map_or(0, Vec::len);
-            let over = (0..all).filter(|index| state.step(&item_id(step, *index)).status.is_over()).count();
-            line.items = Tally { all, over, failed: 0 };
-        }
+    /// A step is done.
+    fn done(&mut self, step: &str, at: Timestamp, fact: &Fact) {
+        self.end(step, at, if fact.in_vain { "!" } else { "✓" }, &fact.text);
     }
 
     /// An item of a step is over.
@@ -302,13 +325,9 @@ impl View {
 
     /// That line, and below it what a person is asked.
     fn foot(&self, question: &str) {
-        let text = match self.until.as_slice() {
-            [] => "the old versions are disabled".to_owned(),
-            [step, ..] => format!("the leaked value still works until `{step}`"),
-        };
-        if let Some(footer) = &self.footer {
-            footer.set_message(format!("  {}{question}", self.ui.yellow(&text)));
-        }
+        let Some(footer) = &self.footer else { return };
+        let leaked = self.known.leaked_value().map(|leaked| screen::colored(self.ui, &leaked)).unwrap_or_default();
+        footer.set_message(format!("{leaked}{question}"));
     }
 
     fn close(&self) {

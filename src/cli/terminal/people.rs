@@ -6,7 +6,7 @@ use crate::cli::question::{self, Asked, Given, Open, Word};
 use crate::cli::session;
 use crate::clock;
 use crate::driver::People;
-use crate::durable::{Notice, Notices};
+use crate::durable::{DisplayEvent, DisplayEvents};
 use crate::engine::event::Event;
 use crate::engine::{State, split_item};
 use crate::failure::Failure;
@@ -100,7 +100,7 @@ pub(crate) struct Terminal {
     folder: RunFolder,
     interactive: bool,
     operator: String,
-    notices: Notices,
+    notices: DisplayEvents,
     answers: Answers,
     keyboard: Option<Keyboard>,
     /// The question that stands on the screen, and what was typed to it so far.
@@ -127,7 +127,7 @@ impl Terminal {
         folder: RunFolder,
         interactive: bool,
         operator: String,
-        notices: Notices,
+        notices: DisplayEvents,
         answers: Answers,
     ) -> Self {
         Self { folder, interactive, operator, notices, answers, keyboard: None, asking: None, answered: None }
@@ -167,7 +167,7 @@ impl Terminal {
         }
         let Some(open) = question::open(state).into_iter().next() else {
             if self.asking.take().is_some() {
-                drop(self.notices.send(Notice::Asked { text: String::new() }));
+                drop(self.notices.send(DisplayEvent::Asked { text: String::new() }));
             }
             return None;
         };
@@ -181,12 +181,12 @@ impl Terminal {
         let prompt = prompt(&open, asking);
         if prompt != asking.prompt {
             asking.prompt.clone_from(&prompt);
-            drop(self.notices.send(Notice::Asked { text: prompt }));
+            drop(self.notices.send(DisplayEvent::Asked { text: prompt }));
         }
         let line = match self.keyboard.get_or_insert_with(Keyboard::open).next()? {
             Typed::SoFar(typed) => {
                 let text = format!("{} {typed}", asking.prompt);
-                drop(self.notices.send(Notice::Asked { text }));
+                drop(self.notices.send(DisplayEvent::Asked { text }));
                 return None;
             }
             Typed::Line(line) => line,
@@ -197,7 +197,7 @@ impl Terminal {
                 let event = event?;
                 self.asking = None;
                 self.answered = Some(Source::Here(open.step));
-                drop(self.notices.send(Notice::Asked { text: String::new() }));
+                drop(self.notices.send(DisplayEvent::Asked { text: String::new() }));
                 Some(event)
             }
             Err(failure) => {
@@ -210,7 +210,7 @@ impl Terminal {
     }
 
     fn say(&self, step: &str, text: &str) {
-        drop(self.notices.send(Notice::Progress { step: step.to_owned(), text: text.to_owned() }));
+        drop(self.notices.send(DisplayEvent::Progress { step: step.to_owned(), text: text.to_owned() }));
     }
 }
 

@@ -7,11 +7,12 @@ use crate::actions;
 use crate::audit::plain;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::question::{self, Asked, Open};
-use crate::engine::event::{RunOpened, RunStatus, VALUE_WANTED};
+use crate::engine::event::{RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
+use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
 use crate::journal::{Record, RunFolder};
-use crate::plan::{Class, Plan};
-use crate::report::{Report, Status, fact};
+use crate::plan::{Aim, Plan, PlannedStep};
+use crate::report::{Report, Status};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -65,38 +66,38 @@ pub(crate) fn show(
     records: &[Record],
     head: &str,
 ) -> Result<Ended, CommandError> {
-    let mut state = State::default();
+    let steps = plan.planned(&actions::catalogue());
+    let mut known = Known::new(steps.clone());
     for record in records {
-        state
-            .apply(record.at, &record.event)
-            .map_err(|illegal| CommandError::text(Exit::Program, illegal.to_string()))?;
+        known.apply(record).map_err(|illegal| CommandError::text(Exit::Program, illegal.to_string()))?;
     }
-    let steps: Vec<(String, String)> =
-        plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect();
     let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
-    let journal = folder.journal().display().to_string();
-    let status = Status::new(records, head, &journal, &steps, alive)
-        .map_err(|error| CommandError::text(Exit::Program, error.to_string()))?;
+    let status = Status::new(&known, head, &folder.journal().display().to_string(), alive);
     if ui.json {
         ui.json(&status);
     } else {
         let report = Report::new(records, head, &steps);
-        ui.data(&people(ui, plan, folder, &state, &status, &report));
+        ui.data(&people(ui, folder, &known, &status, &report));
     }
-    let failed_check = |step: &crate::runbook::model::Step| {
-        step.uses.value == "keyvault/check" && state.step(&step.id.value).status == StepStatus::Failed
-    };
-    Ok(Ended { preflight_failed: plan.steps().any(failed_check) })
+    let failed = |(_, step): (String, &StepState)| step.status == StepStatus::Failed;
+    Ok(Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) })
 }
 
 fn own_process() -> u32 {
     std::process::id()
 }
 
-fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Status, report: &Report) -> String {
+fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &Report) -> String {
     let mut text = String::new();
+    let state = known.state();
     let drill = if report.run.drill { "DRILL  " } else { "" };
-    text.push_str(&format!("\n{drill}{}\n", verdict(ui, plan, state)));
+    text.push_str(&format!("\n{drill}{}\n", verdict(ui, known)));
+    for open in &status.verdict.open {
+        text.push_str(&format!("  {:<16}{}\n", ui.yellow("open"), plain(open)));
+    }
+    if let Some(leaked) = &status.leaked_value {
+        text.push_str(&format!("{}\n", colored(ui, leaked)));
+    }
     text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
     if let Some(Abandoned { by, because, at }) = state.abandoned() {
         let at = at.format("%Y-%m-%d %H:%M:%SZ");
@@ -104,18 +105,18 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
     }
     // Where the tree stands above, what went well is there to see.
     let tree = ui.is_terminal() && !ui.quiet;
-    for step in plan.steps() {
-        let at = state.step(&step.id.value);
+    for planned in known.steps() {
+        let at = state.step(&planned.id);
         if !(tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped)) {
             match state.abandoned() {
                 Some(_) if at.is_asking() => {
-                    text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), step.id.value));
+                    text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), planned.id));
                 }
-                _ => text.push_str(&line(ui, &step.id.value, &step.uses.value, at)),
+                _ => text.push_str(&line(ui, planned, at)),
             }
         }
     }
-    text.push_str(&found(report));
+    text.push_str(&found(report, &status.verdict));
     text.push_str(&asked_again(folder.run(), state));
     text.push_str(&next(folder.run(), state));
     let written = folder.report().join("report.html");
@@ -127,7 +128,7 @@ fn people(ui: Ui, plan: &Plan, folder: &RunFolder, state: &State, status: &Statu
 }
 
 /// What a responder must know before going to bed.
-fn found(report: &Report) -> String {
+fn found(report: &Report, verdict: &evidence::Verdict) -> String {
     let mut text = String::new();
     let radii = &report.blast_radii;
     let unknown = radii.iter().flat_map(|radius| {
@@ -158,7 +159,9 @@ fn found(report: &Report) -> String {
             text.push_str(&format!("  {:<16}  {}\n", "", plain(&left.command)));
         }
     }
-    for (index, unseen) in report.unseen.iter().enumerate() {
+    // What stands under the verdict is not said twice.
+    let unseen = report.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
+    for (index, unseen) in unseen.enumerate() {
         let label = if index == 0 { "not seen" } else { "" };
         text.push_str(&format!("  {label:<16}{}\n", plain(unseen)));
     }
@@ -179,60 +182,47 @@ fn asked_again(run: &str, state: &State) -> String {
     format!("  {:<16}what reaches the log late, {before}{last}\n  {:<16}  {command}\n", "asked again", "")
 }
 
-/// Contained means: a proof that every older version is refused stands in the journal.
-fn verdict(ui: Ui, plan: &Plan, state: &State) -> String {
-    let of = |uses: &str| {
-        plan.steps().filter(|step| step.uses.value == uses).map(|step| state.step(&step.id.value)).collect::<Vec<_>>()
-    };
-    let proofs = of("keyvault/prove_revoked");
-    let done = |steps: &[&StepState]| !steps.is_empty() && steps.iter().all(|step| step.status == StepStatus::Done);
-    let at_issuer = of("provider/prove");
-    let gap = |step: &&StepState| {
-        step.outputs.get("not_proven").and_then(|left| left.as_array()).is_some_and(|left| !left.is_empty())
-    };
-    if done(&proofs) && (!at_issuer.is_empty() && !done(&at_issuer) || at_issuer.iter().any(gap)) {
-        return ui.yellow("not proven: the vault refuses every old version; whether the issuer does is not known");
-    }
-    if done(&proofs) {
-        let took = state
-            .opened_at()
-            .zip(proofs.iter().filter_map(|step| step.ended_at).max())
-            .map(|(from, to)| format!(" after {}s", (to - from).num_seconds()))
-            .unwrap_or_default();
-        return ui.green(&format!("contained: every old version is proven to be refused{took}"));
-    }
-    if proofs.is_empty() && of("keyvault/revoke").is_empty() {
+/// The verdict in one line: green only where nothing is left to worry about.
+fn verdict(ui: Ui, known: &Known) -> String {
+    let verdict = known.verdict();
+    let state = known.state();
+    if verdict.state == evidence::State::NotApplicable {
         return match state.ended() {
             Some(RunStatus::Completed) => ui.green("completed"),
             _ => ui.yellow("not completed"),
         };
     }
-    let revoked = of("keyvault/revoke");
-    if done(&revoked) {
-        return ui.yellow("not proven: the old versions were disabled, the proof is missing");
+    let took =
+        state.opened_at().zip(known.proven_at()).map(|(from, to)| format!(" after {}s", (to - from).num_seconds()));
+    let word = match verdict.state {
+        evidence::State::Contained => "contained",
+        evidence::State::NotProven => "not proven",
+        evidence::State::NotContained | evidence::State::NotApplicable => "NOT contained",
+    };
+    let took = took.filter(|_| verdict.state == evidence::State::Contained).unwrap_or_default();
+    let text = format!("{word}{took}: {}", verdict.detail());
+    match verdict.state {
+        evidence::State::NotContained => ui.red(&text),
+        _ if verdict.is_good() => ui.green(&text),
+        _ => ui.yellow(&text),
     }
-    let catalogue = actions::catalogue();
-    let changes =
-        |uses: &str| catalogue.get(uses).is_some_and(|spec| matches!(spec.class, Class::Write | Class::Irreversible));
-    // An attempt that was refused changed nothing either.
-    let open = |step: &StepState| step.effects.values().any(|effect| effect.phase != EffectPhase::Refused);
-    if !plan.steps().any(|step| changes(&step.uses.value) && open(state.step(&step.id.value))) {
-        return ui.red("NOT contained: nothing has been changed");
-    }
-    let rotated = done(&of("keyvault/rotate"));
-    ui.red(if rotated {
-        "NOT contained: a new version is in place, but the leaked value still works"
-    } else {
-        "NOT contained: the leaked value is still the current one"
-    })
 }
 
-fn line(ui: Ui, id: &str, uses: &str, step: &StepState) -> String {
+/// The line that says whether the leaked value still works.
+pub(crate) fn colored(ui: Ui, leaked: &LeakedValue) -> String {
+    match leaked.works {
+        Works::Yes => ui.red(&leaked.to_string()),
+        Works::NotKnown => ui.yellow(&leaked.to_string()),
+        Works::No => ui.green(&leaked.to_string()),
+    }
+}
+
+fn line(ui: Ui, planned: &PlannedStep, step: &StepState) -> String {
     let (mark, what) = match step.status {
-        StepStatus::Done if fact::was_not_told(uses, &step.outputs) => {
-            (ui.yellow("!"), fact::fact(uses, &step.outputs))
+        StepStatus::Done => {
+            let fact = planned.fact(&step.outputs);
+            (if fact.in_vain { ui.yellow("!") } else { ui.green("✓") }, fact.text)
         }
-        StepStatus::Done => (ui.green("✓"), fact::fact(uses, &step.outputs)),
         StepStatus::Failed => {
             let why = step.error.as_ref().map(describe).unwrap_or_default();
             (ui.red("✗"), why.replace('\n', "\n      "))
@@ -240,10 +230,10 @@ fn line(ui: Ui, id: &str, uses: &str, step: &StepState) -> String {
         StepStatus::Skipped => (ui.dim("-"), format!("skipped: {}", step.because.as_deref().unwrap_or_default())),
         StepStatus::Waiting => (ui.yellow("‼"), waits_for(step)),
         StepStatus::Unknown => (ui.yellow("‼"), "needs a decision".to_owned()),
-        StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "begun, not ended".to_owned()),
+        StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "interrupted; outcome not verified".to_owned()),
         StepStatus::Pending => (ui.dim("·"), String::new()),
     };
-    format!("  {mark} {id:<22} {what}").trim_end().to_owned() + "\n"
+    format!("  {mark} {:<22} {what}", planned.id).trim_end().to_owned() + "\n"
 }
 
 /// What a step waits for, in one line.
@@ -256,7 +246,7 @@ fn waits_for(step: &StepState) -> String {
     let question = &gate.question;
     let who = if question.from.is_empty() { String::new() } else { format!(" of {}", question.from.join(", ")) };
     let missing = question.min.saturating_sub(u32::try_from(gate.agreed.len()).unwrap_or(u32::MAX));
-    let wants_value = step.observations.contains_key(VALUE_WANTED);
+    let wants_value = wants_value(step);
     let what = match (question.checklist.is_empty() && question.fields.is_empty(), question.min) {
         (false, _) => "is to be done by hand".to_owned(),
         (true, _) if wants_value => "waits for a value".to_owned(),

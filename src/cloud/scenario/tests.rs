@@ -1,4 +1,4 @@
-use super::{DEFAULT, Reads, SCHEMA, Scenario};
+use super::{DEFAULT, ReadMode, SCHEMA, Scenario};
 use serde_json::json;
 use std::time::Duration;
 
@@ -55,18 +55,16 @@ fn the_default_scenario_says_what_its_file_says() {
     assert_eq!(versions, [(400, false), (90, true), (20, true)]);
     assert_eq!(leaked.content_type.as_deref(), Some("text/plain"));
     assert_eq!(leaked.tags["owner"], "orders-team");
-    let modes: Vec<Reads> = scenario.consumers().iter().map(|consumer| consumer.reads).collect();
-    assert_eq!(modes, [Reads::Latest, Reads::Latest, Reads::Pinned]);
+    let modes: Vec<ReadMode> = scenario.consumers().iter().map(|consumer| consumer.reads).collect();
+    assert_eq!(modes, [ReadMode::Latest, ReadMode::Latest, ReadMode::Pinned]);
     assert!(scenario.consumers().iter().all(|consumer| consumer.secret == "orders-db"));
     assert_eq!(scenario.attackers()[0].also, ["smtp-relay", "orders-signing"]);
-    assert_eq!(
-        scenario.faults(),
-        [json!({
-            "match": { "method": "PUT", "path": "^/secrets/orders-db/?$" },
-            "times": 1,
-            "do": { "drop": "after" },
-        })]
-    );
+    let planned = json!({
+        "match": { "method": "PUT", "path": "^/secrets/orders-db/?$" },
+        "times": 1,
+        "do": { "drop": "after" },
+    });
+    assert_eq!(scenario.faults(), [serde_json::from_value(planned).unwrap()]);
 }
 
 #[test]
@@ -87,60 +85,47 @@ fn ids_follow_from_names_unless_they_are_given() {
     assert_eq!(caller.upn.as_deref(), Some("a@b"));
 }
 
+/// In each line: a text of the small scenario, what stands in its place, and what is then said.
+const WRONG: &str = "\
+refresh: 300ms → refresh: 300 → `300` is no duration: write a number and its unit
+refresh: 300ms → refresh: 1ms → consumer `orders-api`: `refresh` must be at least 10ms
+refresh: 300ms → refreshes: 300ms → refreshes
+reads: latest → reads: newest → newest
+every: 1s → every: 99999999999999999999d → is no duration
+every: 1s → every: 1s, oid: me → attacker `intruder`: `me` is no object or application id
+stanch-scenario/v1 → stanch-scenario/v2 → schema `stanch-scenario/v2` is not known
+vault: kv-drill → vault: kv.drill → `kv.drill` is no name of a vault
+secret: orders-db → secret: order-db → secret: there is no `order-db` among the secrets; did you mean `orders-db`?
+also: [smtp-relay] → also: [stripe] → attacker `intruder`: there is no `stripe` among the secrets
+also: [smtp-relay] → also: [orders-db] → `also` is for other secrets
+name: smtp-relay → name: ORDERS-DB → there are two secrets by the name `ORDERS-DB`
+name: intruder → name: orders-api → there are two callers by the name `orders-api`
+name: orders-db, versions: [{ age: 2d }] → name: orders-db, versions: [] → `versions` must name at least one
+[{ age: 2d }] → [{ age: 2d, enabled: false }] → secret `orders-db`: its last version is the current one
+[{ age: 2d }] → [{ age: 1d }, { age: 2d }] → `versions` go from the oldest to the newest
+faults: [] → faults: [{ do: {} }] → a fault: `do` says nothing: give `status`
+faults: [] → faults: [{ do: { status: 42 } }] → `42` is no status of an answer
+faults: [] → faults: [{ match: { path: '(' }, do: { status: 503 } }] → a fault: `path` is no regular expression: unclosed group
+faults: [] → faults: [{ do: { drop: never } }] → never
+faults: [] → vault: kv-other → vault
+[{ age: 2d }] → [{ age: 2d }], issuer: {} → secret `orders-db`: its `issuer` is one of `account`
+[{ age: 2d }] → [{ age: 2d }], issuer: { token: gitlab } → gitlab
+[{ age: 2d }] → [{ age: 2d }], issuer: { account: /x } → no kind of account has the address `/x`
+[{ age: 2d }] → [{ age: 2d }], issuer: { account: /s/Microsoft.Storage/storageAccounts/orders, key: key3 } → `key3` is no key of `/s/Microsoft.Storage/storageAccounts/orders`: its keys are `key1` and `key2`
+[{ age: 2d }] → [{ age: 2d }], issuer: { token: slack, key: key1 } → `key` goes with `account` only
+[{ age: 2d }] → [{ age: 2d }], issuer: { token: slack, app_id: x } → `app_id` goes with `application`
+[{ age: 2d }] → [{ age: 2d }], issuer: { application: orders } → `orders` is no object or client id
+[{ age: 2d }] → [{ age: 2d }], value: hunter2 → `value` must point to the environment, `env:NAME`
+[{ age: 2d }] → [{ age: 2d }], value: env:A, issuer: { token: slack } → its `issuer` or is at `value`
+faults: [] → enters: new_value → give `orders-db` an `issuer` with a `token`
+faults: [] → enters: nothing → nothing
+faults: [] → targets: { killed_within: 3s } → the target `killed_within` needs an `issuer` of `orders-db`
+";
+
 #[test]
 fn what_is_wrong_is_said_in_words_that_help() {
-    let cases = [
-        ("refresh: 300ms", "refresh: 300", "`300` is no duration: write a number and its unit"),
-        ("refresh: 300ms", "refresh: 1ms", "consumer `orders-api`: `refresh` must be at least 10ms"),
-        ("refresh: 300ms", "refreshes: 300ms", "refreshes"),
-        ("reads: latest", "reads: newest", "newest"),
-        ("every: 1s", "every: 99999999999999999999d", "is no duration"),
-        ("every: 1s", "every: 1s, oid: me", "attacker `intruder`: `me` is no object or application id"),
-        ("stanch-scenario/v1", "stanch-scenario/v2", "schema `stanch-scenario/v2` is not known"),
-        ("vault: kv-drill", "vault: kv.drill", "`kv.drill` is no name of a vault"),
-        (
-            "secret: orders-db",
-            "secret: order-db",
-            "secret: there is no `order-db` among the secrets; did you mean `orders-db`?",
-        ),
-        ("also: [smtp-relay]", "also: [stripe]", "attacker `intruder`: there is no `stripe` among the secrets"),
-        ("also: [smtp-relay]", "also: [orders-db]", "`also` is for other secrets"),
-        ("name: smtp-relay", "name: ORDERS-DB", "there are two secrets by the name `ORDERS-DB`"),
-        ("name: intruder", "name: orders-api", "there are two callers by the name `orders-api`"),
-        (
-            "name: orders-db, versions: [{ age: 2d }]",
-            "name: orders-db, versions: []",
-            "`versions` must name at least one",
-        ),
-        ("[{ age: 2d }]", "[{ age: 2d, enabled: false }]", "secret `orders-db`: its last version is the current one"),
-        ("[{ age: 2d }]", "[{ age: 1d }, { age: 2d }]", "`versions` go from the oldest to the newest"),
-        ("faults: []", "faults: [{ do: {} }]", "a fault's `do` must be one of"),
-        ("faults: []", "faults: [{ do: { status: 42 } }]", "`42` is no status of an answer"),
-        (
-            "faults: []",
-            "faults: [{ match: { path: '(' }, do: { status: 503 } }]",
-            "a fault's `path` is no regular expression: unclosed group",
-        ),
-        ("faults: []", "faults: [{ do: { drop: never } }]", "never"),
-        ("faults: []", "vault: kv-other", "vault"),
-        ("[{ age: 2d }]", "[{ age: 2d }], issuer: {}", "secret `orders-db`: its `issuer` is one of `account`"),
-        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { token: gitlab }", "gitlab"),
-        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { account: /x }", "no kind of account has the address `/x`"),
-        (
-            "[{ age: 2d }]",
-            "[{ age: 2d }], issuer: { account: /s/Microsoft.Storage/storageAccounts/orders, key: key3 }",
-            "`key3` is no key of `/s/Microsoft.Storage/storageAccounts/orders`: its keys are `key1` and `key2`",
-        ),
-        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { token: slack, key: key1 }", "`key` goes with `account` only"),
-        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { token: slack, app_id: x }", "`app_id` goes with `application`"),
-        ("[{ age: 2d }]", "[{ age: 2d }], issuer: { application: orders }", "`orders` is no object or client id"),
-        ("[{ age: 2d }]", "[{ age: 2d }], value: hunter2", "`value` must point to the environment, `env:NAME`"),
-        ("[{ age: 2d }]", "[{ age: 2d }], value: env:A, issuer: { token: slack }", "its `issuer` or is at `value`"),
-        ("faults: []", "enters: new_value", "give `orders-db` an `issuer` with a `token`"),
-        ("faults: []", "enters: nothing", "nothing"),
-        ("faults: []", "targets: { killed_within: 3s }", "the target `killed_within` needs an `issuer` of `orders-db`"),
-    ];
-    for (from, to, expected) in cases {
+    for case in WRONG.lines() {
+        let [from, to, expected] = case.split(" → ").collect::<Vec<&str>>()[..] else { panic!("{case}") };
         let problem = changed(from, to).unwrap_err();
         assert!(problem.contains(expected), "for `{to}`: {problem}");
     }

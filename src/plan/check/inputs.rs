@@ -1,7 +1,7 @@
 //! Inputs: limits that can be kept, defaults that keep them, and nothing asked for in vain.
 
 use super::super::inputs::{bound_measure, fits};
-use super::Check;
+use super::checker::{Checker, steps};
 use crate::runbook::Diagnostic;
 use crate::runbook::model::{InputKind, Items, Limits};
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ fn bare(kind: &InputKind) -> InputKind {
     }
 }
 
-impl Check<'_> {
+impl Checker<'_> {
     pub(super) fn inputs(&mut self) {
         for input in &self.runbook.inputs {
             self.limits(&input.kind, &input.limits);
@@ -65,7 +65,7 @@ impl Check<'_> {
     pub(super) fn unused_inputs(&mut self) {
         let mut used: BTreeSet<String> = BTreeSet::new();
         let gates = &self.runbook.policy.gates;
-        let steps = super::steps(self.runbook).flat_map(|step| {
+        let steps = steps(self.runbook).flat_map(|step| {
             let parameters = step.with.iter().map(|parameter| &parameter.value);
             parameters.chain(&step.condition).chain(&step.for_each)
         });

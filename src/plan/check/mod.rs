@@ -1,24 +1,25 @@
 //! Everything that can be wrong with a runbook although it is well formed, found at once.
 
+mod checker;
 mod inputs;
+mod names;
 mod parameters;
 mod reach;
 mod waits;
 
-pub(super) use parameters::GATE;
-
 use super::order::Graph;
 use super::spec::{Catalogue, Class};
 use super::types::Type;
-use super::typing::{Named, Names, View};
+use super::typing::View;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Placed, Runbook, Step};
 use crate::runbook::{Diagnostic, Span};
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use checker::{Checker, item, rule, steps, view_type};
+use names::names;
+use std::collections::BTreeSet;
 
 /// What was found.
-pub(super) struct Found {
+pub(super) struct Checked {
     pub(super) problems: Vec<Diagnostic>,
     /// Places and values that may be secrets, and must not be shown.
     pub(super) hidden: Vec<(Span, String)>,
@@ -26,9 +27,9 @@ pub(super) struct Found {
 
 /// Checks a runbook against the actions there are. A fragment by itself is checked as far as that goes without the
 /// runbook that includes it.
-pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool) -> Found {
+pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool) -> Checked {
     let names = names(runbook, catalogue, is_fragment);
-    let mut check = Check { runbook, catalogue, names: &names, problems: Vec::new(), hidden: Vec::new() };
+    let mut check = Checker { runbook, catalogue, names: &names, problems: Vec::new(), hidden: Vec::new() };
     check.inputs();
     check.ids();
     let main = Graph::of(&runbook.steps);
@@ -48,72 +49,10 @@ pub(super) fn check(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool)
     if !is_fragment {
         check.unused_inputs();
     }
-    Found { problems: check.problems, hidden: check.hidden }
+    Checked { problems: check.problems, hidden: check.hidden }
 }
 
-struct Check<'a> {
-    runbook: &'a Runbook,
-    catalogue: &'a Catalogue,
-    names: &'a Names,
-    problems: Vec<Diagnostic>,
-    hidden: Vec<(Span, String)>,
-}
-
-/// The names that expressions can use, with their types. The items of a loop are typed by what stands before it.
-fn names(runbook: &Runbook, catalogue: &Catalogue, is_fragment: bool) -> Names {
-    let inputs = runbook.inputs.iter().map(|input| (input.name.clone(), Type::of_input(&input.kind))).collect();
-    let mut names = Names { inputs, steps: BTreeMap::new(), is_fragment };
-    let all: BTreeSet<String> = steps(runbook).map(|step| step.id.value.clone()).collect();
-    for step in steps(runbook) {
-        let outputs = catalogue.get(step.uses.value.as_str()).map_or(Type::Any, |spec| reach::outputs(step, spec));
-        let outputs = match &step.for_each {
-            None => outputs,
-            Some(list) => {
-                let view = View { names: &names, before: &all, item: None };
-                let item = item(&view, &list.value);
-                Type::object(vec![("items".to_owned(), Type::list(reach::loop_item(item, outputs)))])
-            }
-        };
-        let named = Named { uses: step.uses.value.clone(), outputs, never_runs: reach::never_runs(step) };
-        names.steps.entry(step.id.value.clone()).or_insert(named);
-    }
-    names
-}
-
-fn steps(runbook: &Runbook) -> impl Iterator<Item = &Step> {
-    runbook.steps.iter().chain(&runbook.finally)
-}
-
-/// The type of a list's items.
-fn item(view: &View<'_>, list: &Template) -> Type {
-    match view_type(view, list) {
-        Type::List(item) => *item,
-        _ => Type::Any,
-    }
-}
-
-/// The type of a value in which expressions may stand.
-fn view_type(view: &View<'_>, template: &Template) -> Type {
-    match template {
-        Template::Literal(value) => Type::of_value(value),
-        Template::Expression(expression) => view.type_of(expression).0,
-        Template::Broken => Type::Any,
-        Template::Text(_) => super::types::TEXT,
-        Template::List(items) => {
-            let items = items.iter().map(|item| view_type(view, item));
-            Type::list(items.fold(Type::Never, Type::or))
-        }
-        Template::Map(fields) => {
-            Type::object(fields.iter().map(|(name, value)| (name.clone(), view_type(view, value))).collect())
-        }
-    }
-}
-
-impl Check<'_> {
-    fn report(&mut self, problem: Diagnostic) {
-        self.problems.push(problem);
-    }
-
+impl Checker<'_> {
     fn ids(&mut self) {
         let mut seen = BTreeSet::new();
         for step in steps(self.runbook) {
@@ -264,14 +203,4 @@ impl Check<'_> {
             self.report(problem.rule("rerun").help("leave `on_unknown` at `probe`: the other side is asked first"));
         }
     }
-}
-
-/// The rule that a value of the wrong type breaks: a schema sees what is written, not what an expression will give.
-fn rule(of: &Template) -> &'static str {
-    if of.expressions().is_empty() { "type" } else { "expression" }
-}
-
-/// A literal as text, where it is one.
-fn text(value: &Value) -> Option<&str> {
-    value.as_str()
 }

@@ -2,20 +2,18 @@
 
 use super::super::fits::Misfit;
 use super::super::order::Graph;
-use super::super::spec::Spec;
+use super::super::spec::{Aim, Spec, gate};
 use super::super::types::resolved;
 use super::super::typing::View;
-use super::{Check, reach, rule, view_type};
+use super::checker::{Checker, rule, view_type};
+use super::reach;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Parameter, Step};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// The action whose parameters `policy.gates` gives defaults for.
-pub(in crate::plan) const GATE: &str = "human/approve";
-
-impl Check<'_> {
+impl Checker<'_> {
     pub(super) fn parameters(&mut self, step: &Step, spec: &Spec, view: &View<'_>) {
         let names = spec.parameter_names();
         for parameter in &step.with {
@@ -42,7 +40,7 @@ impl Check<'_> {
                 self.report(problem.help(format!("add `{required}:` under `with:`")));
             }
         }
-        if spec.name == GATE {
+        if spec.aim == Aim::Gate {
             self.enough_people(step);
         }
     }
@@ -118,10 +116,11 @@ impl Check<'_> {
         }
     }
 
-    /// The policy's gates: parameters of `human/approve`, and a condition.
+    /// The policy's gates: parameters of the action that is one, and a condition.
     pub(super) fn gates(&mut self, main: &Graph) {
         let gates = &self.runbook.policy.gates;
-        let asked = |(_, step): &(usize, &Step)| step.uses.value == GATE;
+        let gate = gate(self.catalogue);
+        let asked = |(_, step): &(usize, &Step)| gate.is_some_and(|gate| step.uses.value == gate.name);
         let mut before: Option<BTreeSet<String>> = None;
         for (place, _) in self.runbook.steps.iter().enumerate().filter(asked) {
             let own = main.before(place);
@@ -140,7 +139,7 @@ impl Check<'_> {
                 self.report(problem.help("let it depend on something, for example `inputs.severity == \"sev1\"`"));
             }
         }
-        let Some(spec) = self.catalogue.get(GATE) else { return };
+        let Some(spec) = gate else { return };
         for parameter in &gates.defaults {
             self.expressions(&parameter.value.value, &view);
             self.parameter(parameter, spec, &view);

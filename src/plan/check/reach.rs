@@ -3,24 +3,25 @@
 use super::super::fits::Schema;
 use super::super::spec::Spec;
 use super::super::types::Type;
-use super::Check;
+use super::checker::Checker;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Placed, Step};
 use serde_json::{Map, Value};
 
-/// The type of a step's outputs. What `human/do` is told is known by what it asks for.
+/// The type of a step's outputs. What a person is asked for by a parameter is known by what that asks for.
 pub(super) fn outputs(step: &Step, spec: &Spec) -> Type {
     let outputs = Type::of_schema(&spec.outputs, &spec.outputs);
-    let asked = step.with.iter().find(|parameter| parameter.name == "answers");
-    let (Some(asked), Type::Object(fields), "human/do") = (asked, &outputs, spec.name) else { return outputs };
-    let Some(Value::Object(asked)) = asked.value.value.literal() else { return outputs };
-    let answers: Vec<_> = asked.iter().map(|(name, asked)| (name.clone(), answer(asked))).collect();
-    let told = |(name, of): &(String, Type)| match name.as_str() {
-        "answers" => (name.clone(), Type::object(answers.clone())),
-        _ => (name.clone(), of.clone()),
-    };
+    let Type::Object(fields) = &outputs else { return outputs };
+    let told = |(name, of): &(String, Type)| (name.clone(), answers(step, spec, name).unwrap_or_else(|| of.clone()));
     Type::object(fields.iter().map(told).collect())
+}
+
+/// The type of an output that holds the answers to what a parameter asks for.
+fn answers(step: &Step, spec: &Spec, output: &str) -> Option<Type> {
+    let asked_by = spec.outputs.pointer(&format!("/properties/{output}/x-asked-by"))?.as_str()?;
+    let asked = step.with.iter().find(|parameter| parameter.name == asked_by)?.value.value.literal()?;
+    Some(Type::object(asked.as_object()?.iter().map(|(name, asked)| (name.clone(), answer(asked))).collect()))
 }
 
 fn answer(asked: &Value) -> Type {
@@ -66,7 +67,7 @@ pub(super) fn constant(condition: &Template) -> Option<bool> {
     condition.evaluate(&Map::new()).ok()?.as_bool()
 }
 
-impl Check<'_> {
+impl Checker<'_> {
     pub(super) fn constant_condition(&mut self, step: &Step, condition: &Placed<Template>) {
         let id = &step.id.value;
         let problem = match constant(&condition.value) {

@@ -1,9 +1,8 @@
 //! A step that is cut off before what it waits for can have come.
 
-use super::super::spec::Spec;
+use super::super::spec::{Aim, Spec};
 use super::super::types::resolved;
-use super::parameters::GATE;
-use super::{Check, text};
+use super::checker::{Checker, text};
 use crate::runbook::Diagnostic;
 use crate::runbook::duration;
 use crate::runbook::expression::Template;
@@ -11,7 +10,7 @@ use crate::runbook::model::{Placed, Step};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-impl Check<'_> {
+impl Checker<'_> {
     /// Compares the step's timeout and the run's with every parameter that says how long the step waits.
     pub(super) fn waits(&mut self, step: &Step, spec: &Spec) {
         let Some(fields) = spec.parameters.get("properties").and_then(Value::as_object) else { return };
@@ -22,7 +21,7 @@ impl Check<'_> {
                 continue;
             }
             // A gate that does not say otherwise follows the policy.
-            let policy = if spec.name == GATE { self.runbook.policy.gates.defaults.as_slice() } else { &[] };
+            let policy = if spec.aim == Aim::Gate { self.runbook.policy.gates.defaults.as_slice() } else { &[] };
             let given = step.with.iter().chain(policy).find(|parameter| parameter.name == *name);
             let given = given.map(|parameter| &parameter.value);
             let Some((wait, is_sure)) = self.length(given, schema) else { continue };

@@ -1,9 +1,9 @@
 //! The blast radius as the report shows it.
 
-use super::Source;
-use super::late::answer;
+use super::source::Source;
+use super::words::second;
 use crate::audit;
-use crate::engine::split_item;
+use crate::evidence::Evidence;
 use crate::report::fact::short_version;
 use serde::Serialize;
 
@@ -103,24 +103,21 @@ pub(super) struct Recorded {
 pub(super) fn recorded(source: &Source<'_>) -> Vec<Recorded> {
     let own = source.secret();
     let mut last: Vec<Recorded> = Vec::new();
-    for record in source.records {
-        let Some((step, found)) = answer(&record.event) else { continue };
-        let secret = of_item(source, step).unwrap_or_else(|| {
+    for item in source.known.items() {
+        let found = match &item.evidence {
+            Evidence::Accesses(found) => found.as_ref(),
+            Evidence::LateLook { look, .. } => &look.blast_radius,
+            _ => continue,
+        };
+        let secret = source.known.secret_of(&item.step).map(str::to_owned).unwrap_or_else(|| {
             let is_own = own.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(&found.secret));
             if is_own { own.clone() } else { found.secret.clone() }
         });
         last.retain(|before| !before.secret.eq_ignore_ascii_case(&secret));
-        last.push(Recorded { secret, found, seq: record.seq });
+        last.push(Recorded { secret, found: found.clone(), seq: item.seq });
     }
     last.sort_by_key(|recorded| !recorded.secret.eq_ignore_ascii_case(&own));
     last
-}
-
-/// The secret that a step worked on which is done for each of a list of secrets.
-fn of_item(source: &Source<'_>, step: &str) -> Option<String> {
-    let (id, index) = split_item(step);
-    let item = source.state.step(id).items.as_ref()?.get(index?)?;
-    item.as_str().or_else(|| item.get("item")?.as_str()).map(str::to_owned)
 }
 
 impl BlastRadius {
@@ -140,8 +137,8 @@ impl BlastRadius {
             secret,
             known: true,
             because: String::new(),
-            since: super::second(found.window.since),
-            until: super::second(found.window.until),
+            since: second(found.window.since),
+            until: second(found.window.until),
             accesses: found.accesses.iter().filter(|access| !access.own).map(line).collect(),
             own,
             unknown_callers: found.unknown_callers.len(),
@@ -151,8 +148,8 @@ impl BlastRadius {
                 sources: found.coverage.sources.clone(),
                 files: found.coverage.files,
                 events: found.coverage.events,
-                horizon: found.coverage.horizon.map(super::second).unwrap_or_default(),
-                log_begins: found.coverage.log_begins.map(super::second).unwrap_or_default(),
+                horizon: found.coverage.horizon.map(second).unwrap_or_default(),
+                log_begins: found.coverage.log_begins.map(second).unwrap_or_default(),
                 unreadable: found.coverage.unreadable.iter().map(unreadable).collect(),
             },
             seq,
@@ -161,9 +158,9 @@ impl BlastRadius {
 }
 
 fn unknown_because(source: &Source<'_>) -> String {
-    let told = source.of("audit/blast_radius").find_map(|(_, step)| {
-        let output = step.outputs.get("because").map(super::plain);
-        output.or_else(|| step.error.as_ref().map(|error| error.summary.clone()))
+    let told = source.evidence().find_map(|evidence| match evidence {
+        Evidence::AccessesNotKnown { because } => Some(because.clone()),
+        _ => None,
     });
     told.unwrap_or_else(|| "the audit trail was not read in this run".to_owned())
 }

@@ -1,12 +1,12 @@
-//! Whether the leak is contained: judged from recorded proofs alone.
+//! What was done against the leak, and how we know; the verdict and the exposure window, as the report shows them.
 
-use super::{Source, length, second};
+use super::source::Source;
+use super::words::{length, second};
 use crate::clock::Timestamp;
-use crate::engine::event::{EffectOutcome, Event, SettledBy};
-use crate::engine::{StepState, StepStatus};
+use crate::engine::event::SettledBy;
+use crate::evidence::{self, Adoption, AtVault, Evidence, Item, Known, Laggard, LeakedValue, State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
 
 /// What was done against the leak, and how we know.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -43,8 +43,6 @@ pub struct Proof {
     pub at: String,
     pub request_id: String,
     pub seq: u64,
-    #[serde(skip)]
-    time: Timestamp,
 }
 
 /// A refusal of the issuer to take an old version's value.
@@ -67,7 +65,7 @@ pub struct IssuerGap {
 }
 
 /// Who moved to the new version before the old ones were taken away.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Readers {
     pub moved: Vec<String>,
     pub left_behind: Vec<String>,
@@ -96,118 +94,107 @@ pub struct Mark {
     pub after: String,
 }
 
-/// The first sentence of the report.
+/// The run's verdict, and the first sentences of the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
     pub contained: bool,
     pub headline: String,
     pub detail: String,
+    /// Whether nothing is left to worry about.
+    pub is_good: bool,
+    /// Whether the leaked value still works; empty where the run contains nothing.
+    pub leaked_value: String,
+    #[serde(flatten)]
+    pub verdict: evidence::Verdict,
 }
 
 impl Containment {
-    pub(super) fn new(source: &Source<'_>) -> Self {
+    pub(super) fn new(known: &Known) -> Self {
         let mut containment = Self::default();
-        for record in source.records {
-            match &record.event {
-                Event::EffectFinished { effect, outcome: EffectOutcome::Done, by, result, .. } => {
-                    let done = |version: &str| Done {
-                        version: version.to_owned(),
-                        at: second(record.at),
-                        known: match by {
-                            SettledBy::Probe => "asking the vault, as the answer was lost".to_owned(),
-                            SettledBy::Answer | SettledBy::Nobody => "the vault's answer".to_owned(),
-                        },
-                        seq: record.seq,
-                        time: record.at,
-                    };
-                    if effect == "publish" {
-                        containment.rotated = result.get("version").and_then(Value::as_str).map(done);
-                    } else if let Some(version) = effect.strip_prefix("disable ") {
-                        containment.revoked.push(done(version));
-                    }
-                }
-                Event::Observed { name, value, .. } if name.starts_with("issuer ") => {
-                    containment.issuer(name, value, record.seq, record.at);
-                }
-                Event::Observed { name, value, .. } => {
-                    if let Some(version) = name.strip_prefix("refused ") {
-                        containment.proven.retain(|proof| proof.version != version);
-                        containment.proven.push(proof(version, value, record.seq, record.at));
-                    }
-                }
-                _ => {}
-            }
+        for item in known.items() {
+            containment.take(item);
         }
         let proven = |version: &String| containment.proven.iter().any(|proof| proof.version == *version);
         let disabled = containment.revoked.iter().map(|done| done.version.clone());
         containment.not_proven = disabled.filter(|version| !proven(version)).collect();
-        containment.readers = readers(source);
         containment
     }
-}
 
-impl Containment {
-    /// What was seen of an old version at its issuer; the last look counts.
-    fn issuer(&mut self, name: &str, value: &Value, seq: u64, at: Timestamp) {
-        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or("not recorded").to_owned();
-        let (version, gap) = match (name.strip_prefix("issuer refused "), name.strip_prefix("issuer not proven ")) {
-            (Some(version), _) => (version.to_owned(), false),
-            (None, Some(version)) => (version.to_owned(), true),
-            (None, None) => return,
+    /// The last look at a version counts.
+    fn take(&mut self, item: &Item) {
+        let Item { seq, at, .. } = *item;
+        let done = |version: &String, by: SettledBy| Done {
+            version: version.clone(),
+            at: second(at),
+            known: match by {
+                SettledBy::Probe => "asking the vault, as the answer was lost".to_owned(),
+                SettledBy::Answer | SettledBy::Nobody => "the vault's answer".to_owned(),
+            },
+            seq,
+            time: at,
         };
+        match &item.evidence {
+            Evidence::Published { version, by } => self.rotated = Some(done(version, *by)),
+            Evidence::Disabled { version, by } => self.revoked.push(done(version, *by)),
+            Evidence::RefusedByVault { version, answer, request_id } => {
+                self.proven.retain(|proof| proof.version != *version);
+                let (version, answer, request_id) = (version.clone(), answer.clone(), request_id.clone());
+                self.proven.push(Proof { version, answer, at: second(at), request_id, seq });
+            }
+            Evidence::RefusedByIssuer { version, issuer, how, answer } => {
+                self.forget_issuer(version);
+                let (version, provider, how, answer) = (version.clone(), issuer.clone(), how.clone(), answer.clone());
+                self.issuer_proven.push(IssuerProof { version, provider, how, answer, at: second(at), seq });
+            }
+            Evidence::AcceptedByIssuer { version, how, answer, .. } => {
+                self.forget_issuer(version);
+                let because = format!("the issuer took it ({how}: {answer})");
+                self.issuer_not_proven.push(IssuerGap { version: version.clone(), because, seq });
+            }
+            Evidence::NotProvenAtIssuer { version, because } => {
+                self.forget_issuer(version);
+                let (version, because) = (version.clone(), because.clone());
+                self.issuer_not_proven.push(IssuerGap { version, because, seq });
+            }
+            Evidence::Adopted(adoption) => self.readers.get_or_insert_default().add(adoption),
+            _ => {}
+        }
+    }
+
+    fn forget_issuer(&mut self, version: &str) {
         self.issuer_proven.retain(|proof| proof.version != version);
         self.issuer_not_proven.retain(|gap| gap.version != version);
-        if gap {
-            let because = value.as_str().unwrap_or("not recorded").to_owned();
-            self.issuer_not_proven.push(IssuerGap { version, because, seq });
-            return;
+    }
+}
+
+impl Readers {
+    fn add(&mut self, adoption: &Adoption) {
+        let names = |readers: &[Laggard]| readers.iter().map(|reader| reader.name.clone()).collect::<Vec<_>>();
+        self.moved.extend(adoption.moved.iter().cloned());
+        self.left_behind.extend(names(&adoption.left_behind));
+        self.pinned.extend(names(&adoption.pinned));
+        if self.because.is_empty() {
+            self.because = adoption.log.not_seen().unwrap_or_default();
         }
-        let (provider, how, answer) = (text("provider"), text("how"), text("answer"));
-        self.issuer_proven.push(IssuerProof { version, provider, how, answer, at: second(at), seq });
     }
-}
-
-fn proof(version: &str, value: &Value, seq: u64, time: Timestamp) -> Proof {
-    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or("not recorded").to_owned();
-    Proof {
-        version: version.to_owned(),
-        answer: text("answer"),
-        at: second(time),
-        request_id: text("request_id"),
-        seq,
-        time,
-    }
-}
-
-fn readers(source: &Source<'_>) -> Option<Readers> {
-    let (_, step) = source.of("keyvault/await_readers").find(|(_, step)| step.status == StepStatus::Done)?;
-    let list = |name: &str| step.outputs.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let names = |name: &str| -> Vec<String> {
-        let name_of = |reader: &Value| {
-            let named = reader.as_str().or_else(|| reader.get("name").and_then(Value::as_str));
-            named.unwrap_or_default().to_owned()
-        };
-        list(name).iter().map(name_of).collect()
-    };
-    let because = step.outputs.get("because").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Readers { moved: names("moved"), left_behind: names("left_behind"), pinned: names("pinned"), because })
 }
 
 impl Exposure {
-    pub(super) fn new(source: &Source<'_>, containment: &Containment) -> Self {
+    pub(super) fn new(source: &Source<'_>, containment: &Containment, verdict: &evidence::Verdict) -> Self {
         let from = DateTime::parse_from_rfc3339(&source.input("exposed_at")).ok().map(|time| time.with_timezone(&Utc));
-        let began = source.state.opened_at();
-        let proven = is_proven(source).then(|| containment.proven.iter().map(|proof| proof.time).max()).flatten();
+        let began = source.known.state().opened_at();
+        let by_vault = verdict.parts.at_vault == AtVault::Refused;
+        let proven = source.known.proven_at().filter(|_| by_vault);
         let revoked = containment.revoked.iter().map(|done| done.time).max();
         // Whoever has the value asks its issuer, not the vault: as long as that is open, so is the exposure.
-        let at_issuer = containment.issuer_not_proven.is_empty();
-        let ended = proven.filter(|_| at_issuer);
+        let contained = verdict.state == State::Contained;
+        let ended = proven.filter(|_| contained);
         let moments = [
             ("exposed", from),
             ("response begun", began),
             ("rotated", containment.rotated.as_ref().map(|done| done.time)),
             ("revoked", revoked),
-            (if at_issuer { "proven dead" } else { "refused by the vault" }, proven),
+            (if contained { "proven dead" } else { "refused by the vault" }, proven),
         ];
         let marks = moments.into_iter().filter_map(|(name, at)| {
             let at = at?;
@@ -217,7 +204,7 @@ impl Exposure {
             };
             Some(Mark { name: name.to_owned(), at: second(at), after })
         });
-        let end = ended.or(source.state.last_at());
+        let end = ended.or(source.known.state().last_at());
         Self {
             from: from.map_or_else(|| "not stated".to_owned(), second),
             to: ended.map_or_else(|| "still open".to_owned(), second),
@@ -228,43 +215,19 @@ impl Exposure {
     }
 }
 
-/// Every proving step is done, and there is one.
-fn is_proven(source: &Source<'_>) -> bool {
-    let mut proofs = source.of("keyvault/prove_revoked").peekable();
-    let is_done = |(_, step): (_, &StepState)| step.status == StepStatus::Done;
-    proofs.peek().is_some() && proofs.all(is_done) && source.of("provider/prove").all(is_done)
-}
-
 impl Verdict {
-    pub(super) fn new(source: &Source<'_>, containment: &Containment, exposure: &Exposure) -> Self {
-        let by_vault = is_proven(source) && containment.not_proven.is_empty();
-        let contained = by_vault && containment.issuer_not_proven.is_empty();
-        let (headline, detail) = if contained {
-            let versions = containment.proven.len();
-            let at_issuer = match containment.issuer_proven.len() {
-                0 => String::new(),
-                tried => format!("; {tried} of them tried at the issuer, and refused there"),
-            };
-            let assumed = match source.took_the_vault_for_the_issuer() {
-                true => "; nothing names its issuer, so nobody but the vault was asked",
-                false => "",
-            };
-            let detail =
-                format!("every old version ({versions}) was asked for, and the vault refused it{at_issuer}{assumed}");
-            (format!("Contained. Exposed for {}.", exposure.length), detail)
-        } else if let Some(gap) = containment.issuer_not_proven.first().filter(|_| by_vault) {
-            let detail =
-                format!("the vault refuses every old version; whether the issuer does is not proven: {}", gap.because);
-            ("Not proven to be contained.".to_owned(), detail)
-        } else if !containment.revoked.is_empty() {
-            let detail = "old versions were disabled, but not every refusal is proven".to_owned();
-            ("Not proven to be contained.".to_owned(), detail)
-        } else if containment.rotated.is_some() {
-            let detail = "a new version is in place; the leaked one still works".to_owned();
-            ("NOT contained.".to_owned(), detail)
-        } else {
-            ("NOT contained.".to_owned(), "no new version was put in by this run".to_owned())
+    pub(super) fn new(verdict: evidence::Verdict, exposure: &Exposure, leaked_value: Option<&LeakedValue>) -> Self {
+        let exposed = match verdict.state {
+            State::Contained if !exposure.length.is_empty() => format!(" Exposed for {}.", exposure.length),
+            _ => String::new(),
         };
-        Self { contained, headline, detail }
+        Self {
+            contained: verdict.state == State::Contained,
+            headline: format!("{}.{exposed}", verdict.headline()),
+            detail: verdict.detail(),
+            is_good: verdict.is_good(),
+            leaked_value: leaked_value.map(ToString::to_string).unwrap_or_default(),
+            verdict,
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! What reached the audit trail after the run had its answer, and when it is to be asked again.
 
-use super::access::{AccessLine, FindingLine, SecondOrderLine};
-use super::{Notification, Source, access, plain, second};
+use super::access::{self, AccessLine, FindingLine, SecondOrderLine};
+use super::source::Source;
+use super::words::second;
 use crate::audit::{self, LateLook};
 use crate::clock::Timestamp;
 use crate::engine::EffectPhase;
-use crate::engine::event::{EffectOutcome, Event};
-use crate::journal::Record;
+use crate::evidence::{EffectName, Evidence, Item};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -32,44 +32,13 @@ pub struct LateLine {
     pub seq: u64,
 }
 
-/// What the answer to a question about the audit trail is recorded as.
-const ANSWER: &str = "blast_radius";
-
-/// What the effect of telling a channel begins with; the channel and the follow-up come behind it.
-const TELL: &str = "tell-";
-
-/// The follow-up that an observation answers, if it is a later look.
-pub(crate) fn follow_up(observation: &str) -> Option<&str> {
-    observation.strip_prefix(audit::LATE_LOOK)?.strip_prefix(' ')
-}
-
-/// The last answer of a run about the audit trail, and the number of its record.
-pub fn blast_radius(records: &[Record]) -> Option<(audit::BlastRadius, u64)> {
-    records.iter().rev().find_map(|record| Some((answer(&record.event)?.1, record.seq)))
-}
-
-/// The answer about the audit trail that an event records, and its step: the first one, or what a later look made of it.
-pub(super) fn answer(event: &Event) -> Option<(&str, audit::BlastRadius)> {
-    let Event::Observed { step, name, value } = event else { return None };
-    let found = match follow_up(name) {
-        Some(_) => serde_json::from_value::<LateLook>(value.clone()).ok()?.blast_radius,
-        None if name == ANSWER => serde_json::from_value(value.clone()).ok()?,
-        None => return None,
-    };
-    Some((step, found))
-}
-
 /// All later looks, in their order.
 pub(super) fn looks(source: &Source<'_>) -> Vec<LateLine> {
-    let look = |record: &Record| match &record.event {
-        Event::Observed { step, name, value } => {
-            let timer = follow_up(name)?;
-            let look: LateLook = serde_json::from_value(value.clone()).ok()?;
-            Some(line(source, step, timer, &look, record.seq))
-        }
+    let look = |item: &Item| match &item.evidence {
+        Evidence::LateLook { follow_up, look } => Some(line(source, &item.step, follow_up, look, item.seq)),
         _ => None,
     };
-    source.records.iter().filter_map(look).collect()
+    source.known.items().iter().filter_map(look).collect()
 }
 
 fn line(source: &Source<'_>, step: &str, timer: &str, look: &LateLook, seq: u64) -> LateLine {
@@ -94,40 +63,20 @@ fn line(source: &Source<'_>, step: &str, timer: &str, look: &LateLook, seq: u64)
     }
 }
 
-/// The messages about later looks, in their order; of one that was sent again, what became of it last.
-pub(super) fn notifications(source: &Source<'_>) -> Vec<Notification> {
-    let mut messages: Vec<(&str, Notification)> = Vec::new();
-    for record in source.records {
-        let Event::EffectFinished { step, effect, key, outcome, result, error, .. } = &record.event else { continue };
-        let Some((channel, _)) = effect.strip_prefix(TELL).and_then(|rest| rest.rsplit_once(' ')) else { continue };
-        let text = |name: &str| result.get(name).map(plain).unwrap_or_default();
-        messages.retain(|(sent, _)| sent != key);
-        let message = Notification {
-            step: step.clone(),
-            channel: channel.to_owned(),
-            sent: *outcome == EffectOutcome::Done,
-            at: second(record.at),
-            id: text("id"),
-            head: text("head"),
-            because: error.as_ref().map(|error| error.summary.clone()).unwrap_or_default(),
-        };
-        messages.push((key, message));
-    }
-    messages.into_iter().map(|(_, message)| message).collect()
-}
-
 /// The channels that were told of a later look.
 fn told(source: &Source<'_>, of: &str, timer: &str) -> Vec<String> {
-    let effects = source.state.step(of).effects.iter();
+    let effects = source.known.state().step(of).effects.iter();
     let done = effects.filter(|(_, effect)| matches!(effect.phase, EffectPhase::Done(_) | EffectPhase::AssumedDone));
-    let of_this = format!(" {timer}");
-    let channel = |name: &String| Some(name.strip_prefix(TELL)?.strip_suffix(&of_this)?.to_owned());
-    done.filter_map(|(name, _)| channel(name)).collect()
+    done.filter_map(|(name, _)| match EffectName::parse(name) {
+        EffectName::Tell { channel, follow_up } if follow_up == timer => Some(channel),
+        _ => None,
+    })
+    .collect()
 }
 
 /// When the audit trail is still to be asked again, each time once.
 pub(super) fn to_come(source: &Source<'_>) -> Vec<String> {
-    let open = source.state.follow_ups().into_iter().filter(|(_, timer)| !timer.fired);
+    let open = source.known.state().follow_ups().into_iter().filter(|(_, timer)| !timer.fired);
     let times: BTreeSet<Timestamp> = open.map(|(_, timer)| timer.until).collect();
     let mut times: Vec<String> = times.into_iter().map(second).collect();
     // Of each of many secrets, the same again.

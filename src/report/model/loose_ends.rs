@@ -2,14 +2,23 @@
 
 use super::access::recorded;
 use super::containment::Containment;
-use super::{FollowUp, Source, plain, second};
+use super::source::Source;
+use super::words::second;
 use crate::audit::{Coverage, Likely, SecondOrder};
-use crate::engine::event::VALUE_WANTED;
-use crate::engine::{Abandoned, EffectPhase, StepStatus};
-use crate::report::fact::{short_version, was_not_told};
+use crate::engine::{Abandoned, StepStatus};
+use crate::evidence::{Evidence, Laggard, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
+use crate::plan::{Aim, PlannedStep};
+use crate::report::fact::short_version;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
-use serde_json::Value;
+use serde::Serialize;
 use std::collections::BTreeSet;
+
+/// Something left to do, with the command that does it where there is one.
+#[derive(Clone, Debug, Serialize)]
+pub struct FollowUp {
+    pub what: String,
+    pub command: String,
+}
 
 /// What could not be seen or was not proven. Never empty: a log has an end.
 pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<String> {
@@ -23,8 +32,13 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
             }
         }
     }
+    let mut not_known = source.evidence().filter_map(|evidence| match evidence {
+        Evidence::AccessesNotKnown { because } => Some(because),
+        _ => None,
+    });
     if radii.is_empty() {
-        unseen.push("who read the secret is not known: no audit trail was read".to_owned());
+        let because = not_known.next().map_or("no audit trail was read", String::as_str);
+        unseen.push(format!("who read the secret is not known: {because}"));
     }
     unseen.push("a copy of the value outside the vault leaves no trace in the vault's audit trail".to_owned());
     for version in &containment.not_proven {
@@ -46,12 +60,9 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
     if let Some(readers) = containment.readers.as_ref().filter(|readers| !readers.because.is_empty()) {
         unseen.push(format!("who still used the old version: {}", readers.because));
     }
-    // Items of a list are steps of their own.
-    for (id, step) in source.state.steps() {
-        for effect in step.effects.values() {
-            if matches!(effect.phase, EffectPhase::Started | EffectPhase::Unknown) {
-                unseen.push(format!("whether this happened: {} (step `{id}`)", effect.summary));
-            }
+    for evidence in source.known.in_doubt() {
+        if let Evidence::InDoubt { step, summary } = evidence {
+            unseen.push(format!("whether this happened: {summary} (step `{step}`)"));
         }
     }
     unseen
@@ -100,7 +111,7 @@ pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<
     readers(source, &mut left);
     pinned_settings(source, &mut left);
     staging(source, &mut left);
-    left_by_find(source, &mut left);
+    left_by_search(source, &mut left);
     if source.took_the_vault_for_the_issuer() {
         left.push(FollowUp {
             what: "nothing names who issues the secret: say so in the inventory or by the tag `stanch-provider`, `random` if the vault does; if somebody else does, the leaked value still works there".to_owned(),
@@ -108,110 +119,109 @@ pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<
         });
     }
     second_order(source, &mut left);
-    let abandoned = source.state.abandoned();
-    if let Some(Abandoned { by, because, .. }) = abandoned {
+    if let Some(Abandoned { by, because, .. }) = source.known.state().abandoned() {
         let what = format!("the run was abandoned by {by}: {because}; whatever it left undone is left to you");
         left.push(FollowUp { what, command: String::new() });
     }
-    for (id, uses) in source.steps {
-        let step = source.state.step(id);
-        let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
-        match step.status {
-            StepStatus::Failed => {
-                let why = step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
-                // A run that is over is not resumed for its report: it is built from the journal at any time.
-                let command = if uses == "report/write" { format!("stanch report {run}") } else { String::new() };
-                left.push(FollowUp { what: format!("the step `{id}` failed: {why}"), command });
-            }
-            StepStatus::Done if was_not_told(uses, &step.outputs) => {
-                let because = step.outputs.get("because").map(plain).unwrap_or_default();
-                let what = format!("nobody was told by `{id}`: {because}; tell them yourself");
-                left.push(FollowUp { what, command: String::new() });
-            }
-            // Nobody can answer an abandoned run.
-            StepStatus::Waiting | StepStatus::Unknown if abandoned.is_some() => left.push(FollowUp {
-                what: format!("the step `{id}` waited for a person, and was not ended"),
-                command: String::new(),
-            }),
-            StepStatus::Waiting if step.observations.contains_key(VALUE_WANTED) => left.push(FollowUp {
-                what: format!("the step `{id}` waits for a value that only a person has"),
-                command: format!("stanch resume {run}"),
-            }),
-            StepStatus::Waiting => left.push(FollowUp {
-                what: format!("the step `{id}` waits for an answer"),
-                command: format!("stanch approve {run} {id} --by NAME"),
-            }),
-            StepStatus::Unknown => left.push(FollowUp {
-                what: format!("the step `{id}` needs a decision: nobody knows whether its effect happened"),
-                command: format!("stanch settle {run} {id} --as done|not-done --because TEXT"),
-            }),
-            _ => {}
-        }
+    for planned in source.steps {
+        left.extend(of_step(source, planned));
     }
     left
 }
 
+/// What a step leaves to do.
+fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
+    let (id, step) = (&planned.id, source.known.state().step(&planned.id));
+    let run = source.run();
+    match step.status {
+        StepStatus::Failed => {
+            let why = step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
+            // A run that is over is not resumed for its report: it is built from the journal at any time.
+            let command = if planned.aim == Aim::Report { format!("stanch report {run}") } else { String::new() };
+            Some(FollowUp { what: format!("the step `{id}` failed: {why}"), command })
+        }
+        StepStatus::Done if planned.aim == Aim::Tell => {
+            let item = source.known.items().iter().rev().find(|item| item.step == *id)?;
+            let Evidence::Message { outcome: MessageOutcome::NotDelivered, because, .. } = &item.evidence else {
+                return None;
+            };
+            let what = format!("nobody was told by `{id}`: {because}; tell them yourself");
+            Some(FollowUp { what, command: String::new() })
+        }
+        // Nobody can answer an abandoned run.
+        StepStatus::Waiting | StepStatus::Unknown if source.known.state().abandoned().is_some() => Some(FollowUp {
+            what: format!("the step `{id}` waited for a person, and was not ended"),
+            command: String::new(),
+        }),
+        StepStatus::Waiting if wants_value(step) => Some(FollowUp {
+            what: format!("the step `{id}` waits for a value that only a person has"),
+            command: format!("stanch resume {run}"),
+        }),
+        StepStatus::Waiting => Some(FollowUp {
+            what: format!("the step `{id}` waits for an answer"),
+            command: format!("stanch approve {run} {id} --by NAME"),
+        }),
+        StepStatus::Unknown => Some(FollowUp {
+            what: format!("the step `{id}` needs a decision: nobody knows whether its effect happened"),
+            command: format!("stanch settle {run} {id} --as done|not-done --because TEXT"),
+        }),
+        _ => None,
+    }
+}
+
+/// Readers that have not moved.
 fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    for (_, step) in source.of("keyvault/await_readers") {
-        for (list, what) in
-            [("pinned", "asks for an old version by its number"), ("left_behind", "was not seen on the new version")]
-        {
-            for reader in step.outputs.get(list).and_then(Value::as_array).into_iter().flatten() {
-                let text = |name: &str| reader.get(name).map(plain).unwrap_or_default();
-                let remedy = if list == "pinned" {
-                    "; take the version out of its reference"
-                } else {
-                    "; make it read the secret again"
-                };
-                left.push(FollowUp {
-                    what: format!(
-                        "{} {what} ({}, last {}){remedy}",
-                        text("name"),
-                        short_version(&text("version")),
-                        text("last")
-                    ),
-                    command: String::new(),
-                });
-            }
+    for evidence in source.evidence() {
+        let Evidence::Adopted(adoption) = evidence else { continue };
+        let pinned = adoption
+            .pinned
+            .iter()
+            .map(|reader| (reader, "asks for an old version by its number", "take the version out of its reference"));
+        let behind = adoption
+            .left_behind
+            .iter()
+            .map(|reader| (reader, "was not seen on the new version", "make it read the secret again"));
+        for (reader, what, remedy) in pinned.chain(behind) {
+            let Laggard { name, version, last, .. } = reader;
+            let what = format!("{name} {what} ({}, last {last}); {remedy}", short_version(version));
+            left.push(FollowUp { what, command: String::new() });
         }
     }
 }
 
 /// A staging secret that no step took away holds a credential that may be alive.
 fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    if source.of("provider/close").any(|(_, step)| step.status == StepStatus::Done) {
+    if source.evidence().any(|evidence| matches!(evidence, Evidence::Closed)) {
         return;
     }
-    let run = source.opened.map(|opened| opened.run.clone()).unwrap_or_default();
-    for (_, step) in source.of("keyvault/rotate") {
-        if let Some(name) = step.observations.get("staging").and_then(Value::as_str) {
+    for evidence in source.evidence() {
+        if let Evidence::Staged { secret } = evidence {
             left.push(FollowUp {
-                what: format!("the staging secret `{name}` may hold a living credential; end the run, or delete it"),
-                command: format!("stanch resume {run}"),
+                what: format!("the staging secret `{secret}` may hold a living credential; end the run, or delete it"),
+                command: format!("stanch resume {}", source.run()),
             });
         }
     }
 }
 
 /// Secrets that hold the leaked value and were not rotated.
-fn left_by_find(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    for (_, step) in source.of("keyvault/find") {
-        for held in step.outputs.get("by_hand").and_then(Value::as_array).into_iter().flatten() {
-            let text = |name: &str| held.get(name).map(plain).unwrap_or_default();
-            let what = format!("{} holds the leaked value as well; {}", text("secret"), text("because"));
-            left.push(FollowUp { what, command: String::new() });
+fn left_by_search(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+    for evidence in source.evidence() {
+        if let Evidence::LeftToPerson(LeftToPerson { secret, because }) = evidence {
+            left.push(FollowUp {
+                what: format!("{secret} holds the leaked value as well; {because}"),
+                command: String::new(),
+            });
         }
     }
 }
 
 /// Settings of sites that never follow.
 fn pinned_settings(source: &Source<'_>, left: &mut Vec<FollowUp>) {
-    for (_, step) in source.of("appservice/refresh") {
-        for pinned in step.outputs.get("pinned").and_then(Value::as_array).into_iter().flatten() {
-            let text = |name: &str| pinned.get(name).map(plain).unwrap_or_default();
-            let version = short_version(&text("version"));
-            let (setting, site) = (text("setting"), text("site"));
-            let what = format!("the setting `{setting}` of {site} is pinned to {version}; {}", text("remedy"));
+    for evidence in source.evidence() {
+        if let Evidence::Pinned(PinnedSetting { site, setting, version, remedy }) = evidence {
+            let version = short_version(version);
+            let what = format!("the setting `{setting}` of {site} is pinned to {version}; {remedy}");
             left.push(FollowUp { what, command: String::new() });
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[tokio::test]
 async fn a_deletion_is_seen_only_later_and_blocks_the_name() {
-    let cloud = Fixture::with(|options| options.settle.delete = Duration::from_secs(600)).await;
+    let cloud = Fixture::with(|options| options.delays.delete = Duration::from_secs(600)).await;
     cloud.set("db", "v1").await;
     let (status, deleted) = body(cloud.call(Method::DELETE, "/secrets/db")).await;
     assert_eq!(status, 200);
@@ -34,7 +34,7 @@ async fn a_deletion_is_seen_only_later_and_blocks_the_name() {
 
 #[tokio::test]
 async fn a_recovery_is_seen_only_later() {
-    let cloud = Fixture::with(|options| options.settle.recover = Duration::from_secs(600)).await;
+    let cloud = Fixture::with(|options| options.delays.recover = Duration::from_secs(600)).await;
     cloud.set("db", "v1").await;
     body(cloud.call(Method::DELETE, "/secrets/db")).await;
     cloud.settle().await;
@@ -52,7 +52,7 @@ async fn a_recovery_is_seen_only_later() {
 
 #[tokio::test]
 async fn what_was_purged_is_gone_and_its_name_is_free_by_and_by() {
-    let cloud = Fixture::with(|options| options.settle.purge = Duration::from_millis(200)).await;
+    let cloud = Fixture::with(|options| options.delays.purge = Duration::from_millis(200)).await;
     cloud.set("db", "v1").await;
     body(cloud.call(Method::DELETE, "/secrets/db")).await;
     cloud.settle().await;

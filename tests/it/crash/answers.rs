@@ -110,7 +110,7 @@ fn a_write_that_arrives_after_it_was_given_up_is_put_right_at_the_end() {
 fn every_built_in_runbook_that_rotates_looks_for_what_arrived_late() {
     let catalogue = stanch::actions::catalogue();
     for (name, text) in stanch::cli::BUILT_IN {
-        let source = stanch::runbook::Source { name, text, library: &stanch::runbook::source::NoLibrary };
+        let source = stanch::runbook::RunbookSource { name, text, library: &stanch::runbook::source::NoLibrary };
         let (runbook, _) = stanch::plan::lint(&source, &catalogue).sound().unwrap();
         let uses =
             |steps: &[stanch::runbook::model::Step], action: &str| steps.iter().any(|step| step.uses.value == action);

@@ -154,7 +154,9 @@ fn every_built_in_runbook_that_dies_anywhere_ends_where_the_whole_one_ends() {
         play(points, async |point| {
             let world = World::new(&setting).await;
             died.fetch_add(usize::from(world.live(point).await == Ended::Died), Ordering::SeqCst);
+            world.shows_one_verdict();
             over(&world, &format!("{name}, {point:?}")).await;
+            world.shows_one_verdict();
             assert_eq!(Ending::of(&world).await, ending, "{name}, {point:?}");
         });
         let died = died.into_inner();

@@ -14,9 +14,9 @@ use stanch::engine::event::{AfterFailure, Answer, Event, Mode, RunOpened, RunSta
 use stanch::engine::{EffectPhase, State, StepStatus};
 use stanch::failure::Failure;
 use stanch::journal::{GENESIS, Journal, Store};
-use stanch::plan::Plan;
+use stanch::plan::{Plan, PlannedStep};
 use stanch::report::Report;
-use stanch::runbook::Source;
+use stanch::runbook::RunbookSource;
 use stanch::runbook::model::InputKind;
 use stanch::runbook::source::NoLibrary;
 use stanch::secret::{FingerprintKey, Secret, SecretPrompt};
@@ -185,7 +185,7 @@ fn inputs(runbook: &stanch::runbook::Runbook, told: &Map<String, Value>) -> Map<
 
 fn plan(runbook: &str, told: &Map<String, Value>) -> Plan {
     let catalogue = stanch::actions::catalogue();
-    let source = Source { name: "crash", text: runbook, library: &NoLibrary };
+    let source = RunbookSource { name: "crash", text: runbook, library: &NoLibrary };
     let (runbook, _) = stanch::plan::lint(&source, &catalogue).sound().unwrap();
     Plan::new(&source, &inputs(&runbook, told), &catalogue).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -361,14 +361,20 @@ impl World {
         current["tags"][tag].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Every surface shows one verdict, wherever the run stands.
+    pub(crate) fn shows_one_verdict(&self) {
+        let journal = self.journal();
+        crate::verdict::agree_in_writing(&journal.records, &journal.head, &steps(&self.plan));
+    }
+
     /// The journal as it stands on the disk.
     pub(crate) fn journal(&self) -> Journal {
         Journal::read(&self.disk.lock().unwrap().bytes).unwrap()
     }
 }
 
-pub(crate) fn steps(plan: &Plan) -> Vec<(String, String)> {
-    plan.steps().map(|step| (step.id.value.clone(), step.uses.value.clone())).collect()
+pub(crate) fn steps(plan: &Plan) -> Vec<PlannedStep> {
+    plan.planned(&stanch::actions::catalogue())
 }
 
 fn opened(plan: &Plan) -> RunOpened {

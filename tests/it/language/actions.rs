@@ -3,7 +3,7 @@
 use super::{assert_same, folder, stanch};
 use stanch::actions::catalogue;
 use stanch::plan::lint;
-use stanch::runbook::{NoLibrary, Source};
+use stanch::runbook::{NoLibrary, RunbookSource};
 
 #[test]
 fn every_action_says_what_it_does_when_it_runs_again_and_has_an_example_that_passes() {
@@ -17,7 +17,7 @@ fn every_action_says_what_it_does_when_it_runs_again_and_has_an_example_that_pas
             "schema: stanch/v1\nname: example\ninputs:\n  secret: {{ type: keyvault_secret, required: true }}\n  \
              exposed_at: {{ type: timestamp, required: true }}\nsteps:\n{steps}"
         );
-        let linted = lint(&Source { name, text: &text, library: &NoLibrary }, &catalogue);
+        let linted = lint(&RunbookSource { name, text: &text, library: &NoLibrary }, &catalogue);
         let (errors, _) = linted.diagnostics.count();
         assert_eq!(errors, 0, "{}", linted.diagnostics.render());
         let unwarned = linted.diagnostics.found.iter().all(|problem| problem.rule == "unused");

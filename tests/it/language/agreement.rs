@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use stanch::actions::catalogue;
 use stanch::plan::{Catalogue, Spec, lint, schema};
 use stanch::runbook::source::{Fragment, Library};
-use stanch::runbook::{NoLibrary, Source};
+use stanch::runbook::{NoLibrary, RunbookSource};
 
 /// What a JSON Schema cannot say: the only rules in which it may be more lenient than `lint`.
 const BEYOND_SCHEMAS: &[&str] = &[
@@ -51,7 +51,7 @@ impl Judges {
     }
 
     fn judge(&mut self, name: &str, text: &str, library: &dyn Library, value: &Value) {
-        let found = lint(&Source { name, text, library }, &self.catalogue).diagnostics;
+        let found = lint(&RunbookSource { name, text, library }, &self.catalogue).diagnostics;
         let errors: Vec<_> =
             found.found.iter().filter(|problem| !problem.warning && found.file(problem) == name).collect();
         let by_schema = self.validator.validate(value);

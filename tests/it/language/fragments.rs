@@ -67,14 +67,14 @@ async fn a_changed_or_missing_pinned_fragment_is_refused() {
 #[test]
 fn what_people_agree_to_covers_the_fragments() {
     use stanch::plan::Plan;
-    use stanch::runbook::Source;
+    use stanch::runbook::RunbookSource;
     use std::collections::BTreeMap;
     let digest = |pause: &str| {
         let library = BTreeMap::from([
             ("parts/ask.yaml".to_owned(), ASK.to_owned()),
             ("more/pause.yaml".to_owned(), pause.to_owned()),
         ]);
-        let source = Source { name: "shared.yaml", text: RUNBOOK, library: &library };
+        let source = RunbookSource { name: "shared.yaml", text: RUNBOOK, library: &library };
         Plan::new(&source, &serde_json::Map::new(), &stanch::actions::catalogue()).unwrap().digest()
     };
     assert_eq!(digest(PAUSE), digest(PAUSE));

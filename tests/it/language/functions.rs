@@ -5,7 +5,7 @@ use stanch::actions::catalogue;
 use stanch::plan::lint;
 use stanch::runbook::expression::Expression;
 use stanch::runbook::functions::FUNCTIONS;
-use stanch::runbook::{NoLibrary, Source, Span};
+use stanch::runbook::{NoLibrary, RunbookSource, Span};
 
 fn evaluate(source: &str, scope: Value) -> Result<Value, String> {
     let Value::Object(scope) = scope else { panic!("no scope") };
@@ -20,7 +20,7 @@ fn problems(expression: &str) -> Vec<String> {
          {{ type: string }}, default: [] }}\n  count: {{ type: int, default: 1 }}\n  share: {{ type: number, default: \
          0.5 }}\nsteps:\n  - id: tell\n    uses: notify/slack\n    with:\n      title: >-\n        is ${{{{ {expression} }}}}\n"
     );
-    let linted = lint(&Source { name: "typed", text: &text, library: &NoLibrary }, &catalogue());
+    let linted = lint(&RunbookSource { name: "typed", text: &text, library: &NoLibrary }, &catalogue());
     let found = linted.diagnostics.found.into_iter().filter(|problem| problem.rule != "unused");
     found.map(|problem| problem.message).collect()
 }

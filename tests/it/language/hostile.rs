@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use stanch::actions::catalogue;
 use stanch::plan::{Catalogue, lint};
 use stanch::runbook::expression::Expression;
-use stanch::runbook::{NoLibrary, Source, Span};
+use stanch::runbook::{NoLibrary, RunbookSource, Span};
 use std::cell::RefCell;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ fn worked() -> Duration {
 
 fn check(catalogue: &Catalogue, text: &str) -> usize {
     let begun = worked();
-    let linted = lint(&Source { name: "hostile", text, library: &NoLibrary }, catalogue);
+    let linted = lint(&RunbookSource { name: "hostile", text, library: &NoLibrary }, catalogue);
     let shown = linted.diagnostics.render();
     assert!(shown.len() < 300_000, "{} bytes are shown", shown.len());
     for problem in &linted.diagnostics.found {
@@ -97,7 +97,7 @@ fn bombs_are_refused_soon() {
 fn a_line_that_nobody_reads_is_not_shown() {
     let text = format!("schema: stanch/v1\nname: long\nsumary: {}\nsteps: []\n", "x".repeat(100_000));
     let shown =
-        lint(&Source { name: "long.yaml", text: &text, library: &NoLibrary }, &catalogue()).diagnostics.render();
+        lint(&RunbookSource { name: "long.yaml", text: &text, library: &NoLibrary }, &catalogue()).diagnostics.render();
     assert!(shown.contains("error: unknown key `sumary`") && shown.contains("[long.yaml:3:1]"), "{:.2000}", shown);
     assert!(shown.contains("did you mean `summary`?") && shown.len() < 1_000, "{} bytes", shown.len());
 }

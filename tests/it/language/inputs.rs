@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use stanch::actions::catalogue;
 use stanch::plan::Plan;
-use stanch::runbook::{NoLibrary, Source};
+use stanch::runbook::{NoLibrary, RunbookSource};
 
 fn given(kind: &str, value: Value) -> Result<Value, String> {
     let text = format!(
@@ -11,7 +11,7 @@ fn given(kind: &str, value: Value) -> Result<Value, String> {
          notify/slack\n    with: {{ title: \"${{{{ inputs.it }}}}\" }}\n"
     )
     .replace("${{ inputs.it }}", "${{ string(size([inputs.it])) }}");
-    let source = Source { name: "typed", text: &text, library: &NoLibrary };
+    let source = RunbookSource { name: "typed", text: &text, library: &NoLibrary };
     let given = Map::from_iter([("it".to_owned(), value)]);
     Plan::new(&source, &given, &catalogue()).map(|plan| plan.inputs["it"].clone()).map_err(|error| error.to_string())
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stanch::plan::{Catalogue, Class, Spec, lint};
-use stanch::runbook::{NoLibrary, Source};
+use stanch::runbook::{NoLibrary, RunbookSource};
 
 /// Parameters as an action has them that needs a secret of its own.
 #[derive(Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ fn said(password: &str) -> String {
         "schema: stanch/v1\nname: secret\nsteps:\n  - id: sign_in\n    uses: database/sign_in\n    with:\n      user: \
          admin\n      password: {password}\n# also known as correct-horse-battery\n"
     );
-    lint(&Source { name: "secret", text: &text, library: &NoLibrary }, &catalogue).diagnostics.render()
+    lint(&RunbookSource { name: "secret", text: &text, library: &NoLibrary }, &catalogue).diagnostics.render()
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn well_known_credentials_are_found_wherever_they_stand() {
             ),
             format!("schema: stanch/v1\nname: found\nsteps: [ \"{text}\n"),
         ] {
-            let source = Source { name: "found", text: &runbook, library: &NoLibrary };
+            let source = RunbookSource { name: "found", text: &runbook, library: &NoLibrary };
             let said = lint(&source, &stanch::actions::catalogue()).diagnostics.render();
             assert!(said.contains(&format!("this looks like {what}")), "{what} is not found in {runbook}\n{said}");
             for piece in ["a1B2a1B2", "ABCDABCD", "c29tZXRoaW5n", "s3cr3t", "1234-1234"] {

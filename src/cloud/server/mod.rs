@@ -1,0 +1,14 @@
+//! From a connection to an answer: the one part of the cloud that knows all the others.
+
+mod certificates;
+mod dispatcher;
+mod error;
+mod listener;
+mod options;
+mod ready;
+mod running;
+
+pub use error::Error;
+pub use options::Options;
+pub use ready::Ready;
+pub use running::{Running, serve};

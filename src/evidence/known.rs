@@ -1,0 +1,181 @@
+//! All evidence of a run: a fold over its records.
+
+use super::item::{Evidence, Item, StepEvidence};
+use super::leaked_value::LeakedValue;
+use super::names::ObservationName;
+use super::reading;
+use super::verdict::{Verdict, verdict};
+use crate::audit::BlastRadius;
+use crate::clock::Timestamp;
+use crate::engine::event::{Event, RunStatus};
+use crate::engine::{EffectPhase, IllegalEvent, State, StepState, StepStatus, item_id, split_item};
+use crate::journal::Record;
+use crate::plan::{Aim, PlannedStep};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// What a run knows.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// In the order of the runbook.
+    steps: Vec<PlannedStep>,
+    aims: BTreeMap<String, Aim>,
+    state: State,
+    items: Vec<Item>,
+}
+
+impl Known {
+    /// Nothing is known yet.
+    pub fn new(steps: Vec<PlannedStep>) -> Self {
+        let aims = steps.iter().map(|step| (step.id.clone(), step.aim)).collect();
+        Self { steps, aims, state: State::default(), items: Vec::new() }
+    }
+
+    /// Folds records. One that cannot follow the others ends the fold; what was before it is known.
+    pub fn of(records: &[Record], steps: &[PlannedStep]) -> Self {
+        let mut known = Self::new(steps.to_vec());
+        for record in records {
+            if known.apply(record).is_err() {
+                break;
+            }
+        }
+        known
+    }
+
+    /// Takes one record in.
+    pub fn apply(&mut self, record: &Record) -> Result<(), IllegalEvent> {
+        self.state.apply(record.at, &record.event)?;
+        let Some(step) = record.event.step() else { return Ok(()) };
+        let (id, index) = split_item(step);
+        let aim = self.aims.get(id).copied().unwrap_or(Aim::Other);
+        let is_loop = index.is_none() && self.state.step(id).items.is_some();
+        let observed = matches!(record.event, Event::Observed { .. });
+        for evidence in reading::evidence(record, aim, is_loop) {
+            self.take(Item { seq: record.seq, at: record.at, step: step.to_owned(), evidence }, observed);
+        }
+        Ok(())
+    }
+
+    /// Adds an item, unless the step has said it already or knows better. What it was not `observed` as it was found
+    /// stands in the step's outputs.
+    fn take(&mut self, item: Item, observed: bool) {
+        let step = item.step.clone();
+        let of_step = |wanted: fn(&Evidence) -> bool| move |other: &Item| other.step == step && wanted(&other.evidence);
+        let adopted = of_step.clone()(|other| matches!(other, Evidence::Adopted(_)));
+        let looked = of_step.clone()(|other| matches!(other, Evidence::Accesses(_) | Evidence::LateLook { .. }));
+        let not_known = of_step.clone()(|other| matches!(other, Evidence::AccessesNotKnown { .. }));
+        let not_asked = of_step(|other| matches!(other, Evidence::IssuerNotAsked { .. }));
+        let known_already = match &item.evidence {
+            Evidence::Adopted(_) => !observed && self.items.iter().any(&adopted),
+            // A later look that failed leaves the earlier answer as it is.
+            Evidence::AccessesNotKnown { .. } => self.items.iter().any(&looked),
+            Evidence::IssuerNotAsked { .. } => !observed && self.items.iter().any(&not_asked),
+            _ => false,
+        };
+        if known_already {
+            return;
+        }
+        match &item.evidence {
+            Evidence::Adopted(_) => self.items.retain(|other| !adopted(other)),
+            Evidence::Accesses(_) | Evidence::AccessesNotKnown { .. } => self.items.retain(|other| !not_known(other)),
+            _ => {}
+        }
+        self.items.push(item);
+    }
+
+    /// Evidence in the order in which it was found.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Where the run stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The steps of the plan.
+    pub fn steps(&self) -> &[PlannedStep] {
+        &self.steps
+    }
+
+    /// The steps that are for something; of a step that is done for each of a list, its items.
+    pub fn steps_for(&self, aim: Aim) -> impl Iterator<Item = (String, &StepState)> {
+        self.expanded().filter(move |(planned, ..)| planned.aim == aim).map(|(_, id, step)| (id, step))
+    }
+
+    /// Every step; of a step that is done for each of a list, its items.
+    fn expanded(&self) -> impl Iterator<Item = (&PlannedStep, String, &StepState)> {
+        self.steps.iter().flat_map(move |planned| {
+            let items = self.state.step(&planned.id).items.as_ref().map(Vec::len).filter(|count| *count > 0);
+            let ids: Vec<String> = match items {
+                Some(count) => (0..count).map(|index| item_id(&planned.id, index)).collect(),
+                None => vec![planned.id.clone()],
+            };
+            ids.into_iter().map(move |id| {
+                let step = self.state.step(&id);
+                (planned, id, step)
+            })
+        })
+    }
+
+    /// What a step works on, where it is done for each of a list of secrets: the secret's URL.
+    pub fn secret_of(&self, step: &str) -> Option<&str> {
+        let (id, index) = split_item(step);
+        let item = self.state.step(id).items.as_ref()?.get(index?)?;
+        item.as_str().or_else(|| item.get("item")?.as_str())
+    }
+
+    /// Everything that the verdict rests on.
+    fn evidence(&self) -> Vec<Cow<'_, Evidence>> {
+        let found = self.items.iter().map(|item| Cow::Borrowed(&item.evidence));
+        let steps = self.expanded().filter(|(planned, ..)| planned.aim != Aim::Other).map(|(planned, id, step)| {
+            let because = match step.status {
+                StepStatus::Skipped => step.because.clone(),
+                _ => step.error.as_ref().map(|error| error.summary.clone()),
+            };
+            let over_nothing = step.items.as_ref().is_some_and(Vec::is_empty);
+            let aim = planned.aim;
+            Cow::Owned(Evidence::Step(StepEvidence { step: id, aim, status: step.status, because, over_nothing }))
+        });
+        found.chain(steps).chain(self.in_doubt().map(Cow::Owned)).collect()
+    }
+
+    /// Effects of which nobody knows whether they happened.
+    pub fn in_doubt(&self) -> impl Iterator<Item = Evidence> {
+        let open = |phase: &EffectPhase| matches!(phase, EffectPhase::Started | EffectPhase::Unknown);
+        self.state.steps().flat_map(move |(id, step)| {
+            let doubtful = step.effects.values().filter(move |effect| open(&effect.phase));
+            doubtful.map(move |effect| Evidence::InDoubt { step: id.to_owned(), summary: effect.summary.clone() })
+        })
+    }
+
+    /// The one verdict.
+    pub fn verdict(&self) -> Verdict {
+        verdict(&self.evidence())
+    }
+
+    /// Whether the leaked value still works, where, and until which step; nothing where the plan contains nothing.
+    pub fn leaked_value(&self) -> Option<LeakedValue> {
+        LeakedValue::of(&self.evidence(), self.state.ended() == Some(RunStatus::Completed))
+    }
+
+    /// The last answer about the audit trail.
+    pub fn blast_radius(&self) -> Option<&BlastRadius> {
+        self.items.iter().rev().find_map(|item| match &item.evidence {
+            Evidence::Accesses(found) => Some(found.as_ref()),
+            Evidence::LateLook { look, .. } => Some(&look.blast_radius),
+            _ => None,
+        })
+    }
+
+    /// When the last refusal by the vault was recorded.
+    pub fn proven_at(&self) -> Option<Timestamp> {
+        let refused = self.items.iter().filter(|item| matches!(item.evidence, Evidence::RefusedByVault { .. }));
+        refused.map(|item| item.at).max()
+    }
+}
+
+/// Whether a step waits for a value that is entered, and recorded nowhere.
+pub fn wants_value(step: &StepState) -> bool {
+    step.observations.contains_key(&ObservationName::ValueWanted.to_string())
+}

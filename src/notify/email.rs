@@ -1,0 +1,193 @@
+//! Mail, with a Message-ID that is the same for every attempt.
+
+use super::channel::{Channel, ChannelKind, KEYED, SENT_UNDER_SAME_KEY};
+use super::message::{Message, Receipt};
+use crate::azure::Azure;
+use crate::failure::{Failure, Retry};
+use crate::runbook::Span;
+use crate::settings::{SecretReference, SettingEntries, SettingsDecoder, get};
+use async_trait::async_trait;
+use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use std::sync::Arc;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Its settings: mail, through a server.
+#[derive(Clone, Debug)]
+pub struct Email {
+    pub host: String,
+    pub port: u16,
+    pub from: String,
+    pub to: Vec<String>,
+    /// Whether the connection must be encrypted before anything is said.
+    pub tls: bool,
+    pub login: Option<(String, SecretReference)>,
+}
+
+/// What is known of every such channel.
+pub static KIND: ChannelKind = ChannelKind {
+    name: "email",
+    action: "notify/email",
+    summary: "sends a mail",
+    if_lost: SENT_UNDER_SAME_KEY,
+    idempotency: KEYED,
+    example: r#"- id: mail_security
+  uses: notify/email
+  with: { title: "Contained: ${{ secret_name(inputs.secret) }}", severity: sev2 }
+"#,
+    keys: &["server", "from", "to", "tls", "username", "password"],
+    open_keys: &["server", "from", "to", "tls", "username"],
+    read,
+};
+
+fn read(
+    decoder: &mut SettingsDecoder<'_>,
+    entries: &SettingEntries<'_>,
+    what: &str,
+    span: Span,
+) -> Option<Arc<dyn Channel>> {
+    let server = decoder.required(entries, "server", what, span)?;
+    let parsed = server.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+    let Some((host, port)) = parsed else {
+        decoder.wrong(format!("`{server}` is not a mail server"), span, "write `server: HOST:PORT`");
+        return None;
+    };
+    let from = decoder.required(entries, "from", what, span)?;
+    let to = get(entries, "to").map(|node| decoder.texts(node, "each of `to`")).unwrap_or_default();
+    if to.is_empty() {
+        decoder.wrong(format!("{what} has nobody to write to"), span, "add `to: [ADDRESS]`");
+    }
+    let tls = match get(entries, "tls").map(|node| (decoder.text(node, "`tls`"), node.span)) {
+        None => true,
+        Some((Some(word), _)) if word == "required" => true,
+        Some((Some(word), _)) if word == "none" => false,
+        Some((_, span)) => {
+            decoder.wrong("`tls` is `required` or `none`", span, "leave it out for `required`");
+            true
+        }
+    };
+    let login = login(decoder, entries, what, tls);
+    Some(Arc::new(Email { host, port, from, to, tls, login }))
+}
+
+fn login(
+    decoder: &mut SettingsDecoder<'_>,
+    entries: &SettingEntries<'_>,
+    what: &str,
+    tls: bool,
+) -> Option<(String, SecretReference)> {
+    let username = get(entries, "username").and_then(|node| decoder.text(node, "`username`"));
+    let password = decoder.secret(entries, "password");
+    for (given, missing) in [("username", "password"), ("password", "username")] {
+        if let (Some(node), None) = (get(entries, given), get(entries, missing)) {
+            decoder.wrong(format!("{what} has a `{given}` and no `{missing}`"), node.span, format!("add `{missing}:`"));
+        }
+    }
+    if let (Some(node), false) = (get(entries, "password"), tls) {
+        decoder.wrong(format!("{what} would send its password without encryption"), node.span, "take `tls: none` out");
+    }
+    username.zip(password)
+}
+
+#[async_trait(?Send)]
+impl Channel for Email {
+    fn kind(&self) -> &'static ChannelKind {
+        &KIND
+    }
+
+    async fn send(&self, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {
+        let id = format!("<{}@stanch>", message.key);
+        let mail = compose(self, message, &id)?;
+        let server = server(self, azure).await?;
+        match server.send(mail).await {
+            Ok(_) => Ok(Receipt { id }),
+            Err(error) => {
+                let summary = format!("the mail server `{}` did not take the message", self.host);
+                let failure = if error.is_permanent() {
+                    Failure::refused(summary)
+                } else if error.is_transient() {
+                    Failure::refused(summary).retry(Retry::Later)
+                } else {
+                    Failure::unknown(summary)
+                };
+                Err(failure.because(error.to_string()))
+            }
+        }
+    }
+
+    async fn reach(&self, azure: &Azure) -> Result<&'static str, Failure> {
+        // A greeting, our login, and a goodbye.
+        let summary = format!("the mail server `{}` does not answer", self.host);
+        match server(self, azure).await?.test_connection().await {
+            Ok(true) => Ok("the mail server answers"),
+            Ok(false) => Err(Failure::refused(summary)),
+            Err(error) => Err(Failure::refused(summary).because(error.to_string())),
+        }
+    }
+}
+
+pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Result<lettre::Message, Failure> {
+    let address = |text: &str| {
+        text.parse::<Mailbox>()
+            .map_err(|error| Failure::refused(format!("`{text}` is not a mail address")).because(error.to_string()))
+    };
+    let mut builder = lettre::Message::builder()
+        .message_id(Some(id.to_owned()))
+        .from(address(&channel.from)?)
+        .subject(message.headline())
+        .header(ContentType::TEXT_PLAIN);
+    for to in &channel.to {
+        builder = builder.to(address(to)?);
+    }
+    let mut text = format!("{}\n\n", message.summary);
+    for (name, value) in message.all_facts() {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    builder.body(text).map_err(|error| Failure::refused("the mail cannot be written").because(error.to_string()))
+}
+
+/// In a drill all mail goes to the cloud on this machine.
+async fn server(channel: &Email, azure: &Azure) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
+    let unusable = |error: lettre::transport::smtp::Error| {
+        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(error.to_string())
+    };
+    let builder = match azure.transport.cloud() {
+        Some(cloud) => {
+            let local = ["localhost", "127.0.0.1", "::1"].contains(&channel.host.as_str());
+            let (host, port) = match cloud.smtp {
+                Some(address) => (address.ip().to_string(), address.port()),
+                None if local => (channel.host.clone(), channel.port),
+                None => {
+                    return Err(Failure::refused(format!(
+                        "the cloud file does not stand for the mail server `{}`",
+                        channel.host
+                    ))
+                    .help(
+                        "in a drill nothing is sent anywhere else; name a local one under `smtp` in the cloud file",
+                    ));
+                }
+            };
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port)
+        }
+        None if channel.tls && channel.port == 465 => {
+            AsyncSmtpTransport::<Tokio1Executor>::relay(&channel.host).map_err(unusable)?
+        }
+        None if channel.tls => {
+            AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&channel.host).map_err(unusable)?.port(channel.port)
+        }
+        None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&channel.host).port(channel.port),
+    };
+    let builder = builder.timeout(Some(TIMEOUT));
+    match &channel.login {
+        Some((user, password)) if channel.tls => {
+            let password = password.resolve(azure).await?;
+            Ok(builder.credentials(Credentials::new(user.clone(), password.expose().to_owned())).build())
+        }
+        Some(_) => Err(Failure::refused("a password is not sent without encryption").help("take `tls: none` out")),
+        None => Ok(builder.build()),
+    }
+}

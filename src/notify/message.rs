@@ -1,0 +1,52 @@
+//! A message, before it takes the shape of a channel.
+
+/// What is told.
+#[derive(Debug)]
+pub struct Message<'a> {
+    pub title: &'a str,
+    pub summary: &'a str,
+    /// `sev1`, `sev2` or `sev3`.
+    pub severity: &'a str,
+    /// Further facts, by name.
+    pub facts: &'a [(String, String)],
+    /// The run that it is about; none where it belongs to no run.
+    pub origin: Option<Origin<'a>>,
+    pub drill: bool,
+    /// The same for every attempt to send it.
+    pub key: &'a str,
+}
+
+/// The run that a message is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    pub run: &'a str,
+    pub runbook: &'a str,
+    /// The journal's head: `sha256:` and lower-case hex.
+    pub head: &'a str,
+}
+
+/// That a message was taken.
+#[derive(Debug)]
+pub struct Receipt {
+    /// How the receiver knows it.
+    pub id: String,
+}
+
+impl Message<'_> {
+    /// The first line, and one line only; a drill is called one.
+    pub(super) fn headline(&self) -> String {
+        let title = self.title.replace(char::is_control, " ");
+        if self.drill { format!("[DRILL] {title}") } else { title }
+    }
+
+    /// All facts, and where they come from.
+    pub(super) fn all_facts(&self) -> Vec<(String, String)> {
+        let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
+        facts.extend(self.facts.iter().cloned());
+        if let Some(origin) = &self.origin {
+            facts.push(("run".to_owned(), format!("{} ({})", origin.run, origin.runbook)));
+            facts.push(("journal".to_owned(), origin.head.to_owned()));
+        }
+        facts
+    }
+}

@@ -1,0 +1,52 @@
+//! A runbook's steps as others know them: by what their actions say of themselves, never by the names of outputs.
+
+use super::spec::{Aim, Catalogue, Class, Fact, FactOf};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A step, with what its action says of itself.
+#[derive(Clone, Debug)]
+pub struct PlannedStep {
+    pub id: String,
+    /// The action.
+    pub uses: String,
+    pub class: Class,
+    pub aim: Aim,
+    fact: FactOf,
+}
+
+impl PlannedStep {
+    /// An action that is not known has an aim that nobody knows, and leaves no facts.
+    pub fn new(id: &str, uses: &str, catalogue: &Catalogue) -> Self {
+        let id = id.to_owned();
+        match catalogue.get(uses) {
+            Some(spec) => {
+                Self { id, uses: spec.name.to_owned(), class: spec.class, aim: spec.aim, fact: spec.fact.clone() }
+            }
+            None => Self { id, uses: uses.to_owned(), class: Class::Read, aim: Aim::Other, fact: FactOf::default() },
+        }
+    }
+
+    /// The fact of a step that is done.
+    pub fn fact(&self, outputs: &Map<String, Value>) -> Fact {
+        match serde_json::from_value::<Loop>(Value::Object(outputs.clone())) {
+            Ok(Loop { items }) => {
+                let done = items.iter().filter(|item| item.status == "done").count();
+                Fact::from(format!("{done} of {} done", items.len()))
+            }
+            Err(_) => self.fact.tell(outputs),
+        }
+    }
+}
+
+/// The outputs of a step that is done for each item of a list.
+#[derive(Deserialize)]
+struct Loop {
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    status: String,
+}

@@ -1,0 +1,79 @@
+//! What a look before anything is changed finds.
+
+use crate::failure::Failure;
+use serde::Serialize;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    pub verdict: Verdict,
+    pub what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// What became of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Fine,
+    /// The run goes on, with less than could be had.
+    Warning,
+    /// The run would stop there.
+    Failed,
+    /// It cannot be seen by reading.
+    Unseen,
+}
+
+/// A consumer that fails once the old versions are disabled.
+#[derive(Clone, Debug, Serialize)]
+pub struct Broken {
+    pub consumer: String,
+    /// The version it asks for.
+    pub version: String,
+    /// Why we think so.
+    pub because: String,
+    pub help: String,
+}
+
+/// Who issues a secret, and what ending the old credential would break.
+#[derive(Clone, Debug, Serialize)]
+pub struct Issuer {
+    pub secret: String,
+    pub provider: &'static str,
+    /// Why this one, and where that is written.
+    pub because: String,
+    /// Nothing names an issuer, so the vault is taken for it.
+    pub assumed: bool,
+    /// The credential in the current version; empty where it has no name.
+    pub old: String,
+    /// The one to come, where it is known beforehand.
+    pub next: String,
+    /// Whether the old one would be ended before the new one is published.
+    pub revoke_first: bool,
+    pub breaks_with_overlap: String,
+    pub breaks_with_revoke_first: String,
+    /// What a person would be asked to do at the issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<String>,
+}
+
+impl Check {
+    pub(super) fn new(verdict: Verdict, what: impl Into<String>) -> Self {
+        Self { verdict, what: what.into(), help: None }
+    }
+
+    pub(super) fn fine(what: impl Into<String>) -> Self {
+        Self::new(Verdict::Fine, what)
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn of(verdict: Verdict, failure: &Failure) -> Self {
+        let why = failure.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
+        Self { verdict, what: format!("{}{why}", failure.summary), help: failure.help.clone() }
+    }
+}

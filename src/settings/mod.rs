@@ -1,0 +1,7 @@
+//! What files of settings are read with: every mistake with its place, and pointers in the place of secrets.
+
+mod decoder;
+mod reference;
+
+pub(crate) use decoder::{SettingEntries, SettingsDecoder, get};
+pub use reference::SecretReference;
