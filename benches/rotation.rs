@@ -74,7 +74,7 @@ fn runbook() -> String {
     let secret = |number: usize| {
         let url = format!("https://kv-drill.vault.azure.net/secrets/s{number}");
         format!(
-            "  - {{ id: rotate{number}, uses: keyvault/rotate, needs: [], with: {{ secret: \"{url}\" }} }}\n  - {{ id: revoke{number}, uses: keyvault/revoke, needs: [rotate{number}], with: {{ secret: \"{url}\", keep: \"${{{{ steps.rotate{number}.outputs.version }}}}\" }} }}\n"
+            "  - {{ id: rotate{number}, uses: keyvault/rotate, needs: [], with: {{ secret: \"{url}\" }} }}\n  - {{ id: revoke{number}, uses: keyvault/disable_old, needs: [rotate{number}], with: {{ secret: \"{url}\", keep: \"${{{{ steps.rotate{number}.outputs.version }}}}\" }} }}\n"
         )
     };
     format!("schema: stanch/v1\nname: mass-rotation\nsteps:\n{}", (0..SECRETS).map(secret).collect::<String>())

@@ -13,6 +13,7 @@ mod notify;
 mod parameter;
 mod plan_line;
 mod report;
+mod rotation;
 mod wait;
 
 use crate::plan::Catalogue;
@@ -20,8 +21,8 @@ use std::collections::BTreeMap;
 
 pub use action::Action;
 pub use context::{Context, Services};
-pub(crate) use issuer::{fitting_runbook, issuer, open as open_issuer};
 pub(crate) use plan_line::{IssuerSeen, PlanLine, Surroundings};
+pub(crate) use rotation::{Identified, fitting_runbook, identify};
 
 /// Every action there is.
 pub fn all() -> Vec<Action> {

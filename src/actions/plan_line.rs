@@ -1,7 +1,7 @@
 //! What an action says of a step before it runs: parameters, as far as they are known, become a [`PlanLine`].
 
 use crate::clock::Timestamp;
-use crate::issuers::Said;
+use crate::issuers::IssuerClaim;
 use crate::vault::SecretUrl;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(crate) struct PlanLine {
 /// A credential that is replaced.
 #[derive(Clone, Debug)]
 pub(crate) struct Replaces {
-    pub(crate) said: Said,
+    pub(crate) said: IssuerClaim,
     /// Whether the old one is ended before the new one is published.
     pub(crate) revoke_first: bool,
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(ui: Ui, args: &Args) -> Outcome {
 }
 
 fn find<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Spec, CommandError> {
-    catalogue.get(name).ok_or_else(|| {
+    catalogue.get(plan::canonical(name)).ok_or_else(|| {
         let help = match nearest(name, catalogue.keys().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`stanch actions` lists them all".to_owned(),

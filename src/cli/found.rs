@@ -8,7 +8,8 @@ use crate::clock::Timestamp;
 use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};
 use crate::find::{Answer, Because, Found, Match, Searched};
 use crate::intake::{SinceWhat, said};
-use crate::report::fact::{counted, short_version};
+use crate::report::fact::counted;
+use crate::vault::short;
 use chrono::SecondsFormat;
 use serde::Serialize;
 
@@ -235,7 +236,7 @@ impl<'a> Shown<'a> {
             let of_vault = |searched: &'a Searched| {
                 let fits = searched.unread.iter().filter(|unread| unread.because == because);
                 fits.map(|unread| {
-                    let version = unread.version.as_deref().map(|version| format!(" {}", short_version(version)));
+                    let version = unread.version.as_deref().map(|version| format!(" {}", short(version)));
                     format!("{}/{}{}", searched.vault.name, unread.secret, version.unwrap_or_default())
                 })
             };
@@ -280,7 +281,7 @@ impl Holder<'_> {
             };
             text.push_str(&format!(
                 "  version {}  {state}, created {}; {}\n",
-                short_version(&found.version.id),
+                short(&found.version.id),
                 found.version.created.format("%Y-%m-%d"),
                 found.matched.describe()
             ));

@@ -78,7 +78,7 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
         text.push_str(&line(ui, check));
     }
     for broken in &preflight.breaks {
-        let version = crate::report::fact::short_version(&broken.version);
+        let version = crate::vault::short(&broken.version);
         let mark = ui.yellow("!");
         text.push_str(&format!(
             "  {mark} {} reads version {version} by its number: it will fail once that is disabled\n      {}; {}\n",

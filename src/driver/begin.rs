@@ -39,6 +39,10 @@ impl Driver {
         else {
             return self.cannot_begin(id, format!("the step `{id}` is not in the plan")).await;
         };
+        // What is said of the run rests on durable records alone.
+        if speaks_of_the_run(step) {
+            self.ledger.settle().await?;
+        }
         let beginning = match self.beginning(step, action.spec.aim, id, item) {
             Ok(beginning) => beginning,
             Err(problem) => return self.cannot_begin(id, problem).await,
@@ -182,7 +186,7 @@ impl Driver {
     fn verdict(&self) -> Value {
         let known = Known::of(&self.ledger.records(), &self.services.steps);
         let verdict = known.verdict();
-        let leaked_value = known.leaked_value().map(|leaked| leaked.to_string()).unwrap_or_default();
+        let leaked_value = known.leaked_value().map(|leaked| leaked.describe()).unwrap_or_default();
         json!({
             "state": verdict.state.name(),
             "headline": verdict.headline(),
@@ -192,6 +196,12 @@ impl Driver {
             "leaked_value": leaked_value,
         })
     }
+}
+
+/// Whether a step's condition, list or parameters look at the run as a whole.
+fn speaks_of_the_run(step: &Step) -> bool {
+    let templates = step.condition.iter().chain(&step.for_each).chain(step.with.iter().map(|given| &given.value));
+    templates.into_iter().any(|template| template.value.mentions("run"))
 }
 
 /// The steps whose failure nobody let pass.

@@ -94,22 +94,23 @@ fn id(step: &str) -> &str {
     crate::engine::split_item(step).0
 }
 
+impl LeakedValue {
+    /// What is known of it, without its label.
+    pub fn describe(&self) -> String {
+        let word = match self.works {
+            Works::Yes => "ACTIVE",
+            Works::NotKnown => "NOT KNOWN",
+            Works::No => "DEAD",
+        };
+        let place = if self.place.is_empty() { String::new() } else { format!("; {}", self.place) };
+        let until = self.until.as_ref().map(|step| format!(" until `{step}`")).unwrap_or_default();
+        let waits = self.waits_for.as_ref().map(|step| format!(" (waits for `{step}`)")).unwrap_or_default();
+        format!("{word}{place}{until}{waits}")
+    }
+}
+
 impl fmt::Display for LeakedValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self.works {
-            Works::Yes => "leaked value: ACTIVE",
-            Works::NotKnown => "leaked value: NOT KNOWN",
-            Works::No => "leaked value: DEAD",
-        })?;
-        if !self.place.is_empty() {
-            write!(formatter, "; {}", self.place)?;
-        }
-        if let Some(step) = &self.until {
-            write!(formatter, " until `{step}`")?;
-        }
-        match &self.waits_for {
-            Some(step) => write!(formatter, " (waits for `{step}`)"),
-            None => Ok(()),
-        }
+        write!(formatter, "leaked value: {}", self.describe())
     }
 }

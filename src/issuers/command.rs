@@ -14,7 +14,10 @@
 //! must be replaced. `retire` may come again as well. A program that cannot try a value answers `{}`, and the report
 //! says "not proven". Which program it is stands in the runbook or the inventory, never in a tag.
 
-use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work};
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
+use super::surroundings::Surroundings;
+use super::trial::Trial;
 use crate::failure::Failure;
 use crate::secret::Secret;
 use async_trait::async_trait;
@@ -111,22 +114,22 @@ fn exposed(value: Option<&Secret>) -> Option<&str> {
 }
 
 #[async_trait(?Send)]
-impl Provider for Command {
-    fn supply(&self) -> Supply {
-        Supply::ToldOnce
+impl Issuer for Command {
+    fn issuance(&self) -> Issuance {
+        Issuance::ToldOnce
     }
 
-    fn breaks(&self) -> Breaks {
+    fn impact(&self) -> Impact {
         let name = self.name();
-        Breaks {
+        Impact {
             overlap: format!("whoever has not moved when `{name}` retires the old one"),
             revoke_first: format!("every user of the old one, as soon as `{name}` retires it"),
         }
     }
 
-    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
-        let old = held.tags.get(super::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
-        Ok(Survey { old: old.clone(), retire: vec![old], ..Survey::default() })
+    async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
+        let old = held.tags.get(super::resolve::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
+        Ok(IssuerState { old: Some(old.clone()), retire: vec![old], ..IssuerState::default() })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
@@ -134,22 +137,14 @@ impl Provider for Command {
         match answer.value.filter(|value| !value.is_empty()) {
             Some(value) => {
                 let credential = answer.credential.unwrap_or_else(|| "the new value".to_owned());
-                Ok(Issued { credential, value: Some(Secret::new(value)) })
+                Ok(Issued { credential: Some(credential), value: Some(Secret::new(value)) })
             }
             None => Err(Failure::refused(format!("the program `{}` answered without a value", self.name()))
                 .help("to `issue` it answers `{\"value\": …, \"credential\": …}`")),
         }
     }
 
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(false)
-    }
-
-    fn compose(&self, _: &Survey, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
-        Ok(Secret::new(fresh.expose().to_owned()))
-    }
-
-    async fn attempt(&self, _: &Survey, value: &Secret) -> Result<Trial, Failure> {
+    async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         let answer = self.ask(json!({ "do": "try", "value": value.expose() })).await?;
         let said = answer.answer.unwrap_or_else(|| "no text".to_owned());
         let how = format!("asked the program `{}`", self.name());
@@ -162,14 +157,14 @@ impl Provider for Command {
 
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
         let request = json!({
-            "do": "retire", "key": work.key, "credential": work.survey.old, "value": exposed(work.old),
+            "do": "retire", "key": work.key, "credential": work.state.old, "value": exposed(work.old),
         });
         self.ask(request).await.map(drop)
     }
 
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
         let Some(old) = work.old else { return Ok(None) };
-        Ok(match self.attempt(work.survey, old).await? {
+        Ok(match self.try_credential(work.state, old).await? {
             Trial::Refused { .. } => Some(true),
             Trial::Accepted { .. } => Some(false),
             Trial::Untried { .. } => None,

@@ -13,8 +13,12 @@
 //!
 //! Tokens that were issued before the removal live until they expire, for about an hour.
 
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::{IssuerRecord, IssuerState};
 use super::resolve::{Named, TAG_CREDENTIAL, TAG_VALIDITY};
-use super::{Breaks, Held, Issued, Provider, Standing, Supply, Surroundings, Survey, Trial, Work, envelope, settings};
+use super::surroundings::{Surroundings, settings};
+use super::trial::Trial;
 use crate::azure::{Application, Graph, PasswordCredential, SignIn};
 use crate::clock;
 use crate::failure::{Failure, Retry};
@@ -46,9 +50,10 @@ pub(super) struct EntraAppSecret {
 impl EntraAppSecret {
     pub(super) fn new(named: &Named, surroundings: &Surroundings) -> Result<Self, Failure> {
         let Settings { tenant } = settings(named)?;
-        let application = named.address.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let address = named.address.as_deref().unwrap_or_default();
+        let application = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         if uuid::Uuid::parse_str(&application).is_err() {
-            return Err(Failure::refused(format!("`{}` is not the address of an application", named.address)).help(
+            return Err(Failure::refused(format!("`{address}` is not the address of an application")).help(
                 "put `/applications/OBJECT-ID` into the tag `ProviderAddress`, or into `settings: { address: … }`; it is the object id, not the client id",
             ));
         }
@@ -87,25 +92,35 @@ impl EntraAppSecret {
         }
     }
 
+    /// The passwords that an issuance whose answer was lost left behind.
+    async fn orphans(&self, record: &IssuerRecord) -> Result<Vec<PasswordCredential>, Failure> {
+        let Some(name) = record.issue_key.as_deref().map(Self::display_name) else { return Ok(Vec::new()) };
+        let application = self.graph.application(&self.application).await?;
+        let is_orphan = |one: &PasswordCredential| {
+            one.display_name.as_ref() == Some(&name) && record.new.as_ref() != Some(&one.key_id)
+        };
+        Ok(application.password_credentials.into_iter().filter(is_orphan).collect())
+    }
+
     fn display_name(key: &str) -> String {
         format!("stanch {key}")
     }
 }
 
 #[async_trait(?Send)]
-impl Provider for EntraAppSecret {
-    fn supply(&self) -> Supply {
-        Supply::ToldOnce
+impl Issuer for EntraAppSecret {
+    fn issuance(&self) -> Issuance {
+        Issuance::ToldOnce
     }
 
-    fn breaks(&self) -> Breaks {
-        Breaks {
+    fn impact(&self) -> Impact {
+        Impact {
             overlap: "whoever has not moved, when the overlap ends and its token expires".to_owned(),
             revoke_first: "every sign-in of the application, at once, until it has read the new version".to_owned(),
         }
     }
 
-    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
+    async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
         let application = self.graph.application(&self.application).await?;
         let old = Self::find(&application, held)?;
         // A tag may have been written by anybody who may set the secret: it must be this application's password.
@@ -126,33 +141,30 @@ impl Provider for EntraAppSecret {
         let days = days.or(same).unwrap_or(DEFAULT_DAYS).clamp(1, LONGEST_DAYS);
         let marks =
             BTreeMap::from([("app_id".to_owned(), application.app_id.clone()), ("days".to_owned(), days.to_string())]);
-        Ok(Survey { old: old.key_id.clone(), next: String::new(), retire, marks })
+        Ok(IssuerState { old: Some(old.key_id.clone()), next: None, retire, marks })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
-        let name = Self::display_name(work.key);
+        let key = work.key.ok_or_else(|| Failure::refused("the key under which a password is added is not known"))?;
+        let name = Self::display_name(key);
         let application = self.graph.application(&self.application).await?;
         // Left by a call whose answer was lost: nobody has their text.
         for orphan in application.password_credentials.iter().filter(|one| one.display_name.as_ref() == Some(&name)) {
             self.graph.remove_password(&self.application, &orphan.key_id).await?;
         }
-        let days = work.survey.marks.get("days").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_DAYS);
+        let days = work.state.marks.get("days").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_DAYS);
         let end = clock::now() + chrono::Duration::days(days);
         let added = self.graph.add_password(&self.application, &name, end).await?;
-        Ok(Issued { credential: added.key_id, value: Some(added.text) })
+        Ok(Issued { credential: Some(added.key_id), value: Some(added.text) })
     }
 
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(false)
-    }
-
-    fn compose(&self, _: &Survey, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+    fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
         envelope::with(old, None, fresh)
             .ok_or_else(|| Failure::refused("the current version has no place for a password"))
     }
 
-    async fn attempt(&self, survey: &Survey, value: &Secret) -> Result<Trial, Failure> {
-        let app_id = survey.marks.get("app_id").map(String::as_str).unwrap_or_default();
+    async fn try_credential(&self, state: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
+        let app_id = state.marks.get("app_id").map(String::as_str).unwrap_or_default();
         Ok(match self.sign_in(app_id, value).await? {
             SignIn::Accepted => Trial::accepted("signed in as the application", "200"),
             SignIn::Refused(answer) => Trial::refused("tried to sign in as the application", answer),
@@ -162,7 +174,7 @@ impl Provider for EntraAppSecret {
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
         let application = self.graph.application(&self.application).await?;
         for password in &application.password_credentials {
-            if work.survey.retire.contains(&password.key_id) {
+            if work.state.retire.contains(&password.key_id) {
                 self.graph.remove_password(&self.application, &password.key_id).await?;
             }
         }
@@ -171,22 +183,19 @@ impl Provider for EntraAppSecret {
 
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
         let application = self.graph.application(&self.application).await?;
-        Ok(Some(!application.password_credentials.iter().any(|one| work.survey.retire.contains(&one.key_id))))
+        Ok(Some(!application.password_credentials.iter().any(|one| work.state.retire.contains(&one.key_id))))
     }
 
-    async fn leftovers(&self, standing: &Standing, remove: bool) -> Result<Vec<String>, Failure> {
-        let name = Self::display_name(&standing.issue_key);
-        let application = self.graph.application(&self.application).await?;
-        let mut found = Vec::new();
-        for password in application.password_credentials {
-            if password.display_name.as_ref() == Some(&name) && password.key_id != standing.new {
-                if remove {
-                    let removed = self.graph.remove_password(&self.application, &password.key_id).await;
-                    removed.map_err(|failure| failure.retry(Retry::Later))?;
-                }
-                found.push(format!("password {} of the application", password.key_id));
-            }
+    async fn left_behind(&self, record: &IssuerRecord) -> Result<Vec<String>, Failure> {
+        let orphans = self.orphans(record).await?;
+        Ok(orphans.iter().map(|orphan| format!("password {} of the application", orphan.key_id)).collect())
+    }
+
+    async fn remove_left_behind(&self, record: &IssuerRecord) -> Result<(), Failure> {
+        for orphan in self.orphans(record).await? {
+            let removed = self.graph.remove_password(&self.application, &orphan.key_id).await;
+            removed.map_err(|failure| failure.retry(Retry::Later))?;
         }
-        Ok(found)
+        Ok(())
     }
 }

@@ -4,8 +4,8 @@
 //! The request is sent without any authentication, which the interface insists on. It cannot be undone, and the token's
 //! owner is told by GitHub.
 
-use super::Trial;
 use super::revoked_token::Kind;
+use super::trial::Trial;
 use crate::azure::Transport;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;

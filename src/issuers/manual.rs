@@ -9,7 +9,11 @@
 //! prove    the old value is tried where the settings say (`check`), else the report says "not proven"
 //! ```
 
-use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work, envelope};
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issuer};
+use super::record::IssuerState;
+use super::surroundings::Surroundings;
+use super::trial::Trial;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
 use async_trait::async_trait;
@@ -69,16 +73,20 @@ impl Manual {
 }
 
 /// What a credential that a person enters breaks.
-pub(super) fn breaks(issuer: &str) -> Breaks {
-    Breaks {
+pub(super) fn impact(issuer: &str) -> Impact {
+    Impact {
         overlap: format!("whoever has not moved when the old one is revoked at {issuer}"),
         revoke_first: "every user of the old one, at once, until it has read the new version".to_owned(),
     }
 }
 
 /// The survey of an issuer that names no credentials.
-pub(super) fn one_old() -> Survey {
-    Survey { old: "the old value".to_owned(), retire: vec!["the old value".to_owned()], ..Survey::default() }
+pub(super) fn one_old() -> IssuerState {
+    IssuerState {
+        old: Some("the old value".to_owned()),
+        retire: vec!["the old value".to_owned()],
+        ..IssuerState::default()
+    }
 }
 
 /// The text that was entered, in the form of the old one.
@@ -87,36 +95,28 @@ pub(super) fn compose(old: &Secret, fresh: &Secret) -> Secret {
 }
 
 #[async_trait(?Send)]
-impl Provider for Manual {
-    fn supply(&self) -> Supply {
-        Supply::Entered
+impl Issuer for Manual {
+    fn issuance(&self) -> Issuance {
+        Issuance::Entered
     }
 
-    fn breaks(&self) -> Breaks {
-        breaks(&self.settings.issuer)
+    fn impact(&self) -> Impact {
+        impact(&self.settings.issuer)
     }
 
     fn by_hand(&self) -> Option<String> {
         Some(format!("Revoke the old credential at {} now, then approve. Was it revoked?", self.settings.issuer))
     }
 
-    async fn survey(&self, _: &Held<'_>) -> Result<Survey, Failure> {
+    async fn survey(&self, _: &Held<'_>) -> Result<IssuerState, Failure> {
         Ok(one_old())
     }
 
-    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
-        Ok(Issued::default())
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(true)
-    }
-
-    fn compose(&self, _: &Survey, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+    fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
         Ok(compose(old, fresh))
     }
 
-    async fn attempt(&self, _: &Survey, value: &Secret) -> Result<Trial, Failure> {
+    async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         let Some(check) = &self.settings.check else {
             return Ok(Trial::untried(format!(
                 "{} has no interface that stanch knows; `check` in the provider's settings would name a URL to try",
@@ -136,13 +136,5 @@ impl Provider for Manual {
                 .because(format!("it answered {status}"))
                 .retry(Retry::Later)),
         }
-    }
-
-    async fn retire(&self, _: &Work<'_>) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn retired(&self, _: &Work<'_>) -> Result<Option<bool>, Failure> {
-        Ok(None)
     }
 }

@@ -23,7 +23,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the authority of a server is a file that the settings name")]
 
-use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work, envelope, is_near};
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
+use super::surroundings::{Surroundings, is_near};
+use super::trial::Trial;
 use crate::azure::Vault;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
@@ -228,14 +232,14 @@ impl Postgres {
     fn next(&self, work: &Work<'_>) -> Result<RoleLogin, Failure> {
         let value = work.new.ok_or_else(|| Failure::refused("the staged password cannot be read"))?;
         let password = Secret::new(envelope::open(value).password.expose().to_owned());
-        Ok(RoleLogin { role: work.survey.next.clone(), password })
+        Ok(RoleLogin { role: work.state.next()?.to_owned(), password })
     }
 
     fn place(&self, work: &Work<'_>) -> Result<Server, Failure> {
-        let server = work.survey.marks.get("server").and_then(|server| server.rsplit_once(':'));
+        let server = work.state.marks.get("server").and_then(|server| server.rsplit_once(':'));
         match (
             server.and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?))),
-            work.survey.marks.get("database"),
+            work.state.marks.get("database"),
         ) {
             (Some((host, port)), Some(database)) => {
                 self.surroundings.may_reach(host)?;
@@ -314,14 +318,14 @@ fn quoted(name: &str) -> String {
 }
 
 #[async_trait(?Send)]
-impl Provider for Postgres {
-    fn supply(&self) -> Supply {
-        Supply::Chosen
+impl Issuer for Postgres {
+    fn issuance(&self) -> Issuance {
+        Issuance::Chosen
     }
 
-    fn breaks(&self) -> Breaks {
+    fn impact(&self) -> Impact {
         if self.is_pair() {
-            return Breaks {
+            return Impact {
                 overlap: "whoever still logs in as the old role when the overlap ends; its sessions are ended"
                     .to_owned(),
                 revoke_first: "every login and session of the old role, at once, until it has read the new version"
@@ -329,7 +333,7 @@ impl Provider for Postgres {
             };
         }
         let at_once = "new logins of everybody who holds the old password, at once: one role has one password, so there is no overlap";
-        Breaks { overlap: at_once.to_owned(), revoke_first: format!("{at_once}; open sessions as well") }
+        Impact { overlap: at_once.to_owned(), revoke_first: format!("{at_once}; open sessions as well") }
     }
 
     fn retires_first(&self) -> bool {
@@ -337,7 +341,7 @@ impl Provider for Postgres {
         self.is_pair()
     }
 
-    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
+    async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
         let server = self.home(held.value).await?;
         let login = self.login(held.value)?;
         let next = match &self.settings.roles {
@@ -377,7 +381,7 @@ impl Provider for Postgres {
             ("server".to_owned(), format!("{}:{}", server.host, server.port)),
             ("database".to_owned(), server.database),
         ]);
-        Ok(Survey { old: login.role.clone(), next, retire: vec![login.role], marks })
+        Ok(IssuerState { old: Some(login.role.clone()), next: Some(next), retire: vec![login.role], marks })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
@@ -389,7 +393,7 @@ impl Provider for Postgres {
         let login = if self.is_pair() { "login " } else { "" };
         let statement = format!("alter role {} with {login}password '{verifier}'", quoted(&next.role));
         client.batch_execute(&statement).await.map_err(|error| unsure(&server.host, &error))?;
-        Ok(Issued { credential: next.role, value: None })
+        Ok(Issued { credential: Some(next.role), value: None })
     }
 
     async fn issued(&self, work: &Work<'_>) -> Result<bool, Failure> {
@@ -397,12 +401,12 @@ impl Provider for Postgres {
         Ok(self.connect(&server, &self.next(work)?).await?.is_ok())
     }
 
-    fn compose(&self, survey: &Survey, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
-        let user = self.is_pair().then_some(survey.next.as_str());
+    fn compose(&self, state: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+        let user = if self.is_pair() { Some(state.next()?) } else { None };
         envelope::with(old, user, fresh).ok_or_else(|| Failure::refused("the current version has no place for a login"))
     }
 
-    async fn attempt(&self, _: &Survey, value: &Secret) -> Result<Trial, Failure> {
+    async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         let login = self.login(value)?;
         let server = match self.server(value) {
             Ok(server) => server,
@@ -418,7 +422,7 @@ impl Provider for Postgres {
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
         let server = self.place(work)?;
         let client = self.authority(&server, &[work.new]).await?;
-        let old = &work.survey.old;
+        let old = work.state.old()?;
         if self.is_pair() {
             let statement = format!("alter role {} with nologin password null", quoted(old));
             client.batch_execute(&statement).await.map_err(|error| unsure(&server.host, &error))?;
@@ -426,7 +430,7 @@ impl Provider for Postgres {
         // With one role, those that began before the retirement may have begun with the old password.
         let end = "select count(pg_terminate_backend(pid)) from pg_catalog.pg_stat_activity \
                    where usename = $1 and pid <> pg_backend_pid()";
-        client.query_one(end, &[old]).await.map(drop).map_err(|error| unsure(&server.host, &error))
+        client.query_one(end, &[&old]).await.map(drop).map_err(|error| unsure(&server.host, &error))
     }
 
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
@@ -439,7 +443,7 @@ impl Provider for Postgres {
         let question = "select not rolcanlogin and not exists \
                         (select from pg_catalog.pg_stat_activity where usename = rolname) \
                         from pg_catalog.pg_roles where rolname = $1";
-        let row = client.query_one(question, &[&work.survey.old]).await;
+        let row = client.query_one(question, &[&work.state.old()?]).await;
         row.and_then(|row| row.try_get(0)).map(Some).map_err(|error| failed(&server.host, &error))
     }
 }

@@ -1,118 +1,52 @@
 //! `random`: the vault is the only place that knows the value, so any text that cannot be guessed will do.
 
-use super::{Breaks, Held, Issued, NoSettings, Provider, Supply, Survey, Trial, Work};
+use super::issuer::{Held, Impact, Issuance, Issuer, Proof};
+use super::record::IssuerState;
+use super::surroundings::NoSettings;
+use super::trial::Trial;
 use crate::failure::Failure;
 use crate::secret::Secret;
 use async_trait::async_trait;
-use zeroize::Zeroizing;
-
-/// What values are drawn from unless the runbook says otherwise.
-pub(crate) const LETTERS_AND_DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-/// Below this a value can be guessed.
-const FEWEST_BITS: f64 = 80.0;
-/// Key Vault takes no longer value.
-const LONGEST: usize = 25_000;
-
-/// Draws random texts of one length over one alphabet.
-#[derive(Debug)]
-pub(crate) struct Random {
-    length: usize,
-    alphabet: Vec<char>,
-}
-
-impl Random {
-    /// Checks that what will be drawn cannot be guessed and fits into a vault.
-    pub(crate) fn new(length: usize, alphabet: &str) -> Result<Self, Failure> {
-        let alphabet: Vec<char> = alphabet.chars().collect();
-        let mut distinct = alphabet.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        if distinct.len() != alphabet.len() || alphabet.iter().any(|character| !character.is_ascii_graphic()) {
-            return Err(Failure::refused("the alphabet must hold printable ASCII characters, each once")
-                .help("leave `alphabet` out for letters and digits"));
-        }
-        // Lengths are small, so the conversion is exact.
-        let bits = f64::from(u32::try_from(length).unwrap_or(u32::MAX)) * (alphabet.len() as f64).log2();
-        if bits < FEWEST_BITS || length > LONGEST {
-            let summary = format!("a value of {length} characters out of {} is no safe secret", alphabet.len());
-            return Err(Failure::refused(summary)
-                .help(format!("it must hold at least {FEWEST_BITS} bits and at most {LONGEST} characters; 48 letters and digits hold 285 bits")));
-        }
-        Ok(Self { length, alphabet })
-    }
-
-    /// Draws one value from the operating system's randomness, every character alike.
-    pub(crate) fn issue(&self) -> Result<Secret, Failure> {
-        // Built in place, at its full size, so that no copy is left behind by a growing buffer.
-        let mut value = Zeroizing::new(String::with_capacity(self.length));
-        let mut drawn = Zeroizing::new([0_u8; 64]);
-        let size = self.alphabet.len();
-        // Bytes at or above the largest multiple of the size would favour the first characters.
-        let fair = 256 - 256 % size;
-        while value.len() < self.length {
-            getrandom::fill(drawn.as_mut())
-                .map_err(|error| Failure::refused(format!("the operating system gives no randomness: {error}")))?;
-            for byte in drawn.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair) {
-                if let Some(character) = self.alphabet.get(byte % size).filter(|_| value.len() < self.length) {
-                    value.push(*character);
-                }
-            }
-        }
-        Ok(Secret::from(value))
-    }
-}
 
 /// The vault as an issuer: there is nothing behind it that could refuse a value.
-pub(super) struct Vault;
+pub(super) struct Random;
 
-impl Vault {
+impl Random {
     pub(super) fn new(_: NoSettings) -> Self {
         Self
     }
 }
 
 #[async_trait(?Send)]
-impl Provider for Vault {
-    fn supply(&self) -> Supply {
-        Supply::Drawn
+impl Issuer for Random {
+    fn issuance(&self) -> Issuance {
+        Issuance::Drawn
     }
 
-    fn breaks(&self) -> Breaks {
-        Breaks {
+    fn impact(&self) -> Impact {
+        Impact {
             overlap: "nobody, until the old versions are disabled".to_owned(),
             revoke_first: "whoever has not read the new version when the old ones are disabled".to_owned(),
         }
+    }
+
+    fn proof(&self) -> Proof {
+        Proof::VaultsRefusal
+    }
+
+    fn needs_value(&self) -> bool {
+        false
     }
 
     fn retires_first(&self) -> bool {
         false
     }
 
-    async fn survey(&self, _: &Held<'_>) -> Result<Survey, Failure> {
-        Ok(Survey::default())
+    async fn survey(&self, _: &Held<'_>) -> Result<IssuerState, Failure> {
+        Ok(IssuerState::default())
     }
 
-    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
-        Ok(Issued::default())
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(true)
-    }
-
-    fn compose(&self, _: &Survey, _: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
-        Ok(Secret::new(fresh.expose().to_owned()))
-    }
-
-    async fn attempt(&self, _: &Survey, _: &Secret) -> Result<Trial, Failure> {
+    async fn try_credential(&self, _: &IssuerState, _: &Secret) -> Result<Trial, Failure> {
         Ok(Trial::untried("the vault is the issuer: its own refusal is the proof"))
-    }
-
-    async fn retire(&self, _: &Work<'_>) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn retired(&self, _: &Work<'_>) -> Result<Option<bool>, Failure> {
-        Ok(None)
     }
 }

@@ -4,9 +4,9 @@
 //! before anything is changed: an account, an application. A program, a server or an administrator's credential is
 //! taken from the runbook or the inventory, never from a tag.
 
-use super::ProviderKind;
+use super::empty_text::none_if_empty;
+use super::kind::IssuerKind;
 use crate::failure::Failure;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -21,11 +21,11 @@ pub(crate) const TAG_VALIDITY: &str = "ValidityPeriodDays";
 pub(crate) const TAG_PROVIDER: &str = "stanch-provider";
 
 /// What a resource's type says about who issues its keys.
-const RESOURCE_TYPES: [(&str, ProviderKind); 4] = [
-    ("/providers/microsoft.storage/storageaccounts/", ProviderKind::AzureStorageKey),
-    ("/providers/microsoft.documentdb/databaseaccounts/", ProviderKind::CosmosKey),
-    ("/providers/microsoft.servicebus/namespaces/", ProviderKind::ServiceBusKey),
-    ("/providers/microsoft.cache/redis/", ProviderKind::RedisKey),
+const RESOURCE_TYPES: [(&str, IssuerKind); 4] = [
+    ("/providers/microsoft.storage/storageaccounts/", IssuerKind::AzureStorageKey),
+    ("/providers/microsoft.documentdb/databaseaccounts/", IssuerKind::CosmosKey),
+    ("/providers/microsoft.servicebus/namespaces/", IssuerKind::ServiceBusKey),
+    ("/providers/microsoft.cache/redis/", IssuerKind::RedisKey),
 ];
 /// How the address of an application's registration at Entra begins.
 const APPLICATIONS: &str = "/applications/";
@@ -35,11 +35,12 @@ const ASSUMED: &str =
     "nothing names an issuer, so the vault is taken for it: a value that somebody else issued goes on working there";
 
 /// An issuer as it was found.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Named {
-    pub(crate) provider: ProviderKind,
-    /// Its address; empty where the settings or the value itself have it.
-    pub(crate) address: String,
+    pub(crate) provider: IssuerKind,
+    /// Its address, unless the settings or the value itself have it.
+    #[serde(default, deserialize_with = "none_if_empty")]
+    pub(crate) address: Option<String>,
     /// Whether the address was taken from a tag, which anybody may have written who may set the secret.
     pub(crate) address_from_tag: bool,
     pub(crate) settings: Map<String, Value>,
@@ -52,17 +53,21 @@ pub(crate) struct Named {
 
 /// What a runbook or the inventory says.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Said {
-    pub(crate) provider: Option<ProviderKind>,
+pub(crate) struct IssuerClaim {
+    pub(crate) provider: Option<IssuerKind>,
     /// Who issues it where nothing names an issuer.
-    pub(crate) fallback: Option<ProviderKind>,
+    pub(crate) fallback: Option<IssuerKind>,
     /// Who issues it in people's words, which name no provider: `Stripe`.
     pub(crate) in_words: Option<String>,
     pub(crate) settings: Map<String, Value>,
 }
 
 /// Finds the issuer.
-pub(crate) fn resolve(runbook: &Said, tags: &BTreeMap<String, String>, inventory: &Said) -> Result<Named, Failure> {
+pub(crate) fn resolve(
+    runbook: &IssuerClaim,
+    tags: &BTreeMap<String, String>,
+    inventory: &IssuerClaim,
+) -> Result<Named, Failure> {
     let tagged = tagged(tags)?;
     let ranks = [
         (runbook.provider, "in the runbook"),
@@ -78,11 +83,11 @@ pub(crate) fn resolve(runbook: &Said, tags: &BTreeMap<String, String>, inventory
         }
         // Whoever it is, it is not the vault: a person knows the way there.
         (None, None, Some(issuer)) => {
-            (ProviderKind::Manual, format!("`{issuer}` issues it, and no provider says how: a person does it there"))
+            (IssuerKind::Manual, format!("`{issuer}` issues it, and no provider says how: a person does it there"))
         }
-        (None, None, None) => (ProviderKind::Random, ASSUMED.to_owned()),
+        (None, None, None) => (IssuerKind::Random, ASSUMED.to_owned()),
     };
-    let assumed = provider == ProviderKind::Random && found.is_none();
+    let assumed = provider == IssuerKind::Random && found.is_none();
     for (other, place) in ranks {
         if let Some(other) = other.filter(|other| *other != provider) {
             because = format!("{because}, `{}` {place}, which is weaker", other.name());
@@ -97,27 +102,30 @@ pub(crate) fn resolve(runbook: &Said, tags: &BTreeMap<String, String>, inventory
             settings.extend(said.settings.clone().into_iter().filter(|(_, value)| !value.is_null()));
         }
     }
-    if let Some(issuer) = in_words.filter(|_| provider == ProviderKind::Manual) {
+    if let Some(issuer) = in_words.filter(|_| provider == IssuerKind::Manual) {
         settings.entry("issuer").or_insert_with(|| issuer.into());
     }
     let set = settings.remove("address").and_then(|address| address.as_str().map(str::to_owned));
     let tag = tags.get(TAG_ADDRESS).filter(|_| tagged.is_none_or(|tagged| tagged == provider)).cloned();
     let address_from_tag = set.is_none() && tag.is_some();
-    Ok(Named { provider, address: set.or(tag).unwrap_or_default(), address_from_tag, settings, because, assumed })
+    Ok(Named {
+        provider,
+        address: set.or(tag).filter(|address| !address.is_empty()),
+        address_from_tag,
+        settings,
+        because,
+        assumed,
+    })
 }
 
 /// A random text in place of a key that somebody else issues would break its users and kill nothing.
-fn contradicts(
-    runbook: Option<ProviderKind>,
-    named: Option<ProviderKind>,
-    in_words: Option<&str>,
-) -> Result<(), Failure> {
+fn contradicts(runbook: Option<IssuerKind>, named: Option<IssuerKind>, in_words: Option<&str>) -> Result<(), Failure> {
     let (issuer, kind) = match (named, in_words) {
-        (Some(ProviderKind::Random), _) | (None, None) => return Ok(()),
+        (Some(IssuerKind::Random), _) | (None, None) => return Ok(()),
         (Some(kind), _) => (kind.name(), kind),
-        (None, Some(issuer)) => (issuer, ProviderKind::Manual),
+        (None, Some(issuer)) => (issuer, IssuerKind::Manual),
     };
-    if runbook != Some(ProviderKind::Random) {
+    if runbook != Some(IssuerKind::Random) {
         return Ok(());
     }
     Err(Failure::refused(format!("the runbook says `random`, but `{issuer}` issues this secret"))
@@ -126,22 +134,22 @@ fn contradicts(
 }
 
 /// What the tags say, by name or by the type of the resource.
-fn tagged(tags: &BTreeMap<String, String>) -> Result<Option<ProviderKind>, Failure> {
+fn tagged(tags: &BTreeMap<String, String>) -> Result<Option<IssuerKind>, Failure> {
     if let Some(name) = tags.get(TAG_PROVIDER) {
-        return match ProviderKind::parse(name) {
+        return match IssuerKind::parse(name) {
             Some(kind) => Ok(Some(kind)),
             None => Err(Failure::refused(format!("the secret's tag `{TAG_PROVIDER}` names no issuer: `{name}`"))
-                .help(format!("it is one of {}", ProviderKind::names().collect::<Vec<_>>().join(", ")))),
+                .help(format!("it is one of {}", IssuerKind::names().collect::<Vec<_>>().join(", ")))),
         };
     }
     // A tag of everyday use counts only where it says something that is known.
     let everyday = tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case("provider"));
-    if let Some(kind) = everyday.and_then(|(_, name)| ProviderKind::parse(name.trim())) {
+    if let Some(kind) = everyday.and_then(|(_, name)| IssuerKind::parse(name.trim())) {
         return Ok(Some(kind));
     }
     let address = tags.get(TAG_ADDRESS).map(|address| address.to_lowercase()).unwrap_or_default();
     if address.starts_with(APPLICATIONS) {
-        return Ok(Some(ProviderKind::EntraAppSecret));
+        return Ok(Some(IssuerKind::EntraAppSecret));
     }
     Ok(RESOURCE_TYPES.iter().find(|(part, _)| address.contains(part)).map(|(_, kind)| *kind))
 }

@@ -8,8 +8,12 @@
 //! prove    ask the issuer with each of them who it is
 //! ```
 
-use super::manual::{breaks, compose, one_old};
-use super::{Breaks, Held, Issued, Provider, Supply, Surroundings, Survey, Trial, Work, envelope};
+use super::envelope;
+use super::issuer::{Held, Impact, Issuance, Issuer, Work};
+use super::manual::{compose, impact, one_old};
+use super::record::IssuerState;
+use super::surroundings::Surroundings;
+use super::trial::Trial;
 use crate::azure::Transport;
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -65,20 +69,20 @@ impl RevokedToken {
 }
 
 #[async_trait(?Send)]
-impl Provider for RevokedToken {
-    fn supply(&self) -> Supply {
-        Supply::Entered
+impl Issuer for RevokedToken {
+    fn issuance(&self) -> Issuance {
+        Issuance::Entered
     }
 
-    fn breaks(&self) -> Breaks {
-        breaks(self.kind.issuer)
+    fn impact(&self) -> Impact {
+        impact(self.kind.issuer)
     }
 
     fn retires_older(&self) -> bool {
         true
     }
 
-    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
+    async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
         if self.is_token(envelope::open(held.value).password.expose()) {
             return Ok(one_old());
         }
@@ -86,19 +90,11 @@ impl Provider for RevokedToken {
         Err(Failure::refused(summary).help(format!("it begins with one of {}", self.kind.prefixes.join(", "))))
     }
 
-    async fn issue(&self, _: &Work<'_>) -> Result<Issued, Failure> {
-        Ok(Issued::default())
-    }
-
-    async fn issued(&self, _: &Work<'_>) -> Result<bool, Failure> {
-        Ok(true)
-    }
-
-    fn compose(&self, _: &Survey, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+    fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
         Ok(compose(old, fresh))
     }
 
-    async fn attempt(&self, _: &Survey, value: &Secret) -> Result<Trial, Failure> {
+    async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         (self.kind.attempt)(&self.surroundings.azure.transport, &envelope::open(value).password).await
     }
 

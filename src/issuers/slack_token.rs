@@ -2,8 +2,8 @@
 //!
 //! Revoking a bot's token deactivates the bot's user.
 
-use super::Trial;
 use super::revoked_token::Kind;
+use super::trial::Trial;
 use crate::azure::Transport;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;

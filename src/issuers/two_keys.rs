@@ -13,8 +13,11 @@
 //! The new key needs no staging: `listKeys` tells it again. What is recorded of a key is a keyed fingerprint. Older
 //! versions hold earlier texts of either key, and both are regenerated, so all of them are dead at the end.
 
+use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::record::IssuerState;
 use super::resolve::{Named, TAG_CREDENTIAL};
-use super::{Breaks, Held, Issued, NoSettings, Provider, Supply, Surroundings, Survey, Trial, Work, settings};
+use super::surroundings::{NoSettings, Surroundings, settings};
+use super::trial::Trial;
 use crate::azure::{Realm, ResourceManager, Transport};
 use crate::clock;
 use crate::failure::{Failure, Retry};
@@ -99,7 +102,7 @@ pub(super) struct TwoKeys {
 impl TwoKeys {
     pub(super) fn new(kind: &'static Kind, named: &Named, surroundings: &Surroundings) -> Result<Self, Failure> {
         let NoSettings {} = settings(named)?;
-        let id = named.address.trim_end_matches('/').to_owned();
+        let id = named.address.as_deref().unwrap_or_default().trim_end_matches('/').to_owned();
         let lower = id.to_lowercase();
         let fits = id.starts_with("/subscriptions/")
             && kind.types.iter().all(|part| lower.contains(part))
@@ -158,14 +161,14 @@ impl TwoKeys {
         Ok(if self.slot(name)? == 0 { one } else { other })
     }
 
-    async fn has_changed(&self, survey: &Survey, name: &str) -> Result<bool, Failure> {
-        let salt = survey.marks.get("salt").map(String::as_str).unwrap_or_default();
+    async fn has_changed(&self, state: &IssuerState, name: &str) -> Result<bool, Failure> {
+        let salt = state.marks.get("salt").map(String::as_str).unwrap_or_default();
         let now = fingerprint(salt, &self.key(name).await?);
-        Ok(survey.marks.get(name).is_some_and(|before| *before != now))
+        Ok(state.marks.get(name).is_some_and(|before| *before != now))
     }
 
     /// Sends once, then looks until the listing tells another key.
-    async fn regenerate(&self, survey: &Survey, name: &str) -> Result<(), Failure> {
+    async fn regenerate(&self, state: &IssuerState, name: &str) -> Result<(), Failure> {
         let slot = self.slot(name)?;
         let asked = self.kind.slots.get(slot).map(|slot| slot.asked).unwrap_or_default();
         let body = Value::Object(Map::from_iter([(self.kind.field.to_owned(), asked.into())]));
@@ -173,7 +176,7 @@ impl TwoKeys {
         let until = clock::now() + PATIENCE;
         loop {
             // It was sent: a look that fails leaves open what came of it.
-            if self.has_changed(survey, name).await.map_err(Failure::after_sending)? {
+            if self.has_changed(state, name).await.map_err(Failure::after_sending)? {
                 return Ok(());
             }
             if clock::now() >= until {
@@ -209,14 +212,14 @@ fn keys_in(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[async_trait(?Send)]
-impl Provider for TwoKeys {
-    fn supply(&self) -> Supply {
-        Supply::Relisted
+impl Issuer for TwoKeys {
+    fn issuance(&self) -> Issuance {
+        Issuance::Relisted
     }
 
-    fn breaks(&self) -> Breaks {
+    fn impact(&self) -> Impact {
         let account = self.account();
-        Breaks {
+        Impact {
             overlap: format!(
                 "whoever uses the other key of `{account}`, at once; whoever has not moved, when the overlap ends"
             ),
@@ -224,7 +227,7 @@ impl Provider for TwoKeys {
         }
     }
 
-    async fn survey(&self, held: &Held<'_>) -> Result<Survey, Failure> {
+    async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
         let keys = self.keys().await?;
         let text = held.value.expose();
         let place = keys
@@ -245,24 +248,25 @@ impl Provider for TwoKeys {
         }
         marks.insert("salt".to_owned(), salt);
         let name = |slot: usize| self.kind.slots.get(slot).map(|slot| slot.name.to_owned()).unwrap_or_default();
-        Ok(Survey { old: name(slot), next: name(1 - slot), retire: vec![name(slot)], marks })
+        Ok(IssuerState { old: Some(name(slot)), next: Some(name(1 - slot)), retire: vec![name(slot)], marks })
     }
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
-        self.regenerate(work.survey, &work.survey.next).await?;
-        Ok(Issued { credential: work.survey.next.clone(), value: None })
+        let next = work.state.next()?;
+        self.regenerate(work.state, next).await?;
+        Ok(Issued { credential: Some(next.to_owned()), value: None })
     }
 
     async fn issued(&self, work: &Work<'_>) -> Result<bool, Failure> {
-        self.has_changed(work.survey, &work.survey.next).await
+        self.has_changed(work.state, work.state.next()?).await
     }
 
-    async fn relisted(&self, survey: &Survey) -> Result<Secret, Failure> {
-        self.key(&survey.next).await
+    async fn relisted(&self, state: &IssuerState) -> Result<Secret, Failure> {
+        self.key(state.next()?).await
     }
 
-    fn compose(&self, survey: &Survey, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
-        let place = survey.marks.get("place").and_then(|place| place.split_once(':'));
+    fn compose(&self, state: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
+        let place = state.marks.get("place").and_then(|place| place.split_once(':'));
         let place =
             place.and_then(|(start, length)| Some((start.parse::<usize>().ok()?, length.parse::<usize>().ok()?)));
         let parts =
@@ -274,7 +278,7 @@ impl Provider for TwoKeys {
         }
     }
 
-    async fn attempt(&self, _: &Survey, value: &Secret) -> Result<Trial, Failure> {
+    async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         let Some(key) = keys_in(value.expose()).max_by_key(|key| key.len()) else {
             return Ok(Trial::untried("the version holds nothing that looks like a key of an account"));
         };
@@ -313,11 +317,11 @@ impl Provider for TwoKeys {
     }
 
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {
-        self.regenerate(work.survey, &work.survey.old).await
+        self.regenerate(work.state, work.state.old()?).await
     }
 
     async fn retired(&self, work: &Work<'_>) -> Result<Option<bool>, Failure> {
-        self.has_changed(work.survey, &work.survey.old).await.map(Some)
+        self.has_changed(work.state, work.state.old()?).await.map(Some)
     }
 }
 

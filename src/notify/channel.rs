@@ -1,10 +1,9 @@
 //! What every channel is, for those who do not care which one it is.
 
 use super::message::{Message, Receipt};
+use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::Failure;
-use crate::runbook::Span;
-use crate::settings::{SettingEntries, SettingsDecoder};
 use async_trait::async_trait;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -36,9 +35,6 @@ pub trait Channel: Any + Debug + Send + Sync {
 /// There is no way to ask a chat or a pager whether it would take a message without sending one.
 pub(super) const KEY_READ: &str = "its secret can be read; nothing was sent";
 
-/// Reads the settings of a channel, whose keys are known ones. Gets the words for the channel, and its place.
-type ReadSettings = fn(&mut SettingsDecoder<'_>, &SettingEntries<'_>, &str, Span) -> Option<Arc<dyn Channel>>;
-
 /// A kind of channel: its settings, and what its action says of itself.
 #[derive(Debug)]
 pub struct ChannelKind {
@@ -57,7 +53,8 @@ pub struct ChannelKind {
     pub keys: &'static [&'static str],
     /// Those of them that hold no secret.
     pub open_keys: &'static [&'static str],
-    pub(super) read: ReadSettings,
+    /// Reads its settings.
+    pub(super) read: fn(&mut ChannelSettings<'_, '_, '_>) -> Option<Arc<dyn Channel>>,
 }
 
 /// What is said of channels whose receiver knows keys, and of chats, which know none.

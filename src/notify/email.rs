@@ -2,10 +2,10 @@
 
 use super::channel::{Channel, ChannelKind, KEYED, SENT_UNDER_SAME_KEY};
 use super::message::{Message, Receipt};
+use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::{Failure, Retry};
-use crate::runbook::Span;
-use crate::settings::{SecretReference, SettingEntries, SettingsDecoder, get};
+use crate::settings::SecretReference;
 use async_trait::async_trait;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -44,51 +44,53 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(
-    decoder: &mut SettingsDecoder<'_>,
-    entries: &SettingEntries<'_>,
-    what: &str,
-    span: Span,
-) -> Option<Arc<dyn Channel>> {
-    let server = decoder.required(entries, "server", what, span)?;
+fn read(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<Arc<dyn Channel>> {
+    let server = settings.required("server")?;
     let parsed = server.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
     let Some((host, port)) = parsed else {
-        decoder.wrong(format!("`{server}` is not a mail server"), span, "write `server: HOST:PORT`");
+        settings.decoder.wrong(format!("`{server}` is not a mail server"), settings.span, "write `server: HOST:PORT`");
         return None;
     };
-    let from = decoder.required(entries, "from", what, span)?;
-    let to = get(entries, "to").map(|node| decoder.texts(node, "each of `to`")).unwrap_or_default();
+    let from = settings.required("from")?;
+    let to = settings.get("to").map(|node| settings.decoder.texts(node, "each of `to`")).unwrap_or_default();
     if to.is_empty() {
-        decoder.wrong(format!("{what} has nobody to write to"), span, "add `to: [ADDRESS]`");
+        settings.decoder.wrong(
+            format!("{} has nobody to write to", settings.what),
+            settings.span,
+            "add `to: [ADDRESS]`",
+        );
     }
-    let tls = match get(entries, "tls").map(|node| (decoder.text(node, "`tls`"), node.span)) {
+    let tls = match settings.get("tls").map(|node| (settings.decoder.text(node, "`tls`"), node.span)) {
         None => true,
         Some((Some(word), _)) if word == "required" => true,
         Some((Some(word), _)) if word == "none" => false,
         Some((_, span)) => {
-            decoder.wrong("`tls` is `required` or `none`", span, "leave it out for `required`");
+            settings.decoder.wrong("`tls` is `required` or `none`", span, "leave it out for `required`");
             true
         }
     };
-    let login = login(decoder, entries, what, tls);
+    let login = login(settings, tls);
     Some(Arc::new(Email { host, port, from, to, tls, login }))
 }
 
-fn login(
-    decoder: &mut SettingsDecoder<'_>,
-    entries: &SettingEntries<'_>,
-    what: &str,
-    tls: bool,
-) -> Option<(String, SecretReference)> {
-    let username = get(entries, "username").and_then(|node| decoder.text(node, "`username`"));
-    let password = decoder.secret(entries, "password");
+fn login(settings: &mut ChannelSettings<'_, '_, '_>, tls: bool) -> Option<(String, SecretReference)> {
+    let username = settings.get("username").and_then(|node| settings.decoder.text(node, "`username`"));
+    let password = settings.secret("password");
     for (given, missing) in [("username", "password"), ("password", "username")] {
-        if let (Some(node), None) = (get(entries, given), get(entries, missing)) {
-            decoder.wrong(format!("{what} has a `{given}` and no `{missing}`"), node.span, format!("add `{missing}:`"));
+        if let (Some(node), None) = (settings.get(given), settings.get(missing)) {
+            settings.decoder.wrong(
+                format!("{} has a `{given}` and no `{missing}`", settings.what),
+                node.span,
+                format!("add `{missing}:`"),
+            );
         }
     }
-    if let (Some(node), false) = (get(entries, "password"), tls) {
-        decoder.wrong(format!("{what} would send its password without encryption"), node.span, "take `tls: none` out");
+    if let (Some(node), false) = (settings.get("password"), tls) {
+        settings.decoder.wrong(
+            format!("{} would send its password without encryption", settings.what),
+            node.span,
+            "take `tls: none` out",
+        );
     }
     username.zip(password)
 }

@@ -1,6 +1,7 @@
 //! The list of all kinds of channels, and how one is read from a file of settings.
 
 use super::channel::{Channel, ChannelKind};
+use super::settings::ChannelSettings;
 use super::{email, pagerduty, slack, teams, webhook};
 use crate::runbook::Span;
 use crate::runbook::diagnostic::nearest;
@@ -33,7 +34,7 @@ pub(crate) fn read(decoder: &mut SettingsDecoder<'_>, name: &str, span: Span, no
     };
     let keys: Vec<&str> = std::iter::once("kind").chain(kind.keys.iter().copied()).collect();
     let entries = decoder.entries(node, &what, &keys);
-    (kind.read)(decoder, &entries, &what, span)
+    (kind.read)(&mut ChannelSettings { decoder, entries, what: &what, span })
 }
 
 /// Whether a key of a channel's settings holds no secret, whatever the channel's kind.

@@ -12,6 +12,7 @@ mod kinds;
 mod message;
 pub mod pagerduty;
 mod received;
+mod settings;
 pub mod slack;
 pub mod teams;
 pub mod webhook;

@@ -2,11 +2,11 @@
 
 use super::channel::{Channel, ChannelKind, KEY_READ, KEYED, SENT_UNDER_SAME_KEY};
 use super::message::{Message, Receipt};
-use super::received::received;
+use super::received::post;
+use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::Failure;
-use crate::runbook::Span;
-use crate::settings::{SecretReference, SettingEntries, SettingsDecoder};
+use crate::settings::SecretReference;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -37,13 +37,8 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(
-    decoder: &mut SettingsDecoder<'_>,
-    entries: &SettingEntries<'_>,
-    what: &str,
-    span: Span,
-) -> Option<Arc<dyn Channel>> {
-    let routing_key = decoder.required_secret(entries, "routing_key", what, span)?;
+fn read(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<Arc<dyn Channel>> {
+    let routing_key = settings.required_secret("routing_key")?;
     Some(Arc::new(PagerDuty { routing_key }))
 }
 
@@ -70,9 +65,7 @@ impl Channel for PagerDuty {
             "dedup_key": message.key,
             "payload": { "summary": summary, "source": "stanch", "severity": severity, "custom_details": details },
         });
-        let body = event.to_string().into_bytes();
-        let answer = azure.transport.send("POST", ENQUEUE, &[("content-type", "application/json")], body).await?;
-        received("PagerDuty", &answer, [routing_key.expose()])?;
+        post("PagerDuty", ENQUEUE, &event, [routing_key.expose()], azure).await?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

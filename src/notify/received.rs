@@ -1,7 +1,28 @@
 //! What counts as delivered, where the receiver speaks HTTP.
 
-use crate::azure::{HttpAnswer, Unavailable, again};
+use crate::azure::{Azure, HttpAnswer, Unavailable, again};
 use crate::failure::Failure;
+use crate::secret::Secret;
+use serde_json::Value;
+
+/// Sends JSON to a receiver that is known by this name; `sent` are the secrets in what is sent.
+pub(super) async fn post<'a>(
+    who: &str,
+    url: &str,
+    body: &Value,
+    sent: impl IntoIterator<Item = &'a str>,
+    azure: &Azure,
+) -> Result<(), Failure> {
+    let body = body.to_string().into_bytes();
+    let answer = azure.transport.send("POST", url, &[("content-type", "application/json")], body).await?;
+    received(who, &answer, sent)
+}
+
+/// Sends JSON to a webhook whose address is a secret.
+pub(super) async fn post_to_webhook(who: &str, webhook: &Secret, body: &Value, azure: &Azure) -> Result<(), Failure> {
+    let sent = [Some(webhook.expose()), path(webhook.expose())].into_iter().flatten();
+    post(who, webhook.expose(), body, sent, azure).await
+}
 
 /// What an answer of a receiver means. What the receiver said is repeated, on one line, unless it holds one of the
 /// secrets that were sent to it.

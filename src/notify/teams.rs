@@ -2,11 +2,11 @@
 
 use super::channel::{Channel, ChannelKind, KEY_READ, SENT_TWICE, UNKEYED};
 use super::message::{Message, Receipt};
-use super::received::{path, received};
+use super::received::post_to_webhook;
+use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::Failure;
-use crate::runbook::Span;
-use crate::settings::{SecretReference, SettingEntries, SettingsDecoder};
+use crate::settings::SecretReference;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -33,13 +33,8 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(
-    decoder: &mut SettingsDecoder<'_>,
-    entries: &SettingEntries<'_>,
-    what: &str,
-    span: Span,
-) -> Option<Arc<dyn Channel>> {
-    let webhook = decoder.required_secret(entries, "webhook", what, span)?;
+fn read(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<Arc<dyn Channel>> {
+    let webhook = settings.required_secret("webhook")?;
     Some(Arc::new(Teams { webhook }))
 }
 
@@ -72,10 +67,7 @@ impl Channel for Teams {
                 },
             }],
         });
-        let body = body.to_string().into_bytes();
-        let answer =
-            azure.transport.send("POST", webhook.expose(), &[("content-type", "application/json")], body).await?;
-        received("Teams", &answer, [Some(webhook.expose()), path(webhook.expose())].into_iter().flatten())?;
+        post_to_webhook("Teams", &webhook, &body, azure).await?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

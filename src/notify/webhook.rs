@@ -3,12 +3,12 @@
 use super::channel::{Channel, ChannelKind, KEY_READ, KEYED, SENT_UNDER_SAME_KEY};
 use super::message::{Message, Receipt};
 use super::received::received;
+use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::clock;
 use crate::failure::Failure;
-use crate::runbook::Span;
 use crate::secret::Secret;
-use crate::settings::{SecretReference, SettingEntries, SettingsDecoder, get};
+use crate::settings::SecretReference;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -45,31 +45,27 @@ pub static KIND: ChannelKind = ChannelKind {
     read,
 };
 
-fn read(
-    decoder: &mut SettingsDecoder<'_>,
-    entries: &SettingEntries<'_>,
-    what: &str,
-    span: Span,
-) -> Option<Arc<dyn Channel>> {
-    let url = address(decoder, entries, what, span)?;
-    let signing_key = decoder.secret(entries, "signing_key");
-    let token = decoder.secret(entries, "token");
+fn read(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<Arc<dyn Channel>> {
+    let url = address(settings)?;
+    let signing_key = settings.secret("signing_key");
+    let token = settings.secret("token");
     Some(Arc::new(Webhook { url, signing_key, token }))
 }
 
 /// Where a webhook is: encrypted, or on this machine; without a password in it.
-fn address(decoder: &mut SettingsDecoder<'_>, entries: &SettingEntries<'_>, what: &str, span: Span) -> Option<String> {
-    let text = decoder.required(entries, "url", what, span)?;
-    let place = get(entries, "url").map_or(span, |node| node.span);
+fn address(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<String> {
+    let what = settings.what;
+    let text = settings.required("url")?;
+    let place = settings.get("url").map_or(settings.span, |node| node.span);
     let url = Url::parse(&text).ok().filter(Url::has_host);
     let Some(url) = url else {
-        decoder.literals.push(place);
-        decoder.wrong(format!("the `url` of {what} is not an address"), place, "write `url: https://…`");
+        settings.decoder.literals.push(place);
+        settings.decoder.wrong(format!("the `url` of {what} is not an address"), place, "write `url: https://…`");
         return None;
     };
     if !url.username().is_empty() || url.password().is_some() {
-        decoder.literals.push(place);
-        decoder.wrong(
+        settings.decoder.literals.push(place);
+        settings.decoder.wrong(
             format!("a secret stands in the `url` of {what}"),
             place,
             "put it in a vault and refer to it with `token:`",
@@ -78,7 +74,7 @@ fn address(decoder: &mut SettingsDecoder<'_>, entries: &SettingEntries<'_>, what
     }
     let is_near = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     if url.scheme() != "https" && !(is_near && url.scheme() == "http") {
-        decoder.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
+        settings.decoder.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
         return None;
     }
     Some(text)

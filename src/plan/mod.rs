@@ -7,6 +7,7 @@ mod inputs;
 mod operators;
 mod order;
 mod reference;
+mod renamed;
 mod schema;
 mod signatures;
 mod spec;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 
 pub use inputs::answer;
 pub use reference::{Field, fields, page as reference_page};
+pub use renamed::canonical;
 pub use schema::schema;
 pub use spec::{Aim, Catalogue, Class, Fact, FactOf, Spec};
 pub use steps::PlannedStep;
@@ -75,10 +77,11 @@ pub struct Linted {
 
 /// Finds everything that is wrong with a runbook, or with a fragment by itself.
 pub fn lint(source: &RunbookSource<'_>, catalogue: &Catalogue) -> Linted {
-    let read = read(source);
+    let mut read = read(source);
     let mut found = read.problems;
     let mut hidden: Vec<(Span, String)> = Vec::new();
-    if let Some(runbook) = &read.runbook {
+    if let Some(runbook) = &mut read.runbook {
+        found.extend(renamed::put_new_names(runbook));
         let checked = check::check(runbook, catalogue, read.is_fragment);
         found.extend(checked.problems);
         hidden = checked.hidden;

@@ -4,6 +4,7 @@
 //! What a schema cannot say, `lint` alone checks: what names refer to, what expressions mean, and what depends on two
 //! places at once.
 
+use super::renamed;
 use super::spec::{Catalogue, Spec, gate};
 use crate::runbook::duration;
 use crate::runbook::language::{
@@ -94,7 +95,7 @@ fn shape(key: &Key, catalogue: &Catalogue) -> Value {
         }
         KeyShape::Condition => json!({ "anyOf": [{ "type": "boolean" }, reference("expression")] }),
         KeyShape::Loop => json!({ "anyOf": [{ "type": "array" }, reference("expression")] }),
-        KeyShape::Action => json!({ "type": "string", "enum": catalogue.keys().collect::<Vec<_>>() }),
+        KeyShape::Action => action(catalogue),
         KeyShape::Parameters => json!({ "type": "object" }),
         KeyShape::Gate => {
             let gate = gate(catalogue).map_or("", |gate| gate.name);
@@ -118,6 +119,15 @@ fn shape(key: &Key, catalogue: &Catalogue) -> Value {
     }
 }
 
+/// The name of an action, or one that it had before.
+fn action(catalogue: &Catalogue) -> Value {
+    let old: Vec<&str> = renamed::formers().collect();
+    json!({
+        "type": "string",
+        "anyOf": [{ "enum": catalogue.keys().collect::<Vec<_>>() }, { "enum": old, "deprecated": true }],
+    })
+}
+
 /// A step, or an entry that includes others: what `with` holds depends on the action.
 fn step(catalogue: &Catalogue) -> Value {
     let mut step = mapping(STEP, catalogue);
@@ -126,7 +136,11 @@ fn step(catalogue: &Catalogue) -> Value {
         if !spec.required().is_empty() {
             then["required"] = json!(["with"]);
         }
-        json!({ "if": { "properties": { "uses": { "const": spec.name } }, "required": ["uses"] }, "then": then })
+        let name = match renamed::former(spec.name) {
+            Some(old) => json!({ "enum": [spec.name, old] }),
+            None => json!({ "const": spec.name }),
+        };
+        json!({ "if": { "properties": { "uses": name }, "required": ["uses"] }, "then": then })
     };
     let mut rules: Vec<Value> = catalogue.values().map(with).collect();
     rules.push(json!({ "if": { "required": ["concurrency"] }, "then": { "required": ["for_each"] } }));

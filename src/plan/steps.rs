@@ -1,5 +1,6 @@
 //! A runbook's steps as others know them: by what their actions say of themselves, never by the names of outputs.
 
+use super::renamed::canonical;
 use super::spec::{Aim, Catalogue, Class, Fact, FactOf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ impl PlannedStep {
     /// An action that is not known has an aim that nobody knows, and leaves no facts.
     pub fn new(id: &str, uses: &str, catalogue: &Catalogue) -> Self {
         let id = id.to_owned();
-        match catalogue.get(uses) {
+        match catalogue.get(canonical(uses)) {
             Some(spec) => {
                 Self { id, uses: spec.name.to_owned(), class: spec.class, aim: spec.aim, fact: spec.fact.clone() }
             }

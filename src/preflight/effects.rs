@@ -5,7 +5,7 @@ use super::known::Known;
 use super::secrets::Seen;
 use crate::actions::{IssuerSeen, Surroundings};
 use crate::config::Config;
-use crate::issuers::ProviderKind;
+use crate::issuers::IssuerKind;
 use crate::plan::{Class, Plan};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ fn surroundings(
 fn issuer_seen(issuer: &Issuer) -> IssuerSeen {
     IssuerSeen {
         name: issuer.provider,
-        is_vault: issuer.provider == ProviderKind::Random.name(),
+        is_vault: issuer.provider == IssuerKind::Random.name(),
         old: issuer.old.clone(),
         next: issuer.next.clone(),
         revoke_first: issuer.revoke_first,

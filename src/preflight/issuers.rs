@@ -2,14 +2,11 @@
 
 use super::findings::{Check, Issuer, Verdict};
 use super::known::Known;
-use crate::actions::{issuer, open_issuer};
-use crate::azure::{Azure, Vault};
+use crate::actions::{Identified, identify};
+use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Held, Named, ProviderKind, Survey};
-use crate::vault::Current;
 use crate::vault::SecretUrl;
-use std::collections::BTreeMap;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
 pub(super) async fn look(
@@ -25,40 +22,19 @@ pub(super) async fn look(
 }
 
 async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Config) -> Result<Issuer, Failure> {
-    let vault = Vault::open(&secret.vault, azure)?;
-    let versions = vault.versions(&secret.name).await?;
-    let current = match vault.current(&secret.name).await? {
-        Current::Enabled(id) => versions.iter().find(|version| version.id == id),
-        Current::Disabled => versions.iter().max_by_key(|version| version.created),
-        Current::Missing => None,
-    };
-    let tags: BTreeMap<String, String> = current.map(|version| version.tags.clone()).unwrap_or_default();
-    let named: Named = issuer(config, secret, &tags, &step.said())?;
-    let provider = open_issuer(azure, secret, &named)?;
-    let survey = match (named.provider, current.filter(|version| version.enabled)) {
-        (ProviderKind::Random, _) => Survey::default(),
-        (_, Some(current)) => {
-            let value = vault.value(&secret.name, Some(&current.id)).await?;
-            // Nothing of this look is kept, so nothing is compared with its fingerprints.
-            provider.survey(&Held { value: &value, tags: &tags, older: &[], salt: "a look" }).await?
-        }
-        (_, None) => {
-            return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
-                .help("enable it: its value tells which credential is to be replaced"));
-        }
-    };
-    let breaks = provider.breaks();
+    // Nothing of this look is kept, so nothing is compared with its fingerprints.
+    let Identified { named, state, impact, by_hand } = identify(azure, config, secret, &step.said(), "a look").await?;
     Ok(Issuer {
         secret: secret.to_string(),
         provider: named.provider.name(),
         because: named.because,
         assumed: named.assumed,
-        old: survey.old,
-        next: survey.next,
+        old: state.old.unwrap_or_default(),
+        next: state.next.unwrap_or_default(),
         revoke_first: step.revokes_first(),
-        breaks_with_overlap: breaks.overlap,
-        breaks_with_revoke_first: breaks.revoke_first,
-        by_hand: provider.by_hand(),
+        breaks_with_overlap: impact.overlap,
+        breaks_with_revoke_first: impact.revoke_first,
+        by_hand,
     })
 }
 

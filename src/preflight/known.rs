@@ -3,7 +3,7 @@
 use crate::actions::{Action, PlanLine, Surroundings};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::issuers::Said;
+use crate::issuers::IssuerClaim;
 use crate::plan::{Aim, Class, Plan};
 use crate::runbook::expression::{Scope, Template};
 use crate::runbook::model::Step;
@@ -75,7 +75,7 @@ impl<'a> Known<'a> {
     }
 
     /// What the step says of the issuer.
-    pub(super) fn said(&self) -> Said {
+    pub(super) fn said(&self) -> IssuerClaim {
         self.line.replaces.as_ref().map(|replaces| replaces.said.clone()).unwrap_or_default()
     }
 

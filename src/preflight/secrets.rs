@@ -6,8 +6,8 @@ use crate::azure::{Azure, Vault};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::report::fact::short_version;
 use crate::vault::SecretUrl;
+use crate::vault::short;
 use crate::vault::{Current, Version};
 
 /// How far back a reader counts as one.
@@ -94,11 +94,7 @@ fn state(secret: &SecretUrl, versions: &[Version], current: &Current) -> Check {
         Current::Enabled(id) => {
             let since = versions.iter().find(|version| version.id == *id).map(|version| version.created);
             let since = since.map(|since| format!(" since {}", since.format("%Y-%m-%d"))).unwrap_or_default();
-            Check::fine(format!(
-                "{count} of `{}`, {enabled} enabled; current {}{since}",
-                secret.name,
-                short_version(id)
-            ))
+            Check::fine(format!("{count} of `{}`, {enabled} enabled; current {}{since}", secret.name, short(id)))
         }
         Current::Disabled | Current::Missing => {
             let what = format!("the current version of `{}` is disabled: everyone who reads it fails", secret.name);

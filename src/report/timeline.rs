@@ -1,12 +1,13 @@
 //! What happened, in one plain sentence for each record.
 
-use super::fact::{counted, short_version};
+use super::fact::counted;
 use crate::clock::Timestamp;
 use crate::engine::event::{
     AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Pin, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
 };
 use crate::evidence::ObservationName;
 use crate::journal::Record;
+use crate::vault::short;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -155,7 +156,7 @@ fn observed(name: &str, value: &Value) -> String {
     match ObservationName::parse(name) {
         ObservationName::LateLook(_) => late(value),
         ObservationName::RefusedByVault(version) => {
-            format!("version {} answered {}", short_version(&version), text("answer"))
+            format!("version {} answered {}", short(&version), text("answer"))
         }
         name => format!("looked at {}", name.to_string().replace('_', " ")),
     }
@@ -186,7 +187,7 @@ fn effect_ended(
 ) -> String {
     let why = error.map(|error| format!(": {}", error.summary)).unwrap_or_default();
     let name = match effect.split_once(' ') {
-        Some((verb, version)) => format!("{verb} {}", short_version(version)),
+        Some((verb, version)) => format!("{verb} {}", short(version)),
         None => effect.to_owned(),
     };
     match (outcome, by) {

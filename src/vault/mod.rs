@@ -1,7 +1,9 @@
 //! Secrets and their versions, as every vault has them; no HTTP.
 
+mod history;
 mod secret_url;
 mod version;
 
+pub use history::{History, Kept, Served, Successor, TAG_EFFECT, TAG_RUN};
 pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl, target};
-pub use version::{Current, Version};
+pub use version::{Current, Version, short};

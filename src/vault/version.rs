@@ -39,3 +39,11 @@ impl Current {
         }
     }
 }
+
+/// A version's id as people read it.
+pub fn short(id: &str) -> String {
+    match id.get(..4) {
+        Some(start) if id.len() > 8 => format!("{start}…"),
+        _ => id.to_owned(),
+    }
+}

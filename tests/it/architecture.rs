@@ -7,14 +7,11 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("runbook", &["engine", "vault"]),
     ("plan", &["engine", "runbook", "vault"]),
-    (
-        "preflight",
-        &["actions", "audit", "azure", "config", "engine", "issuers", "notify", "plan", "report", "runbook", "vault"],
-    ),
+    ("preflight", &["actions", "audit", "azure", "config", "engine", "issuers", "notify", "plan", "runbook", "vault"]),
     ("engine", &[]),
     ("journal", &["engine"]),
     ("driver", &["actions", "durable", "engine", "evidence", "journal", "plan", "runbook"]),
-    ("evidence", &["audit", "engine", "journal", "plan"]),
+    ("evidence", &["audit", "engine", "journal", "plan", "vault"]),
     ("durable", &["engine", "journal", "runbook"]),
     ("vault", &[]),
     ("notify", &["azure", "runbook", "settings"]),
@@ -32,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &[]),
-    ("report", &["audit", "engine", "evidence", "journal", "plan"]),
+    ("report", &["audit", "engine", "evidence", "journal", "plan", "vault"]),
     ("cloud", &[]),
     (
         "cli",

@@ -14,7 +14,7 @@ const STEPS: &[(&str, &str)] = &[
     ("blast_radius", "audit/blast_radius"),
     ("readers", "keyvault/await_readers"),
     ("approve", "human/approve"),
-    ("revoke", "keyvault/revoke"),
+    ("revoke", "keyvault/disable_old"),
     ("prove", "keyvault/prove_revoked"),
     ("blast_radius_after", "audit/blast_radius"),
     ("tell_incident_channel", "notify/slack"),

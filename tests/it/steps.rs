@@ -144,3 +144,33 @@ async fn what_runs_whatever_happened_runs_after_an_interruption() {
     assert_eq!(step(&status, "report")["status"], "done");
     assert!(stage.state_dir().join("runs/r/report/report.md").is_file());
 }
+
+#[tokio::test]
+async fn a_runbook_with_the_names_that_actions_had_before_is_planned_run_and_resumed() {
+    let stage = Stage::set().await;
+    let runbook = r#"schema: stanch/v1
+name: old names
+inputs: { secret: { type: keyvault_secret, required: true } }
+steps:
+  - { id: rotate, uses: keyvault/rotate, with: { secret: "${{ inputs.secret }}" } }
+  - id: kill
+    uses: provider/retire
+    with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
+  - { id: gate, uses: human/approve, with: { prompt: "Go on?" } }
+  - id: disable
+    uses: keyvault/revoke
+    with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
+"#;
+    std::fs::write(stage.path("old.yaml"), runbook).unwrap();
+    let secret = "secret=https://kv-drill.vault.azure.net/secrets/orders-db";
+    let plan = stage.stanch(&["plan", "old.yaml", "-i", secret, "--json"]).exit(0).json();
+    let planned: Vec<&str> =
+        plan["steps"].as_array().unwrap().iter().map(|step| step["uses"].as_str().unwrap()).collect();
+    assert_eq!(planned, ["keyvault/rotate", "issuer/revoke", "human/approve", "keyvault/disable_old"]);
+    let stopped = stage.stanch(&["run", "old.yaml", "--run-id", "r", "-i", secret, "--json"]);
+    assert!(stopped.stderr.contains("`keyvault/revoke` is now called `keyvault/disable_old`"), "{}", stopped.stderr);
+    stage.stanch(&["approve", "r", "gate", "--by", "kim"]).exit(0).done();
+    let status = stage.stanch(&["resume", "r", "--json"]).exit(0).json();
+    assert_eq!(step(&status, "disable")["uses"], "keyvault/disable_old");
+    assert_eq!(step(&status, "disable")["outputs"]["disabled"].as_array().unwrap().len(), 3);
+}

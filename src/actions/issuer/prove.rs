@@ -1,24 +1,25 @@
-//! `provider/prove`: tries every old version at its issuer while the vault still gives it; each must be refused.
+//! `issuer/prove`: tries every old version at its issuer while the vault still gives it; each must be refused.
 //!
-//! A refusal is recorded with its time and the issuer's answer. Where nothing can be tried, that is recorded with the
+//! Every answer of the issuer is recorded with its time, an acceptance as well. Where nothing can be tried, that is recorded with the
 //! reason, and the report says "not proven".
 
-use super::{Replaced, ReplacedKnown, kept, reopen};
+use super::replaced::{Replaced, ReplacedKnown};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::{older, short};
 use crate::actions::plan_line::{PlanLine, Surroundings};
+use crate::actions::rotation::{history, reopen};
 use crate::azure::Vault;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::failure::{Failure, Retry};
-use crate::issuers::{ProviderKind, Standing, Trial};
+use crate::issuers::{IssuerKind, IssuerRecord, Named, Proof, Trial};
 use crate::plan::{Aim, Class, Fact};
 use crate::report::fact::counted;
+use crate::vault::short;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// Old versions that the issuer refused.
     proven: Vec<String>,
@@ -31,7 +32,7 @@ struct Outputs {
 }
 
 /// An old version that could not be tried.
-#[derive(Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct NotProven {
     version: String,
     because: String,
@@ -47,20 +48,34 @@ struct Evidence<'a> {
     at: Timestamp,
 }
 
+impl<'a> Evidence<'a> {
+    fn of(version: &'a str, record: &IssuerRecord, how: &'a str, answer: &'a str) -> Self {
+        Self { version, provider: record.named.provider.name(), how, answer, at: clock::now() }
+    }
+}
+
+/// Why no issuer was asked: nobody stands behind the vault, as far as anybody knows.
+#[derive(Serialize)]
+struct NotAsked<'a> {
+    provider: IssuerKind,
+    because: &'a str,
+    assumed: bool,
+}
+
 const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: retire
-  uses: provider/retire
+  uses: issuer/revoke
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
 - id: prove_dead
-  uses: provider/prove
+  uses: issuer/prove
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "provider/prove",
+        "issuer/prove",
         Class::Read,
         "tries every old version at its issuer: each must be refused",
         "asks again",
@@ -96,46 +111,44 @@ fn fact(outputs: &Outputs) -> Fact {
 }
 
 async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
-    let Replaced { secret, keep, issuer: standing } = replaced;
+    let Replaced { secret, keep, issuer: record } = replaced;
     let mut outputs =
         Outputs { proven: Vec::new(), not_proven: Vec::new(), answer: String::new(), statement: String::new() };
-    if standing.provider == ProviderKind::Random {
-        outputs.answer = match standing.assumed {
-            true => standing.because,
+    let issuer = reopen(context, &secret, &record)?;
+    if issuer.proof() == Proof::VaultsRefusal {
+        let Named { provider, because, assumed, .. } = record.named;
+        context.note("issuer not asked", &NotAsked { provider, because: &because, assumed }).await?;
+        outputs.answer = match assumed {
+            true => because,
             false => "the vault is the issuer: its own refusal is the proof".to_owned(),
         };
         outputs.statement.clone_from(&outputs.answer);
         return Ok(outputs);
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let provider = reopen(context, &secret, &standing)?;
-    let versions = vault.versions(&secret.name).await?;
-    let (kept, current) = kept(&vault, &secret.name, &versions, &keep).await?;
-    for version in older(context, &versions, kept, Some(&current)) {
+    let history = history(context, &vault, &secret.name, &keep).await?;
+    let kept = history.keeping(&keep, &vault.current(&secret.name).await?)?;
+    for version in kept.older() {
         let id = version.id.as_str();
         let Some(value) = vault.value_if_enabled(&secret.name, id).await? else {
             let because = "the version was disabled before, so its value cannot be tried".to_owned();
             // What was disabled before this run is not what leaked now, unless it is what was replaced.
-            if id == standing.replaced {
-                not_proven(context, &standing, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
+            if Some(id) == record.replaced.as_deref() {
+                not_proven(context, &record, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
             }
             continue;
         };
         context.progress(format!("trying {} at its issuer", short(id)));
-        match provider.attempt(&standing.survey, &value).await? {
+        match issuer.try_credential(&record.state, &value).await? {
             Trial::Refused { how, answer } => {
-                let evidence = Evidence {
-                    version: id,
-                    provider: standing.provider.name(),
-                    how: &how,
-                    answer: &answer,
-                    at: clock::now(),
-                };
+                let evidence = Evidence::of(id, &record, &how, &answer);
                 context.note(&format!("issuer refused {id}"), &evidence).await?;
                 outputs.proven.push(id.to_owned());
                 outputs.answer = answer;
             }
             Trial::Accepted { how, answer } => {
+                let evidence = Evidence::of(id, &record, &how, &answer);
+                context.note(&format!("issuer accepted {id}"), &evidence).await?;
                 return Err(Failure::refused(format!(
                     "the credential in {} still works: the leak is not contained",
                     short(id)
@@ -146,17 +159,17 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
                 .into());
             }
             Trial::Untried { because } => {
-                not_proven(context, &standing, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
+                not_proven(context, &record, NotProven { version: id.to_owned(), because }, &mut outputs).await?;
             }
         }
     }
-    outputs.statement = statement(&standing, &outputs);
+    outputs.statement = statement(&record, &outputs);
     Ok(outputs)
 }
 
 /// For those who are told how it ended.
-fn statement(standing: &Standing, outputs: &Outputs) -> String {
-    let name = standing.provider.name();
+fn statement(record: &IssuerRecord, outputs: &Outputs) -> String {
+    let name = record.named.provider.name();
     match (outputs.not_proven.as_slice(), outputs.proven.len()) {
         ([], 0) => format!("no old version was left to try at its issuer (`{name}`)"),
         ([], _) => format!("the old credential was refused (`{name}`: {})", outputs.answer),
@@ -166,11 +179,11 @@ fn statement(standing: &Standing, outputs: &Outputs) -> String {
 
 async fn not_proven(
     context: &Context,
-    standing: &Standing,
+    record: &IssuerRecord,
     version: NotProven,
     outputs: &mut Outputs,
 ) -> Result<(), Stop> {
-    let because = format!("{}: {}", standing.provider.name(), version.because);
+    let because = format!("{}: {}", record.named.provider.name(), version.because);
     context.note(&format!("issuer not proven {}", version.version), &because).await?;
     outputs.not_proven.push(version);
     Ok(())

@@ -1,10 +1,10 @@
-//! `provider/retire`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
+//! `issuer/revoke`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
 
-use super::{Replaced, ReplacedKnown, Values, kept, reopen};
+use super::replaced::{Replaced, ReplacedKnown};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::keyvault::older;
 use crate::actions::plan_line::{PlanLine, Surroundings};
+use crate::actions::rotation::{Values, history, reopen};
 use crate::azure::Vault;
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
@@ -14,7 +14,7 @@ use crate::plan::{Aim, Class, Fact};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The credentials that were killed.
     retired: Vec<String>,
@@ -28,13 +28,13 @@ const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: retire
-  uses: provider/retire
+  uses: issuer/revoke
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}", issuer: "${{ steps.rotate.outputs.issuer }}" }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "provider/retire",
+        "issuer/revoke",
         Class::Irreversible,
         "kills the old credential at its issuer",
         "asks the issuer whether the old credential is dead",
@@ -69,22 +69,23 @@ fn fact(outputs: &Outputs) -> Fact {
 }
 
 async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
-    let Replaced { secret, keep, issuer: standing } = replaced;
-    let retired = standing.survey.retire.clone();
-    let before = !standing.retired_by.is_empty();
-    if before || retired.is_empty() {
-        let by = match (before, standing.assumed) {
-            (true, _) => standing.retired_by,
-            (false, true) => "nobody: the vault was taken for the issuer".to_owned(),
-            (false, false) => "nobody: the vault is the issuer".to_owned(),
+    let Replaced { secret, keep, issuer: record } = replaced;
+    let retired = record.state.retire.clone();
+    if let Some(by) = record.retired_by {
+        return Ok(Outputs { retired, by, before: true });
+    }
+    if retired.is_empty() {
+        let by = match record.named.assumed {
+            true => "nobody: the vault was taken for the issuer",
+            false => "nobody: the vault is the issuer",
         };
-        return Ok(Outputs { retired, by, before });
+        return Ok(Outputs { retired, by: by.to_owned(), before: false });
     }
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
-    let versions = vault.versions(&secret.name).await?;
-    let (kept, current) = kept(&vault, &secret.name, &versions, &keep).await?;
-    let provider = reopen(context, &secret, &standing)?;
-    if let Some(question) = provider.by_hand() {
+    let history = history(context, &vault, &secret.name, &keep).await?;
+    let kept = history.keeping(&keep, &vault.current(&secret.name).await?)?;
+    let issuer = reopen(context, &secret, &record)?;
+    if let Some(question) = issuer.by_hand() {
         let answer = context.gate(Question::new(question), None).await?;
         return match answer.answer {
             Answer::Approved => Ok(Outputs { retired, by: answer.who(), before: false }),
@@ -96,20 +97,18 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
             }
         };
     }
-    let values = Values::read(&vault, &secret.name, &standing, &keep).await?;
-    let before_it =
-        older(context, &versions, kept, Some(&current)).into_iter().filter(|version| version.id != standing.replaced);
-    let older = Values::older(&vault, &secret.name, before_it, provider.as_ref()).await?;
-    let (old, new) = (values.old.as_ref(), values.new.as_ref());
-    let work = Work { survey: &standing.survey, key: &standing.issue_key, old, new, older: &older };
+    let values = Values::read(&vault, &secret.name, &record, &keep).await?;
+    let before_it = kept.older().iter().copied().filter(|version| Some(&version.id) != record.replaced.as_ref());
+    let older = Values::older(&vault, &secret.name, before_it, issuer.as_ref()).await?;
+    let work = Work::of(&record, values.old.as_ref(), values.new.as_ref()).with_older(&older);
     let names = retired.join(", ");
     context.progress(format!("killing {names}"));
     context
         .effect(
             Intent::new("retire", format!("kill {names} at its issuer")),
-            async |_| provider.retire(&work).await,
+            async |_| issuer.retire(&work).await,
             async |_| {
-                Ok(match provider.retired(&work).await? {
+                Ok(match issuer.retired(&work).await? {
                     Some(true) => Probed::Done(()),
                     Some(false) | None => Probed::NotDone,
                 })

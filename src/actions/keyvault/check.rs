@@ -1,6 +1,5 @@
 //! `keyvault/check`: before anything is changed, who we are, what we may do as far as reads can tell, what there is.
 
-use super::{open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::plan_line::{PlanLine, early, name};
@@ -10,8 +9,7 @@ use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::report::fact::counted;
-use crate::vault::SecretUrl;
-use crate::vault::{Current, Version};
+use crate::vault::{Current, SecretUrl, Version, short};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +89,7 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let secret = parameters.secret;
-    let vault = open(context, &secret)?;
+    let vault = crate::azure::Vault::open(&secret.vault, &context.services.azure)?;
     context.progress("reading the versions");
     let versions = vault.versions(&secret.name).await?;
     if versions.is_empty() {

@@ -1,16 +1,15 @@
-//! `keyvault/revoke`: disables every older enabled version, each an effect of its own.
+//! `keyvault/disable_old`: disables every older enabled version, each an effect of its own.
 
-use super::{older, open, short, superseded};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::plan_line::{PlanLine, early, name};
+use crate::actions::rotation::{history, is_disabled};
 use crate::azure::Vault;
-use crate::durable::{Intent, Probed, Stop};
+use crate::durable::{Intent, Stop};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::report::fact::counted;
-use crate::vault::Current;
-use crate::vault::SecretUrl;
+use crate::vault::{SecretUrl, short};
 use futures::stream::{self, StreamExt};
 use futures::try_join;
 use schemars::JsonSchema;
@@ -28,7 +27,7 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The versions that this step disabled.
     disabled: Vec<String>,
@@ -49,7 +48,7 @@ const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: revoke
-  uses: keyvault/revoke
+  uses: keyvault/disable_old
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
 "#;
 
@@ -57,7 +56,7 @@ early!(Known of Parameters { secret: SecretUrl });
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "keyvault/revoke",
+        "keyvault/disable_old",
         Class::Irreversible,
         "disables every older version that is still enabled",
         "asks the vault whether the version is disabled",
@@ -81,7 +80,7 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
-    let vault = open(context, &secret)?;
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let targets = context.observe("targets", async || targets(context, &vault, &secret, &keep).await).await?;
     // Side by side, and each comes to its outcome, whatever became of the others.
     let disabled = stream::iter(&targets.disable).map(|version| disable(context, &vault, &secret, version));
@@ -105,35 +104,11 @@ async fn disable(context: &Context, vault: &Vault, secret: &SecretUrl, version: 
 
 /// Older versions, once it is certain that a successor answers in their place.
 async fn targets(context: &Context, vault: &Vault, secret: &SecretUrl, keep: &str) -> Result<Targets, Failure> {
-    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
-        return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault"))
-            .help("revoke only after a rotation: `keep: ${{ steps.rotate.outputs.version }}`"));
+    let (history, current) = try_join!(history(context, vault, &secret.name, keep), vault.current(&secret.name))?;
+    let kept = history.keeping(keep, &current)?;
+    let older = |enabled: bool| {
+        let older = kept.older().iter().filter(move |version| version.enabled == enabled);
+        older.map(|version| version.id.clone()).collect()
     };
-    if !kept.enabled {
-        return Err(Failure::refused(format!("the version to keep, `{keep}`, is disabled"))
-            .help("enable it or rotate again: without an enabled current version every reader gets 403"));
-    }
-    let current = match &current {
-        Current::Enabled(current) => Some(current.as_str()),
-        Current::Disabled | Current::Missing => {
-            return Err(Failure::refused(format!("the current version of `{}` is disabled", secret.name))
-                .help("somebody put a disabled version in after the rotation; enable it or rotate again"));
-        }
-    };
-    let older = older(context, &versions, kept, current);
-    if let Some(failure) = superseded(current, &older) {
-        return Err(failure);
-    }
-    let (enabled, disabled): (Vec<_>, Vec<_>) = older.into_iter().partition(|version| version.enabled);
-    Ok(Targets {
-        disable: enabled.into_iter().map(|version| version.id.clone()).collect(),
-        already_disabled: disabled.into_iter().map(|version| version.id.clone()).collect(),
-    })
-}
-
-pub(super) async fn is_disabled(vault: &Vault, name: &str, version: &str) -> Result<Probed<()>, Failure> {
-    let versions = vault.versions(name).await?;
-    let still_enabled = versions.iter().any(|listed| listed.id == version && listed.enabled);
-    Ok(if still_enabled { Probed::NotDone } else { Probed::Done(()) })
+    Ok(Targets { disable: older(true), already_disabled: older(false) })
 }

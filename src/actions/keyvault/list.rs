@@ -1,13 +1,13 @@
 //! `keyvault/list`: the secrets of a vault, for a step that is done for each of them. No value is read.
 
-use super::{issued_by, providers};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::rotation::{issued_by, providers};
 use crate::azure::{ListedSecret, Vault};
 use crate::config::matches;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::issuers::ProviderKind;
+use crate::issuers::IssuerKind;
 use crate::plan::{Aim, Class, Fact};
 use crate::report::fact::counted;
 use crate::vault::{SecretUrl, VaultUrl};
@@ -35,14 +35,14 @@ struct Parameters {
 }
 
 fn the_vault() -> Vec<String> {
-    vec![ProviderKind::Random.name().to_owned()]
+    vec![IssuerKind::Random.name().to_owned()]
 }
 
 fn anything() -> String {
     "*".to_owned()
 }
 
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// Their URLs, in the order of their names.
     secrets: Vec<String>,
@@ -52,7 +52,7 @@ struct Outputs {
 }
 
 /// A secret that is left alone.
-#[derive(Deserialize, Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Skipped {
     secret: String,
     because: String,

@@ -1,16 +1,15 @@
 //! `keyvault/prove_revoked`: asks for every older version and takes the vault's refusal down as evidence.
 
-use super::{older, open, short};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::plan_line::{PlanLine, early, name};
-use crate::azure::{Readable, Vault};
-use crate::clock::Timestamp;
+use crate::actions::rotation::{Asked, history, refused};
+use crate::azure::Vault;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::report::fact::counted;
-use crate::vault::SecretUrl;
+use crate::vault::{SecretUrl, short};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,32 +26,17 @@ struct Parameters {
     keep: String,
 }
 
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
     /// The versions that the vault refuses to give.
     proven: Vec<String>,
-}
-
-/// One refusal.
-#[derive(Serialize)]
-struct Refusal<'a> {
-    version: &'a str,
-    answer: &'a str,
-    at: Timestamp,
-    request_id: String,
-}
-
-/// What asking for a version came to.
-pub(super) enum Asked {
-    Refused(String),
-    Readable(String),
 }
 
 const EXAMPLE: &str = r#"- id: rotate
   uses: keyvault/rotate
   with: { secret: "${{ inputs.secret }}" }
 - id: revoke
-  uses: keyvault/revoke
+  uses: keyvault/disable_old
   with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
 - id: prove
   uses: keyvault/prove_revoked
@@ -82,14 +66,12 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, keep } = parameters;
-    let vault = open(context, &secret)?;
-    let versions = vault.versions(&secret.name).await?;
-    let Some(kept) = versions.iter().find(|version| version.id == keep) else {
-        return Err(Failure::refused(format!("the version to keep, `{keep}`, is not in the vault")).into());
-    };
+    let vault = Vault::open(&secret.vault, &context.services.azure)?;
+    let history = history(context, &vault, &secret.name, &keep).await?;
+    let successor = history.successor(&keep)?;
     let current = vault.current(&secret.name).await?;
     let (vault, name) = (&vault, &secret.name);
-    let answers = stream::iter(older(context, &versions, kept, current.enabled()))
+    let answers = stream::iter(successor.older(&current))
         .map(|version| refused(context, vault, name, &version.id))
         .buffered(AT_ONCE)
         .try_collect::<Vec<Asked>>()
@@ -110,18 +92,4 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         .into());
     }
     Ok(Outputs { proven })
-}
-
-/// Asks for one version, and takes a refusal down as evidence.
-pub(super) async fn refused(context: &Context, vault: &Vault, name: &str, version: &str) -> Result<Asked, Stop> {
-    context.go_on()?;
-    context.progress(format!("asking for {}", short(version)));
-    match vault.readable(name, version).await? {
-        Readable::Disabled { request_id, at } => {
-            let refusal = Refusal { version, answer: "403 SecretDisabled", at, request_id };
-            context.note(&format!("refused {version}"), &refusal).await?;
-            Ok(Asked::Refused(version.to_owned()))
-        }
-        Readable::Yes => Ok(Asked::Readable(version.to_owned())),
-    }
 }

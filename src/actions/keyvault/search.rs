@@ -1,17 +1,17 @@
-//! `keyvault/find`: a leaked value, asked for at a hidden prompt or read from standard input, becomes the secrets that
+//! `keyvault/search`: a leaked value, asked for at a hidden prompt or read from standard input, becomes the secrets that
 //! hold it.
 //!
 //! Recorded are their addresses, what the value is to them, and its keyed fingerprint. The value itself is kept
 //! nowhere, so after a crash it is asked for again, unless what was found stands in the journal already.
 
-use super::{issued_by, providers};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
+use crate::actions::rotation::{ask, issued_by, providers};
 use crate::correlation;
 use crate::durable::Stop;
 use crate::failure::Failure;
 use crate::find::{Answer, Found, Match, Needle, Progress, search};
-use crate::issuers::ProviderKind;
+use crate::issuers::IssuerKind;
 use crate::plan::{Aim, Class, Fact};
 use crate::vault::VaultUrl;
 use schemars::JsonSchema;
@@ -33,7 +33,7 @@ struct Parameters {
 }
 
 fn all() -> Vec<String> {
-    ProviderKind::names().map(str::to_owned).collect()
+    IssuerKind::names().map(str::to_owned).collect()
 }
 
 fn prompt() -> String {
@@ -78,13 +78,13 @@ struct Holding {
 }
 
 const EXAMPLE: &str = r#"- id: find
-  uses: keyvault/find
+  uses: keyvault/search
   with: { vaults: ["https://kv-prod.vault.azure.net"] }
 "#;
 
 pub(crate) fn action() -> Action {
     Action::new(
-        "keyvault/find",
+        "keyvault/search",
         Class::Read,
         "asks for a leaked value without showing it, and finds the secrets that hold it",
         "asks for the value again, unless what was found is in the journal",
@@ -143,8 +143,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     Err(failure.help(help).into())
 }
 
-async fn find(context: &Context, parameters: &Parameters, providers: &[ProviderKind]) -> Result<Outputs, Stop> {
-    let value = crate::actions::issuer::prompt::ask(context, &parameters.prompt).await?;
+async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKind]) -> Result<Outputs, Stop> {
+    let value = ask(context, &parameters.prompt).await?;
     let needle = Needle::new(slice::from_ref(&value))?;
     let fingerprint = context.services.fingerprints.fingerprint(&value);
     drop(value);
@@ -167,7 +167,7 @@ async fn find(context: &Context, parameters: &Parameters, providers: &[ProviderK
     }
 }
 
-fn outputs(context: &Context, providers: &[ProviderKind], answer: &Answer, fingerprint: String) -> Outputs {
+fn outputs(context: &Context, providers: &[IssuerKind], answer: &Answer, fingerprint: String) -> Outputs {
     let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| found.matched == Match::InLeak);
     let urls = |found: &[&Found]| {
         let mut urls: Vec<String> = Vec::new();
@@ -207,18 +207,16 @@ fn outputs(context: &Context, providers: &[ProviderKind], answer: &Answer, finge
 ///
 /// One credential may stand in several secrets, but its issuer replaces it once: the first is rotated there, and the
 /// others need what it then holds. A random value would fit none of them.
-fn share_out(
-    found: &[&Found],
-    issued_by: impl Fn(&Found) -> Result<ProviderKind, String>,
-) -> (Vec<String>, Vec<ByHand>) {
-    let mut held: Vec<(String, Result<ProviderKind, String>)> = Vec::new();
+fn share_out(found: &[&Found], issued_by: impl Fn(&Found) -> Result<IssuerKind, String>) -> (Vec<String>, Vec<ByHand>) {
+    let mut held: Vec<(String, Result<IssuerKind, String>)> = Vec::new();
     for found in found {
         let secret = found.secret.to_string();
         if held.iter().all(|(known, _)| *known != secret) {
             held.push((secret, issued_by(found)));
         }
     }
-    let has_issuer = |(_, issuer): &&(_, Result<_, _>)| issuer.as_ref().is_ok_and(|kind| *kind != ProviderKind::Random);
+    let has_issuer =
+        |(_, issuer): &&(_, Result<IssuerKind, _>)| issuer.as_ref().is_ok_and(|kind| kind.is_behind_the_vault());
     let first = held.iter().find(has_issuer).map(|(secret, _)| secret.clone());
     let (mut secrets, mut by_hand) = (Vec::new(), Vec::new());
     for (secret, issuer) in held {

@@ -7,6 +7,7 @@
 use crate::engine::StepStatus;
 use crate::evidence::item::{Evidence, StepEvidence};
 use crate::plan::Aim;
+use crate::vault::short;
 use serde::Serialize;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -433,7 +434,12 @@ fn open(evidence: &[&Evidence], sorted: &Sorted<'_>, state: State, parts: &Parts
     if state != State::Contained {
         let unfinished = |aim: Aim| sorted.steps(aim).filter(|step| step.status != StepStatus::Done);
         let steps = [Aim::Rotate, Aim::RevokeAtIssuer, Aim::ProveAtIssuer, Aim::DisableOld, Aim::ProveAtVault];
-        open.extend(steps.into_iter().flat_map(unfinished).map(not_done));
+        let unfinished: Vec<&StepEvidence> = steps.into_iter().flat_map(unfinished).collect();
+        // What cannot have begun is no news beside the step that holds it up.
+        let begun: Vec<&StepEvidence> =
+            unfinished.iter().copied().filter(|step| step.status != StepStatus::Pending).collect();
+        let shown = if begun.is_empty() { unfinished.get(..1).unwrap_or_default() } else { begun.as_slice() };
+        open.extend(shown.iter().map(|step| not_done(step)));
         for (version, tried) in &sorted.tried {
             if let Tried::NotProven(because) = tried {
                 open.push(format!("version {} is not proven to be refused by its issuer: {because}", short(version)));
@@ -462,14 +468,6 @@ fn dedup(mut texts: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     texts.retain(|text| seen.insert(text.clone()));
     texts
-}
-
-/// A version as people read it.
-fn short(version: &str) -> String {
-    match version.get(..4) {
-        Some(start) if version.len() > 8 => format!("{start}…"),
-        _ => version.to_owned(),
-    }
 }
 
 #[cfg(test)]

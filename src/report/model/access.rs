@@ -4,7 +4,7 @@ use super::source::Source;
 use super::words::second;
 use crate::audit;
 use crate::evidence::Evidence;
-use crate::report::fact::short_version;
+use crate::vault::short;
 use serde::Serialize;
 
 /// Who read the secret, and what else the unknown ones touched.
@@ -178,7 +178,7 @@ pub(super) fn line(access: &audit::Access) -> AccessLine {
         unknown: kind == "unknown",
         ip: access.ip.clone(),
         operation: access.operation.clone(),
-        version: short_version(&access.version),
+        version: short(&access.version),
         status: access.status,
         count: access.count,
         first: to_the_second(&access.first),

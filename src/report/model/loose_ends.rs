@@ -8,7 +8,7 @@ use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::engine::{Abandoned, StepStatus};
 use crate::evidence::{Evidence, Laggard, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
 use crate::plan::{Aim, PlannedStep};
-use crate::report::fact::short_version;
+use crate::vault::short;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -42,13 +42,10 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
     }
     unseen.push("a copy of the value outside the vault leaves no trace in the vault's audit trail".to_owned());
     for version in &containment.not_proven {
-        unseen.push(format!(
-            "whether version {} is refused: it was disabled, the proof is missing",
-            short_version(version)
-        ));
+        unseen.push(format!("whether version {} is refused: it was disabled, the proof is missing", short(version)));
     }
     for gap in &containment.issuer_not_proven {
-        let version = short_version(&gap.version);
+        let version = short(&gap.version);
         unseen.push(format!("whether the value of version {version} still works at its issuer: {}", gap.because));
     }
     if source.took_the_vault_for_the_issuer() {
@@ -102,7 +99,7 @@ fn not_shown(coverage: &Coverage) -> Vec<String> {
 pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<FollowUp> {
     let mut left = Vec::new();
     for gap in &containment.issuer_not_proven {
-        let version = short_version(&gap.version);
+        let version = short(&gap.version);
         left.push(FollowUp {
             what: format!("make sure at the issuer that it refuses the value of version {version}: nothing proves it"),
             command: String::new(),
@@ -183,7 +180,7 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
             .map(|reader| (reader, "was not seen on the new version", "make it read the secret again"));
         for (reader, what, remedy) in pinned.chain(behind) {
             let Laggard { name, version, last, .. } = reader;
-            let what = format!("{name} {what} ({}, last {last}); {remedy}", short_version(version));
+            let what = format!("{name} {what} ({}, last {last}); {remedy}", short(version));
             left.push(FollowUp { what, command: String::new() });
         }
     }
@@ -220,7 +217,7 @@ fn left_by_search(source: &Source<'_>, left: &mut Vec<FollowUp>) {
 fn pinned_settings(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     for evidence in source.evidence() {
         if let Evidence::Pinned(PinnedSetting { site, setting, version, remedy }) = evidence {
-            let version = short_version(version);
+            let version = short(version);
             let what = format!("the setting `{setting}` of {site} is pinned to {version}; {remedy}");
             left.push(FollowUp { what, command: String::new() });
         }

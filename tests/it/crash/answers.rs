@@ -16,7 +16,7 @@ steps:
     with: { secret: "${{ inputs.secret }}" }
     retry: { max: 8, backoff: 10ms..40ms }
   - id: revoke
-    uses: keyvault/revoke
+    uses: keyvault/disable_old
     with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
     retry: { max: 8, backoff: 10ms..40ms }
 finally:
@@ -116,7 +116,7 @@ fn every_built_in_runbook_that_rotates_looks_for_what_arrived_late() {
             |steps: &[stanch::runbook::model::Step], action: &str| steps.iter().any(|step| step.uses.value == action);
         let rotates = uses(&runbook.steps, "keyvault/rotate");
         // Where a credential has an issuer, the last step looks there as well.
-        let looks = uses(&runbook.finally, "keyvault/reconcile") || uses(&runbook.steps, "provider/close");
+        let looks = uses(&runbook.finally, "keyvault/reconcile") || uses(&runbook.steps, "issuer/close");
         assert!(!rotates || looks, "{name}");
     }
 }

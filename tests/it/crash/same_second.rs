@@ -13,7 +13,7 @@ steps:
   - { id: rotate, uses: keyvault/rotate, with: { secret: "${{ inputs.secret }}" } }
   - { id: tell, uses: notify/webhook, with: { title: "rotated" } }
   - id: revoke
-    uses: keyvault/revoke
+    uses: keyvault/disable_old
     with: { secret: "${{ inputs.secret }}", keep: "${{ steps.rotate.outputs.version }}" }
   - id: prove
     uses: keyvault/prove_revoked

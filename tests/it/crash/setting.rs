@@ -55,7 +55,7 @@ fn kinds(name: &str, text: &str, database: Option<&Arc<Server>>) -> Vec<(&'stati
         "leaked-value" => vec![("", Kind::Value)],
         "whole-vault" => vec![("", Kind::Vault)],
         "database-credential" => database.into_iter().map(|server| ("", Kind::Database(Arc::clone(server)))).collect(),
-        _ if text.contains("uses: provider/retire") => {
+        _ if text.contains("uses: issuer/revoke") => {
             vec![("", Kind::Secret), (", an account's key", Kind::Account)]
         }
         _ => vec![("", Kind::Secret)],

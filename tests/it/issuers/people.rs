@@ -65,7 +65,7 @@ async fn a_person_enters_the_new_value_and_revokes_the_old_one() {
     let report = std::fs::read_to_string(stage.state_dir().join("runs/r-manual/report/report.md")).unwrap();
     assert!(report.contains("not proven at its issuer"), "{report}");
     let sent = stage.state().await["notifications"].to_string();
-    assert!(sent.contains("Not proven at its issuer:") && !sent.contains("Contained"), "{sent}");
+    assert!(sent.contains("Not proven to be contained:") && !sent.contains("Contained"), "{sent}");
     assert_vault(&stage.state().await, run);
     assert_eq!(stage.read_value("orders-key", "").await, NEW);
     for value in [OLD, NEW] {
@@ -208,7 +208,7 @@ async fn the_usual_runbook_asks_for_what_only_a_person_can_make() {
         stage.stanch(&["approve", "r-usual", "retire", "--by", "kim"]).exit(0).done();
         stage.stanch(&["resume", "r-usual", "--json"]).exit(0).done();
         let sent = stage.state().await["notifications"].to_string();
-        assert!(sent.contains("Not proven at its issuer:") && !sent.contains("Contained"), "{sent}");
+        assert!(sent.contains("Not proven to be contained:") && !sent.contains("Contained"), "{sent}");
         assert_vault(&stage.state().await, "r-usual");
         assert_eq!(stage.read_value("orders-key", "").await, NEW);
     }
@@ -257,4 +257,48 @@ async fn what_is_no_secret_of_its_own_is_refused_with_the_reason() {
         let said = stage.stanch(&run).exit(2);
         assert!(said.stderr.contains("is one of the vault's"), "{}", said.stderr);
     }
+}
+
+/// What a run recorded of a step, by name.
+fn recorded(stage: &Stage, run: &str, name: &str) -> Option<Value> {
+    let journal = std::fs::read_to_string(stage.journal(run)).unwrap();
+    let mut records = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    records.find(|record| record["event"]["name"] == name).map(|record| record["event"]["value"].clone())
+}
+
+#[tokio::test]
+async fn what_the_issuer_answers_is_recorded_whatever_it_is_and_so_is_that_none_was_asked() {
+    let stage = set(OLD, json!({ "owner": "orders-team" })).await;
+    let program = issuer(&stage);
+    let replaced = |provider: &str| {
+        format!(
+            r#"schema: stanch/v1
+name: prove
+inputs: {{ secret: {{ type: keyvault_secret, required: true }} }}
+steps:
+  - {{ id: rotate, uses: keyvault/rotate, with: {{ secret: "${{{{ inputs.secret }}}}", {provider} }} }}
+  - id: prove
+    uses: issuer/prove
+    with: {{ secret: "${{{{ inputs.secret }}}}", keep: "${{{{ steps.rotate.outputs.version }}}}", issuer: "${{{{ steps.rotate.outputs.issuer }}}}" }}
+"#
+        )
+    };
+    let secret = "secret=https://kv-drill.vault.azure.net/secrets/orders-key";
+    let begin = |run| ["run", "prove.yaml", "--run-id", run, "-i", secret, "--yes", "--json"];
+    let old = versions(&stage.state().await)[0]["version"].as_str().unwrap().to_owned();
+    let settings = format!("provider: command, settings: {{ program: [\"{program}\"] }}");
+    std::fs::write(stage.path("prove.yaml"), replaced(&settings)).unwrap();
+    let status = stage.stanch(&begin("r-alive")).exit(3).json();
+    assert!(step(&status, "prove")["error"].to_string().contains("still works"), "{status}");
+    let accepted = recorded(&stage, "r-alive", &format!("issuer accepted {old}")).unwrap();
+    assert_eq!((&accepted["provider"], &accepted["answer"]), (&json!("command"), &json!("there")));
+    assert!(accepted["at"].is_string() && accepted["version"] == old.as_str(), "{accepted}");
+    assert_eq!(recorded(&stage, "r-alive", &format!("issuer refused {old}")), None);
+
+    std::fs::write(stage.path("prove.yaml"), replaced("provider: random")).unwrap();
+    stage.stanch(&begin("r-vault")).exit(0).done();
+    let asked = recorded(&stage, "r-vault", "issuer not asked").unwrap();
+    assert_eq!((&asked["provider"], &asked["assumed"]), (&json!("random"), &json!(false)));
+    assert!(asked["because"].as_str().unwrap().contains("in the runbook"), "{asked}");
+    assert!(recorded(&stage, "r-vault", "survey").is_none() && recorded(&stage, "r-vault", "tested").is_none());
 }

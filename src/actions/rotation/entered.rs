@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::secret::Secret;
 
 /// Gets a value, or leaves the step waiting for one. Nothing of it is recorded.
-pub(in crate::actions) async fn ask(context: &Context, question: &str) -> Result<Secret, Stop> {
+pub(crate) async fn ask(context: &Context, question: &str) -> Result<Secret, Stop> {
     if let Some(value) = context.ask_secret(question).await? {
         if value.expose().is_empty() {
             return Err(Failure::refused("the value that was entered is empty")

@@ -1,20 +1,22 @@
-//! A rotation whose credential somebody else than the vault issues: survey, stage, issue, test, publish.
+//! A rotation, whoever issues the credential: survey, stage, issue, test, publish.
 //!
 //! Each is an effect of its own with a question that tells whether it happened, in an order in which no crash loses
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
-use super::rotate::{Predecessor, Published, TAG_EFFECT, TAG_RUN, find, publish};
+use super::entered::ask;
+use super::publication::{Predecessor, Published, find, publish};
+use super::values::Values;
 use crate::actions::context::Context;
-use crate::actions::issuer::{Values, prompt};
 use crate::azure::{NewVersion, Vault};
 use crate::durable::{Intent, Probed, Stop};
 use crate::engine::event::{Answer, Question};
 use crate::failure::{Failure, Retry};
+use crate::issuers::none_if_empty;
 use crate::issuers::{
-    Held, Named, Provider, Random, Standing, Supply, Survey, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
+    Draw, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
 };
 use crate::secret::Secret;
-use crate::vault::SecretUrl;
+use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,86 +24,92 @@ use std::collections::BTreeMap;
 const LONGEST_STEM: usize = 127 - 16;
 
 /// One rotation.
-pub(super) struct Issuing<'a> {
-    pub(super) context: &'a Context,
-    pub(super) vault: &'a Vault,
-    pub(super) secret: &'a SecretUrl,
-    pub(super) predecessor: &'a Predecessor,
-    pub(super) provider: &'a dyn Provider,
-    /// Length and alphabet of a value that stanch chooses.
-    pub(super) draw: (usize, &'a str),
+pub(crate) struct Rotation<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) vault: &'a Vault,
+    pub(crate) secret: &'a SecretUrl,
+    pub(crate) predecessor: &'a Predecessor,
+    pub(crate) issuer: &'a dyn Issuer,
+    /// Draws a value that stanch chooses.
+    pub(crate) draw: &'a Draw,
 }
 
 /// What was issued, as it is recorded.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Made {
-    credential: String,
+    #[serde(default, deserialize_with = "none_if_empty")]
+    credential: Option<String>,
     /// The staging version that holds the value.
     staged: Option<String>,
 }
 
-impl Issuing<'_> {
+impl Rotation<'_> {
     /// Rotates; gives the new version, and how the issuer's credentials stand.
-    pub(super) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, Standing), Stop> {
-        let survey: Survey = self.context.observe("survey", async || self.survey().await).await?;
-        let mut standing = Standing::of(named, survey);
-        standing.replaced = self.predecessor.version.clone().unwrap_or_default();
-        standing.issue_key = self.context.key("issue");
-        if revoke_first && self.provider.retires_first() {
-            standing.retired_by = match self.provider.by_hand() {
-                None => self.retire_first(&standing).await?,
+    pub(crate) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, IssuerRecord), Stop> {
+        let state = match self.issuer.needs_value() {
+            true => self.context.observe("survey", async || self.survey().await).await?,
+            // There is nobody to ask, and no reason to read the value.
+            false => IssuerState::default(),
+        };
+        let mut record = IssuerRecord::of(named.clone(), state);
+        record.replaced.clone_from(&self.predecessor.version);
+        record.issue_key = Some(self.context.key("issue"));
+        if revoke_first && self.issuer.retires_first() {
+            record.retired_by = Some(match self.issuer.by_hand() {
+                None => self.retire_first(&record).await?,
                 Some(question) => self.revoked_by_hand(question).await?,
-            };
+            });
         }
-        if !matches!(self.provider.supply(), Supply::Drawn | Supply::Relisted) {
+        if !matches!(self.issuer.issuance(), Issuance::Drawn | Issuance::Relisted) {
             // Known from here on, so that a run that is given up says what it left.
             self.context.observe("staging", async || Ok(self.staging())).await?;
         }
-        let made = match self.provider.supply() {
-            Supply::Drawn => Made::default(),
-            Supply::Relisted => self.issue(&standing, None).await?,
-            Supply::ToldOnce => self.issue_and_stage(&standing).await?,
-            Supply::Chosen => {
+        let made = match self.issuer.issuance() {
+            Issuance::Drawn => Made::default(),
+            Issuance::Relisted => self.issue(&record, None).await?,
+            Issuance::ToldOnce => self.issue_and_stage(&record).await?,
+            Issuance::Chosen => {
                 let staged = self.stage(None).await?;
-                self.issue(&standing, Some(staged)).await?
+                self.issue(&record, Some(staged)).await?
             }
-            Supply::Entered => {
+            Issuance::Entered => {
                 let staged = self.stage_entered(named).await?;
-                Made { credential: String::new(), staged: Some(staged) }
+                Made { credential: None, staged: Some(staged) }
             }
         };
-        standing.new.clone_from(&made.credential);
-        standing.staging = made.staged.is_some().then(|| self.staging());
-        self.test(&standing, &made).await?;
-        let mut tags = BTreeMap::new();
-        if !made.credential.is_empty() {
-            tags.insert(TAG_CREDENTIAL.to_owned(), made.credential.clone());
+        record.new.clone_from(&made.credential);
+        record.staging = made.staged.is_some().then(|| self.staging());
+        if self.issuer.proof() == Proof::IssuersRefusal {
+            self.test(&record, &made).await?;
         }
-        if !named.address.is_empty() {
-            tags.insert(TAG_ADDRESS.to_owned(), named.address.clone());
-        }
-        let value = async || self.composed(&standing, &made).await;
+        let tags = [(TAG_CREDENTIAL, &made.credential), (TAG_ADDRESS, &named.address)];
+        let tags = tags.into_iter().filter_map(|(tag, text)| Some((tag.to_owned(), text.clone()?))).collect();
+        let value = async || self.value(&record, &made).await;
         let published = publish(self.context, self.vault, self.secret, self.predecessor, tags, value).await?;
-        Ok((published, standing))
+        Ok((published, record))
+    }
+
+    /// The value that is replaced, if the vault still gives it.
+    async fn replaced(&self) -> Result<Option<Secret>, Failure> {
+        match &self.predecessor.version {
+            Some(version) => self.vault.value_if_enabled(&self.secret.name, version).await,
+            None => Ok(None),
+        }
     }
 
     /// The value that is replaced. It stays in the vault until it is dead.
     async fn old(&self) -> Result<Secret, Failure> {
-        let value = match &self.predecessor.version {
-            Some(version) => self.vault.value_if_enabled(&self.secret.name, version).await?,
-            None => None,
-        };
-        value.ok_or_else(|| {
+        self.replaced().await?.ok_or_else(|| {
             Failure::refused(format!("the current version of `{}` cannot be read", self.secret.name))
                 .because("it is disabled, and its value tells which credential is to be replaced")
                 .help("enable it, then resume")
         })
     }
 
-    async fn survey(&self) -> Result<Survey, Failure> {
+    async fn survey(&self) -> Result<IssuerState, Failure> {
         let (value, salt) = (self.old().await?, self.context.key("fingerprints"));
         let Predecessor { tags, older, .. } = self.predecessor;
-        self.provider.survey(&Held { value: &value, tags, older, salt: &salt }).await
+        self.issuer.survey(&Held { value: &value, tags, older, salt: &salt }).await
     }
 
     /// The name of the staging secret: one of its own for every rotation, so that none is hindered by a deleted one.
@@ -115,33 +123,30 @@ impl Issuing<'_> {
         self.vault.value(&self.staging(), Some(version)).await
     }
 
-    async fn put_aside(&self, key: &str, value: &Secret, credential: &str) -> Result<String, Failure> {
+    async fn put_aside(&self, key: &str, value: &Secret, credential: Option<&str>) -> Result<String, Failure> {
         let mut tags = BTreeMap::from([
             (TAG_RUN.to_owned(), self.context.services.run.clone()),
             (TAG_EFFECT.to_owned(), key.to_owned()),
         ]);
-        if !credential.is_empty() {
-            tags.insert(TAG_CREDENTIAL.to_owned(), credential.to_owned());
-        }
+        tags.extend(credential.map(|credential| (TAG_CREDENTIAL.to_owned(), credential.to_owned())));
         let new = NewVersion { content_type: None, tags, expires: None };
         Ok(self.vault.set(&self.staging(), value, new).await?.id)
     }
 
-    async fn retire_first(&self, standing: &Standing) -> Result<String, Stop> {
+    async fn retire_first(&self, record: &IssuerRecord) -> Result<String, Stop> {
         let old = self.old().await?;
         let versions = self.vault.versions(&self.secret.name).await?;
-        let others = versions.iter().filter(|version| version.id != standing.replaced);
-        let older = Values::older(self.vault, &self.secret.name, others, self.provider).await?;
-        let survey = &standing.survey;
-        let work = Work { survey, key: &standing.issue_key, old: Some(&old), new: None, older: &older };
-        let names = survey.retire.join(", ");
+        let others = versions.iter().filter(|version| Some(&version.id) != record.replaced.as_ref());
+        let older = Values::older(self.vault, &self.secret.name, others, self.issuer).await?;
+        let work = Work::of(record, Some(&old), None).with_older(&older);
+        let names = record.state.retire.join(", ");
         self.context.progress(format!("killing {names} first"));
         self.context
             .effect(
                 Intent::new("retire", format!("kill {names} at its issuer, before there is a new one")),
-                async |_| self.provider.retire(&work).await,
+                async |_| self.issuer.retire(&work).await,
                 async |_| {
-                    Ok(match self.provider.retired(&work).await? {
+                    Ok(match self.issuer.retired(&work).await? {
                         Some(true) => Probed::Done(()),
                         Some(false) | None => Probed::NotDone,
                     })
@@ -175,8 +180,8 @@ impl Issuing<'_> {
             .effect(
                 Intent::new("stage", format!("put the new value aside in {}", self.staging())),
                 async |key| match entered {
-                    Some(value) => self.put_aside(&key, value, "").await,
-                    None => self.put_aside(&key, &Random::new(self.draw.0, self.draw.1)?.issue()?, "").await,
+                    Some(value) => self.put_aside(&key, value, None).await,
+                    None => self.put_aside(&key, &self.draw.value()?, None).await,
                 },
                 async |key| {
                     let found = find(self.vault, &self.staging(), &key).await?;
@@ -193,7 +198,7 @@ impl Issuing<'_> {
             return self.stage(None).await;
         }
         let question = format!("new value of {}, made at its issuer ({})", self.secret.name, named.provider.name());
-        let value = prompt::ask(self.context, &question).await?;
+        let value = ask(self.context, &question).await?;
         if value.expose() == self.old().await?.expose() {
             return Err(Failure::refused("the value that was entered is the one that leaked")
                 .help("make a new credential at the issuer, then resume")
@@ -202,52 +207,47 @@ impl Issuing<'_> {
         self.stage(Some(&value)).await
     }
 
-    async fn issue(&self, standing: &Standing, staged: Option<String>) -> Result<Made, Stop> {
+    async fn issue(&self, record: &IssuerRecord, staged: Option<String>) -> Result<Made, Stop> {
         let value = match &staged {
             Some(version) => Some(self.staged(version).await?),
             None => None,
         };
-        let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
-        let work = Work {
-            survey: &standing.survey,
-            key: &standing.issue_key,
-            old: old.as_ref(),
-            new: value.as_ref(),
-            older: &[],
-        };
-        let next = &standing.survey.next;
+        let old = self.replaced().await?;
+        let work = Work::of(record, old.as_ref(), value.as_ref());
+        let next = record.state.next()?;
         let credential = self
             .context
             .effect(
                 Intent::new("issue", format!("issue {next} anew")),
-                async |_| self.provider.issue(&work).await.map(|issued| issued.credential),
+                async |_| self.issuer.issue(&work).await.map(|_| next.to_owned()),
                 async |_| {
-                    Ok(if self.provider.issued(&work).await? { Probed::Done(next.clone()) } else { Probed::NotDone })
+                    Ok(if self.issuer.issued(&work).await? { Probed::Done(next.to_owned()) } else { Probed::NotDone })
                 },
             )
             .await?;
-        Ok(Made { credential, staged })
+        Ok(Made { credential: Some(credential), staged })
     }
 
     /// The value is told once: it is put aside in the effect that asks for it.
-    async fn issue_and_stage(&self, standing: &Standing) -> Result<Made, Stop> {
-        let old = self.vault.value_if_enabled(&self.secret.name, &standing.replaced).await?;
-        let work =
-            Work { survey: &standing.survey, key: &standing.issue_key, old: old.as_ref(), new: None, older: &[] };
+    async fn issue_and_stage(&self, record: &IssuerRecord) -> Result<Made, Stop> {
+        let old = self.replaced().await?;
+        let work = Work::of(record, old.as_ref(), None);
         self.context
             .effect(
                 Intent::new("issue", format!("issue a credential and put it aside in {}", self.staging())),
                 async |key| {
-                    let issued = self.provider.issue(&work).await?;
+                    let issued = self.issuer.issue(&work).await?;
                     let value = issued.value.ok_or_else(|| Failure::refused("the issuer told no value"))?;
-                    let staged =
-                        self.put_aside(&key, &value, &issued.credential).await.map_err(Failure::after_sending)?;
+                    let staged = self
+                        .put_aside(&key, &value, issued.credential.as_deref())
+                        .await
+                        .map_err(Failure::after_sending)?;
                     Ok(Made { credential: issued.credential, staged: Some(staged) })
                 },
                 async |key| {
                     let found = find(self.vault, &self.staging(), &key).await?;
                     Ok(found.map_or(Probed::NotDone, |version| {
-                        let credential = version.tags.get(TAG_CREDENTIAL).cloned().unwrap_or_default();
+                        let credential = version.tags.get(TAG_CREDENTIAL).cloned();
                         Probed::Done(Made { credential, staged: Some(version.id) })
                     }))
                 },
@@ -256,22 +256,30 @@ impl Issuing<'_> {
     }
 
     /// The whole text of the new version.
-    async fn composed(&self, standing: &Standing, made: &Made) -> Result<Secret, Failure> {
+    async fn composed(&self, record: &IssuerRecord, made: &Made) -> Result<Secret, Failure> {
         let fresh = match &made.staged {
             Some(version) => self.staged(version).await?,
-            None => self.provider.relisted(&standing.survey).await?,
+            None => self.issuer.relisted(&record.state).await?,
         };
-        self.provider.compose(&standing.survey, &self.old().await?, &fresh)
+        self.issuer.compose(&record.state, &self.old().await?, &fresh)
+    }
+
+    /// What is published.
+    async fn value(&self, record: &IssuerRecord, made: &Made) -> Result<Secret, Failure> {
+        match self.issuer.issuance() {
+            Issuance::Drawn => self.draw.value(),
+            _ => self.composed(record, made).await,
+        }
     }
 
     /// Nothing is published that does not work, as far as anybody can tell.
-    async fn test(&self, standing: &Standing, made: &Made) -> Result<(), Stop> {
+    async fn test(&self, record: &IssuerRecord, made: &Made) -> Result<(), Stop> {
         let tried = self.context.ledger().step(&self.context.step).observations.contains_key("tested");
         if tried {
             return Ok(());
         }
         self.context.progress("trying the new credential");
-        let trial = self.provider.attempt(&standing.survey, &self.composed(standing, made).await?).await?;
+        let trial = self.issuer.try_credential(&record.state, &self.composed(record, made).await?).await?;
         if let Trial::Refused { how, answer } = &trial {
             return Err(Failure::refused("the issuer does not take the new credential")
                 .because(format!("{how}: {answer}"))

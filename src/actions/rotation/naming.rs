@@ -1,0 +1,81 @@
+//! Who issues a secret, and how the issuer is reached.
+
+use crate::actions::context::Context;
+use crate::azure::Azure;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::issuers::{self, Issuer, IssuerClaim, IssuerKind, IssuerRecord, Named, Surroundings};
+use crate::vault::SecretUrl;
+use serde_json::Map;
+use std::collections::BTreeMap;
+
+/// Who issues a secret: by what the runbook said, its tags, and the inventory.
+pub(crate) fn issuer(
+    config: &Config,
+    secret: &SecretUrl,
+    tags: &BTreeMap<String, String>,
+    said: &IssuerClaim,
+) -> Result<Named, Failure> {
+    let (provider, settings) = match config.issuer(secret) {
+        None => (None, Map::new()),
+        Some((name, settings)) => match IssuerKind::parse(name) {
+            Some(kind) => (Some(kind), settings.clone()),
+            None => {
+                let names: Vec<&str> = IssuerKind::names().collect();
+                return Err(Failure::refused(format!("the inventory names no issuer for `{}`: `{name}`", secret.name))
+                    .help(format!("it is one of {}", names.join(", "))));
+            }
+        },
+    };
+    let facts = config.inventory.facts(&secret.vault.name, &secret.name, tags);
+    // A tag is whatever somebody wrote there.
+    let printable = |text: String| text.chars().filter(|character| !character.is_control()).take(60).collect();
+    let in_words = facts.issuer.or(facts.provider.filter(|name| IssuerKind::parse(name).is_none())).map(printable);
+    issuers::resolve(said, tags, &IssuerClaim { provider, settings, fallback: None, in_words })
+}
+
+/// The built-in runbook for what issues a secret; nothing where nothing names an issuer, or one that is not known.
+pub(crate) fn fitting_runbook(
+    config: &Config,
+    secret: &SecretUrl,
+    tags: &BTreeMap<String, String>,
+) -> Option<&'static str> {
+    let named = issuer(config, secret, tags, &IssuerClaim::default()).ok()?;
+    (!named.assumed).then(|| named.provider.runbook())
+}
+
+/// Opens an issuer.
+pub(crate) fn open(azure: &Azure, secret: &SecretUrl, named: &Named) -> Result<Box<dyn Issuer>, Failure> {
+    issuers::open(named, Surroundings { azure: azure.clone(), secret: secret.clone() })
+}
+
+/// Opens the issuer that a rotation recorded.
+pub(crate) fn reopen(context: &Context, secret: &SecretUrl, record: &IssuerRecord) -> Result<Box<dyn Issuer>, Failure> {
+    open(&context.services.azure, secret, &record.named)
+}
+
+/// Who issues a secret, for a step that goes through many; if it is none of these providers, why it is left alone.
+///
+/// A random value in place of one that somebody else issued ends nothing at its issuer, and breaks whoever uses it.
+pub(crate) fn issued_by(
+    context: &Context,
+    secret: &SecretUrl,
+    tags: &BTreeMap<String, String>,
+    providers: &[IssuerKind],
+) -> Result<IssuerKind, String> {
+    let named =
+        issuer(&context.services.config, secret, tags, &IssuerClaim::default()).map_err(|failure| failure.summary)?;
+    match providers.contains(&named.provider) {
+        true => Ok(named.provider),
+        false => Err(format!("{}; `{}` contains it", named.because, named.provider.runbook())),
+    }
+}
+
+/// Reads the names of providers.
+pub(crate) fn providers(names: &[String]) -> Result<Vec<IssuerKind>, Failure> {
+    let unknown = |name: &str| {
+        let known: Vec<&str> = IssuerKind::names().collect();
+        Failure::refused(format!("there is no provider `{name}`")).help(format!("it is one of {}", known.join(", ")))
+    };
+    names.iter().map(|name| IssuerKind::parse(name).ok_or_else(|| unknown(name))).collect()
+}

@@ -1,0 +1,175 @@
+//! A new version, put in exactly once, whatever happens to the answers.
+//!
+//! Set Secret is not idempotent. The new version therefore carries the effect's key as a tag, and an outcome in
+//! doubt is settled by looking for that tag among the versions.
+
+use crate::actions::context::Context;
+use crate::azure::{NewVersion, Vault};
+use crate::clock::{self, Timestamp};
+use crate::durable::{Intent, Probed, Stop};
+use crate::failure::{Failure, Retry};
+use crate::issuers::{TAG_CREDENTIAL, TAG_VALIDITY};
+use crate::secret::Secret;
+use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version};
+use futures::try_join;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The observation that holds the [`Predecessor`].
+pub(crate) const PREDECESSOR: &str = "predecessor";
+/// Key Vault takes no more tags than this.
+const MOST_TAGS: usize = 15;
+
+/// What the new version takes over, recorded before anything is written.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Predecessor {
+    pub(crate) version: Option<String>,
+    content_type: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    created: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    /// `CredentialId` of older versions that are still enabled.
+    #[serde(default)]
+    pub(crate) older: Vec<String>,
+    /// The versions of the newest second: the new one may be of the same.
+    #[serde(default)]
+    newest: Vec<String>,
+}
+
+/// The versions of the newest second that a recorded [`Predecessor`] names.
+pub(crate) fn newest_seen(recorded: &Value) -> Option<Vec<String>> {
+    serde_json::from_value(recorded.get("newest")?.clone()).ok()
+}
+
+/// The new version.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Published {
+    pub(crate) version: String,
+    pub(crate) created: Timestamp,
+}
+
+impl From<Version> for Published {
+    fn from(version: Version) -> Self {
+        Self { version: version.id, created: version.created }
+    }
+}
+
+/// Puts the value in as a new version, once.
+pub(crate) async fn publish(
+    context: &Context,
+    vault: &Vault,
+    secret: &SecretUrl,
+    predecessor: &Predecessor,
+    more_tags: BTreeMap<String, String>,
+    value: impl AsyncFn() -> Result<Secret, Failure>,
+) -> Result<Published, Stop> {
+    let run = &context.services.run;
+    context
+        .effect(
+            Intent::new("publish", format!("new version of {}", secret.name)),
+            async |key| {
+                let new = NewVersion {
+                    content_type: predecessor.content_type.clone(),
+                    tags: tags(predecessor, &more_tags, run, &key)?,
+                    expires: expiry(predecessor),
+                };
+                let version = vault.set(&secret.name, &value().await?, new).await?;
+                Ok(Published { version: version.id, created: version.created })
+            },
+            async |key| {
+                let found = find(vault, &secret.name, &key).await?;
+                Ok(found.map_or(Probed::NotDone, |version| {
+                    Probed::Done(Published { version: version.id, created: version.created })
+                }))
+            },
+        )
+        .await
+}
+
+/// The version that is current now. Where its own state cannot be read because it is disabled, the newest counts.
+pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, Failure> {
+    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
+    if versions.iter().any(|version| version.managed) {
+        return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
+            .because("its value is the certificate with its private key, which the vault itself writes")
+            .help("have the certificate renewed and the leaked one revoked by its authority: `az keyvault certificate create`"));
+    }
+    if current == Current::Missing {
+        return Err(Failure::refused(format!("there is no secret `{}` in `{}`", secret.name, secret.vault.name))
+            .help("a rotation needs a version to follow; check the URL"));
+    }
+    let history = History::new(versions);
+    let tagged = |version: &Version| version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).cloned();
+    let older = history.versions().iter().filter_map(tagged).collect();
+    let newest = history.newest().map(|version| version.id.clone()).collect();
+    Ok(match history.latest(&current) {
+        Some(version) => Predecessor {
+            version: Some(version.id.clone()),
+            content_type: version.content_type.clone(),
+            tags: version.tags.clone(),
+            created: Some(version.created),
+            expires: version.expires,
+            older,
+            newest,
+        },
+        None => Predecessor {
+            version: None,
+            content_type: None,
+            tags: BTreeMap::new(),
+            created: None,
+            expires: None,
+            older,
+            newest,
+        },
+    })
+}
+
+/// The predecessor's tags, with those of an earlier run replaced by ours.
+fn tags(
+    predecessor: &Predecessor,
+    more: &BTreeMap<String, String>,
+    run: &str,
+    key: &str,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut tags = predecessor.tags.clone();
+    tags.extend(more.clone());
+    tags.insert(TAG_RUN.to_owned(), run.to_owned());
+    tags.insert(TAG_EFFECT.to_owned(), key.to_owned());
+    if tags.len() > MOST_TAGS {
+        let summary = format!("the new version would have {} tags; Key Vault takes {MOST_TAGS}", tags.len());
+        return Err(Failure::refused(summary)
+            .help("take a tag off the current version: stanch needs two for its own, and up to two for the issuer"));
+    }
+    Ok(tags)
+}
+
+/// A version inherits nothing: the new one gets the days that the tag says, else, where the old one had an expiry, a
+/// fresh one of the same length.
+fn expiry(predecessor: &Predecessor) -> Option<Timestamp> {
+    let days = predecessor.tags.get(TAG_VALIDITY).and_then(|days| days.parse::<i64>().ok());
+    if let Some(days) = days.filter(|days| (1..=3_650).contains(days)) {
+        return Some(clock::now() + chrono::Duration::days(days));
+    }
+    let length = predecessor.expires? - predecessor.created?;
+    (length > chrono::Duration::zero()).then(|| clock::now() + length)
+}
+
+/// The version that an effect made.
+pub(crate) async fn find(vault: &Vault, name: &str, key: &str) -> Result<Option<Version>, Failure> {
+    Ok(History::new(vault.versions(name).await?).put_in_by(key).cloned())
+}
+
+/// Reads the new version's state back: it must exist and be enabled before anything older is touched.
+pub(crate) async fn confirm(vault: &Vault, secret: &SecretUrl, published: &Published) -> Result<(), Failure> {
+    let versions = vault.versions(&secret.name).await?;
+    match versions.iter().find(|version| version.id == published.version) {
+        Some(version) if version.enabled => Ok(()),
+        Some(_) => {
+            Err(Failure::refused(format!("the new version {} was disabled by somebody else", published.version))
+                .help("find out who is working on this secret before going on"))
+        }
+        None => Err(Failure::refused(format!("the vault does not list the new version {} yet", published.version))
+            .retry(Retry::Later)),
+    }
+}

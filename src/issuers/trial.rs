@@ -1,0 +1,36 @@
+//! What came of trying a value at its issuer.
+
+use serde::Serialize;
+
+/// What came of trying a value at its issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum Trial {
+    /// It works, with what the issuer answered.
+    Accepted {
+        how: String,
+        answer: String,
+    },
+    Refused {
+        how: String,
+        answer: String,
+    },
+    /// Nothing can tell, and why.
+    Untried {
+        because: String,
+    },
+}
+
+impl Trial {
+    pub(super) fn accepted(how: &str, answer: impl Into<String>) -> Self {
+        Self::Accepted { how: how.to_owned(), answer: answer.into() }
+    }
+
+    pub(super) fn refused(how: &str, answer: impl Into<String>) -> Self {
+        Self::Refused { how: how.to_owned(), answer: answer.into() }
+    }
+
+    pub(super) fn untried(because: impl Into<String>) -> Self {
+        Self::Untried { because: because.into() }
+    }
+}
