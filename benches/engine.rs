@@ -132,7 +132,7 @@ fn services(plan: &Plan, folder: &Path) -> Arc<Services> {
         targets: stanch::journal::Targets::new(
             stanch::journal::Runs::new(folder.to_path_buf()),
             "r-bench",
-            false,
+            "",
             stanch::journal::Claimant {
                 operator: "oncall".to_owned(),
                 host: "laptop-17".to_owned(),

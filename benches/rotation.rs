@@ -127,7 +127,7 @@ async fn rotation(folder: &Path, longer: Duration) {
         targets: stanch::journal::Targets::new(
             stanch::journal::Runs::new(folder.to_path_buf()),
             "r-mass",
-            true,
+            "drill ",
             stanch::journal::Claimant {
                 operator: "oncall".to_owned(),
                 host: "laptop-17".to_owned(),

@@ -4,11 +4,12 @@ use crate::azure::Azure;
 use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::durable::{Attempt, DisplayEvent, Stop};
-use crate::engine::event::Mode;
+use crate::engine::event::{LOCKED, Mode};
 use crate::failure::Failure;
-use crate::journal::{LockError, Targets};
+use crate::journal::{TargetError, Targets};
 use crate::plan::PlannedStep;
 use crate::secret::{FingerprintKey, Secret, SecretPrompt};
+use crate::vault;
 use serde_json::{Map, Value};
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -40,9 +41,6 @@ pub struct Services {
     /// What no other run may work on.
     pub targets: Targets,
 }
-
-/// The observation that says what a step keeps other runs from.
-pub const LOCKED: &str = "locked";
 
 /// A running attempt of a step, with its surroundings.
 #[derive(Clone, Debug)]
@@ -80,27 +78,41 @@ impl Context {
         given
     }
 
-    /// Keeps every other run from secrets that this one came upon, in every life of the run.
+    /// Keeps every other run from secrets that this one came upon, until this one is over.
     pub async fn lock(&self, secrets: &[String]) -> Result<(), Stop> {
         for secret in secrets {
-            self.services.targets.take(secret).map_err(|error| is_locked(secret, &error))?;
+            self.services.targets.take(&vault::target(secret)).map_err(|error| cannot_lock(secret, error))?;
+            // Each is made durable: the other steps get a turn.
+            tokio::task::yield_now().await;
         }
         self.note(LOCKED, &secrets).await
     }
+
+    /// The same for those that no other run holds. Takes the others out; gives them, each with who holds it.
+    pub async fn lock_free(&self, secrets: &mut Vec<String>) -> Result<Vec<(String, String)>, Stop> {
+        let mut held = Vec::new();
+        for secret in std::mem::take(secrets) {
+            match self.services.targets.take(&vault::target(&secret)) {
+                Ok(()) => secrets.push(secret),
+                Err(TargetError::Held(by)) => held.push((secret, by.in_short())),
+                Err(error) => return Err(cannot_lock(&secret, error).into()),
+            }
+            tokio::task::yield_now().await;
+        }
+        self.note(LOCKED, secrets).await?;
+        Ok(held)
+    }
 }
 
-fn is_locked(secret: &str, error: &LockError) -> Failure {
+fn cannot_lock(secret: &str, error: TargetError) -> Failure {
     match error {
-        LockError::Held(Some(holder)) | LockError::NotKnown(holder) => {
-            let run = &holder.run;
-            Failure::refused(format!("{secret} is being worked on by the run `{run}`"))
-                .because(format!("{} on {} holds it, process {}", holder.operator, holder.host, holder.process))
-                .help(format!("`stanch status {run}` shows where it stands; resume this run when that one is over"))
+        TargetError::Held(held) => {
+            let mut failure = held.refusal();
+            let help = failure.help.take().unwrap_or_default();
+            failure.help(format!("{help}\nresume this run when that one is over"))
         }
-        LockError::Held(None) => Failure::refused(format!("{secret} is being worked on by another process"))
-            .help("resume this run when that one is over"),
-        LockError::Io(error) => {
-            Failure::refused(format!("the lock on {secret} cannot be taken")).because(error.to_string())
+        TargetError::Io(error) => {
+            Failure::refused(format!("{secret} cannot be kept from other runs")).because(error.to_string())
         }
     }
 }

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 pub use action::Action;
 pub(crate) use audit::trail::{Asker, NotKnown, SIGN_IN, Trail};
-pub use context::{Context, LOCKED, Services};
+pub use context::{Context, Services};
 pub(crate) use keyvault::await_readers::BASELINE as READERS_BASELINE;
 pub(crate) use plan_line::{IssuerSeen, PlanLine, Surroundings};
 pub(crate) use rotation::{Identified, fitting_runbook, identify};

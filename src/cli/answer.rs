@@ -1,10 +1,11 @@
 //! `stanch approve`, `reject` and `settle`: what only a person can say.
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::question::{self, Given, Open, Word};
-use super::run::{cannot_write, locked};
 use super::session;
+use super::session::refuse_abandoned;
+use super::session::{cannot_write, locked};
 use super::terminal::ui::Ui;
 use crate::clock;
 use crate::durable::Ledger;
@@ -82,6 +83,7 @@ pub(crate) async fn settle(common: &Common, ui: Ui, args: SettleArgs) -> Outcome
 async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan: Option<String>) -> Outcome {
     let folder = session::existing(common, run)?;
     let state = state(&folder)?;
+    refuse_abandoned(&folder, &state)?;
     let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
     let mut event = open.answer(given).map_err(CommandError::usage)?;
     if let (Event::GateAnswered { plan: bound, .. }, Some(plan)) = (&mut event, plan) {
@@ -123,7 +125,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
     let held = |error| match error {
         LockError::Held(_) => Ok(()),
         LockError::Io(error) => Err(cannot_write(folder.path(), &error)),
-        error @ LockError::NotKnown(_) => Err(locked(&error, folder.run())),
+        error @ LockError::NotKnown(_) => Err(locked(&error)),
     };
     let claimant = session::claimant();
     match folder.lock_to_answer(&claimant) {
@@ -165,7 +167,7 @@ async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Loc
     match ledger.record(event).await {
         Ok(_) => {}
         Err(AppendError::Refused(why)) => return Err(refused(open, folder.run(), &why)),
-        Err(error) => return Err(super::run::cannot_append(folder, &error)),
+        Err(error) => return Err(session::cannot_append(folder, &error)),
     }
     drop(lock);
     ui.note(&format!("recorded\nnext: stanch resume {}", folder.run()));

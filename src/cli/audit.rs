@@ -1,8 +1,10 @@
 //! `stanch audit`: the blast radius by itself.
 
+use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::terminal::ui::Ui;
-use super::{Common, audit_follow, audit_tell, audit_watch, session};
+use super::{audit_follow, audit_tell, audit_watch, session};
 use crate::actions::SIGN_IN;
 use crate::audit::{self, BlastRadius, Own, Place, Query, Source};
 use crate::azure::Azure;
@@ -12,8 +14,7 @@ use crate::runbook::duration;
 use crate::vault::{SecretUrl, VaultUrl};
 use chrono::{DateTime, TimeDelta, Utc};
 use session::Session;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -172,32 +173,6 @@ fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<(Source,
                 .help("give `--archive DIR|FILE|URL` or `--workspace ID`, or set `audit` in stanch.yaml"),
         )),
     }
-}
-
-/// Who is known, by the configuration with its inventory and by a list, and what they are called.
-pub(super) fn known_names(
-    session: &Session,
-    secret: &SecretUrl,
-    list: Option<&Path>,
-) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CommandError> {
-    let mut known = session.config.known_callers(secret);
-    let mut names = session.config.caller_names(secret);
-    if let Some(path) = list {
-        for (oid, name) in known_callers(&session::read_file(path, "the list of known callers")?) {
-            known.insert(oid.clone());
-            if !name.is_empty() {
-                names.insert(oid, name);
-            }
-        }
-    }
-    Ok((known, names))
-}
-
-/// Object ids in lower case, and the names behind them: `OID`, `OID NAME`, `OID # NAME`.
-fn known_callers(text: &str) -> BTreeMap<String, String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let parts = lines.map(|line| line.split_once([' ', '\t', ',', '#']).unwrap_or((line, "")));
-    parts.map(|(oid, name)| (oid.to_lowercase(), name.trim_matches([' ', '\t', ',', '#']).to_owned())).collect()
 }
 
 fn span(text: &str, option: &str) -> Result<TimeDelta, CommandError> {

@@ -3,11 +3,11 @@
 //! Logs are late, and a run ends when the secret is contained, not when the log is complete. The journal stays as it is:
 //! what is shown here is an amendment to its report, not a part of it.
 
-use super::audit::known_names;
+use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
-use super::{Common, resume};
 use crate::actions;
 use crate::actions::SIGN_IN;
 use crate::audit::{self, Late, Own, Place, Query, Source};
@@ -23,8 +23,8 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let folder = session::existing(common, run)?;
     let journal = session::journal(&folder)?;
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = resume::opened(&folder, &state)?;
-    let plan = resume::pinned_plan(&folder, &opened)?;
+    let opened = session::opened(&folder, &state)?;
+    let plan = session::pinned_plan(&folder, &opened)?;
     let steps = plan.planned(&actions::catalogue());
     let before = Known::of(&journal.records, &steps).last_look().cloned();
     let url = Report::new(&journal.records, &journal.head, &steps).secret;

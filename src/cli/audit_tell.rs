@@ -1,8 +1,8 @@
 //! `stanch audit --watch --notify CHANNEL`: new accesses are told through channels, each once, also over restarts.
 
-use super::Common;
 use super::exit::CommandError;
-use super::run::{cannot_write, locked};
+use super::options::Common;
+use super::session::cannot_write;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use crate::audit::{Query, Sight, plain};
@@ -61,7 +61,12 @@ impl Listeners {
                     Failure::refused(format!("another process watches this and tells `{name}`"))
                         .help("end that one first, or watch without `--notify`\nnothing was changed"),
                 ),
-                held @ LockError::NotKnown(_) => locked(&held, ""),
+                LockError::NotKnown(holder) => CommandError::refused(
+                    Failure::refused(format!("another machine may watch this and tell `{name}`"))
+                        .because(holder.who())
+                        .because("whether it still lives cannot be seen from here")
+                        .help("end that one first, or watch without `--notify`\nnothing was changed"),
+                ),
             })?;
             listeners.push((name.clone(), Arc::clone(channel), told));
         }

@@ -1,10 +1,10 @@
 //! `stanch drill`: a game day. The incident is played on the embedded cloud, the runbook of a real one answers it over the same
 //! ways as a real run, and what the cloud saw is the scorecard.
 
-use super::Common;
+use super::driving::{self, Args as RunArgs};
 use super::emulate::read_scenario;
 use super::exit::{CommandError, Exit, Outcome};
-use super::run::{self, Args as RunArgs};
+use super::options::Common;
 use super::scorecard::{Observed, Scorecard};
 use super::session;
 use super::suggestion::Suggestion;
@@ -93,7 +93,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let drill = Common { cloud: Some(ready_file), config: None, yes: true, json: false, ..common.clone() };
     // Asked for JSON, the drill prints one object: its own.
     let shown = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
-    let mut prepared = run::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
+    let mut prepared = driving::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
     prepared.warn(shown);
     let entered = match enters {
         EnteredValue::LeakedValue => cloud.leaked_value(&vault, &secret),
@@ -101,7 +101,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     };
     prepared.session.secret_prompt = Arc::new(Entered(Mutex::new(entered)));
     let planned = prepared.plan.planned(&actions::catalogue());
-    let (exit, folder) = run::begin(&drill, shown, prepared).await?;
+    let (exit, folder) = driving::begin(&drill, shown, prepared).await?;
     clock::sleep(AFTERMATH).await;
     let after = control.state().await?;
     cloud.shutdown().await;

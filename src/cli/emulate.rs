@@ -5,8 +5,8 @@
     reason = "the scenario is a file that the user named, and may point into the environment"
 )]
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::terminal::ui::Ui;
 use crate::cloud::scenario::Scenario;
 use crate::cloud::{self, Limits, Options};

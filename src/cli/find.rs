@@ -3,10 +3,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
 
-use super::Common;
+use super::driving::Args as RunArgs;
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
-use super::run::{self, Args as RunArgs};
+use super::options::Common;
+use super::run;
 use super::session::{self, Session};
 use super::terminal::secret_prompt::StandardInput;
 use super::terminal::ui::Ui;

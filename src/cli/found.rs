@@ -1,6 +1,6 @@
 //! What a search for a leaked value found, as people and scripts see it.
 
-use super::Common;
+use super::options::Common;
 use super::session;
 use super::suggestion::Suggestion;
 use super::terminal::ui::{Ui, describe};

@@ -1,8 +1,8 @@
 //! `stanch inventory`: what secrets there are, how old, whose, when they are due, and whether the answer to a leak has
 //! been practised. No value is read.
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::past::Past;
 use super::session::{self, Session};
 use super::terminal::ui::{Ui, describe};

@@ -1,7 +1,7 @@
 //! `stanch log`: what happened, from the journal.
 
-use super::Common;
 use super::exit::{Exit, Outcome};
+use super::options::Common;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::report::Timeline;

@@ -1,22 +1,27 @@
 //! The command line: one file per command, each with its arguments and what it does.
+//!
+//! What they share: [`options`] of every command, [`exit`] codes, a [`session`] of things to work with, [`driving`] a run,
+//! and the [`terminal`].
 
+mod abandon;
 mod actions;
 mod answer;
 mod audit;
 mod audit_follow;
+mod audit_known;
 mod audit_tell;
 mod audit_watch;
 mod drill;
+mod driving;
 mod emulate;
 mod exit;
 mod find;
-mod follow_up;
 mod found;
 mod inventory;
 mod lint;
 mod log;
+mod options;
 mod past;
-mod pins;
 mod plan;
 mod question;
 mod report;
@@ -33,12 +38,12 @@ mod suggestion;
 mod terminal;
 mod verify;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::{CommandError, Exit, Outcome, TABLE};
+use options::{ColorChoice, Common};
 pub use session::BUILT_IN;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::ui::Ui;
 
@@ -53,50 +58,12 @@ struct Arguments {
     command: Command,
 }
 
-/// Options of every command.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Common options")]
-pub(crate) struct Common {
-    /// Where runs are kept
-    #[arg(long, global = true, value_name = "DIR", env = "STANCH_STATE_DIR")]
-    state_dir: Option<PathBuf>,
-    /// The configuration [default: ./stanch.yaml]
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Send everything to a cloud on this machine, as its ready file describes it; such a run is a DRILL
-    #[arg(long, global = true, value_name = "FILE", env = "STANCH_CLOUD")]
-    cloud: Option<PathBuf>,
-    /// Print the result as one JSON object
-    #[arg(long, global = true)]
-    json: bool,
-    /// Answer "go" to the question at the start; gates inside the runbook still wait
-    #[arg(long, global = true)]
-    yes: bool,
-    /// Say nothing but results and errors
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// Say more; twice for every request (never a value)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-    /// When to use colour; NO_COLOR is honoured
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    color: ColorChoice,
-}
-
-/// When to use colour.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ColorChoice {
-    Auto,
-    Always,
-    Never,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show what a runbook would do, and whether it could; reads only
-    Plan(run::Args),
+    Plan(driving::Args),
     /// Run a runbook: a path, or the name of a built-in
-    Run(run::Args),
+    Run(driving::Args),
     /// Go on with a run from its journal
     Resume(resume::Args),
     /// Show where a run stands
@@ -111,6 +78,8 @@ enum Command {
     Reject(answer::GateArgs),
     /// Say whether an effect happened that nobody else can settle
     Settle(answer::SettleArgs),
+    /// Give an unfinished run up: it cannot be resumed, and another one can begin on what it worked on
+    Abandon(abandon::Args),
     /// Check a journal's hash chain and print its head
     Verify(verify::Args),
     /// Build the report again, from the journal alone
@@ -215,6 +184,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Approve(args) => answer::approve(&common, ui, args).await,
         Command::Reject(args) => answer::reject(&common, ui, args).await,
         Command::Settle(args) => answer::settle(&common, ui, args).await,
+        Command::Abandon(args) => abandon::run(&common, ui, args).await,
         Command::Verify(args) => verify::run(&common, ui, &args),
         Command::Report(args) => report::run(&common, ui, &args),
         Command::Audit(args) => audit::run(&common, ui, args).await,
@@ -223,8 +193,8 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Drill(args) => drill::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
         Command::Lint(args) => lint::run(ui, &args),
-        Command::Completions(args) => shell::completions(ui, &args),
-        Command::Man(args) => shell::man(ui, &args),
+        Command::Completions(args) => shell::completions(ui, &args, Arguments::command()),
+        Command::Man(args) => shell::man(ui, &args, Arguments::command()),
         Command::Actions(args) => actions::run(ui, &args),
         Command::Schema => schema::run(ui),
     }

@@ -1,18 +1,19 @@
 //! `stanch plan`: what would happen, and whether it could; reads only.
 
-use super::Common;
+use super::driving::{self, Args, Prepared};
 use super::exit::{CommandError, Exit, Outcome};
-use super::run::{self, Prepared};
+use super::options::Common;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::actions;
+use crate::clock;
 use crate::engine::event::Mode;
 use crate::plan::Class;
 use crate::preflight::{self, Check, Effect, Preflight, Verdict};
 use serde_json::{Value, json};
 
-pub(crate) async fn run(common: &Common, ui: Ui, args: run::Args) -> Outcome {
-    let prepared = run::prepare(common, &args)?;
+pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    let prepared = driving::prepare(common, &args)?;
     prepared.warn(ui);
     // Later looks into the audit trail know these requests for our own, as far as that can be without keeping anything.
     let known = prepared.runs.known_fingerprint_key().map(|key| key.request_prefix());
@@ -44,6 +45,9 @@ fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
         "inputs": prepared.plan.inputs,
         "failed": preflight.failed(),
     });
+    if let Some(rotated) = prepared.rotated_lately() {
+        object["rotated_lately"] = json!(rotated);
+    }
     if let (Some(object), Ok(Value::Object(seen))) = (object.as_object_mut(), serde_json::to_value(preflight)) {
         object.extend(seen);
     }
@@ -67,6 +71,9 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
         text.push_str(&format!("  {name} = {}\n", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     }
     text.push_str("\nbefore anything is changed\n");
+    if let Some(rotated) = prepared.rotated_lately() {
+        text.push_str(&format!("  {} {}\n", ui.yellow("!"), rotated.sentence(clock::now())));
+    }
     for check in &preflight.checks {
         text.push_str(&line(ui, check));
     }

@@ -62,12 +62,14 @@ pub(crate) struct Given {
 
 /// All open questions, in the order of the steps' names.
 pub(crate) fn open(state: &State) -> Vec<Open> {
-    state.steps().filter_map(|(id, step)| Some(Open { step: id.to_owned(), what: asked(step)? })).collect()
+    let steps = state.steps().filter(|_| state.abandoned().is_none());
+    steps.filter_map(|(id, step)| Some(Open { step: id.to_owned(), what: asked(step)? })).collect()
 }
 
 /// The open question of a step.
 pub(crate) fn of_step(state: &State, step: &str) -> Option<Open> {
-    asked(state.step(step)).map(|what| Open { step: step.to_owned(), what })
+    let at = Some(state.step(step)).filter(|_| state.abandoned().is_none());
+    at.and_then(asked).map(|what| Open { step: step.to_owned(), what })
 }
 
 fn asked(step: &StepState) -> Option<Asked> {

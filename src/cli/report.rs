@@ -1,9 +1,9 @@
 //! `stanch report`: builds the report again, from the journal alone.
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
-use super::resume::{opened, pinned_plan};
+use super::options::Common;
 use super::session;
+use super::session::{opened, pinned_plan};
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::report::{self, Format, Report};

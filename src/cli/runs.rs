@@ -1,7 +1,7 @@
 //! `stanch runs`: all runs.
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
@@ -43,7 +43,10 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
                 at if at.is_empty() => at,
                 at => format!("  asked again {at}"),
             },
-            text(row, "error")
+            match row.get("abandoned") {
+                Some(abandoned) => format!("  abandoned by {}: {}", text(abandoned, "by"), text(abandoned, "because")),
+                None => text(row, "error"),
+            }
         );
         ui.data(&format!("{}\n", line.trim_end()));
     }

@@ -1,10 +1,9 @@
 //! `stanch completions` and `stanch man`: what a shell and `man` know of the commands, from the same definition.
 
-use super::Arguments;
 use super::exit::{CommandError, Exit, Outcome};
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,23 +21,22 @@ pub(crate) struct ManArgs {
     out: Option<PathBuf>,
 }
 
-pub(crate) fn completions(ui: Ui, args: &CompletionsArgs) -> Outcome {
+pub(crate) fn completions(ui: Ui, args: &CompletionsArgs, mut stanch: Command) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "stanch", &mut script);
+    clap_complete::generate(args.shell, &mut stanch, "stanch", &mut script);
     ui.data(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }
 
-pub(crate) fn man(ui: Ui, args: &ManArgs) -> Outcome {
+pub(crate) fn man(ui: Ui, args: &ManArgs, mut stanch: Command) -> Outcome {
     let Some(folder) = &args.out else {
-        let page = page(Arguments::command())?;
+        let page = page(stanch)?;
         ui.data(&String::from_utf8_lossy(&page));
         return Ok(Exit::Done);
     };
-    let mut command = Arguments::command();
-    command.build();
-    write(folder, "stanch", command.clone())?;
-    for subcommand in command.get_subcommands() {
+    stanch.build();
+    write(folder, "stanch", stanch.clone())?;
+    for subcommand in stanch.get_subcommands() {
         let name = format!("stanch-{}", subcommand.get_name());
         write(folder, &name, subcommand.clone().display_name(&name))?;
     }
@@ -46,7 +44,7 @@ pub(crate) fn man(ui: Ui, args: &ManArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn page(command: clap::Command) -> Result<Vec<u8>, CommandError> {
+fn page(command: Command) -> Result<Vec<u8>, CommandError> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).map_err(|error| {
         CommandError::program(Failure::refused("the manual page cannot be made").because(error.to_string()))
@@ -55,7 +53,7 @@ fn page(command: clap::Command) -> Result<Vec<u8>, CommandError> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the folder was named by the user")]
-fn write(folder: &std::path::Path, name: &str, command: clap::Command) -> Result<(), CommandError> {
+fn write(folder: &std::path::Path, name: &str, command: Command) -> Result<(), CommandError> {
     let page = page(command)?;
     let path = folder.join(format!("{name}.1"));
     let written = std::fs::create_dir_all(folder)

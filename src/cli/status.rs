@@ -1,9 +1,9 @@
 //! `stanch status`: where a run stands.
 
-use super::Common;
 use super::exit::{Exit, Outcome};
-use super::resume::{opened, pinned_plan};
+use super::options::Common;
 use super::session;
+use super::session::{opened, pinned_plan};
 use super::terminal::screen;
 use super::terminal::ui::Ui;
 

@@ -1,6 +1,6 @@
 //! A command that somebody will paste into a shell: nothing that others wrote goes into it unquoted.
 
-use super::Common;
+use super::options::Common;
 use super::session;
 use crate::runbook;
 use std::path::Path;

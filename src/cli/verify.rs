@@ -1,7 +1,7 @@
 //! `stanch verify`: checks a journal's hash chain and prints its head.
 
-use super::Common;
 use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::engine::event::Mode;

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 impl Attempt {
     /// Asks people; the action goes on when it is run again after the answer. An answer is bound to what was asked:
-    /// where that has changed since, it is asked again.
+    /// where that has changed since, it is asked again. A no ends the step; when the run is resumed, it is asked again as
+    /// another question, to which no earlier answer fits.
     pub async fn gate(&self, question: Question, expires_in: Option<Duration>) -> Result<GateAnswer, Stop> {
-        let plan = self.plan_digest(&question);
         let step = self.ledger.step(&self.step);
+        let plan = self.plan_digest(&question, GateState::times_asked(&question, &step.refused));
         let about_this = |gate: &&GateState| gate.question.plan == plan;
         let answer = step.gate.iter().chain(&step.answered).filter(about_this).find_map(|gate| gate.answer.clone());
         if let Some(answer) = answer {
@@ -25,11 +26,14 @@ impl Attempt {
         Err(Stop::Waiting)
     }
 
-    /// Digest of what people agree to: the plan of the run, the step, and what they are told. Lower-case hex.
-    fn plan_digest(&self, question: &Question) -> String {
-        let told = Question { expires_at: None, plan: String::new(), ..question.clone() };
-        let told = serde_json::to_vec(&told).unwrap_or_default();
-        let digest = Sha256::new().chain_update(&self.plan_digest).chain_update(&self.step).chain_update(told);
+    /// Digest of what people agree to: the plan of the run, the step, what they are told, and how often it was refused
+    /// before. Lower-case hex.
+    fn plan_digest(&self, question: &Question, times_refused: usize) -> String {
+        let told = serde_json::to_vec(&question.told()).unwrap_or_default();
+        let mut digest = Sha256::new().chain_update(&self.plan_digest).chain_update(&self.step).chain_update(told);
+        if times_refused > 0 {
+            digest.update(format!("\0asked again {times_refused}"));
+        }
         hex::encode(digest.finalize())
     }
 }

@@ -38,6 +38,8 @@ pub enum Event {
     RunPaused { status: RunStatus, because: String },
     /// The run is over.
     RunFinished { status: RunStatus },
+    /// A person gave the run up before its end: nobody goes on with it, and it holds nothing any more.
+    RunAbandoned { by: String, because: String },
 
     /// A step begins, or begins again.
     StepStarted { step: String, attempt: u32 },
@@ -136,7 +138,7 @@ pub struct RunOpened {
     pub operator: String,
     pub host: String,
     pub program_version: String,
-    /// The lock that the run holds while it lives.
+    /// What the run keeps from other runs until it is over.
     pub lock: Option<String>,
     /// SHA-256 of every file that the runbook includes, by the path that it names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -152,6 +154,16 @@ pub struct RunOpened {
     /// SHA-256 of its bytes, lower-case hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_sha256: Option<String>,
+}
+
+impl RunOpened {
+    /// What stands before the names of its targets: nothing for the real world, the cloud's file for a drill.
+    pub fn world(&self) -> String {
+        match self.mode {
+            Mode::Real => String::new(),
+            Mode::Drill => format!("drill {} ", self.cloud.as_deref().unwrap_or_default()),
+        }
+    }
 }
 
 /// A process that died, or was declared dead, while it worked on the run.
@@ -176,6 +188,9 @@ pub enum Pin {
 
 /// The observation that says which value a waiting step wants: one that is entered, and recorded nowhere.
 pub const VALUE_WANTED: &str = "value_wanted";
+
+/// The observation that says what a step keeps other runs from, besides what the runbook locks.
+pub const LOCKED: &str = "locked";
 
 /// What people are asked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
@@ -206,6 +221,16 @@ impl Question {
     /// A question that one yes, of anybody, answers.
     pub fn new(prompt: impl Into<String>) -> Self {
         Self { prompt: prompt.into(), min: 1, ..Self::default() }
+    }
+
+    /// What people are told, whenever and how often they are asked.
+    pub fn told(&self) -> Self {
+        Self { expires_at: None, plan: String::new(), ..self.clone() }
+    }
+
+    /// Whether the same is asked, perhaps at another time.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.told() == other.told()
     }
 }
 
@@ -357,7 +382,8 @@ impl Event {
             | Self::ClockSetBack { .. }
             | Self::RunHalted { .. }
             | Self::RunPaused { .. }
-            | Self::RunFinished { .. } => None,
+            | Self::RunFinished { .. }
+            | Self::RunAbandoned { .. } => None,
             Self::StepStarted { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::StepFinished { step, .. }

@@ -4,12 +4,14 @@
 //! that it is given, what should happen now. The engine never learns the time by itself and never sends anything.
 
 pub mod event;
+mod illegal;
 mod next;
 mod retry;
 mod state;
+mod step;
 
+pub use illegal::IllegalEvent;
 pub use next::{Command, OnFailure, Order, OrderedStep, item_id, next, split_item};
 pub use retry::RetryPolicy;
-pub use state::{
-    EffectPhase, EffectState, GateAnswer, GateState, IllegalEvent, State, StepState, StepStatus, TimerState,
-};
+pub use state::{Abandoned, State};
+pub use step::{EffectPhase, EffectState, GateAnswer, GateState, StepState, StepStatus, TimerState};

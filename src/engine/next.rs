@@ -2,7 +2,8 @@
 
 use super::event::{Halt, RunStatus};
 use super::retry::RetryPolicy;
-use super::state::{State, StepState, StepStatus};
+use super::state::State;
+use super::step::{StepState, StepStatus};
 use crate::clock::Timestamp;
 use std::time::Duration;
 

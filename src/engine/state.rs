@@ -3,12 +3,11 @@
 //! [`State::apply`] is one exhaustive table; an event that cannot happen now is an error that names both, never a
 //! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
 
-use super::event::{
-    AfterFailure, Answer, EffectOutcome, Event, Halt, Pin, Question, RunOpened, RunStatus, SettledAs, StepOutcome,
-};
+use super::event::{Answer, Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
+use super::illegal::{IllegalEvent, illegal};
+use super::step::{StepState, StepStatus, TimerState};
 use crate::clock::Timestamp;
-use crate::failure::Failure;
-use serde_json::{Map, Value};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -19,6 +18,9 @@ pub struct State {
     /// Shared with copies of the state, which are made after every event.
     steps: BTreeMap<Arc<str>, Arc<StepState>>,
     ended: Option<RunStatus>,
+    /// Whether the run was completed once. What it put off is done in later lives, which take nothing of that back.
+    completed: bool,
+    abandoned: Option<Abandoned>,
     halted: Option<Halt>,
     /// Since when the run's time limit counts: its beginning, or when it was last taken over.
     limit_from: Option<Timestamp>,
@@ -27,140 +29,12 @@ pub struct State {
     last_at: Option<Timestamp>,
 }
 
-/// Where a step stands.
-#[derive(Clone, Debug, Default)]
-pub struct StepState {
-    pub status: StepStatus,
-    /// Number of the latest attempt, from 1; 0 before the first.
-    pub attempt: u32,
-    pub started_at: Option<Timestamp>,
-    pub ended_at: Option<Timestamp>,
-    /// In which life of the run it came to its end.
-    ended_in_life: u32,
-    /// When the next attempt begins.
-    pub retry_at: Option<Timestamp>,
-    pub outputs: Map<String, Value>,
-    pub error: Option<Failure>,
-    /// Why it was skipped.
-    pub because: Option<String>,
-    pub effects: BTreeMap<String, EffectState>,
-    pub observations: BTreeMap<String, Value>,
-    pub timers: BTreeMap<String, TimerState>,
-    pub gate: Option<GateState>,
-    /// Gates that were answered before the present one opened: a step may ask more than once.
-    pub answered: Vec<GateState>,
-    /// The list of a step with `for_each`, once it is known.
-    pub items: Option<Vec<Value>>,
-    /// Whether a person must say how to go on after a failure.
-    pub asks_after_failure: bool,
-    /// Whether a person let the run go on in spite of the failure, or it had come to its end before.
-    pub tolerated: bool,
-    /// Whether it came to its end before, and works on what was to be done later.
-    pub(super) follows_up: bool,
-}
-
-/// The life of a step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StepStatus {
-    #[default]
-    Pending,
-    Running,
-    /// An attempt failed and another one will begin.
-    Retrying,
-    /// It waits for a person.
-    Waiting,
-    /// A person must say whether an effect of it happened.
-    Unknown,
-    Done,
-    Failed,
-    Skipped,
-}
-
-impl StepStatus {
-    /// The word that scripts see.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running | Self::Retrying => "running",
-            Self::Waiting => "waiting",
-            Self::Unknown => "unknown",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    /// Whether nothing more will happen to the step by itself.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Skipped)
-    }
-}
-
-/// The life of one outside effect.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EffectState {
-    pub key: String,
-    pub attempt: u32,
-    pub phase: EffectPhase,
-    pub summary: String,
-}
-
-/// Where an effect stands.
-#[derive(Clone, Debug, PartialEq)]
-pub enum EffectPhase {
-    /// The intent is durable; nothing is known of the request.
-    Started,
-    Done(Value),
-    /// A person said that it happened; there is no answer to read.
-    AssumedDone,
-    Refused,
-    Unknown,
-}
-
-/// A durable deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimerState {
-    pub until: Timestamp,
-    pub fired: bool,
-    /// Whether the step ends before it, and begins once more after it.
-    pub follow_up: bool,
-}
-
-/// A question to people.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GateState {
-    pub question: Question,
-    pub opened_at: Timestamp,
-    /// Those who said yes so far, while more must.
-    pub agreed: Vec<String>,
-    /// The answer that decided.
-    pub answer: Option<GateAnswer>,
-}
-
-/// The answer to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GateAnswer {
-    pub answer: Answer,
-    /// Everybody who said yes, or the one who said no.
-    pub by: Vec<String>,
-    pub comment: Option<String>,
-    pub answers: Map<String, Value>,
-}
-
-impl GateAnswer {
-    /// Who answered, as one text.
-    pub fn who(&self) -> String {
-        self.by.join(", ")
-    }
-}
-
-/// An event that cannot happen in the present state.
-#[derive(Debug, thiserror::Error)]
-#[error("{event} cannot follow: {because}")]
-pub struct IllegalEvent {
-    event: String,
-    /// Why it cannot.
+/// Who gave a run up, why and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Abandoned {
+    pub by: String,
     pub because: String,
+    pub at: Timestamp,
 }
 
 impl State {
@@ -182,6 +56,23 @@ impl State {
     /// How the run, or the process that ran it, came to its end; nothing while one is at work or after a crash.
     pub fn ended(&self) -> Option<RunStatus> {
         self.ended
+    }
+
+    /// Whether nothing of the run is left to do but what it put off, or it was given up: it holds its targets no more.
+    pub fn is_over(&self) -> bool {
+        self.completed || self.abandoned.is_some()
+    }
+
+    /// Who gave the run up, if somebody did.
+    pub fn abandoned(&self) -> Option<&Abandoned> {
+        self.abandoned.as_ref()
+    }
+
+    /// What the run keeps from other runs until it is over: what its runbook locks, and what its steps came upon.
+    pub fn targets(&self) -> Vec<String> {
+        let found = self.steps().filter_map(|(_, step)| step.observations.get(LOCKED)?.as_array());
+        let found = found.flatten().filter_map(|target| target.as_str().map(str::to_owned));
+        self.opened().and_then(|opened| opened.lock.clone()).into_iter().chain(found).collect()
     }
 
     /// Why nothing more begins, in this life of the run.
@@ -210,6 +101,9 @@ impl State {
         if self.opened.is_none() != matches!(event, Event::RunOpened(_)) {
             return Err(illegal(event, "a journal begins with run_opened, once"));
         }
+        if let Some(Abandoned { by, because, .. }) = &self.abandoned {
+            return Err(illegal(event, &format!("the run was abandoned by {by}: {because}")));
+        }
         if self.ended.is_some() && !self.may_follow_the_end(event) {
             return Err(illegal(event, "the run has ended and was not resumed"));
         }
@@ -222,7 +116,14 @@ impl State {
             Event::TailCut { .. } | Event::ClockSetBack { .. } => {}
             Event::PinAccepted { pin, now, .. } => self.accept(*pin, now),
             Event::RunHalted { because } => self.halted = Some(*because),
-            Event::RunPaused { status, .. } | Event::RunFinished { status } => self.ended = Some(*status),
+            Event::RunPaused { status, .. } | Event::RunFinished { status } => {
+                self.ended = Some(*status);
+                self.completed |= *status == RunStatus::Completed;
+            }
+            Event::RunAbandoned { by, because } => {
+                self.ended = Some(RunStatus::Failed);
+                self.abandoned = Some(Abandoned { by: by.clone(), because: because.clone(), at });
+            }
             _ => {
                 self.may_answer(at, event)?;
                 let step = event.step().unwrap_or_default();
@@ -242,7 +143,10 @@ impl State {
         let waits = !matches!(self.ended, Some(RunStatus::Completed));
         match event {
             Event::RunResumed { .. } | Event::TailCut { .. } | Event::ClockSetBack { .. } => true,
-            Event::GateAnswered { .. } | Event::FailureAnswered { .. } | Event::Settled { .. } => waits,
+            Event::GateAnswered { .. }
+            | Event::FailureAnswered { .. }
+            | Event::Settled { .. }
+            | Event::RunAbandoned { .. } => waits,
             _ => false,
         }
     }
@@ -259,6 +163,11 @@ impl State {
         }
         if !question.from.is_empty() && !question.from.contains(by) {
             return Err(illegal(event, &format!("{by} may not answer; {} may", question.from.join(", "))));
+        }
+        // What was said to a question that was asked before is no answer to this one, a no neither.
+        let earlier = plan.as_ref().filter(|plan| **plan != question.plan);
+        if earlier.is_some_and(|plan| self.step(step).refused.iter().any(|gate| gate.question.plan == *plan)) {
+            return Err(illegal(event, "the answer is to a question that was asked before; it is asked anew"));
         }
         if *answer == Answer::Rejected {
             return Ok(());
@@ -294,10 +203,12 @@ impl State {
         step.ended_in_life == self.lives
     }
 
-    /// What is put off until after the end of its step, in the order of time: the step, and the timer.
+    /// What is put off until after the end of its step, in the order of time: the step, and the timer. Nobody does it for
+    /// a run that was given up.
     pub fn follow_ups(&self) -> Vec<(&str, TimerState)> {
         let timers = self.steps().flat_map(|(id, step)| step.timers.values().map(move |timer| (id, *timer)));
-        let mut found: Vec<(&str, TimerState)> = timers.filter(|(_, timer)| timer.follow_up).collect();
+        let is_due = |timer: &TimerState| timer.follow_up && self.abandoned.is_none();
+        let mut found: Vec<(&str, TimerState)> = timers.filter(|(_, timer)| is_due(timer)).collect();
         found.sort_by_key(|(_, timer)| timer.until);
         found
     }
@@ -315,7 +226,12 @@ impl State {
     }
 
     /// What ran goes on, what failed gets another chance; what is done stays done, and what waits for a person waits.
+    ///
+    /// Where a no has brought the run to its end, a person is asked again. Before that it counts in every life of the
+    /// run: it must not get lost because a process died before `finally` had told of it, or because `finally` waits for
+    /// a person itself.
     fn resume(&mut self, at: Timestamp) {
+        let has_failed = self.ended == Some(RunStatus::Failed) && !self.completed;
         self.ended = None;
         self.lives += 1;
         self.halted = None;
@@ -326,6 +242,9 @@ impl State {
             if matches!(step.status, StepStatus::Running | StepStatus::Retrying) || given_up {
                 if step.status == StepStatus::Failed {
                     step.attempt = 0;
+                    if has_failed {
+                        step.ask_again();
+                    }
                 }
                 step.status = StepStatus::Pending;
                 step.ended_at = None;
@@ -333,180 +252,4 @@ impl State {
             }
         }
     }
-}
-
-impl StepState {
-    fn apply(&mut self, at: Timestamp, event: &Event, life: u32) -> Result<(), IllegalEvent> {
-        use StepStatus::{Done, Failed, Pending, Retrying, Running, Skipped, Unknown, Waiting};
-        match (self.status, event) {
-            (Done | Failed | Skipped, Event::StepStarted { .. } | Event::StepSkipped { .. })
-                if self.ended_in_life < life =>
-            {
-                self.follows_up = self.status != Skipped && self.is_due(at);
-                self.status = Pending;
-                self.ended_at = None;
-                if self.follows_up {
-                    // Its times are those of what it did last.
-                    self.started_at = None;
-                }
-                return self.apply(at, event, life);
-            }
-            (Pending | Retrying, Event::StepStarted { attempt, .. }) => {
-                self.status = Running;
-                self.attempt = *attempt;
-                self.started_at.get_or_insert(at);
-                self.retry_at = None;
-                self.error = None;
-            }
-            (Pending, Event::StepSkipped { because, .. }) => {
-                self.status = Skipped;
-                self.because = Some(because.clone());
-                self.ended_at = Some(at);
-                self.ended_in_life = life;
-            }
-            (Running, Event::AttemptFailed { error, retry_at, .. }) => {
-                self.error = Some(error.clone());
-                self.retry_at = *retry_at;
-                if retry_at.is_some() {
-                    self.status = Retrying;
-                }
-            }
-            (Running, Event::StepFinished { status, outputs, error, .. }) => {
-                self.status = match status {
-                    StepOutcome::Done => Done,
-                    StepOutcome::Failed => Failed,
-                };
-                self.ended_at = Some(at);
-                self.ended_in_life = life;
-                self.error = error.clone();
-                let follows_up = std::mem::take(&mut self.follows_up);
-                // Nothing rests on a later look: what the step gave stays, and the run is not stopped.
-                let late_look_failed = follows_up && *status == StepOutcome::Failed;
-                self.tolerated |= late_look_failed;
-                if !late_look_failed {
-                    self.outputs = outputs.clone();
-                }
-            }
-            (Running, Event::Observed { name, value, .. }) => {
-                self.observations.insert(name.clone(), value.clone());
-            }
-            (Running, Event::EffectStarted { .. }) => self.start_effect(event)?,
-            (Running, Event::EffectFinished { .. }) => self.finish_effect(event)?,
-            (Running, Event::LoopOpened { items, .. }) => match &self.items {
-                None => self.items = Some(items.clone()),
-                Some(_) => return Err(illegal(event, "its list is known already")),
-            },
-            (Running, Event::FailureAsked { .. }) => {
-                self.status = Waiting;
-                self.asks_after_failure = true;
-            }
-            (Waiting, Event::FailureAnswered { answer, .. }) if self.asks_after_failure => {
-                self.asks_after_failure = false;
-                self.attempt = 0;
-                match answer {
-                    AfterFailure::Retry => self.status = Pending,
-                    AfterFailure::Continue | AfterFailure::Stop => {
-                        self.status = Failed;
-                        self.tolerated = *answer == AfterFailure::Continue;
-                        self.ended_at = Some(at);
-                        self.ended_in_life = life;
-                    }
-                }
-            }
-            (Running, Event::GateOpened { question, .. }) => {
-                self.status = Waiting;
-                self.answered.extend(self.gate.take().filter(|gate| gate.answer.is_some()));
-                self.gate =
-                    Some(GateState { question: question.clone(), opened_at: at, agreed: Vec::new(), answer: None });
-            }
-            (Waiting, Event::GateAnswered { .. }) if !self.asks_after_failure => self.answer(event),
-            (Running, Event::TimerSet { timer, until, follow_up, .. }) => {
-                let timer_state = TimerState { until: *until, fired: false, follow_up: *follow_up };
-                self.timers.insert(timer.clone(), timer_state);
-            }
-            (Running, Event::TimerFired { timer, .. }) => match self.timers.get_mut(timer) {
-                Some(timer) => timer.fired = true,
-                None => return Err(illegal(event, "the timer was never set")),
-            },
-            (Running, Event::DecisionAsked { .. }) => self.status = Unknown,
-            (Unknown, Event::Settled { effect, outcome, .. }) => {
-                let open =
-                    |effect: &&mut EffectState| matches!(effect.phase, EffectPhase::Unknown | EffectPhase::Started);
-                let Some(effect) = self.effects.get_mut(effect).filter(open) else {
-                    return Err(illegal(event, "the effect's outcome is not in doubt"));
-                };
-                effect.phase = match outcome {
-                    SettledAs::Done => EffectPhase::AssumedDone,
-                    SettledAs::NotDone => EffectPhase::Refused,
-                };
-                self.status = Pending;
-            }
-            (status, event) => return Err(illegal(event, &format!("the step is {}", status.name()))),
-        }
-        Ok(())
-    }
-
-    /// Takes in an answer that may be given. A yes counts once as many agree as must.
-    fn answer(&mut self, event: &Event) {
-        let Event::GateAnswered { answer, by, comment, answers, .. } = event else { return };
-        let Some(gate) = self.gate.as_mut() else { return };
-        let mut who = vec![by.clone()];
-        if *answer == Answer::Approved {
-            gate.agreed.push(by.clone());
-            if gate.agreed.len() < usize::try_from(gate.question.min).unwrap_or(usize::MAX) {
-                return;
-            }
-            who.clone_from(&gate.agreed);
-        }
-        gate.answer = Some(GateAnswer { answer: *answer, by: who, comment: comment.clone(), answers: answers.clone() });
-        self.status = StepStatus::Pending;
-    }
-
-    /// Whether something that was put off has become due.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.timers.values().any(|timer| timer.follow_up && !timer.fired && timer.until <= now)
-    }
-
-    fn start_effect(&mut self, event: &Event) -> Result<(), IllegalEvent> {
-        let Event::EffectStarted { effect, key, attempt, summary, .. } = event else { return Ok(()) };
-        match self.effects.get(effect).map(|effect| &effect.phase) {
-            Some(EffectPhase::Done(_) | EffectPhase::AssumedDone) => {
-                return Err(illegal(event, "the effect has already happened"));
-            }
-            // Sent again only where a repetition under the same key is harmless; the key makes it one effect.
-            Some(EffectPhase::Started | EffectPhase::Unknown | EffectPhase::Refused) | None => {}
-        }
-        let state =
-            EffectState { key: key.clone(), attempt: *attempt, phase: EffectPhase::Started, summary: summary.clone() };
-        self.effects.insert(effect.clone(), state);
-        Ok(())
-    }
-
-    fn finish_effect(&mut self, event: &Event) -> Result<(), IllegalEvent> {
-        let Event::EffectFinished { effect, outcome, result, .. } = event else { return Ok(()) };
-        let Some(effect) = self.effects.get_mut(effect) else {
-            return Err(illegal(event, "the effect was never started"));
-        };
-        effect.phase = match (&effect.phase, outcome) {
-            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Done) => EffectPhase::Done(result.clone()),
-            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Refused) => EffectPhase::Refused,
-            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Unknown) => EffectPhase::Unknown,
-            (EffectPhase::Done(_) | EffectPhase::AssumedDone | EffectPhase::Refused, _) => {
-                return Err(illegal(event, "the effect's outcome is already known"));
-            }
-        };
-        Ok(())
-    }
-}
-
-fn illegal(event: &Event, because: &str) -> IllegalEvent {
-    let name = serde_json::to_value(event)
-        .ok()
-        .and_then(|value| value.get("type").and_then(Value::as_str).map(str::to_owned))
-        .unwrap_or_default();
-    let event = match event.step() {
-        Some(step) => format!("{name} of step `{step}`"),
-        None => name,
-    };
-    IllegalEvent { event, because: because.to_owned() }
 }

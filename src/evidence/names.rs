@@ -1,6 +1,7 @@
 //! The names that effects and observations have in a journal: written and read here alone. They are for ever.
 
-use crate::audit::LATE_LOOK;
+use crate::audit::{LATE_LOOK, NO_ANSWER};
+use crate::engine::event::{LOCKED, VALUE_WANTED};
 use std::fmt;
 
 /// An effect, by its name in the journal.
@@ -119,9 +120,9 @@ impl ObservationName {
             "staging" => Self::Staging,
             "adoption" => Self::Adoption,
             "blast_radius" => Self::BlastRadius,
-            "blast_radius_not_known" => Self::BlastRadiusNotKnown,
-            "locked" => Self::Locked,
-            "value_wanted" => Self::ValueWanted,
+            NO_ANSWER => Self::BlastRadiusNotKnown,
+            LOCKED => Self::Locked,
+            VALUE_WANTED => Self::ValueWanted,
             _ => rest("refused")
                 .map(Self::RefusedByVault)
                 .or_else(|| rest("issuer refused").map(Self::RefusedByIssuer))
@@ -145,10 +146,10 @@ impl fmt::Display for ObservationName {
             Self::Staging => formatter.write_str("staging"),
             Self::Adoption => formatter.write_str("adoption"),
             Self::BlastRadius => formatter.write_str("blast_radius"),
-            Self::BlastRadiusNotKnown => formatter.write_str("blast_radius_not_known"),
+            Self::BlastRadiusNotKnown => formatter.write_str(NO_ANSWER),
             Self::LateLook(follow_up) => write!(formatter, "{LATE_LOOK} {follow_up}"),
-            Self::Locked => formatter.write_str("locked"),
-            Self::ValueWanted => formatter.write_str("value_wanted"),
+            Self::Locked => formatter.write_str(LOCKED),
+            Self::ValueWanted => formatter.write_str(VALUE_WANTED),
             Self::Other(name) => formatter.write_str(name),
         }
     }

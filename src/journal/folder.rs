@@ -6,7 +6,6 @@ use super::lock::{Claimant, Holder, Lock, LockError};
 use super::reader::{Damage, Journal};
 use super::record::Record;
 use super::store::LocalStore;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -69,14 +68,6 @@ impl Runs {
         }
         runs.sort();
         Ok(runs)
-    }
-
-    /// Takes the lock that keeps two runs from working on one target.
-    pub fn lock_target(&self, target: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError> {
-        let folder = self.state.join("locks");
-        create_folder(&folder)?;
-        let name = hex::encode(Sha256::digest(target.to_lowercase()));
-        Lock::take(&folder.join(name), run, claimant)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Locks that a live process holds, and that its end, however sudden, gives back.
+//! Locks that a live process holds, and that its end, however sudden, gives back. What a run holds, whether a process
+//! works on it or not, are its [`Targets`](super::Targets).
 //!
 //! The system's own lock ends with its process, so on this machine it says everything. A folder that several machines
 //! share may not carry it from one to the other; there the holder's name in the file is what is left to go by: it is
@@ -88,17 +89,7 @@ impl Lock {
             Some((Life::NotKnown, left)) if !claimant.takes_over => return Err(LockError::NotKnown(left)),
             Some(_) | None => {}
         }
-        let process = std::process::id();
-        let holder = Holder {
-            run: run.to_owned(),
-            operator: claimant.operator.clone(),
-            host: claimant.host.clone(),
-            process,
-            process_started: process_started(process).unwrap_or_default(),
-            boot: boot(),
-            since: clock::now(),
-        };
-        write(&mut file, &holder)?;
+        write(&mut file, &Holder::new(run, claimant))?;
         Ok(Self { file, predecessor, borrowed: false })
     }
 
@@ -138,6 +129,26 @@ impl Drop for Lock {
 }
 
 impl Holder {
+    /// This process, on behalf of a run.
+    pub(super) fn new(run: &str, claimant: &Claimant) -> Self {
+        let process = std::process::id();
+        Self {
+            run: run.to_owned(),
+            operator: claimant.operator.clone(),
+            host: claimant.host.clone(),
+            process,
+            process_started: process_started(process).unwrap_or_default(),
+            boot: boot(),
+            since: clock::now(),
+        }
+    }
+
+    /// Who it is, where and since when.
+    pub fn who(&self) -> String {
+        let Self { run, operator, host, process, .. } = self;
+        format!("run `{run}` by {operator} on {host}, process {process}, since {}", second(self.since))
+    }
+
     /// Whether a holder still lives whose lock the system gave away. `says_everything` means that the system's lock
     /// holds for everyone who can reach the file.
     pub fn life(&self, host: &str, says_everything: bool) -> Life {
@@ -163,6 +174,10 @@ fn write(file: &mut File, holder: &Holder) -> io::Result<()> {
     file.write_all(&serde_json::to_vec(holder).unwrap_or_default())
 }
 
+pub(super) fn second(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
 /// Who wrote its name into the lock; nothing if nobody did, or if it is being written just now.
 fn holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
@@ -172,7 +187,7 @@ fn holder(file: &mut File) -> Option<Holder> {
 }
 
 /// Whether everyone who can reach the file is on this machine.
-fn says_everything(file: &File) -> bool {
+pub(super) fn says_everything(file: &File) -> bool {
     rustix::fs::fstatfs(file)
         .is_ok_and(|filesystem| u64::try_from(filesystem.f_type).is_ok_and(|kind| OF_THIS_MACHINE.contains(&kind)))
 }

@@ -7,6 +7,7 @@
 mod delivery_log;
 mod fingerprint_key;
 mod folder;
+mod held;
 mod lock;
 mod reader;
 mod record;
@@ -16,9 +17,10 @@ mod writer;
 
 pub use delivery_log::{Delivery, DeliveryLog};
 pub use folder::{ReadError, RunFolder, Runs, read_journal};
+pub use held::{HeldBy, Stands};
 pub use lock::{Claimant, Holder, Life, Lock, LockError};
 pub use reader::{Damage, DamageKind, Journal};
 pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
 pub use store::{LocalStore, Store};
-pub use targets::Targets;
+pub use targets::{TargetError, Targets};
 pub use writer::{AppendError, Listener, Writer};

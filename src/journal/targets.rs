@@ -1,42 +1,164 @@
-//! What a run works on: a lock for each, so that no two runs work on the same.
+//! What a run works on, kept from every other run until the run is over.
+//!
+//! The fact stands in the journal of the run, nowhere else: `run_opened` and the observation `locked` name its targets,
+//! `run_finished` as completed and `run_abandoned` say that it holds none any more. The file of a target,
+//! `STATE/locks/SHA-256`, only says in whose journal to look: a line for each run that took it, the last of them is
+//! the holder. So that one journal is read, however many runs there are.
+//!
+//! *Nothing is lost:* the line is durable before the run's first record is, and so before anything is sent; it is never
+//! taken away, whatever becomes of the process. *Nothing leaks:* a line whose run has no journal, or one that does not
+//! name the target, holds nothing once the process that wrote it is dead; and nothing has to be written when a target
+//! becomes free, as it does with the record that ends the run. A torn line was written by a run that never began. The
+//! system's lock on the file is held only while it is read and written, so that of two at once one is the first.
 
-use super::folder::Runs;
-use super::lock::{Claimant, Holder, Lock, LockError};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::sync::{Mutex, PoisonError};
+#![expect(clippy::disallowed_methods, reason = "this is where claims become lines of a file")]
 
-/// The locks that a run holds on its targets; given back when dropped.
+use super::folder::{Runs, create_folder};
+use super::held::{HeldBy, Stands};
+use super::lock::{Claimant, Holder, Life, says_everything};
+use crate::engine::State;
+use sha2::{Digest, Sha256};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+/// So many earlier runs on a target are looked at.
+const LOOKED_AT: usize = 8;
+
+/// What keeps other runs from the targets of this one.
 #[derive(Debug)]
 pub struct Targets {
     runs: Runs,
     run: String,
-    is_drill: bool,
+    /// Secrets of one name in two worlds are not the same: the real one, and each cloud of a drill.
+    world: String,
     claimant: Claimant,
-    held: Mutex<BTreeMap<String, Lock>>,
+}
+
+/// Why a target was not got.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    #[error("another run holds it")]
+    Held(Box<HeldBy>),
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 impl Targets {
-    /// None is held yet.
-    pub fn new(runs: Runs, run: &str, is_drill: bool, claimant: Claimant) -> Self {
-        Self { runs, run: run.to_owned(), is_drill, claimant, held: Mutex::default() }
+    /// None is taken yet. `world` is [`RunOpened::world`](crate::engine::event::RunOpened::world) of the run.
+    pub fn new(runs: Runs, run: &str, world: &str, claimant: Claimant) -> Self {
+        Self { runs, run: run.to_owned(), world: world.to_owned(), claimant }
     }
 
-    /// Takes the lock on a target, unless this run holds it already.
-    pub fn take(&self, target: &str) -> Result<(), LockError> {
-        // A drill and a real run on secrets of one name do not meet.
-        let target = if self.is_drill { format!("drill {target}") } else { target.to_owned() };
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Vacant(place) = held.entry(target.to_lowercase()) {
-            let lock = self.runs.lock_target(place.key(), &self.run, &self.claimant)?;
-            place.insert(lock);
+    /// Takes a target for this run, until the run is over. Durable when it returns.
+    pub fn take(&self, target: &str) -> Result<(), TargetError> {
+        let path = self.path(target);
+        if let Some(folder) = path.parent() {
+            create_folder(folder)?;
         }
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
+        file.lock()?;
+        let text = read(&mut file)?;
+        let claim = claims(&text).next();
+        if claim.as_ref().is_none_or(|claim| claim.run != self.run) {
+            if let Some(held) = claim.and_then(|claim| self.judge(target, claim, &file)) {
+                return Err(TargetError::Held(Box::new(held)));
+            }
+            let mut line = serde_json::to_vec(&Holder::new(&self.run, &self.claimant)).map_err(io::Error::other)?;
+            line.push(b'\n');
+            if !text.is_empty() && !text.ends_with('\n') {
+                line.insert(0, b'\n');
+            }
+            file.write_all(&line)?;
+        }
+        // Also what a process wrote that died before it was durable.
+        file.sync_all()?;
+        path.parent().map(|folder| File::open(folder)?.sync_all()).transpose()?;
         Ok(())
     }
 
-    /// Who died in another run while working on one of them.
-    pub fn cut_off(&self) -> Vec<Holder> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.values().filter_map(Lock::predecessor).filter(|dead| dead.run != self.run).cloned().collect()
+    /// The other run that holds a target, if one does. Nothing is written.
+    pub fn held(&self, target: &str) -> io::Result<Option<HeldBy>> {
+        let Some((file, text)) = self.open(target)? else { return Ok(None) };
+        let claim = claims(&text).next().filter(|claim| claim.run != self.run);
+        Ok(claim.and_then(|claim| self.judge(target, claim, &file)))
     }
+
+    /// The runs that took a target, this one left out: the latest first, and not all of them where they are many.
+    pub fn earlier(&self, target: &str) -> io::Result<Vec<String>> {
+        let Some((_, text)) = self.open(target)? else { return Ok(Vec::new()) };
+        let mut runs: Vec<String> = Vec::new();
+        for claim in claims(&text).filter(|claim| claim.run != self.run) {
+            if runs.len() < LOOKED_AT && !runs.contains(&claim.run) {
+                runs.push(claim.run);
+            }
+        }
+        Ok(runs)
+    }
+
+    fn open(&self, target: &str) -> io::Result<Option<(File, String)>> {
+        let mut file = match File::open(self.path(target)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        file.lock_shared()?;
+        let text = read(&mut file)?;
+        Ok(Some((file, text)))
+    }
+
+    fn name(&self, target: &str) -> String {
+        format!("{}{target}", self.world).to_lowercase()
+    }
+
+    fn path(&self, target: &str) -> PathBuf {
+        self.runs.state().join("locks").join(hex::encode(Sha256::digest(self.name(target))))
+    }
+
+    /// Whether the run of a claim holds the target still, and how it stands.
+    fn judge(&self, target: &str, claim: Holder, file: &File) -> Option<HeldBy> {
+        let held = |stands| Some(HeldBy { target: target.to_owned(), claim: claim.clone(), stands });
+        let folder = self.runs.folder(&claim.run);
+        if !folder.path().exists() {
+            return match claim.life(&self.claimant.host, says_everything(file)) {
+                Life::Alive => held(Stands::Beginning),
+                Life::NotKnown => held(Stands::NotKnown(self.path(target))),
+                Life::Dead => None,
+            };
+        }
+        let read = folder.read().map_err(|error| error.to_string());
+        let state = match read.and_then(|journal| journal.state().map_err(|damage| damage.to_string())) {
+            Ok(state) if state.opened().is_some() => Ok(state),
+            Ok(_) => Err("its journal is empty".to_owned()),
+            Err(why) => Err(why),
+        };
+        let state = match state {
+            Ok(state) => state,
+            Err(why) => return held(Stands::Unreadable { folder: folder.path().to_owned(), why }),
+        };
+        if state.is_over() {
+            return None;
+        }
+        let worker = folder.holder();
+        // A live process may be about to record it.
+        let holds = worker.is_some() || self.names(&state, target);
+        if holds { held(Stands::Unfinished { state: Box::new(state), worker }) } else { None }
+    }
+
+    fn names(&self, state: &State, target: &str) -> bool {
+        let own = self.name(target);
+        let world = state.opened().map(|opened| opened.world()).unwrap_or_default();
+        state.targets().iter().any(|named| format!("{world}{named}").to_lowercase() == own)
+    }
+}
+
+fn read(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The claims in a target's file, the last one first. What is none is passed over: a torn line.
+fn claims(text: &str) -> impl Iterator<Item = Holder> {
+    text.lines().rev().filter_map(|line| serde_json::from_str(line).ok())
 }

@@ -18,7 +18,7 @@ mod typing;
 use crate::engine::Order;
 use crate::runbook::model::Step;
 use crate::runbook::{Diagnostic, Diagnostics, Runbook, RunbookSource, Span, read};
-use crate::vault::SecretUrl;
+use crate::vault;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -141,9 +141,7 @@ impl Plan {
                 let scope = Map::from_iter([("inputs".to_owned(), Value::Object(inputs.clone()))]);
                 let value = lock.value.evaluate(&scope).map_err(|problem| PlanError::Inputs(vec![problem]))?;
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                // A secret is one target, whichever of its versions the URL names.
-                let secret = SecretUrl::parse(&text).map(|url| SecretUrl { version: None, ..url }.to_string());
-                Some(secret.unwrap_or(text))
+                Some(vault::target(&text))
             }
             None => None,
         };

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::{Mode, RunStatus};
-use crate::engine::{State, StepState, StepStatus, TimerState};
+use crate::engine::{Abandoned, State, StepState, StepStatus, TimerState};
 use crate::evidence::{Known, LeakedValue, Verdict};
 use crate::plan::PlannedStep;
 use chrono::SecondsFormat;
@@ -16,6 +16,9 @@ pub struct Status {
     pub runbook: String,
     pub mode: Option<Mode>,
     pub status: RunStatus,
+    /// Who gave the run up, if somebody did: its status is `failed` then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<Abandoned>,
     pub steps: Vec<StepReport>,
     /// The one that the screen, the messages and the report show.
     pub verdict: Verdict,
@@ -65,6 +68,7 @@ impl Status {
             runbook: opened.map(|opened| opened.runbook.clone()).unwrap_or_default(),
             mode: opened.map(|opened| opened.mode),
             status: Self::of(state, alive),
+            abandoned: state.abandoned().cloned(),
             steps: known.steps().iter().map(|step| StepReport::new(step, state.step(&step.id))).collect(),
             verdict: known.verdict(),
             leaked_value: known.leaked_value(),
@@ -91,6 +95,7 @@ impl Status {
     /// The word for where the run stands.
     pub fn name(&self) -> &'static str {
         match self.status {
+            _ if self.abandoned.is_some() => "abandoned",
             RunStatus::Running => "running",
             RunStatus::Completed => "completed",
             RunStatus::Failed => "failed",

@@ -5,5 +5,5 @@ mod secret_url;
 mod version;
 
 pub use history::{History, Kept, Served, Successor, TAG_EFFECT, TAG_RUN};
-pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl};
+pub use secret_url::{SECRET_URL_PATTERN, SUFFIXES, SecretUrl, VaultUrl, target};
 pub use version::{Current, Version, short};

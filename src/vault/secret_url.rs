@@ -81,6 +81,13 @@ impl SecretUrl {
     }
 }
 
+/// What a run keeps from others, the same for every spelling: a secret, whichever of its versions is named, a vault, or
+/// any other text as it is.
+pub fn target(text: &str) -> String {
+    let secret = SecretUrl::parse(text).map(|url| SecretUrl { version: None, ..url }.to_string());
+    secret.or_else(|_| VaultUrl::parse(text).map(|vault| vault.url())).unwrap_or_else(|_| text.to_owned())
+}
+
 /// The vault, and the parts of the path.
 fn split(text: &str) -> Result<(VaultUrl, Vec<String>), Failure> {
     let wrong = |why: &str| Failure::refused(format!("`{text}` is not an address in a vault: {why}")).help(SHAPE);

@@ -14,6 +14,7 @@ static WIPED: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::
 
 mod adoption;
 mod architecture;
+mod asked_again;
 mod audit;
 mod cloud;
 mod config;
@@ -31,6 +32,7 @@ mod journal;
 mod language;
 mod late;
 mod limits;
+mod locks;
 mod many;
 mod people;
 mod plan;

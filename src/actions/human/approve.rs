@@ -1,5 +1,6 @@
 //! `human/approve`: a yes or a no of people. Everything but enough yeses in time is a no.
 
+use super::no::asked_again;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Span;
@@ -88,7 +89,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
     match answer.answer {
         Answer::Approved => Ok(Outputs { answer: "approved".to_owned(), by, comment: answer.comment }),
-        Answer::Rejected => Err(Failure::refused(format!("rejected by {by}{comment}")).into()),
-        Answer::Expired => Err(Failure::refused("nobody approved in time, which counts as a no").into()),
+        Answer::Rejected => Err(asked_again(context, format!("rejected by {by}{comment}")).into()),
+        Answer::Expired => Err(asked_again(context, "nobody approved in time, which counts as a no").into()),
     }
 }

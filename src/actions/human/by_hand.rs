@@ -3,13 +3,13 @@
 //! Answers are public: they stand in the journal and in the report. A secret is never asked for here; an action that
 //! needs one asks for it itself.
 
+use super::no::asked_again;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Span;
 use crate::actions::plan_line::{PlanLine, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Field, Question};
-use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::report::fact::counted;
 use schemars::JsonSchema;
@@ -125,8 +125,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
     match answer.answer {
         Answer::Approved => Ok(Outputs { by, answers: answer.answers, comment: answer.comment }),
-        Answer::Rejected => Err(Failure::refused(format!("{by} could not do it{comment}")).into()),
-        Answer::Expired => Err(Failure::refused("nobody did it in time").into()),
+        Answer::Rejected => Err(asked_again(context, format!("{by} could not do it{comment}")).into()),
+        Answer::Expired => Err(asked_again(context, "nobody did it in time").into()),
     }
 }
 

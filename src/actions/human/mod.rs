@@ -2,3 +2,4 @@
 
 pub(super) mod approve;
 pub(super) mod by_hand;
+mod no;

@@ -73,7 +73,7 @@ pub(crate) fn action() -> Action {
     )
     .aim(Aim::List)
     .fact(fact)
-    .idempotency("it only reads")
+    .idempotency("it only reads; other runs are kept from what it listed until this one is over")
     .example(EXAMPLE)
 }
 
@@ -90,7 +90,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     context.progress("listing the secrets");
     let mut listed = vault.secrets().await?;
     listed.sort_by(|one, other| one.name.cmp(&other.name));
-    let (mut secrets, mut skipped) = (Vec::new(), Vec::new());
+    let (mut secrets, mut skipped): (Vec<String>, Vec<Skipped>) = (Vec::new(), Vec::new());
     for secret in listed.iter().filter(|secret| fits(secret, &parameters, &wanted)) {
         let url = SecretUrl { vault: parameters.vault.clone(), name: secret.name.clone(), version: None };
         let left_alone = left_alone(secret, &parameters)
@@ -100,6 +100,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
             None => secrets.push(url.to_string()),
         }
     }
+    // One that another run works on is contained there; it holds up nobody else.
+    let held = context.lock_free(&mut secrets).await?;
+    skipped.extend(held.into_iter().map(|(secret, because)| Skipped { secret, because }));
     Ok(Outputs { count: secrets.len(), secrets, skipped })
 }
 

@@ -6,3 +6,4 @@ pub(crate) mod people;
 pub(crate) mod screen;
 pub(crate) mod secret_prompt;
 pub(crate) mod ui;
+pub(crate) mod when;

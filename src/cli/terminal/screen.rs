@@ -2,13 +2,13 @@
 //! and what to do next.
 
 use super::ui::{Ui, describe};
+use super::when::when;
 use crate::actions;
 use crate::audit::plain;
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::follow_up;
 use crate::cli::question::{self, Asked, Open};
 use crate::engine::event::{RunOpened, RunStatus};
-use crate::engine::{EffectPhase, State, StepState, StepStatus};
+use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
 use crate::journal::{Record, RunFolder};
 use crate::plan::{Aim, Plan, PlannedStep};
@@ -44,14 +44,18 @@ pub(crate) fn taken_over(opened: &RunOpened, state: &State) -> String {
 pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
     let opened = state.opened();
     let alive = folder.holder().is_some();
-    json!({
+    let mut row = json!({
         "run": folder.run(),
         "runbook": opened.map(|opened| opened.runbook.as_str()),
         "mode": opened.map(|opened| opened.mode),
         "status": Status::of(state, alive),
         "started_at": state.opened_at().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         "follow_up_at": state.next_follow_up().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
-    })
+    });
+    if let Some(abandoned) = state.abandoned() {
+        row["abandoned"] = json!(abandoned);
+    }
+    row
 }
 
 /// Shows where a run stands: the object for scripts, or the screen for people.
@@ -95,12 +99,21 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
         text.push_str(&format!("{}\n", colored(ui, leaked)));
     }
     text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
+    if let Some(Abandoned { by, because, at }) = state.abandoned() {
+        let at = at.format("%Y-%m-%d %H:%M:%SZ");
+        text.push_str(&format!("  given up by {by}, {at}: {}\n", plain(because)));
+    }
     // Where the tree stands above, what went well is there to see.
     let tree = ui.is_terminal() && !ui.quiet;
     for planned in known.steps() {
         let at = state.step(&planned.id);
         if !(tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped)) {
-            text.push_str(&line(ui, planned, at));
+            match state.abandoned() {
+                Some(_) if at.is_asking() => {
+                    text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), planned.id));
+                }
+                _ => text.push_str(&line(ui, planned, at)),
+            }
         }
     }
     text.push_str(&found(report, &status.verdict));
@@ -162,9 +175,9 @@ fn asked_again(run: &str, state: &State) -> String {
         state.follow_ups().iter().filter(|(_, timer)| !timer.fired).map(|(_, timer)| timer.until).collect();
     times.dedup_by_key(|at| at.timestamp() / 60);
     let Some((last, before)) = times.split_last() else { return String::new() };
-    let before: Vec<String> = before.iter().map(|at| follow_up::when(*at, now)).collect();
+    let before: Vec<String> = before.iter().map(|at| when(*at, now)).collect();
     let before = if before.is_empty() { String::new() } else { format!("{} and ", before.join(", ")) };
-    let last = follow_up::when(*last, now);
+    let last = when(*last, now);
     let command = format!("stanch resume {run} --wait");
     format!("  {:<16}what reaches the log late, {before}{last}\n  {:<16}  {command}\n", "asked again", "")
 }
@@ -265,7 +278,7 @@ fn next(run: &str, state: &State) -> String {
             }
         }
     }
-    let resumable = !matches!(state.ended(), Some(RunStatus::Completed | RunStatus::Waiting));
+    let resumable = !state.is_over() && state.ended() != Some(RunStatus::Waiting);
     if text.is_empty() && resumable {
         text = format!("next    stanch resume {run}\n");
     }

@@ -5,7 +5,7 @@ use super::containment::Containment;
 use super::source::Source;
 use super::words::second;
 use crate::audit::{Coverage, Likely, SecondOrder};
-use crate::engine::StepStatus;
+use crate::engine::{Abandoned, StepStatus};
 use crate::evidence::{Consumer, Evidence, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
 use crate::plan::{Aim, PlannedStep};
 use crate::vault::short;
@@ -116,6 +116,10 @@ pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<
         });
     }
     second_order(source, &mut left);
+    if let Some(Abandoned { by, because, .. }) = source.known.state().abandoned() {
+        let what = format!("the run was abandoned by {by}: {because}; whatever it left undone is left to you");
+        left.push(FollowUp { what, command: String::new() });
+    }
     for planned in source.steps {
         left.extend(of_step(source, planned));
     }
@@ -141,6 +145,11 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
             let what = format!("nobody was told by `{id}`: {because}; tell them yourself");
             Some(FollowUp { what, command: String::new() })
         }
+        // Nobody can answer an abandoned run.
+        StepStatus::Waiting | StepStatus::Unknown if source.known.state().abandoned().is_some() => Some(FollowUp {
+            what: format!("the step `{id}` waited for a person, and was not ended"),
+            command: String::new(),
+        }),
         StepStatus::Waiting if wants_value(step) => Some(FollowUp {
             what: format!("the step `{id}` waits for a value that only a person has"),
             command: format!("stanch resume {run}"),

@@ -309,7 +309,7 @@ impl World {
             targets: stanch::journal::Targets::new(
                 stanch::journal::Runs::new(self.surroundings.folder.path().to_path_buf()),
                 "r-crash",
-                true,
+                "drill ",
                 stanch::journal::Claimant {
                     operator: "oncall".to_owned(),
                     host: "laptop-17".to_owned(),

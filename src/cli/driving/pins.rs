@@ -1,11 +1,10 @@
 //! What a run is pinned to, checked when it is taken over: a difference is shown, and a person may accept it.
 
-use super::exit::{CommandError, Exit};
-use super::session::Session;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::session::{Session, difference, start};
 use crate::engine::event::{Event, Mode, Pin, RunOpened};
 use crate::failure::Failure;
 use crate::journal::RunFolder;
-use similar::TextDiff;
 
 /// What a person accepts, and why.
 #[derive(Debug, clap::Args)]
@@ -85,22 +84,6 @@ fn other_version(folder: &RunFolder, was: &str) -> CommandError {
     CommandError::refused(Failure::refused(summary).help(help))
 }
 
-/// The copy of the runbook in the run's folder is not what was pinned.
-pub(crate) fn other_runbook(folder: &RunFolder, opened: &RunOpened, text: &str, found: &str) -> CommandError {
-    let path = folder.path().join("runbook.yaml").display().to_string();
-    let mut shown = format!(
-        "error: the pinned runbook was changed since the run began\n  {path}: sha256 {}…, pinned {}…\n",
-        start(found),
-        start(&opened.runbook_sha256)
-    );
-    // Runs of older programs have their digest only.
-    if let Some(pinned) = &opened.runbook_text {
-        shown.push_str(&difference(pinned, text));
-    }
-    shown.push_str(&format!("  help: put the pinned bytes back into `{path}`\n  nothing was changed"));
-    CommandError::text(Exit::Refused, shown)
-}
-
 fn other_configuration(folder: &RunFolder, session: &Session, was: &str, now: &str) -> CommandError {
     let path = session.config_path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
     let mut text = format!(
@@ -118,15 +101,4 @@ fn other_configuration(folder: &RunFolder, session: &Session, was: &str, now: &s
         folder.run()
     ));
     CommandError::text(Exit::Refused, text)
-}
-
-/// What changed, as `diff -u` shows it.
-fn difference(pinned: &str, now: &str) -> String {
-    let changes = TextDiff::from_lines(pinned, now);
-    let changes = changes.unified_diff().context_radius(1).header("pinned", "now").to_string();
-    changes.lines().map(|line| format!("  {line}\n")).collect()
-}
-
-fn start(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }

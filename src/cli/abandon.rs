@@ -1,0 +1,75 @@
+//! `stanch abandon`: gives an unfinished run up. It cannot be resumed, and holds nothing any more.
+
+use super::exit::{CommandError, Exit, Outcome};
+use super::options::Common;
+use super::session;
+use super::session::{cannot_append, cannot_write, locked};
+use super::session::{opened, pinned_plan};
+use super::terminal::screen;
+use super::terminal::ui::Ui;
+use crate::durable::Ledger;
+use crate::engine::State;
+use crate::engine::event::Event;
+use crate::failure::Failure;
+use crate::journal::{Claimant, RunFolder, Store};
+use tokio::sync::mpsc;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The run's id
+    run: String,
+    /// Why; it stands in the journal and in the report
+    #[arg(long, value_name = "TEXT")]
+    because: String,
+    /// Who gives it up [default: you]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// The process that worked on the run is on another machine, and dead
+    #[arg(long)]
+    take_over: bool,
+}
+
+pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
+    let folder = session::existing(common, &args.run)?;
+    for (option, text) in [("--because", Some(&args.because)), ("--by", args.by.as_ref())] {
+        if text.is_some_and(|text| text.trim().is_empty()) {
+            return Err(CommandError::usage(Failure::refused(format!("`{option}` is empty")).help("write it out")));
+        }
+    }
+    let claimant = Claimant { takes_over: args.take_over, ..session::claimant() };
+    let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
+    let journal = session::journal(&folder)?;
+    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
+    let opened = opened(&folder, &state)?;
+    may_be_abandoned(&folder, &state)?;
+    let mut store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;
+    let mut events = Vec::new();
+    if journal.torn > 0 {
+        store.truncate(journal.length).map_err(|error| cannot_write(folder.path(), &error))?;
+        events.push(Event::TailCut { bytes: journal.torn });
+    }
+    events.push(Event::RunAbandoned { by: args.by.unwrap_or(claimant.operator), because: args.because });
+    let (notices, _) = mpsc::unbounded_channel();
+    let ledger = Ledger::start(store, journal.records, journal.head, state, notices);
+    for event in events {
+        ledger.record(event).await.map_err(|error| cannot_append(&folder, &error))?;
+    }
+    let (records, head) = (ledger.records(), ledger.head());
+    drop(lock);
+    ui.note(&format!("{} is abandoned; what it worked on is free for another run", folder.run()));
+    match pinned_plan(&folder, &opened) {
+        Ok(plan) => screen::show(ui, &plan, &folder, &records, &head).map(drop)?,
+        // A run may be given up because it cannot go on with what it was pinned to.
+        Err(_) => ui.note("its pinned runbook is not as it was: where it stands cannot be shown"),
+    }
+    Ok(Exit::Done)
+}
+
+fn may_be_abandoned(folder: &RunFolder, state: &State) -> Result<(), CommandError> {
+    session::refuse_abandoned(folder, state)?;
+    if state.is_over() {
+        let failure = Failure::refused(format!("the run `{}` is completed", folder.run()));
+        return Err(CommandError::refused(failure.help("there is nothing to give up; it holds nothing")));
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The first life of a run: its folder is made, its journal opened.
+
+use super::at_work::{Beginning, at_work};
+use super::prepare::Prepared;
+use super::targets::{take, targets};
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::options::Common;
+use crate::cli::session::{self, cannot_write, locked};
+use crate::cli::terminal::ui::Ui;
+use crate::engine::State;
+use crate::engine::event::Event;
+use crate::failure::Failure;
+use crate::journal::{GENESIS, LockError, RunFolder};
+
+/// Makes the run's folder, opens its journal and drives it.
+pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
+    let Prepared { plan, opened, session, runs, answers } = prepared;
+    let folder = runs.folder(&opened.run);
+    let configuration = session.config_text().map(str::to_owned);
+    let claimant = session::claimant();
+    if folder.path().exists() {
+        let summary = format!("the run `{}` exists already", opened.run);
+        let help = format!("`stanch resume {}` goes on with it", opened.run);
+        return Err(CommandError::refused(Failure::refused(summary).help(help)));
+    }
+    let targets = targets(&runs, &opened);
+    take(&targets, opened.lock.iter(), &runs)?;
+    let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
+    let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
+    let staged = folder.staged();
+    let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
+    staged.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;
+    let lock = staged.lock(&claimant).map_err(|error| match error {
+        LockError::Io(error) => unwritable(error),
+        held => locked(&held),
+    })?;
+    let store = staged.create_journal().map_err(unwritable)?;
+    let beginning = Beginning {
+        records: Vec::new(),
+        head: GENESIS.to_owned(),
+        state: State::default(),
+        first: vec![Event::RunOpened(opened)],
+        staged: Some(staged),
+        answers,
+    };
+    let exit = at_work(common, ui, plan, services, &folder, store, beginning).await?;
+    drop(lock);
+    Ok((exit, folder))
+}

@@ -1,0 +1,17 @@
+//! What begins a run or takes it over, and drives it in this process: what `run`, `resume`, `plan` and `drill` share.
+
+mod arguments;
+mod at_work;
+mod begin;
+mod follow_up;
+mod lately;
+mod pins;
+mod prepare;
+mod take_over;
+mod targets;
+
+pub(crate) use arguments::Args;
+pub(crate) use begin::begin;
+pub(crate) use follow_up::wait;
+pub(crate) use prepare::{Prepared, prepare};
+pub(crate) use take_over::{TakingOver, go_on};

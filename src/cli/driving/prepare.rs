@@ -1,0 +1,136 @@
+//! A run that could begin: everything is checked that can be checked without asking Azure.
+
+use super::arguments::{Args, inputs};
+use super::lately::Rotated;
+use super::targets::{is_held, targets};
+use crate::actions;
+use crate::audit::CLOCK_SKEW;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::options::Common;
+use crate::cli::session::{self, Session, cannot_write};
+use crate::cli::terminal::people::Answers;
+use crate::cli::terminal::ui::Ui;
+use crate::clock;
+use crate::correlation;
+use crate::engine::event::RunOpened;
+use crate::failure::Failure;
+use crate::journal::Runs;
+use crate::plan::{Plan, PlanError};
+use crate::preflight;
+
+/// A run that could begin: everything is checked, nothing is written.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    pub(crate) opened: RunOpened,
+    pub(crate) session: Session,
+    pub(crate) runs: Runs,
+    pub(super) answers: Answers,
+}
+
+impl Prepared {
+    /// Refuses a run whose target another one holds, before anybody is asked and anything is looked at.
+    pub(crate) fn is_free(&self) -> Result<(), CommandError> {
+        let targets = targets(&self.runs, &self.opened);
+        let Some(target) = &self.opened.lock else { return Ok(()) };
+        let held = targets.held(target).map_err(|error| cannot_write(self.runs.state(), &error))?;
+        held.as_ref().map_or(Ok(()), |held| Err(is_held(held)))
+    }
+
+    /// What a run that is over did to the target a short while ago.
+    pub(crate) fn rotated_lately(&self) -> Option<Rotated> {
+        let targets = targets(&self.runs, &self.opened);
+        Rotated::lately(&self.runs, &targets, self.opened.lock.as_ref()?, clock::now())
+    }
+
+    /// Shows what `lint` warns of, while nothing has happened yet.
+    pub(crate) fn warn(&self, ui: Ui) {
+        if !self.plan.warnings.found.is_empty() {
+            ui.note(self.plan.warnings.render().trim_end());
+        }
+    }
+}
+
+/// Checks everything that can be checked without asking Azure.
+pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandError> {
+    let runbook = session::read_runbook(&args.runbook)?;
+    let given = inputs(args)?;
+    let plan = Plan::new(&runbook.source(), &given, &actions::catalogue()).map_err(|error| match error {
+        PlanError::Runbook(diagnostics) => CommandError::text(Exit::Usage, diagnostics.render()),
+        PlanError::Inputs(problems) => {
+            let problems: Vec<String> = problems.iter().map(|problem| format!("error: {problem}")).collect();
+            CommandError::text(Exit::Usage, problems.join("\n"))
+        }
+    })?;
+    let run = match &args.run_id {
+        Some(run) => valid_id(run)?,
+        None => new_id()?,
+    };
+    began_already(&plan, clock::now())?;
+    let session = Session::open(common, None)?;
+    let opened = RunOpened {
+        run,
+        runbook: plan.runbook.name.clone(),
+        runbook_sha256: plan.sha256.clone(),
+        runbook_text: Some(plan.text.clone()),
+        inputs: plan.inputs.clone(),
+        mode: session.mode(),
+        operator: session::operator(),
+        host: session::host(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        lock: plan.lock.clone(),
+        fragments: plan.fragments.iter().map(|(path, pinned)| (path.clone(), pinned.sha256.clone())).collect(),
+        request_prefix: request_prefix()?,
+        cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
+        config: session.config_path.as_ref().map(|path| path.display().to_string()),
+        config_sha256: session.config.sha256().map(str::to_owned),
+    };
+    Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
+}
+
+/// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.
+fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError> {
+    for (step, since) in preflight::looks_since(plan, &actions::by_name()) {
+        if since > now + CLOCK_SKEW {
+            let since = since.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+            let summary = format!("`{step}` would look into the audit trail since {since}, which is still to come");
+            let clock = format!("it is {} now", now.format("%Y-%m-%dT%H:%M:%SZ"));
+            let help = "`Z` means UTC; a local time carries its offset, for example 2026-11-22T23:40:00+02:00\nnothing was changed";
+            return Err(CommandError::usage(Failure::refused(summary).because(clock).help(help)));
+        }
+    }
+    Ok(())
+}
+
+fn valid_id(run: &str) -> Result<String, CommandError> {
+    let valid = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if !run.is_empty() && run.len() <= 100 && run.chars().all(valid) && !run.starts_with('.') {
+        return Ok(run.to_owned());
+    }
+    let failure = Failure::refused(format!("`{run}` cannot be the id of a run"));
+    Err(CommandError::usage(failure.help("letters, digits, `-`, `_` and `.`, at most 100")))
+}
+
+/// An id that sorts by time and can be read out over the phone.
+fn new_id() -> Result<String, CommandError> {
+    const CLEAR: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let drawn = random_bytes(4)?;
+    let letters: String = drawn
+        .iter()
+        .filter_map(|byte| CLEAR.get(usize::from(*byte) % CLEAR.len()))
+        .map(|letter| char::from(*letter))
+        .collect();
+    Ok(format!("r-{}-{letters}", clock::now().format("%Y%m%d-%H%M%S")))
+}
+
+/// How the ids of the run's requests begin.
+fn request_prefix() -> Result<String, CommandError> {
+    Ok(correlation::prefix(&hex::encode(random_bytes(5)?)))
+}
+
+fn random_bytes(count: usize) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = vec![0; count];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        CommandError::program(Failure::refused("the operating system gives no randomness").because(error.to_string()))
+    })?;
+    Ok(bytes)
+}

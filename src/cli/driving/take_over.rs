@@ -1,0 +1,129 @@
+//! A later life of a run: taken over from its journal, with what it was pinned to.
+
+use super::arguments::Answering;
+use super::at_work::{Beginning, at_work};
+use super::pins::{self, Accepting};
+use super::targets::{take, targets};
+use crate::cli::exit::{Exit, Outcome};
+use crate::cli::options::Common;
+use crate::cli::session::{self, Session, cannot_write, locked, opened, pinned_plan, refuse_abandoned};
+use crate::cli::terminal::people::Answers;
+use crate::cli::terminal::screen;
+use crate::cli::terminal::ui::Ui;
+use crate::cli::terminal::when::when;
+use crate::clock::{self, Timestamp};
+use crate::engine::event::{Answer, Event, RunStatus, TakenOver};
+use crate::engine::{State, StepState, StepStatus};
+use crate::evidence::wants_value;
+use crate::journal::{Claimant, Journal, Lock, Store};
+use serde_json::Map;
+
+/// Which run is taken over, and who answers for it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TakingOver {
+    /// The run's id
+    pub(super) run: String,
+    #[command(flatten)]
+    answering: Answering,
+    #[command(flatten)]
+    accepting: Accepting,
+}
+
+/// Goes on as far as it goes now.
+pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome {
+    let folder = session::existing(common, &args.run)?;
+    let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
+    let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
+    let journal = session::journal(&folder)?;
+    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
+    let opened = opened(&folder, &state)?;
+    refuse_abandoned(&folder, &state)?;
+    let plan = pinned_plan(&folder, &opened)?;
+    let due = state.next_follow_up();
+    if state.ended() == Some(RunStatus::Completed) && due.is_none_or(|due| due > clock::now()) {
+        ui.note(&nothing_now(folder.run(), due));
+        screen::show(ui, &plan, &folder, &journal.records, &journal.head)?;
+        return Ok(Exit::Done);
+    }
+    let mut session = Session::open(common, Some(&opened))?;
+    session.secret_prompt = args.answering.secret_prompt(ui);
+    let can_ask = session.secret_prompt.is_there();
+    let accepted = pins::check(&folder, &opened, &session, &args.accepting, &claimant.operator)?;
+    let runs = session::runs(common)?;
+    let targets = targets(&runs, &opened);
+    if !state.is_over() {
+        take(&targets, state.targets().iter(), &runs)?;
+    }
+    let services = session.services(&plan, &opened, &claimant.operator, &runs, targets)?;
+    let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
+    let answers = args.answering.read()?;
+    let resumed = resumed(&claimant, &lock, args.accepting.because.clone().filter(|_| args.accepting.take_over));
+    let to_come = if can_ask { values_to_come(&state, &claimant.operator) } else { Vec::new() };
+    let first = std::iter::once(resumed).chain(accepted).chain(to_come).collect();
+    let beginning =
+        beginning(&mut store, journal, state, first, answers).map_err(|error| cannot_write(runs.state(), &error))?;
+    ui.note(&screen::taken_over(&opened, &beginning.state));
+    let exit = at_work(common, ui, plan, services, &folder, store, beginning).await;
+    drop(lock);
+    exit
+}
+
+/// Lets the steps go on that wait for a value which can be entered now.
+fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
+    let waits = |step: &StepState| {
+        let is_open = step.gate.as_ref().is_some_and(|gate| gate.answer.is_none());
+        step.status == StepStatus::Waiting && is_open && wants_value(step)
+    };
+    let answered = |id: &str| Event::GateAnswered {
+        step: id.to_owned(),
+        answer: Answer::Approved,
+        by: operator.to_owned(),
+        comment: Some("enters the value".to_owned()),
+        answers: Map::new(),
+        plan: None,
+    };
+    state.steps().filter(|(_, step)| waits(step)).map(|(id, _)| answered(id)).collect()
+}
+
+/// Cuts a torn line off and says so, then goes on with `first`.
+fn beginning(
+    store: &mut impl Store,
+    journal: Journal,
+    state: State,
+    mut first: Vec<Event>,
+    answers: Answers,
+) -> std::io::Result<Beginning> {
+    if journal.torn > 0 {
+        store.truncate(journal.length)?;
+        first.insert(0, Event::TailCut { bytes: journal.torn });
+    }
+    Ok(Beginning { records: journal.records, head: journal.head, state, first, staged: None, answers })
+}
+
+/// Who takes the run over, and from whom. A process of another machine is dead because a person said so.
+fn resumed(claimant: &Claimant, lock: &Lock, because: Option<String>) -> Event {
+    let took_over = lock.predecessor().map(|dead| TakenOver {
+        operator: dead.operator.clone(),
+        host: dead.host.clone(),
+        process: dead.process,
+        since: dead.since,
+        because: because.filter(|_| dead.host != claimant.host),
+    });
+    Event::RunResumed {
+        operator: claimant.operator.clone(),
+        host: claimant.host.clone(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        took_over,
+    }
+}
+
+/// What is said of a completed run with which nobody can go on now.
+fn nothing_now(run: &str, due: Option<Timestamp>) -> String {
+    match due {
+        None => format!("{run} is completed; there is nothing to go on with"),
+        Some(due) => format!(
+            "{run} is completed; the audit trail is to be asked again {}: resume it then, or stay with `--wait`",
+            when(due, clock::now())
+        ),
+    }
+}

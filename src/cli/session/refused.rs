@@ -1,0 +1,64 @@
+//! Why nobody can work on a run of the state directory now.
+
+use crate::cli::exit::CommandError;
+use crate::engine::State;
+use crate::failure::Failure;
+use crate::journal::{AppendError, LockError, RunFolder};
+
+/// Another process works on the run, or may.
+pub(crate) fn locked(error: &LockError) -> CommandError {
+    match error {
+        LockError::Held(Some(holder)) => {
+            let summary = "the run is being worked on by another process";
+            let help = format!("`stanch status {}` shows where it stands\nnothing was changed", holder.run);
+            CommandError::refused(Failure::refused(summary).because(holder.who()).help(help))
+        }
+        LockError::Held(None) => CommandError::refused(
+            Failure::refused("the run is being worked on by another process").help("nothing was changed"),
+        ),
+        LockError::NotKnown(holder) => {
+            let summary = "the run may be worked on by another machine";
+            let help = format!(
+                "look at {}; if that process is dead: `stanch resume {} --take-over --because \"…\"`\nnothing was changed",
+                holder.host, holder.run
+            );
+            CommandError::refused(
+                Failure::refused(summary)
+                    .because(holder.who())
+                    .because("whether it still lives cannot be seen from here")
+                    .help(help),
+            )
+        }
+        LockError::Io(error) => {
+            let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
+            CommandError::program(failure.help("make the state directory writable\nnothing was changed"))
+        }
+    }
+}
+
+/// The state directory does not take files.
+pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> CommandError {
+    CommandError::program(
+        Failure::refused(format!("the state directory `{}` cannot be written", path.display()))
+            .because(error.to_string())
+            .help("name a place that can be written with `--state-dir`\nnothing was changed"),
+    )
+}
+
+/// The journal takes no more lines; nothing more was done after the last durable one.
+pub(crate) fn cannot_append(folder: &RunFolder, error: &AppendError) -> CommandError {
+    CommandError::program(
+        Failure::refused(error.to_string())
+            .because(format!("nothing was sent after the last line of `{}`", folder.journal().display()))
+            .help(format!("mend the disk, then `stanch resume {}`", folder.run())),
+    )
+}
+
+/// Refuses whoever wants to go on with a run that was given up.
+pub(crate) fn refuse_abandoned(folder: &RunFolder, state: &State) -> Result<(), CommandError> {
+    let Some(abandoned) = state.abandoned() else { return Ok(()) };
+    let at = abandoned.at.format("%Y-%m-%d %H:%M:%SZ");
+    let failure = Failure::refused(format!("the run `{}` was abandoned by {}, {at}", folder.run(), abandoned.by))
+        .because(abandoned.because.clone());
+    Err(CommandError::refused(failure.help("begin another one with `stanch run`\nnothing was changed")))
+}

@@ -1,0 +1,148 @@
+//! From options to the things a command works with: who is at work, the configuration, the cloud, the services.
+
+#![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
+
+use super::stored::{fingerprints, own_prefixes};
+use crate::actions::{self, Services};
+use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::options::Common;
+use crate::config::Config;
+use crate::correlation::Prefix;
+use crate::engine::event::{Mode, RunOpened};
+use crate::failure::Failure;
+use crate::journal::{Claimant, Runs, Targets};
+use crate::plan::Plan;
+use crate::secret::{Nobody, SecretPrompt};
+use crate::vault::VaultUrl;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Who is at work, and where.
+pub(crate) fn operator() -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    set("STANCH_OPERATOR")
+        .or_else(|| set("USER"))
+        .or_else(|| set("LOGNAME"))
+        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
+}
+
+/// The machine's name.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Who wants to work on a run.
+pub(crate) fn claimant() -> Claimant {
+    Claimant { operator: operator(), host: host(), takes_over: false }
+}
+
+/// The surroundings of a run or a question: real or drill, with the configuration that goes with it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) cloud: Option<CloudFile>,
+    pub(crate) cloud_path: Option<PathBuf>,
+    pub(crate) config: Config,
+    pub(crate) config_path: Option<PathBuf>,
+    /// Who is asked for values.
+    pub(crate) secret_prompt: Arc<dyn SecretPrompt>,
+}
+
+impl Session {
+    /// Reads the cloud file and the configuration. `pinned` are the paths of an earlier life of the run.
+    pub(crate) fn open(common: &Common, pinned: Option<&RunOpened>) -> Result<Self, CommandError> {
+        let pinned_path = |path: Option<&String>| path.map(PathBuf::from);
+        let cloud_path = common.cloud.clone().or_else(|| pinned_path(pinned?.cloud.as_ref()));
+        let cloud_path = cloud_path.map(|path| std::path::absolute(&path).unwrap_or(path));
+        let cloud = cloud_path.as_deref().map(CloudFile::read).transpose().map_err(CommandError::usage)?;
+        let config_path = common
+            .config
+            .clone()
+            .or_else(|| cloud.as_ref().and_then(|cloud| cloud.config.clone()))
+            .or_else(|| pinned_path(pinned?.config.as_ref()))
+            .or_else(|| Some(PathBuf::from("stanch.yaml")).filter(|path| cloud.is_none() && path.is_file()));
+        let config_path = config_path.map(|path| std::path::absolute(&path).unwrap_or(path));
+        let mut config = match &config_path {
+            Some(path) => Config::read(path).map_err(|error| CommandError::text(Exit::Usage, error.to_string()))?,
+            None => Config::default(),
+        };
+        if let Some(archive) = cloud.as_ref().and_then(|cloud| cloud.archive.clone()) {
+            config.set_archive(archive);
+        }
+        let secret_prompt = Arc::new(Nobody);
+        Ok(Self { cloud, cloud_path, config, config_path, secret_prompt })
+    }
+
+    /// The configuration's text, if there is one.
+    pub(crate) fn config_text(&self) -> Option<&str> {
+        self.config.text()
+    }
+
+    /// Real, or a drill.
+    pub(crate) fn mode(&self) -> Mode {
+        if self.cloud.is_some() { Mode::Drill } else { Mode::Real }
+    }
+
+    /// The vaults that were named, each once; without any, those that the configuration speaks of.
+    pub(crate) fn vaults(&self, named: &[String]) -> Result<Vec<VaultUrl>, CommandError> {
+        let configured = self.config.named_vaults.iter();
+        let configured = configured.map(|name| format!("https://{}.vault.azure.net", name.to_lowercase()));
+        let urls: Vec<String> = if named.is_empty() { configured.collect() } else { named.to_vec() };
+        if urls.is_empty() {
+            let failure = Failure::refused("no vault is given to look in");
+            return Err(CommandError::usage(
+                failure.help("add `--vault https://VAULT.vault.azure.net`, once for each"),
+            ));
+        }
+        let mut vaults: Vec<VaultUrl> = Vec::new();
+        for url in &urls {
+            let vault = VaultUrl::parse(url).map_err(CommandError::usage)?;
+            if !vaults.contains(&vault) {
+                vaults.push(vault);
+            }
+        }
+        Ok(vaults)
+    }
+
+    /// Opens the way to Azure.
+    pub(crate) fn azure(&self, request_prefix: &str) -> Result<Azure, CommandError> {
+        let route = match &self.cloud {
+            Some(cloud) => Route::Cloud(Box::new(cloud.clone())),
+            None => Route::Real,
+        };
+        let transport = Transport::limited(route, request_prefix, self.config.limits).map_err(CommandError::usage)?;
+        let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
+        Ok(Azure { transport, identity })
+    }
+
+    /// Everything that the actions of a run share.
+    pub(crate) fn services(
+        self,
+        plan: &Plan,
+        opened: &RunOpened,
+        operator: &str,
+        runs: &Runs,
+        targets: Targets,
+    ) -> Result<Services, CommandError> {
+        let fingerprints = fingerprints(runs)?;
+        let mut own_prefixes = own_prefixes(runs);
+        own_prefixes.push(Prefix { text: opened.request_prefix.clone(), run: Some(opened.run.clone()) });
+        Ok(Services {
+            run: opened.run.clone(),
+            runbook: opened.runbook.clone(),
+            operator: operator.to_owned(),
+            mode: opened.mode,
+            request_prefix: opened.request_prefix.clone(),
+            own_prefixes,
+            inputs: opened.inputs.clone(),
+            plan_digest: plan.digest(),
+            steps: plan.planned(&actions::catalogue()),
+            azure: self.azure(&opened.request_prefix)?,
+            config: self.config,
+            secret_prompt: self.secret_prompt,
+            fingerprints,
+            report_folder: runs.folder(&opened.run).report(),
+            targets,
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! Which run holds a target, where it stands, and the commands that go on with it or give it up.
+
+use super::lock::Holder;
+use super::lock::second;
+use crate::clock::Timestamp;
+use crate::engine::event::RunStatus;
+use crate::engine::{State, StepStatus};
+use crate::failure::Failure;
+use std::path::PathBuf;
+
+/// A target that another run holds.
+#[derive(Debug)]
+pub struct HeldBy {
+    pub target: String,
+    /// Who took it, for which run.
+    pub claim: Holder,
+    pub stands: Stands,
+}
+
+/// Where the run that holds a target stands.
+#[derive(Debug)]
+pub enum Stands {
+    /// It is not over.
+    Unfinished {
+        state: Box<State>,
+        /// The live process that works on it, if there is one.
+        worker: Option<Holder>,
+    },
+    /// Its journal is just being begun.
+    Beginning,
+    /// It has no journal; whether the process that begins it lives cannot be seen from here. This is the target's file.
+    NotKnown(PathBuf),
+    /// Its journal, which lies in this folder, cannot be read.
+    Unreadable { folder: PathBuf, why: String },
+}
+
+impl HeldBy {
+    /// Who holds it, in a few words.
+    pub fn in_short(&self) -> String {
+        let run = &self.claim.run;
+        match &self.stands {
+            Stands::Unfinished { state, worker } => {
+                format!("the run `{run}` holds it: {}", whereabouts(state, worker.is_some()))
+            }
+            Stands::Beginning | Stands::NotKnown(_) => format!("the run `{run}` is beginning on it"),
+            Stands::Unreadable { .. } => format!("the run `{run}` holds it, and its journal cannot be read"),
+        }
+    }
+
+    /// The refusal of whoever wants the target as well: who holds it, since when, where it stands, and the ways on.
+    pub fn refusal(&self) -> Failure {
+        let run = &self.claim.run;
+        let is_at_work = matches!(&self.stands, Stands::Unfinished { worker: Some(_), .. } | Stands::Beginning);
+        let failure = Failure::refused(match is_at_work {
+            true => format!("{} is being worked on by another process", self.target),
+            false => format!("another run holds {}", self.target),
+        });
+        match &self.stands {
+            Stands::Unfinished { state, worker: Some(worker) } => failure
+                .because(format!("{}{}", of_runbook(state), worker.who()))
+                .because(whereabouts(state, true))
+                .help(format!("{}`stanch status {run}` shows where it stands", answers(run, state))),
+            Stands::Unfinished { state, worker: None } => failure
+                .because(format!("{}{}", of_runbook(state), begun(run, state)))
+                .because(whereabouts(state, false))
+                .help(format!(
+                    "{}`stanch resume {run}` goes on with it\n`stanch abandon {run} --because TEXT` gives it up",
+                    answers(run, state)
+                )),
+            Stands::Beginning => failure
+                .because(self.claim.who())
+                .because("it is just beginning")
+                .help(format!("`stanch status {run}` shows where it stands")),
+            Stands::NotKnown(path) => failure
+                .because(self.claim.who())
+                .because("it was just beginning; whether that process still lives cannot be seen from here")
+                .help(format!("look at {}; if that process is dead, remove `{}`", self.claim.host, path.display())),
+            Stands::Unreadable { folder, why } => failure
+                .because(self.claim.who())
+                .because(format!("whether it is over is not known: {why}"))
+                .help(format!(
+                    "`stanch verify {run}` shows what is wrong; move `{}` away if nobody can go on with it",
+                    folder.display()
+                )),
+        }
+    }
+}
+
+fn begun(run: &str, state: &State) -> String {
+    let Some(opened) = state.opened() else { return format!("run `{run}`") };
+    let since = state.opened_at().map(second).unwrap_or_default();
+    format!("run `{run}` by {} on {}, since {since}", opened.operator, opened.host)
+}
+
+fn of_runbook(state: &State) -> String {
+    state.opened().map(|opened| format!("`{}`: ", opened.runbook)).unwrap_or_default()
+}
+
+/// The commands that answer what the run asks.
+fn answers(run: &str, state: &State) -> String {
+    let open = state.steps().filter(|(_, step)| step.is_asking()).map(|(id, step)| match step.status {
+        StepStatus::Waiting if !step.asks_after_failure => format!("`stanch approve {run} {id} --by NAME` says yes\n"),
+        _ => format!("`stanch status {run}` shows what `{id}` asks\n"),
+    });
+    open.take(3).collect()
+}
+
+/// Where it stands, and since when.
+fn whereabouts(state: &State, is_at_work: bool) -> String {
+    let of = |wanted: &[StepStatus]| {
+        let steps: Vec<String> =
+            state.steps().filter(|(_, step)| wanted.contains(&step.status)).map(|(id, _)| format!("`{id}`")).collect();
+        match steps.as_slice() {
+            [] => None,
+            [one, two, three, more @ ..] if !more.is_empty() => {
+                Some(format!("{one}, {two}, {three} and {} more", more.len()))
+            }
+            steps => Some(steps.join(", ")),
+        }
+    };
+    let asked = of(&[StepStatus::Waiting, StepStatus::Unknown]);
+    let at_work = of(&[StepStatus::Running, StepStatus::Retrying]);
+    let last = state.last_at().map(second).unwrap_or_default();
+    match (state.ended(), asked, at_work) {
+        (Some(RunStatus::Failed), ..) => {
+            let at = of(&[StepStatus::Failed]).map(|steps| format!(" at {steps}")).unwrap_or_default();
+            format!("it failed{at}, {last}, and can be resumed")
+        }
+        (Some(RunStatus::Interrupted), ..) => format!("it was interrupted, {last}"),
+        (_, at, Some(steps)) if is_at_work => {
+            let asked = at.map(|asked| format!("; it waits for a person at {asked}")).unwrap_or_default();
+            format!("it is at {steps}{asked}")
+        }
+        (None, _, at_work) if !is_at_work && at_work.is_some() => {
+            format!("it was cut off at {}, {last}", at_work.unwrap_or_default())
+        }
+        (_, Some(asked), _) => format!("it waits at {asked}, since {}", asked_since(state).map(second).unwrap_or(last)),
+        (..) if is_at_work => format!("its last record is of {last}"),
+        _ => format!("it was cut off, {last}"),
+    }
+}
+
+/// Since when people are asked.
+fn asked_since(state: &State) -> Option<Timestamp> {
+    let open = state.steps().filter(|(_, step)| step.status == StepStatus::Waiting);
+    open.filter_map(|(_, step)| Some(step.gate.as_ref()?.opened_at)).min()
+}
