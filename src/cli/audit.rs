@@ -132,7 +132,8 @@ fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome
     } else {
         ui.data(&audit::describe(found));
     }
-    Ok(Exit::Done)
+    // A question that rests on nothing is not answered.
+    Ok(if found.coverage.nothing().is_some() { Exit::Refused } else { Exit::Done })
 }
 
 fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
