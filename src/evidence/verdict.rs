@@ -4,8 +4,8 @@
 //! credential as well, where there is one beside the vault. What nobody looked at is never good news: it is not known,
 //! and stands among what is open.
 
+use super::item::{Evidence, StepEvidence};
 use crate::engine::StepStatus;
-use crate::evidence::item::{Evidence, StepEvidence};
 use crate::plan::Aim;
 use crate::vault::short;
 use serde::Serialize;
@@ -361,7 +361,7 @@ fn consumers(evidence: &[&Evidence], at_vault: AtVault) -> Vec<String> {
                     .pinned
                     .iter()
                     .map(|reader| format!("{} is pinned to an old version: {fails}", reader.name));
-                let last = |reader: &crate::evidence::Consumer| {
+                let last = |reader: &super::item::Consumer| {
                     format!("{} was last seen on an old version, and not on the new one", reader.name)
                 };
                 broken.extend(pinned.chain(adoption.left_behind.iter().map(last)));
@@ -473,6 +473,3 @@ fn dedup(mut texts: Vec<String>) -> Vec<String> {
     texts.retain(|text| seen.insert(text.clone()));
     texts
 }
-
-#[cfg(test)]
-mod tests;
