@@ -68,7 +68,9 @@ impl Known {
         let known_already = match &item.evidence {
             Evidence::Adopted(_) => !observed && self.items.iter().any(&adopted),
             // A later look that failed leaves the earlier answer as it is.
-            Evidence::AccessesNotKnown { .. } => self.items.iter().any(&looked),
+            Evidence::AccessesNotKnown { .. } => {
+                self.items.iter().any(&looked) || (!observed && self.items.iter().any(&not_known))
+            }
             Evidence::IssuerNotAsked { .. } => !observed && self.items.iter().any(&not_asked),
             _ => false,
         };

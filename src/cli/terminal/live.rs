@@ -134,10 +134,7 @@ impl View {
         if view.header.is_none() {
             ui.note(&view.title);
         }
-        // Where there are only lines, each was written when it was news.
-        if view.tree.is_some() {
-            view.seed();
-        }
+        view.seed();
         view.warn();
         view
     }
@@ -152,6 +149,10 @@ impl View {
             if let Some(line) = self.lines.get_mut(&planned.id) {
                 line.begun = at.started_at;
                 line.items = Tally { all, over, failed: 0 };
+            }
+            // Where there are only lines, each was written when it was news.
+            if self.tree.is_none() {
+                continue;
             }
             let ended = at.ended_at.or(state.last_at()).unwrap_or_else(clock::now);
             match at.status {

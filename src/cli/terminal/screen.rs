@@ -92,11 +92,12 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
     let state = known.state();
     let drill = if report.run.drill { "DRILL  " } else { "" };
     text.push_str(&format!("\n{drill}{}\n", verdict(ui, known)));
-    for open in &status.verdict.open {
-        text.push_str(&format!("  {:<16}{}\n", ui.yellow("open"), plain(open)));
-    }
     if let Some(leaked) = &status.leaked_value {
         text.push_str(&format!("{}\n", colored(ui, leaked)));
+    }
+    for (index, open) in status.verdict.open.iter().enumerate() {
+        let label = format!("{:<16}", if index == 0 { "open" } else { "" });
+        text.push_str(&format!("  {}{}\n", ui.yellow(&label), plain(open)));
     }
     text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
     if let Some(Abandoned { by, because, at }) = state.abandoned() {
