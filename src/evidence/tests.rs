@@ -269,7 +269,7 @@ fn only_what_is_good_in_every_part_is_good() {
 }
 
 fn leaked(evidence: &[Evidence]) -> LeakedValue {
-    LeakedValue::of(evidence, false).unwrap()
+    LeakedValue::of(evidence, false, false).unwrap()
 }
 
 #[test]

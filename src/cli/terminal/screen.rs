@@ -115,7 +115,7 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
                 Some(_) if at.is_asking() => {
                     text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), planned.id));
                 }
-                _ => text.push_str(&line(ui, planned, at)),
+                _ => text.push_str(&line(ui, planned, at, status.status)),
             }
         }
     }
@@ -220,7 +220,7 @@ pub(crate) fn colored(ui: Ui, leaked: &LeakedValue) -> String {
     }
 }
 
-fn line(ui: Ui, planned: &PlannedStep, step: &StepState) -> String {
+fn line(ui: Ui, planned: &PlannedStep, step: &StepState, run: RunStatus) -> String {
     let (mark, what) = match step.status {
         StepStatus::Done => {
             let fact = planned.fact(&step.outputs);
@@ -233,6 +233,9 @@ fn line(ui: Ui, planned: &PlannedStep, step: &StepState) -> String {
         StepStatus::Skipped => (ui.dim("-"), format!("skipped: {}", step.because.as_deref().unwrap_or_default())),
         StepStatus::Waiting => (ui.yellow("‼"), waits_for(step)),
         StepStatus::Unknown => (ui.yellow("‼"), "needs a decision".to_owned()),
+        StepStatus::Running | StepStatus::Retrying if run == RunStatus::Running => {
+            (ui.yellow("…"), "at work".to_owned())
+        }
         StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "interrupted; outcome not verified".to_owned()),
         StepStatus::Pending => (ui.dim("·"), String::new()),
     };

@@ -4,7 +4,7 @@ use super::source::Source;
 use super::words::{length, second};
 use crate::clock::Timestamp;
 use crate::engine::event::SettledBy;
-use crate::evidence::{self, AtVault, Consumer, Consumers, Evidence, Item, Known, LeakedValue, State};
+use crate::evidence::{self, AtIssuer, AtVault, Consumer, Consumers, Evidence, Item, Known, LeakedValue, State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -189,12 +189,13 @@ impl Exposure {
         // Whoever has the value asks its issuer, not the vault: as long as that is open, so is the exposure.
         let contained = verdict.state == State::Contained;
         let ended = proven.filter(|_| contained);
+        let is_dead = contained && verdict.parts.at_issuer != AtIssuer::Unknown;
         let moments = [
             ("exposed", from),
             ("response begun", began),
             ("rotated", containment.rotated.as_ref().map(|done| done.time)),
             ("revoked", revoked),
-            (if contained { "proven dead" } else { "refused by the vault" }, proven),
+            (if is_dead { "proven dead" } else { "refused by the vault" }, proven),
         ];
         let marks = moments.into_iter().filter_map(|(name, at)| {
             let at = at?;
