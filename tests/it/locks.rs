@@ -102,7 +102,7 @@ async fn a_run_that_failed_before_it_changed_anything_keeps_nobody_from_its_secr
     let stage = Stage::set().await;
     stage.deny(&json!({ "deny": [{ "operation": "SecretListVersions" }], "kind": "ForbiddenByRbac" })).await;
     stage.stanch(&stage.containment("r-first")).exit(5).done();
-    stage.deny(&json!({})).await;
+    stage.deny(&json!({ "deny": [] })).await;
     stage.stanch(&stage.containment("r-second")).exit(0).done();
     assert_eq!(versions(&stage, "orders-db").await, 4, "one new version");
 }
