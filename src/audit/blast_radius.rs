@@ -173,9 +173,10 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
     })
 }
 
-/// What must be said of requests whose ids alone say that they are ours.
+/// What must be said of requests whose ids alone say that they are ours. One without a principal is the vault's challenge
+/// before a token is sent: it claims nothing of whom it is.
 fn claims(accesses: &Groups, question: &Question) -> Option<String> {
-    let claimed = accesses.iter().filter(|(key, _)| key.whose == Whose::Claimed);
+    let claimed = accesses.iter().filter(|(key, _)| key.whose == Whose::Claimed && !key.oid.is_empty());
     let count: u64 = claimed.map(|(_, group)| group.count).sum();
     let why = match question.own.caller {
         Some(_) => "by another principal than stanch signs in as here",

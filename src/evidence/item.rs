@@ -66,7 +66,7 @@ pub enum Evidence {
     Closed,
     /// The secrets that hold a leaked value, the clearest first.
     Found { secrets: Vec<String> },
-    /// A secret that holds the leaked value and is left to a person.
+    /// A secret that holds what may have leaked, and is left to a person or to another run.
     LeftToPerson(LeftToPerson),
     /// Whether an effect happened is not known.
     InDoubt { step: String, summary: String },

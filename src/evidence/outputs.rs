@@ -67,6 +67,21 @@ struct Searched {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+struct Listed {
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Skipped {
+    secret: String,
+    because: String,
+    /// Journals of earlier programs do not tell what was excepted from what was left to another run.
+    open: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Revoked {
     retired: Vec<String>,
     by: String,
@@ -114,6 +129,12 @@ pub(super) fn evidence(aim: Aim, outputs: &Map<String, Value>) -> Vec<Evidence> 
             secrets.insert(0, secret);
             let found = Evidence::Found { secrets };
             std::iter::once(found).chain(by_hand.into_iter().map(Evidence::LeftToPerson)).collect()
+        }
+        Aim::List => {
+            let left = read::<Listed>(outputs).skipped.into_iter().filter(|skipped| skipped.open);
+            left.map(|Skipped { secret, because, .. }| LeftToPerson { secret, because })
+                .map(Evidence::LeftToPerson)
+                .collect()
         }
         Aim::RevokeAtIssuer => {
             let Revoked { retired, by } = read(outputs);

@@ -4,13 +4,18 @@
 //! credential as well, where there is one beside the vault. What nobody looked at is never good news: it is not known,
 //! and stands among what is open.
 
-use super::item::{Evidence, StepEvidence};
+use super::item::{Evidence, LeftToPerson, StepEvidence};
+use crate::audit::BlastRadius;
 use crate::engine::StepStatus;
 use crate::plan::Aim;
 use crate::vault::short;
+use chrono::TimeDelta;
 use serde::Serialize;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A log that is no further behind than this keeps up: what is missing comes in the next look.
+const LOG_KEEPS_UP: TimeDelta = TimeDelta::minutes(1);
 
 /// The answer to "is it contained?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -144,6 +149,8 @@ struct Sorted<'a> {
     steps: Vec<&'a StepEvidence>,
     /// Something was done at the issuer, or put aside, or nobody knows.
     may_have_changed: bool,
+    /// Secrets that hold what leaked, and that the run leaves as they are.
+    left_alone: Vec<&'a LeftToPerson>,
 }
 
 impl<'a> Sorted<'a> {
@@ -165,6 +172,7 @@ impl<'a> Sorted<'a> {
                 Evidence::IssuerNamed { assumed: true, .. } => sorted.assumed += 1,
                 Evidence::IssuerNamed { is_vault: true, .. } => sorted.vault_named += 1,
                 Evidence::IssuerNamed { replaced, .. } => drop(sorted.issued.insert(replaced)),
+                Evidence::LeftToPerson(left) => sorted.left_alone.push(left),
                 Evidence::Step(step) => sorted.steps.push(step),
                 Evidence::RevokedAtIssuer { .. } | Evidence::Staged { .. } | Evidence::InDoubt { .. } => {
                     sorted.may_have_changed = true;
@@ -205,7 +213,9 @@ impl<'a> Sorted<'a> {
     fn at_vault(&self) -> AtVault {
         let all_refused = self.disabled.is_subset(&self.refused) && !self.refused.is_empty();
         let readable = self.to_disable.difference(&self.disabled).any(|version| !self.refused.contains(version));
-        if self.all_done(Aim::ProveAtVault) && all_refused {
+        if !self.left_alone.is_empty() && self.published > 0 {
+            AtVault::Readable
+        } else if self.all_done(Aim::ProveAtVault) && all_refused {
             AtVault::Refused
         } else if !readable && self.is_rotated() && self.is_disabled() {
             AtVault::Disabled
@@ -323,6 +333,13 @@ fn because(sorted: &Sorted<'_>, state: State, at_vault: AtVault, at_issuer: AtIs
         (_, AtVault::Readable) if at_issuer == AtIssuer::Refused => {
             vec!["the issuer refuses the leaked value; the vault still gives it out".to_owned()]
         }
+        (_, AtVault::Readable) if !sorted.left_alone.is_empty() => {
+            let names: Vec<&str> =
+                sorted.left_alone.iter().take(5).filter_map(|left| left.secret.rsplit('/').next()).collect();
+            let more = sorted.left_alone.len().saturating_sub(names.len());
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            vec![format!("left as they are, with what may have leaked: {}{more}", names.join(", "))]
+        }
         (_, AtVault::Readable) if !sorted.disabled.is_empty() => {
             vec!["some old versions are disabled, others can still be read".to_owned()]
         }
@@ -413,11 +430,7 @@ fn not_seen(evidence: &[&Evidence]) -> Vec<String> {
             }
             Evidence::Accesses(radius) => {
                 looked = true;
-                if radius.coverage.horizon.is_none() {
-                    unseen.push(
-                        "who read the secret is not known: the audit trail holds nothing for this window".to_owned(),
-                    );
-                }
+                unseen.extend(not_in_log(radius));
             }
             Evidence::Adopted(adoption) => {
                 unseen.extend(
@@ -430,10 +443,24 @@ fn not_seen(evidence: &[&Evidence]) -> Vec<String> {
             _ => {}
         }
     }
-    if !looked && unseen.iter().all(|said| !said.starts_with("who read the secret")) {
+    let to_come = |step: &StepEvidence| step.aim == Aim::BlastRadius && !step.status.is_over();
+    let to_come = evidence.iter().any(|evidence| matches!(evidence, Evidence::Step(step) if to_come(step)));
+    if !looked && !to_come && unseen.iter().all(|said| !said.starts_with("who read the secret")) {
         unseen.push("who read the secret is not known: no audit trail was read".to_owned());
     }
     dedup(unseen)
+}
+
+/// What an answer about the audit trail cannot know: a log ends somewhere.
+fn not_in_log(radius: &BlastRadius) -> Option<String> {
+    let Some(horizon) = radius.coverage.horizon else {
+        return Some("who read the secret is not known: the audit trail holds nothing for this window".to_owned());
+    };
+    let behind = radius.window.until - horizon;
+    (behind > LOG_KEEPS_UP).then(|| {
+        let at = horizon.format("%Y-%m-%d %H:%M:%SZ");
+        format!("who read the secret after {at} is not known: the audit trail ended there when it was read")
+    })
 }
 
 fn open(evidence: &[&Evidence], sorted: &Sorted<'_>, state: State, parts: &Parts) -> Vec<String> {
@@ -460,6 +487,9 @@ fn open(evidence: &[&Evidence], sorted: &Sorted<'_>, state: State, parts: &Parts
                 open.push(format!("version {} is not proven to be refused by its issuer: {because}", short(version)));
             }
         }
+    }
+    for LeftToPerson { secret, because } in sorted.left_alone.iter().copied() {
+        open.push(format!("{secret} was left as it is: {because}"));
     }
     for evidence in evidence {
         if let Evidence::InDoubt { step, summary } = evidence {

@@ -45,7 +45,13 @@ pub(super) fn incident_finding(report: &Report) -> Value {
             "uid": report.evidence.head,
             "product": { "name": "stanch", "vendor_name": "stanch", "version": report.run.program_version },
         },
-        "unmapped": { "drill": report.run.drill, "journal_head": report.evidence.head },
+        "unmapped": {
+            "drill": report.run.drill,
+            "journal_head": report.evidence.head,
+            "verdict": report.verdict.verdict.state,
+            "open": report.verdict.verdict.open,
+            "leaked_value": report.verdict.leaked_value,
+        },
     });
     leave_out_unknown(&mut event);
     event

@@ -99,7 +99,9 @@ fn split(text: &str) -> Result<(VaultUrl, Vec<String>), Failure> {
         return Err(wrong("it holds more than a host and a path"));
     }
     let path = url.path_segments().map(|parts| parts.map(str::to_owned).collect()).unwrap_or_default();
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    // No vault of Azure is reached through another port, so what names one means the same vault.
+    let is_azure = url.host_str().is_some_and(|host| SUFFIXES.iter().any(|suffix| host.ends_with(suffix)));
+    let port = url.port().filter(|_| !is_azure).map(|port| format!(":{port}")).unwrap_or_default();
     let (host, name) = match url.host() {
         Some(Host::Domain(host)) => {
             (host.to_owned(), vault_name(host).ok_or_else(|| wrong("the host is not that of a vault"))?)

@@ -56,6 +56,9 @@ struct Outputs {
 struct Skipped {
     secret: String,
     because: String,
+    /// Somebody else must contain it: what it holds may have leaked, and is not changed by this run.
+    #[serde(default)]
+    open: bool,
 }
 
 const EXAMPLE: &str = r#"- id: secrets
@@ -93,16 +96,16 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let (mut secrets, mut skipped): (Vec<String>, Vec<Skipped>) = (Vec::new(), Vec::new());
     for secret in listed.iter().filter(|secret| fits(secret, &parameters, &wanted)) {
         let url = SecretUrl { vault: parameters.vault.clone(), name: secret.name.clone(), version: None };
-        let left_alone = left_alone(secret, &parameters)
-            .or_else(|| issued_by(context, &url, &secret.current.tags, &providers).err());
-        match left_alone {
-            Some(because) => skipped.push(Skipped { secret: url.to_string(), because }),
+        let elsewhere = || issued_by(context, &url, &secret.current.tags, &providers).err();
+        let left_alone = left_alone(secret, &parameters).map(|because| (because, false));
+        match left_alone.or_else(|| elsewhere().map(|because| (because, true))) {
+            Some((because, open)) => skipped.push(Skipped { secret: url.to_string(), because, open }),
             None => secrets.push(url.to_string()),
         }
     }
     // One that another run works on is contained there; it holds up nobody else.
     let held = context.lock_free(&mut secrets).await?;
-    skipped.extend(held.into_iter().map(|(secret, because)| Skipped { secret, because }));
+    skipped.extend(held.into_iter().map(|(secret, because)| Skipped { secret, because, open: true }));
     Ok(Outputs { count: secrets.len(), secrets, skipped })
 }
 

@@ -7,7 +7,7 @@ use crate::actions;
 use crate::audit::plain;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::question::{self, Asked, Open};
-use crate::engine::event::{RunOpened, RunStatus};
+use crate::engine::event::{Answer, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
 use crate::journal::{Record, RunFolder};
@@ -237,7 +237,12 @@ fn line(ui: Ui, planned: &PlannedStep, step: &StepState, run: RunStatus) -> Stri
             (ui.yellow("…"), "at work".to_owned())
         }
         StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "interrupted; outcome not verified".to_owned()),
-        StepStatus::Pending => (ui.dim("·"), String::new()),
+        StepStatus::Pending => match step.gate.as_ref().and_then(|gate| gate.answer.as_ref()) {
+            Some(answer) if answer.answer != Answer::Approved => {
+                (ui.yellow("‼"), format!("a no of {}; it ends the run once it is gone on with", answer.who()))
+            }
+            _ => (ui.dim("·"), String::new()),
+        },
     };
     format!("  {mark} {:<22} {what}", planned.id).trim_end().to_owned() + "\n"
 }
@@ -284,8 +289,7 @@ fn next(run: &str, state: &State) -> String {
             }
         }
     }
-    let resumable = !state.is_over() && state.ended() != Some(RunStatus::Waiting);
-    if text.is_empty() && resumable {
+    if text.is_empty() && !state.is_over() {
         text = format!("next    stanch resume {run}\n");
     }
     text
