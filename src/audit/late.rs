@@ -35,9 +35,6 @@ pub struct LateLook {
     pub blast_radius: BlastRadius,
 }
 
-/// What an amendment's name in a journal begins with; the name of the follow-up comes behind it.
-pub const LATE_LOOK: &str = "late";
-
 /// A look that found nothing to look at, as it is recorded: it says nothing of who read the secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoAnswer {
@@ -47,9 +44,6 @@ pub struct NoAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<BlastRadius>,
 }
-
-/// The name under which such a look is recorded.
-pub const NO_ANSWER: &str = "blast_radius_not_known";
 
 impl LateLook {
     /// Takes a later answer to a question that was answered before.

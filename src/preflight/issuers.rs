@@ -6,6 +6,7 @@ use crate::actions::{Identified, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::issuers::IssuerKind;
 use crate::vault::SecretUrl;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
@@ -42,7 +43,9 @@ fn check(issuer: &Issuer) -> Check {
     let name = issuer.secret.rsplit('/').next().unwrap_or_default();
     let what = match (issuer.assumed, issuer.provider) {
         (true, _) => format!("`{name}`: {}", issuer.because),
-        (false, "random") => format!("`{name}`: the vault issues it; {}", issuer.because),
+        (false, provider) if provider == IssuerKind::Random.name() => {
+            format!("`{name}`: the vault issues it; {}", issuer.because)
+        }
         (false, provider) => {
             let follows = match issuer.next.as_str() {
                 "" => String::new(),

@@ -129,7 +129,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
             };
             let not_known = why_not_known(&found);
             if not_known.is_none() {
-                context.note(late::ANSWER, &found).await?;
+                context.note(ObservationName::BlastRadius, &found).await?;
             }
             late::answered(context, begun).await?;
             match not_known {
