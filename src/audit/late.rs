@@ -2,6 +2,7 @@
 
 use super::blast_radius::{Access, BlastRadius};
 use super::findings::{Finding, Severity};
+use super::rules::present_name;
 use super::second_order::SecondOrder;
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -105,17 +106,12 @@ pub fn late(before: &BlastRadius, after: &BlastRadius) -> Late {
     }
 }
 
-/// The rule's present name: answers of earlier versions hold former ones.
-fn present(rule: &str) -> &str {
-    if rule == "new-way-in" { "new-origin" } else { rule }
-}
-
 /// What a finding is about: its rule, each caller, and how grave it is.
 fn about(finding: &Finding) -> BTreeSet<(&str, &str, Severity)> {
     let mut about: BTreeSet<_> =
-        finding.evidence.iter().map(|entry| (present(&finding.rule), &*entry.oid, finding.severity)).collect();
+        finding.evidence.iter().map(|entry| (present_name(&finding.rule), &*entry.oid, finding.severity)).collect();
     if about.is_empty() {
-        about.insert((present(&finding.rule), "", finding.severity));
+        about.insert((present_name(&finding.rule), "", finding.severity));
     }
     about
 }
