@@ -1,6 +1,6 @@
 //! Who issues what would be replaced, why we think so, and what ending the old credential would break.
 
-use super::findings::{Check, Issuer, Verdict};
+use super::findings::{Check, CheckResult, Issuer};
 use super::known::Known;
 use crate::actions::{Identified, identify};
 use crate::azure::Azure;
@@ -18,7 +18,7 @@ pub(super) async fn look(
 ) -> (Check, Option<Issuer>) {
     match ask(step, secret, azure, config).await {
         Ok(issuer) => (check(&issuer), Some(issuer)),
-        Err(failure) => (Check::of(Verdict::Failed, &failure), None),
+        Err(failure) => (Check::of(CheckResult::Failed, &failure), None),
     }
 }
 
@@ -71,5 +71,5 @@ fn check(issuer: &Issuer) -> Check {
     if let Some(by_hand) = &issuer.by_hand {
         help.push_str(&format!("\na person enters the new value, and is then asked: {by_hand}"));
     }
-    Check::new(if issuer.assumed { Verdict::Warning } else { Verdict::Fine }, what).help(help)
+    Check::new(if issuer.assumed { CheckResult::Warning } else { CheckResult::Fine }, what).help(help)
 }
