@@ -34,7 +34,7 @@
 //! 6. The outcome is recorded: done, refused, or unknown. An unknown one is asked about by the probe, in this life or the
 //!    next, and sent again only if the vault says that it did not happen.
 //! 7. `engine/state.rs` folds each record as it is written; `driver/mod.rs` records the step's end, and asks again what is next.
-//! 8. `evidence/reading.rs` turns the records into evidence, `evidence/known.rs` gathers it, `evidence/verdict/mod.rs` judges.
+//! 8. `evidence/reading.rs` turns the records into evidence, `evidence/known.rs` gathers it, `evidence/verdict.rs` judges.
 //! 9. `report/`, `cli/terminal/screen.rs`, `cli/scorecard.rs` and, as `run.verdict`, the runbook's messages show that.
 //!
 //! # What never happens

@@ -7,11 +7,13 @@ use super::session::{cannot_append, cannot_write, locked};
 use super::session::{opened, pinned_plan};
 use super::terminal::screen;
 use super::terminal::ui::Ui;
+use crate::actions;
 use crate::durable::Ledger;
 use crate::engine::State;
 use crate::engine::event::Event;
 use crate::failure::Failure;
 use crate::journal::{Claimant, RunFolder, Store};
+use crate::report::{self, Format, Report};
 use tokio::sync::mpsc;
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +60,18 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     drop(lock);
     ui.note(&format!("{} is abandoned; what it worked on is free for another run", folder.run()));
     match pinned_plan(&folder, &opened) {
-        Ok(plan) => screen::show(ui, &plan, &folder, &records, &head).map(drop)?,
+        Ok(plan) => {
+            // The report of before still asks for an answer.
+            let steps = plan.planned(&actions::catalogue());
+            let written = Report::new(&records, &head, &steps);
+            if folder.report().exists()
+                && let Err(failure) =
+                    report::write(&folder.report(), &written, &[Format::Markdown, Format::Html, Format::Json], None)
+            {
+                ui.note(&format!("the report could not be written: {}", failure.summary));
+            }
+            screen::show(ui, &plan, &folder, &records, &head).map(drop)?;
+        }
         // A run may be given up because it cannot go on with what it was pinned to.
         Err(_) => ui.note("its pinned runbook is not as it was: where it stands cannot be shown"),
     }

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::cloud::scenario::Targets;
 use crate::evidence::{Evidence, Known, Verdict};
 use crate::notify::KINDS;
+use crate::report::fact::counted;
 use chrono::DateTime;
 use serde::Serialize;
 use serde_json::Value;
@@ -79,7 +80,15 @@ impl Scorecard {
             }
             text.push('\n');
         }
-        text.push_str(&format!("  the run's own verdict: {}: {}\n", self.verdict.headline(), self.verdict.detail()));
+        let open = match self.verdict.open.len() {
+            0 => String::new(),
+            count => format!("; {} open", counted(count as u64, "point")),
+        };
+        text.push_str(&format!(
+            "  the run's own verdict: {}: {}{open}\n",
+            self.verdict.headline(),
+            self.verdict.detail()
+        ));
         text
     }
 }

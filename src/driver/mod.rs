@@ -11,10 +11,10 @@ use crate::actions::Services;
 use crate::clock::{self, Timestamp};
 use crate::durable::{DisplayEvents, Ledger, Stop};
 use crate::engine::event::{Answer, EffectOutcome, Event, Halt, RunStatus, SettledBy, StepOutcome};
-use crate::engine::{Command, EffectPhase, OnFailure, State, StepStatus, item_id, next, split_item};
+use crate::engine::{Command, EffectPhase, OnFailure, State, StepState, StepStatus, item_id, next, split_item};
 use crate::failure::Failure;
 use crate::journal::AppendError;
-use crate::plan::Plan;
+use crate::plan::{Class, Plan};
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -88,7 +88,8 @@ impl Driver {
                     Command::TimeOut => self.halt(Halt::TimedOut, &mut hands).await?,
                     Command::Pause { .. } => paused = true,
                     Command::Finish { status } => {
-                        self.ledger.record(Event::RunFinished { status }).await?;
+                        let changed_nothing = status == RunStatus::Failed && self.changed_nothing(&hands);
+                        self.ledger.record(Event::RunFinished { status, changed_nothing }).await?;
                         return Ok(status);
                     }
                 }
@@ -115,6 +116,19 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Whether no step has changed anything, and no person was asked to. An effect that was refused changed nothing.
+    fn changed_nothing(&self, hands: &Hands) -> bool {
+        let changes = |step: &str| {
+            let uses = self.plan.step(split_item(step).0).map(|step| step.uses.value.as_str())?;
+            let class = hands.actions.get(uses)?.spec.class;
+            Some(matches!(class, Class::Write | Class::Irreversible | Class::Human))
+        };
+        let happened = |step: &StepState| {
+            step.gate.is_some() || step.effects.values().any(|effect| effect.phase != EffectPhase::Refused)
+        };
+        self.ledger.look(|state| !state.steps().any(|(id, step)| changes(id).unwrap_or(true) && happened(step)))
     }
 
     /// Lets every effect in flight come to its outcome; nothing but `finally` begins any more.

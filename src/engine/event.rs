@@ -37,7 +37,12 @@ pub enum Event {
     /// The process stopped in good order before the end: it waits for a person, or was interrupted.
     RunPaused { status: RunStatus, because: String },
     /// The run is over.
-    RunFinished { status: RunStatus },
+    RunFinished {
+        status: RunStatus,
+        /// It failed before anything was changed: it keeps nobody from what it was to work on.
+        #[serde(default, skip_serializing_if = "is_false")]
+        changed_nothing: bool,
+    },
     /// A person gave the run up before its end: nobody goes on with it, and it holds nothing any more.
     RunAbandoned { by: String, because: String },
 

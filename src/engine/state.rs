@@ -20,6 +20,8 @@ pub struct State {
     ended: Option<RunStatus>,
     /// Whether the run was completed once. What it put off is done in later lives, which take nothing of that back.
     completed: bool,
+    /// Whether its last life ended before anything was changed.
+    changed_nothing: bool,
     abandoned: Option<Abandoned>,
     halted: Option<Halt>,
     /// Since when the run's time limit counts: its beginning, or when it was last taken over.
@@ -61,6 +63,11 @@ impl State {
     /// Whether nothing of the run is left to do but what it put off, or it was given up: it holds its targets no more.
     pub fn is_over(&self) -> bool {
         self.completed || self.abandoned.is_some()
+    }
+
+    /// Whether the run keeps others from its targets: until it is over, unless it failed before it changed anything.
+    pub fn holds_targets(&self) -> bool {
+        !self.is_over() && !(self.ended == Some(RunStatus::Failed) && self.changed_nothing)
     }
 
     /// Who gave the run up, if somebody did.
@@ -116,9 +123,11 @@ impl State {
             Event::TailCut { .. } | Event::ClockSetBack { .. } => {}
             Event::PinAccepted { pin, now, .. } => self.accept(*pin, now),
             Event::RunHalted { because } => self.halted = Some(*because),
-            Event::RunPaused { status, .. } | Event::RunFinished { status } => {
+            Event::RunPaused { status, .. } => self.ended = Some(*status),
+            Event::RunFinished { status, changed_nothing } => {
                 self.ended = Some(*status);
                 self.completed |= *status == RunStatus::Completed;
+                self.changed_nothing = *changed_nothing;
             }
             Event::RunAbandoned { by, because } => {
                 self.ended = Some(RunStatus::Failed);

@@ -2,7 +2,7 @@
 
 use super::item::{Evidence, Item, StepEvidence};
 use super::leaked_value::LeakedValue;
-use super::names::ObservationName;
+use super::names::{EffectName, ObservationName};
 use super::reading;
 use super::verdict::{Verdict, verdict};
 use crate::audit::BlastRadius;
@@ -68,7 +68,9 @@ impl Known {
         let known_already = match &item.evidence {
             Evidence::Adopted(_) => !observed && self.items.iter().any(&adopted),
             // A later look that failed leaves the earlier answer as it is.
-            Evidence::AccessesNotKnown { .. } => self.items.iter().any(&looked),
+            Evidence::AccessesNotKnown { .. } => {
+                self.items.iter().any(&looked) || (!observed && self.items.iter().any(&not_known))
+            }
             Evidence::IssuerNotAsked { .. } => !observed && self.items.iter().any(&not_asked),
             _ => false,
         };
@@ -144,8 +146,12 @@ impl Known {
     pub fn in_doubt(&self) -> impl Iterator<Item = Evidence> {
         let open = |phase: &EffectPhase| matches!(phase, EffectPhase::Started | EffectPhase::Unknown);
         self.state.steps().flat_map(move |(id, step)| {
-            let doubtful = step.effects.values().filter(move |effect| open(&effect.phase));
-            doubtful.map(move |effect| Evidence::InDoubt { step: id.to_owned(), summary: effect.summary.clone() })
+            let doubtful = step.effects.iter().filter(move |(_, effect)| open(&effect.phase));
+            // Whether a message came takes nothing from the containment.
+            let is_message = |name: &str| matches!(EffectName::parse(name), EffectName::Send | EffectName::Tell { .. });
+            doubtful
+                .filter(move |(name, _)| !is_message(name))
+                .map(move |(_, effect)| Evidence::InDoubt { step: id.to_owned(), summary: effect.summary.clone() })
         })
     }
 
@@ -156,7 +162,7 @@ impl Known {
 
     /// Whether the leaked value still works, where, and until which step; nothing where the plan contains nothing.
     pub fn leaked_value(&self) -> Option<LeakedValue> {
-        LeakedValue::of(&self.evidence(), self.state.ended() == Some(RunStatus::Completed))
+        LeakedValue::of(&self.evidence(), self.state.is_over(), self.has_stopped())
     }
 
     /// The last answer about the audit trail, or what was looked at where there is none.
@@ -177,6 +183,11 @@ impl Known {
             Evidence::LateLook { look, .. } => Some(&look.blast_radius),
             _ => None,
         })
+    }
+
+    /// Whether the run has ended before its end, and nobody goes on with it by now.
+    fn has_stopped(&self) -> bool {
+        matches!(self.state.ended(), Some(RunStatus::Failed | RunStatus::Interrupted))
     }
 
     /// When the last refusal by the vault was recorded.

@@ -18,6 +18,8 @@ pub struct LeakedValue {
     pub until: Option<String>,
     /// The step that waits for a person before it can.
     pub waits_for: Option<String>,
+    /// Whether the run has stopped before that step.
+    pub stopped: bool,
 }
 
 /// Whether the leaked value works.
@@ -31,8 +33,9 @@ pub enum Works {
 }
 
 impl LeakedValue {
-    /// Reads it off the evidence. `over` says that no step of the run will do anything more.
-    pub(super) fn of(evidence: &[impl Borrow<Evidence>], over: bool) -> Option<Self> {
+    /// Reads it off the evidence. `over` says that no step of the run will do anything more, `stopped` that none does
+    /// until somebody goes on with it.
+    pub(super) fn of(evidence: &[impl Borrow<Evidence>], over: bool, stopped: bool) -> Option<Self> {
         let verdict = verdict(evidence);
         let steps: Vec<&StepEvidence> = evidence
             .iter()
@@ -54,7 +57,9 @@ impl LeakedValue {
         let nobody_at_issuer = evidence.iter().any(|evidence| {
             matches!(evidence.borrow(), Evidence::IssuerNamed { is_vault: true, .. } | Evidence::IssuerNotAsked { .. })
         });
+        let blind = steps.iter().any(|step| step.aim == Aim::Preflight && step.status == StepStatus::Failed);
         let (works, place, until) = match (vault, issuer) {
+            (AtVault::Unchanged, _) if blind => (Works::NotKnown, "nothing could be looked at", None),
             (_, AtIssuer::Accepted) => (Works::Yes, "its issuer still takes it", None),
             (AtVault::Unchanged | AtVault::Readable, AtIssuer::Refused) => {
                 (Works::No, "refused by its issuer, given out by the vault", to_come(&[Aim::DisableOld]))
@@ -81,7 +86,7 @@ impl LeakedValue {
         };
         let waits = |step: &&&StepEvidence| matches!(step.status, StepStatus::Waiting | StepStatus::Unknown);
         let waits_for = until.as_ref().and_then(|_| steps.iter().find(waits)).map(|step| step.step.clone());
-        Some(Self { works, place: place.to_owned(), until, waits_for })
+        Some(Self { works, place: place.to_owned(), stopped: stopped && until.is_some(), until, waits_for })
     }
 }
 
@@ -103,7 +108,11 @@ impl LeakedValue {
             Works::No => "DEAD",
         };
         let place = if self.place.is_empty() { String::new() } else { format!("; {}", self.place) };
-        let until = self.until.as_ref().map(|step| format!(" until `{step}`")).unwrap_or_default();
+        let until = match (&self.until, self.stopped) {
+            (Some(step), false) => format!(" until `{step}`"),
+            (Some(step), true) => format!("; the run has stopped before `{step}`"),
+            (None, _) => String::new(),
+        };
         let waits = self.waits_for.as_ref().map(|step| format!(" (waits for `{step}`)")).unwrap_or_default();
         format!("{word}{place}{until}{waits}")
     }

@@ -26,3 +26,6 @@ pub use known::{Known, wants_value};
 pub use leaked_value::{LeakedValue, Works};
 pub use names::{EffectName, ObservationName};
 pub use verdict::{AtIssuer, AtVault, Parts, State, Verdict, verdict};
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,13 @@ struct NamedIssuer {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+struct Identified {
+    provider: String,
+    assumed: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Awaited {
     moved: Vec<String>,
     left_behind: Vec<Consumer>,
@@ -88,6 +95,13 @@ pub(super) fn evidence(aim: Aim, outputs: &Map<String, Value>) -> Vec<Evidence> 
             let is_vault = provider == VAULT;
             let assumed = is_vault && issuer.and_then(|issuer| issuer.assumed).unwrap_or(true);
             vec![Evidence::IssuerNamed { issuer: provider, is_vault, assumed, replaced }]
+        }
+        Aim::Identify => {
+            let Identified { provider: issuer, assumed } = read(outputs);
+            // What another issuer issued is known once it is replaced.
+            let is_vault = issuer == VAULT;
+            let named = Evidence::IssuerNamed { issuer, is_vault, assumed, replaced: String::new() };
+            Some(named).filter(|_| is_vault).into_iter().collect()
         }
         Aim::AwaitReaders => {
             let Awaited { moved, left_behind, pinned, because } = read(outputs);

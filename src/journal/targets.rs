@@ -136,7 +136,7 @@ impl Targets {
             Ok(state) => state,
             Err(why) => return held(Stands::Unreadable { folder: folder.path().to_owned(), why }),
         };
-        if state.is_over() {
+        if !state.holds_targets() {
             return None;
         }
         let worker = folder.holder();

@@ -178,7 +178,12 @@ impl Plan {
 
     /// All steps, as others than their actions know them, in the same order.
     pub fn planned(&self, catalogue: &Catalogue) -> Vec<PlannedStep> {
-        self.steps().map(|step| PlannedStep::new(&step.id.value, &step.uses.value, catalogue)).collect()
+        let planned = |step: &Step| {
+            let mut planned = PlannedStep::new(&step.id.value, &step.uses.value, catalogue);
+            planned.only_if_needed = step.condition.is_some() && self.is_finally(&step.id.value);
+            planned
+        };
+        self.steps().map(planned).collect()
     }
 
     /// All steps in the order in which they are written.

@@ -13,18 +13,32 @@ pub struct PlannedStep {
     pub uses: String,
     pub class: Class,
     pub aim: Aim,
+    /// It runs at last, whatever happened, and only under a condition: where that does not hold there is nothing to say.
+    pub only_if_needed: bool,
     fact: FactOf,
 }
 
 impl PlannedStep {
     /// An action that is not known has an aim that nobody knows, and leaves no facts.
     pub fn new(id: &str, uses: &str, catalogue: &Catalogue) -> Self {
-        let id = id.to_owned();
+        let (id, only_if_needed) = (id.to_owned(), false);
         match catalogue.get(canonical(uses)) {
-            Some(spec) => {
-                Self { id, uses: spec.name.to_owned(), class: spec.class, aim: spec.aim, fact: spec.fact.clone() }
-            }
-            None => Self { id, uses: uses.to_owned(), class: Class::Read, aim: Aim::Other, fact: FactOf::default() },
+            Some(spec) => Self {
+                id,
+                uses: spec.name.to_owned(),
+                class: spec.class,
+                aim: spec.aim,
+                only_if_needed,
+                fact: spec.fact.clone(),
+            },
+            None => Self {
+                id,
+                uses: uses.to_owned(),
+                class: Class::Read,
+                aim: Aim::Other,
+                only_if_needed,
+                fact: FactOf::default(),
+            },
         }
     }
 

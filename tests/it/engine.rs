@@ -215,7 +215,7 @@ impl World {
                         }
                     }
                 }
-                Command::Finish { status } => self.record(Event::RunFinished { status }),
+                Command::Finish { status } => self.record(Event::RunFinished { status, changed_nothing: false }),
             }
         }
         None

@@ -98,10 +98,20 @@ async fn a_run_that_is_cut_off_anywhere_holds_its_secret_until_it_is_resumed_to_
 }
 
 #[tokio::test]
-async fn a_failed_run_holds_its_secret_until_it_is_resumed_or_abandoned() {
+async fn a_run_that_failed_before_it_changed_anything_keeps_nobody_from_its_secret() {
     let stage = Stage::set().await;
     stage.deny(&json!({ "deny": [{ "operation": "SecretListVersions" }], "kind": "ForbiddenByRbac" })).await;
     stage.stanch(&stage.containment("r-first")).exit(5).done();
+    stage.deny(&json!({ "deny": [] })).await;
+    stage.stanch(&stage.containment("r-second")).exit(0).done();
+    assert_eq!(versions(&stage, "orders-db").await, 4, "one new version");
+}
+
+#[tokio::test]
+async fn a_failed_run_holds_its_secret_until_it_is_resumed_or_abandoned() {
+    let stage = Stage::set().await;
+    stage.deny(&json!({ "deny": [{ "operation": "SecretUpdate" }], "kind": "ForbiddenByRbac" })).await;
+    stage.stanch(&stage.containment("r-first")).exit(3).done();
     let refused = stage.stanch(&stage.containment("r-second")).exit(5).stderr;
     assert!(refused.contains("run `r-first` by ") && refused.contains("it failed at `"), "{refused}");
     assert!(refused.contains("can be resumed"), "{refused}");

@@ -9,7 +9,7 @@ use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
 use crate::engine::{StepStatus, item_id, split_item};
 use crate::evidence::Known;
 use crate::journal::Record;
-use crate::plan::{Fact, Plan};
+use crate::plan::{Fact, Plan, PlannedStep};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -91,7 +91,11 @@ impl Tally {
 struct View {
     ui: Ui,
     lines: BTreeMap<String, Line>,
+    /// Where there is a tree: all its lines.
+    tree: Option<MultiProgress>,
     header: Option<ProgressBar>,
+    /// Whether the leaked value still works: below the header, so that no terminal is too low for it.
+    leaked: Option<ProgressBar>,
     footer: Option<ProgressBar>,
     width: usize,
     known: Known,
@@ -106,18 +110,20 @@ impl View {
         let drill = if services.mode == Mode::Drill { "  DRILL" } else { "" };
         let title = format!("{}  {}{drill}", services.runbook, services.run);
         let (lines, began) = (BTreeMap::new(), known.state().opened_at().unwrap_or_else(clock::now));
-        let mut view = Self { ui, lines, header: None, footer: None, width, known, began, title };
         let tree = (ui.is_terminal() && !ui.quiet && !ui.json).then(MultiProgress::new);
-        view.header = tree.as_ref().map(|tree| {
-            let header = plain_bar(tree, &view.title);
+        let header = tree.as_ref().map(|tree| {
+            let header = plain_bar(tree, &title);
             header.set_style(timed_style("{msg}  {clock}"));
             header.enable_steady_tick(Duration::from_secs(1));
             header
         });
-        for step in plan.steps() {
-            let bar = tree.as_ref().map(|tree| plain_bar(tree, &format!("  · {}", step.id.value)));
-            let line = Line { bar, begun: None, items: Tally::default() };
-            view.lines.insert(step.id.value.clone(), line);
+        let leaked = tree.as_ref().map(|tree| plain_bar(tree, ""));
+        let mut view = Self { ui, lines, tree, header, leaked, footer: None, width, known, began, title };
+        let tree = view.tree.clone();
+        for step in &services.steps {
+            let shown = tree.as_ref().filter(|_| !step.only_if_needed);
+            let bar = shown.map(|tree| plain_bar(tree, &format!("  · {}", step.id)));
+            view.lines.insert(step.id.clone(), Line { bar, begun: None, items: Tally::default() });
         }
         view.footer = tree.as_ref().map(|tree| {
             let footer = plain_bar(tree, "");
@@ -144,6 +150,10 @@ impl View {
                 line.begun = at.started_at;
                 line.items = Tally { all, over, failed: 0 };
             }
+            // Where there are only lines, each was written when it was news.
+            if self.tree.is_none() {
+                continue;
+            }
             let ended = at.ended_at.or(state.last_at()).unwrap_or_else(clock::now);
             match at.status {
                 StepStatus::Done => self.done(&planned.id, ended, &planned.fact(&at.outputs)),
@@ -151,10 +161,7 @@ impl View {
                     let why = at.error.as_ref().map_or("failed", |error| error.summary.as_str()).to_owned();
                     self.end(&planned.id, ended, "✗", &why);
                 }
-                StepStatus::Skipped => {
-                    let because = at.because.clone().unwrap_or_default();
-                    self.end(&planned.id, ended, "-", &format!("skipped: {because}"));
-                }
+                StepStatus::Skipped => self.skipped(&planned.id, ended, at.because.as_deref().unwrap_or_default()),
                 StepStatus::Waiting | StepStatus::Unknown => {
                     let asked = at.gate.as_ref().map_or("waits for a person", |gate| gate.question.prompt.as_str());
                     let asked = asked.to_owned();
@@ -192,7 +199,7 @@ impl View {
                 }
                 self.warn();
             }
-            Event::StepSkipped { step, because } => self.end(step, at, "-", &format!("skipped: {because}")),
+            Event::StepSkipped { step, because } => self.skipped(step, at, because),
             Event::AttemptFailed { step, error, retry_at: Some(retry_at), .. } => {
                 let wait = (*retry_at - at).num_milliseconds().max(0) / 100;
                 self.say(step, &format!("{}; again in {}.{}s", error.summary, wait / 10, wait % 10));
@@ -224,7 +231,11 @@ impl View {
 
     fn begin(&mut self, step: &str, at: Timestamp) {
         let label = format!("{:<width$}", step, width = self.width);
+        let place = self.tree.as_ref().zip(self.footer.as_ref());
         let Some(line) = self.lines.get_mut(step) else { return };
+        if let (None, Some((tree, footer))) = (&line.bar, place) {
+            line.bar = Some(tree.insert_before(footer, ProgressBar::new_spinner()));
+        }
         let again = line.begun.replace(line.begun.unwrap_or(at)).is_some();
         if let Some(bar) = &line.bar {
             if !again {
@@ -234,6 +245,14 @@ impl View {
             bar.set_prefix(label);
             bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+
+    /// A step does not run. What was not needed is not shown at all.
+    fn skipped(&mut self, step: &str, at: Timestamp, because: &str) {
+        let needed = |planned: &PlannedStep| planned.id == step && !planned.only_if_needed;
+        if self.known.steps().iter().any(needed) {
+            self.end(step, at, "-", &format!("skipped: {because}"));
         }
     }
 
@@ -325,9 +344,10 @@ impl View {
 
     /// That line, and below it what a person is asked.
     fn foot(&self, question: &str) {
-        let Some(footer) = &self.footer else { return };
+        let (Some(line), Some(footer)) = (&self.leaked, &self.footer) else { return };
         let leaked = self.known.leaked_value().map(|leaked| screen::colored(self.ui, &leaked)).unwrap_or_default();
-        footer.set_message(format!("{leaked}{question}"));
+        line.set_message(format!("  {leaked}"));
+        footer.set_message(question.to_owned());
     }
 
     fn close(&self) {
@@ -341,8 +361,8 @@ impl View {
                 bar.abandon();
             }
         }
-        if let Some(footer) = &self.footer {
-            footer.finish_and_clear();
+        for below in [&self.leaked, &self.footer].into_iter().flatten() {
+            below.finish_and_clear();
         }
     }
 }

@@ -92,11 +92,12 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
     let state = known.state();
     let drill = if report.run.drill { "DRILL  " } else { "" };
     text.push_str(&format!("\n{drill}{}\n", verdict(ui, known)));
-    for open in &status.verdict.open {
-        text.push_str(&format!("  {:<16}{}\n", ui.yellow("open"), plain(open)));
-    }
     if let Some(leaked) = &status.leaked_value {
         text.push_str(&format!("{}\n", colored(ui, leaked)));
+    }
+    for (index, open) in status.verdict.open.iter().enumerate() {
+        let label = format!("{:<16}", if index == 0 { "open" } else { "" });
+        text.push_str(&format!("  {}{}\n", ui.yellow(&label), plain(open)));
     }
     text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
     if let Some(Abandoned { by, because, at }) = state.abandoned() {
@@ -107,12 +108,14 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
     let tree = ui.is_terminal() && !ui.quiet;
     for planned in known.steps() {
         let at = state.step(&planned.id);
-        if !(tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped)) {
+        let not_needed = planned.only_if_needed && at.status == StepStatus::Skipped;
+        let shown_above = tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped);
+        if !not_needed && !shown_above && !(planned.only_if_needed && at.status == StepStatus::Pending) {
             match state.abandoned() {
                 Some(_) if at.is_asking() => {
                     text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), planned.id));
                 }
-                _ => text.push_str(&line(ui, planned, at)),
+                _ => text.push_str(&line(ui, planned, at, status.status)),
             }
         }
     }
@@ -217,7 +220,7 @@ pub(crate) fn colored(ui: Ui, leaked: &LeakedValue) -> String {
     }
 }
 
-fn line(ui: Ui, planned: &PlannedStep, step: &StepState) -> String {
+fn line(ui: Ui, planned: &PlannedStep, step: &StepState, run: RunStatus) -> String {
     let (mark, what) = match step.status {
         StepStatus::Done => {
             let fact = planned.fact(&step.outputs);
@@ -230,6 +233,9 @@ fn line(ui: Ui, planned: &PlannedStep, step: &StepState) -> String {
         StepStatus::Skipped => (ui.dim("-"), format!("skipped: {}", step.because.as_deref().unwrap_or_default())),
         StepStatus::Waiting => (ui.yellow("‼"), waits_for(step)),
         StepStatus::Unknown => (ui.yellow("‼"), "needs a decision".to_owned()),
+        StepStatus::Running | StepStatus::Retrying if run == RunStatus::Running => {
+            (ui.yellow("…"), "at work".to_owned())
+        }
         StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "interrupted; outcome not verified".to_owned()),
         StepStatus::Pending => (ui.dim("·"), String::new()),
     };

@@ -4,14 +4,17 @@ use super::source::Source;
 use super::words::{length, second};
 use crate::clock::Timestamp;
 use crate::engine::event::SettledBy;
-use crate::evidence::{self, AtVault, Consumer, Consumers, Evidence, Item, Known, LeakedValue, State};
+use crate::evidence::{self, AtIssuer, AtVault, Consumer, Consumers, Evidence, Item, Known, LeakedValue, State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 /// What was done against the leak, and how we know.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Containment {
+    /// The last new version that was put in.
     pub rotated: Option<Done>,
+    /// All of them: a run may work on many secrets.
+    pub rotations: Vec<Done>,
     pub revoked: Vec<Done>,
     pub proven: Vec<Proof>,
     /// Old versions without a proof.
@@ -26,6 +29,8 @@ pub struct Containment {
 /// Something that was done to a version.
 #[derive(Clone, Debug, Serialize)]
 pub struct Done {
+    /// The secret's name, where the run works on a list of them; else empty.
+    pub secret: String,
     pub version: String,
     pub at: String,
     /// From the answer itself, or by asking afterwards.
@@ -38,6 +43,8 @@ pub struct Done {
 /// A refusal of the vault to give an old version.
 #[derive(Clone, Debug, Serialize)]
 pub struct Proof {
+    /// As of [`Done`].
+    pub secret: String,
     pub version: String,
     pub answer: String,
     pub at: String,
@@ -48,6 +55,8 @@ pub struct Proof {
 /// A refusal of the issuer to take an old version's value.
 #[derive(Clone, Debug, Serialize)]
 pub struct IssuerProof {
+    /// As of [`Done`].
+    pub secret: String,
     pub version: String,
     pub provider: String,
     pub how: String,
@@ -59,6 +68,8 @@ pub struct IssuerProof {
 /// Why nothing is known of an old version at its issuer.
 #[derive(Clone, Debug, Serialize)]
 pub struct IssuerGap {
+    /// As of [`Done`].
+    pub secret: String,
     pub version: String,
     pub because: String,
     pub seq: u64,
@@ -112,7 +123,7 @@ impl Containment {
     pub(super) fn new(known: &Known) -> Self {
         let mut containment = Self::default();
         for item in known.items() {
-            containment.take(item);
+            containment.take(item, &name(known, &item.step));
         }
         let proven = |version: &String| containment.proven.iter().any(|proof| proof.version == *version);
         let disabled = containment.revoked.iter().map(|done| done.version.clone());
@@ -121,9 +132,11 @@ impl Containment {
     }
 
     /// The last look at a version counts.
-    fn take(&mut self, item: &Item) {
+    fn take(&mut self, item: &Item, secret: &str) {
+        let secret = secret.to_owned();
         let Item { seq, at, .. } = *item;
         let done = |version: &String, by: SettledBy| Done {
+            secret: secret.clone(),
             version: version.clone(),
             at: second(at),
             known: match by {
@@ -134,27 +147,30 @@ impl Containment {
             time: at,
         };
         match &item.evidence {
-            Evidence::Published { version, by } => self.rotated = Some(done(version, *by)),
+            Evidence::Published { version, by } => {
+                self.rotated = Some(done(version, *by));
+                self.rotations.push(done(version, *by));
+            }
             Evidence::Disabled { version, by } => self.revoked.push(done(version, *by)),
             Evidence::RefusedByVault { version, answer, request_id } => {
                 self.proven.retain(|proof| proof.version != *version);
                 let (version, answer, request_id) = (version.clone(), answer.clone(), request_id.clone());
-                self.proven.push(Proof { version, answer, at: second(at), request_id, seq });
+                self.proven.push(Proof { secret, version, answer, at: second(at), request_id, seq });
             }
             Evidence::RefusedByIssuer { version, issuer, how, answer } => {
                 self.forget_issuer(version);
                 let (version, provider, how, answer) = (version.clone(), issuer.clone(), how.clone(), answer.clone());
-                self.issuer_proven.push(IssuerProof { version, provider, how, answer, at: second(at), seq });
+                self.issuer_proven.push(IssuerProof { secret, version, provider, how, answer, at: second(at), seq });
             }
             Evidence::AcceptedByIssuer { version, how, answer, .. } => {
                 self.forget_issuer(version);
                 let because = format!("the issuer took it ({how}: {answer})");
-                self.issuer_not_proven.push(IssuerGap { version: version.clone(), because, seq });
+                self.issuer_not_proven.push(IssuerGap { secret, version: version.clone(), because, seq });
             }
             Evidence::NotProvenAtIssuer { version, because } => {
                 self.forget_issuer(version);
                 let (version, because) = (version.clone(), because.clone());
-                self.issuer_not_proven.push(IssuerGap { version, because, seq });
+                self.issuer_not_proven.push(IssuerGap { secret, version, because, seq });
             }
             Evidence::Adopted(consumers) => self.readers.get_or_insert_default().add(consumers),
             _ => {}
@@ -165,6 +181,11 @@ impl Containment {
         self.issuer_proven.retain(|proof| proof.version != version);
         self.issuer_not_proven.retain(|gap| gap.version != version);
     }
+}
+
+/// The name of the secret that a step works on, where it is done for each of a list.
+fn name(known: &Known, step: &str) -> String {
+    known.secret_of(step).and_then(|url| url.rsplit('/').next()).unwrap_or_default().to_owned()
 }
 
 impl Readers {
@@ -189,12 +210,13 @@ impl Exposure {
         // Whoever has the value asks its issuer, not the vault: as long as that is open, so is the exposure.
         let contained = verdict.state == State::Contained;
         let ended = proven.filter(|_| contained);
+        let is_dead = contained && verdict.parts.at_issuer != AtIssuer::Unknown;
         let moments = [
             ("exposed", from),
             ("response begun", began),
             ("rotated", containment.rotated.as_ref().map(|done| done.time)),
             ("revoked", revoked),
-            (if contained { "proven dead" } else { "refused by the vault" }, proven),
+            (if is_dead { "proven dead" } else { "refused by the vault" }, proven),
         ];
         let marks = moments.into_iter().filter_map(|(name, at)| {
             let at = at?;

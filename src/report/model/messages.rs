@@ -3,6 +3,7 @@
 use super::source::Source;
 use super::words::second;
 use crate::clock::Timestamp;
+use crate::engine::StepStatus;
 use crate::evidence::{Evidence, Item, MessageOutcome};
 use crate::plan::Aim;
 use serde::Serialize;
@@ -22,10 +23,20 @@ pub struct Notification {
 
 /// The messages of the steps, in the order of the runbook, then those about later looks, in the order of time.
 pub(super) fn notifications(source: &Source<'_>) -> Vec<Notification> {
-    let mut told: Vec<Notification> =
-        source.known.steps_for(Aim::Tell).map(|(step, at)| of_step(source, step, at.ended_at)).collect();
+    let mut told: Vec<Notification> = source
+        .known
+        .steps_for(Aim::Tell)
+        .filter(|(step, at)| is_needed(source, step, at.status))
+        .map(|(step, at)| of_step(source, step, at.ended_at))
+        .collect();
     told.extend(late(source));
     told
+}
+
+/// A message that turned out not to be needed is none.
+fn is_needed(source: &Source<'_>, step: &str, status: StepStatus) -> bool {
+    let unused = matches!(status, StepStatus::Skipped | StepStatus::Pending);
+    !(unused && source.steps.iter().any(|planned| planned.id == step && planned.only_if_needed))
 }
 
 fn of_step(source: &Source<'_>, step: String, ended_at: Option<Timestamp>) -> Notification {

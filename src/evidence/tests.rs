@@ -1,11 +1,11 @@
 //! The table of all combinations: what the vault said × what the issuer said × for one secret or for each of a list.
 
 use super::{AtIssuer, AtVault, State, verdict};
+use super::{Consumer, Consumers, Evidence, LeakedValue, PinnedSetting, StepEvidence, Works};
 use crate::audit::{Access, BlastRadius, Coverage, SecondOrder, Window};
 use crate::clock;
 use crate::engine::StepStatus::{self, Done, Failed, Pending, Running, Skipped, Waiting};
 use crate::engine::event::SettledBy;
-use crate::evidence::{Consumer, Consumers, Evidence, LeakedValue, PinnedSetting, StepEvidence, Works};
 use crate::plan::Aim;
 
 fn step(name: &str, aim: Aim, status: StepStatus) -> Evidence {
@@ -269,7 +269,7 @@ fn only_what_is_good_in_every_part_is_good() {
 }
 
 fn leaked(evidence: &[Evidence]) -> LeakedValue {
-    LeakedValue::of(evidence, false).unwrap()
+    LeakedValue::of(evidence, false, false).unwrap()
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! credential as well, where there is one beside the vault. What nobody looked at is never good news: it is not known,
 //! and stands among what is open.
 
+use super::item::{Evidence, StepEvidence};
 use crate::engine::StepStatus;
-use crate::evidence::item::{Evidence, StepEvidence};
 use crate::plan::Aim;
 use crate::vault::short;
 use serde::Serialize;
@@ -142,6 +142,8 @@ struct Sorted<'a> {
     /// The versions that another issuer than the vault issued.
     issued: BTreeSet<&'a str>,
     steps: Vec<&'a StepEvidence>,
+    /// Something was done at the issuer, or put aside, or nobody knows.
+    may_have_changed: bool,
 }
 
 impl<'a> Sorted<'a> {
@@ -164,6 +166,9 @@ impl<'a> Sorted<'a> {
                 Evidence::IssuerNamed { is_vault: true, .. } => sorted.vault_named += 1,
                 Evidence::IssuerNamed { replaced, .. } => drop(sorted.issued.insert(replaced)),
                 Evidence::Step(step) => sorted.steps.push(step),
+                Evidence::RevokedAtIssuer { .. } | Evidence::Staged { .. } | Evidence::InDoubt { .. } => {
+                    sorted.may_have_changed = true;
+                }
                 _ => {}
             }
         }
@@ -322,7 +327,8 @@ fn because(sorted: &Sorted<'_>, state: State, at_vault: AtVault, at_issuer: AtIs
             vec!["some old versions are disabled, others can still be read".to_owned()]
         }
         (_, AtVault::Readable) => vec!["a new version is in place; the leaked one still works".to_owned()],
-        (_, AtVault::Unchanged) => vec!["no new version was put in by this run".to_owned()],
+        (_, AtVault::Unchanged) if sorted.may_have_changed => vec!["no new version was put in by this run".to_owned()],
+        (_, AtVault::Unchanged) => vec!["nothing has been changed by this run".to_owned()],
     }
 }
 
@@ -361,7 +367,7 @@ fn consumers(evidence: &[&Evidence], at_vault: AtVault) -> Vec<String> {
                     .pinned
                     .iter()
                     .map(|reader| format!("{} is pinned to an old version: {fails}", reader.name));
-                let last = |reader: &crate::evidence::Consumer| {
+                let last = |reader: &super::item::Consumer| {
                     format!("{} was last seen on an old version, and not on the new one", reader.name)
                 };
                 broken.extend(pinned.chain(adoption.left_behind.iter().map(last)));
@@ -438,7 +444,12 @@ fn open(evidence: &[&Evidence], sorted: &Sorted<'_>, state: State, parts: &Parts
     if state != State::Contained {
         let unfinished = |aim: Aim| sorted.steps(aim).filter(|step| step.status != StepStatus::Done);
         let steps = [Aim::Rotate, Aim::RevokeAtIssuer, Aim::ProveAtIssuer, Aim::DisableOld, Aim::ProveAtVault];
-        let unfinished: Vec<&StepEvidence> = steps.into_iter().flat_map(unfinished).collect();
+        let before = [Aim::Search, Aim::List, Aim::Preflight, Aim::Identify, Aim::Gate].into_iter();
+        let stopped = |step: &&StepEvidence| {
+            matches!(step.status, StepStatus::Failed | StepStatus::Waiting | StepStatus::Unknown)
+        };
+        let held_up = before.flat_map(|aim| sorted.steps(aim)).filter(stopped);
+        let unfinished: Vec<&StepEvidence> = held_up.chain(steps.into_iter().flat_map(unfinished)).collect();
         // What cannot have begun is no news beside the step that holds it up.
         let begun: Vec<&StepEvidence> =
             unfinished.iter().copied().filter(|step| step.status != StepStatus::Pending).collect();
@@ -473,6 +484,3 @@ fn dedup(mut texts: Vec<String>) -> Vec<String> {
     texts.retain(|text| seen.insert(text.clone()));
     texts
 }
-
-#[cfg(test)]
-mod tests;
