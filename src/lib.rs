@@ -48,7 +48,8 @@
 //!   action by its name: others speak of a step by what it is for (`plan::Aim`).
 //! - No answer of the audit trail comes without its coverage; what was not seen is never taken for what did not happen.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
-//! - No run works on what another run holds: a target belongs to a run until it is over, whatever becomes of its process.
+//! - No run works on what another run holds: a target belongs to a run until it is over, or has failed before
+//!   it changed anything, whatever becomes of its process.
 //! - No run stays for what reaches a log late: it is put off durably, and done by whoever goes on with the run.
 //! - No older version is disabled before a newer one is listed and enabled.
 //! - No new credential exists in one memory only: it is staged in the vault, or its issuer tells it again (`issuers`).
