@@ -5,24 +5,51 @@
 //!
 //! ```text
 //!  runbooks/*.yaml ─► runbook (text → typed, every value with its place) ─► plan (checked, ordered, inputs typed)
-//!                                                                             │     └─► preflight (reads only)
-//!   ┌──────────────────────────────── driver: the only loop ──────────────────┴───────────┐
-//!   │ engine::next(order, state, now) ─► commands ─► actions ── effect("publish", …) ──►   │
-//!   │        ▲ pure, no clock                         │  intent durable BEFORE sending     │
-//!   │   state.apply(event) ◄──── journal ◄────────────┘  outcome: done | refused | unknown │
-//!   └───────────────────────────────────────────────────────────────────────────────────────┘
-//!  journal ─► report (status, timeline, documents) · cli (terminal, JSON)
+//!                                                                           │     └─► preflight (reads only)
+//!   ┌─────────────────────────── driver: the only loop ─────────────────────┴─────────────────────────────┐
+//!   │ engine::next(order, state, now) ─► commands ─► actions ─► durable: effect, observation, gate, timer │
+//!   │        ▲ pure, no clock                            │          intent durable BEFORE sending         │
+//!   │        │                                           │          outcome: done | refused | unknown     │
+//!   │        │                                           └─► issuers · azure · notify · audit             │
+//!   │   state.apply(event) ◄──── journal ◄──── durable                                                    │
+//!   └─────────────────────────────────────────────────────────────────────────────────────────────────────┘
+//!  journal ─► evidence (typed, from every journal that was ever written) ─► one verdict, one line on the leaked value
+//!               └─► report (status, timeline, documents) · cli (terminal, JSON, exit code) · messages · scorecard
 //! ```
 //!
 //! There is one event type, written first and read by everyone: what was shown live can be shown again.
+//!
+//! # The walk of one effect
+//!
+//! `- uses: keyvault/disable_old`, from the runbook's line to the verdict on the screen:
+//!
+//! 1. `runbook/decode.rs` reads the step; `plan/check/mod.rs` holds it against what the action says of itself.
+//! 2. `engine/next.rs` says that it is the step's turn; `driver/mod.rs` carries the order out, `driver/begin.rs` evaluates
+//!    its parameters, records that it begins, and calls the action.
+//! 3. `actions/keyvault/disable_old.rs` reads the versions (`azure/vault.rs`), lets `vault/history.rs` say which are older
+//!    than the kept one, and observes that once (`durable/observation.rs`): a second life disables the same ones.
+//! 4. For each it asks `durable/effect.rs` for an effect, named in `evidence/names.rs`, with a request and a probe.
+//! 5. `durable/effect.rs` records the intent through `durable/ledger.rs`; `journal/writer.rs` chains it, and
+//!    `journal/store.rs` makes it durable. Only then the request goes out: `azure/vault.rs`, `azure/transport.rs`.
+//! 6. The outcome is recorded: done, refused, or unknown. An unknown one is asked about by the probe, in this life or the
+//!    next, and sent again only if the vault says that it did not happen.
+//! 7. `engine/state.rs` folds each record as it is written; `driver/mod.rs` records the step's end, and asks again what is next.
+//! 8. `evidence/reading.rs` turns the records into evidence, `evidence/known.rs` gathers it, `evidence/verdict.rs` judges.
+//! 9. `report/`, `cli/terminal/screen.rs`, `cli/scorecard.rs` and, as `run.verdict`, the runbook's messages show that.
 //!
 //! # What never happens
 //!
 //! - The engine never learns the time by itself, and never sends anything.
 //! - No effect is sent before its intent is durable, and none twice without asking the other side in between, unless
-//!   the receiver knows a repetition by its key.
+//!   the receiver knows a repetition by its key, or a repetition harms less than a loss.
 //! - After a failed append nothing is appended, and nothing is sent.
+//! - Nobody but `evidence` judges whether a leak is contained, and nobody shows another verdict than that one.
+//! - No output, observation or effect is read by its name outside its action's file and `evidence`, and nobody asks for an
+//!   action by its name: others speak of a step by what it is for (`plan::Aim`).
+//! - No answer of the audit trail comes without its coverage; what was not seen is never taken for what did not happen.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
+//! - No run works on what another run holds: a target belongs to a run until it is over, or has failed before
+//!   it changed anything, whatever becomes of its process.
 //! - No run stays for what reaches a log late: it is put off durably, and done by whoever goes on with the run.
 //! - No older version is disabled before a newer one is listed and enabled.
 //! - No new credential exists in one memory only: it is staged in the vault, or its issuer tells it again (`issuers`).
@@ -31,8 +58,10 @@
 //!   the secret's own value first.
 //! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
 //! - `cloud`, the embedded cloud, knows no runbook: everyone reaches it over HTTP, as they reach the real one.
+//! - No file knows one that knows it, and no folder: imports have no circle.
 //!
-//! The arrows between the modules are a test (`tests/it/architecture.rs`).
+//! The arrows between the modules, and what stands where, are tests (`tests/it/architecture.rs` and its folder). What to
+//! touch for what, and what the words mean, is in `CONTRIBUTING.md`.
 //!
 //! # The modules, in the order of the flow
 
@@ -48,7 +77,10 @@ pub mod preflight;
 /// The decisions: pure.
 pub mod engine;
 
-/// Append-only, hash-chained events on disk.
+/// The durable protocol between an action and the journal: effects, observations, gates, timers.
+pub mod durable;
+
+/// Append-only, hash-chained events on disk; the locks of runs, and what each keeps from the others.
 pub mod journal;
 
 /// The only loop.
@@ -57,29 +89,20 @@ pub mod driver;
 /// What a run knows: one enum of evidence, and the one verdict that follows from it.
 pub mod evidence;
 
-/// The durable protocol between an action and the journal.
-pub mod durable;
-
-/// Secrets and their versions, whatever vault they lie in.
+/// Secrets and their versions: which one stays, which are older, which came late. No HTTP.
 pub mod vault;
+
+/// Who really issues a credential: one file per issuer, the vault itself one of them.
+pub mod issuers;
+
+/// What a step can do: one file per action.
+pub mod actions;
 
 /// Telling people: one file per channel.
 pub mod notify;
 
-/// What a step can do.
-pub mod actions;
-
-/// Who really issues a credential.
-pub mod issuers;
-
-/// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
-pub mod azure;
-
 /// What files of settings are read with.
 pub mod settings;
-
-/// `stanch.yaml`: identity, audit sources, channels, references to secrets.
-pub mod config;
 
 /// The blast radius: who read a secret, from the audit trail; usable without any runbook.
 pub mod audit;
@@ -90,13 +113,19 @@ pub mod find;
 /// Scanners' reports: what leaked, where, and since when.
 pub mod intake;
 
+/// `stanch.yaml`: identity, audit sources, channels, whose secrets there are, references to secrets.
+pub mod config;
+
+/// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
+pub mod azure;
+
 /// Status, timeline and report: folds over the journal, and the documents made of them.
 pub mod report;
 
 /// The embedded cloud.
 pub mod cloud;
 
-/// The command line: the only place that prints.
+/// The command line, one file per command: the only place that prints.
 pub mod cli;
 
 /// The only way to learn the time.

@@ -126,7 +126,7 @@ pub(super) async fn deliver(
     key: &str,
 ) -> Result<Sent, Failure> {
     let services = &context.services;
-    context.ledger().settle().await.ok();
+    context.ledger().flush().await.ok();
     let head = format!("sha256:{}", context.ledger().head());
     let message = Message {
         title: content.title,

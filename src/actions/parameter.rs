@@ -9,22 +9,22 @@ use std::time::Duration;
 
 /// A length of time, written `90s`, `15m`, `24h` or `30d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span(pub(super) Duration);
+pub(super) struct Length(pub(super) Duration);
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         duration::parse(&text).map(Self).map_err(de::Error::custom)
     }
 }
 
-impl Serialize for Span {
+impl Serialize for Length {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&duration::format(self.0))
     }
 }
 
-impl JsonSchema for Span {
+impl JsonSchema for Length {
     fn schema_name() -> Cow<'static, str> {
         "Duration".into()
     }

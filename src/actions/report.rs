@@ -35,7 +35,7 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, _: Parameters) -> Result<Outputs, Stop> {
     let services = &context.services;
-    context.ledger().settle().await?;
+    context.ledger().flush().await?;
     let head = context.ledger().head();
     let report = Report::new(&context.ledger().records(), &head, &services.steps);
     let templates = services.config.templates.as_deref();

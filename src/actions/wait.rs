@@ -1,7 +1,7 @@
 //! `wait`: lets time pass, to a deadline that outlives the process.
 
 use super::action::Action;
-use super::parameter::Span;
+use super::parameter::Length;
 use super::plan_line::{PlanLine, early};
 use crate::actions::context::Context;
 use crate::durable::Stop;
@@ -16,7 +16,7 @@ struct Parameters {
     /// How long.
     #[serde(rename = "for")]
     #[schemars(extend("x-waits" = true))]
-    duration: Span,
+    duration: Length,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -32,14 +32,14 @@ const EXAMPLE: &str = r#"- id: settle
 
 early!(Known of Parameters {
     #[serde(rename = "for")]
-    duration: Span,
+    duration: Length,
 });
 
 pub(crate) fn action() -> Action {
     Action::new("wait", Class::Read, "lets time pass", "keeps the deadline it had", run)
         .aim(Aim::Other)
         .plan(|known: &Known, _| {
-            let waits = known.duration.map(|Span(duration)| duration).unwrap_or_default();
+            let waits = known.duration.map(|Length(duration)| duration).unwrap_or_default();
             PlanLine { waits, ..PlanLine::default().does(format!("waits {}", duration::format(waits))) }
         })
         .idempotency("the deadline is kept: a wait that is cut off ends when it would have ended")

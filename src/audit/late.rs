@@ -2,6 +2,7 @@
 
 use super::blast_radius::{Access, BlastRadius};
 use super::findings::{Finding, Severity};
+use super::rules::present_name;
 use super::second_order::SecondOrder;
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,9 +36,6 @@ pub struct LateLook {
     pub blast_radius: BlastRadius,
 }
 
-/// What an amendment's name in a journal begins with; the name of the follow-up comes behind it.
-pub const LATE_LOOK: &str = "late";
-
 /// A look that found nothing to look at, as it is recorded: it says nothing of who read the secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoAnswer {
@@ -47,9 +45,6 @@ pub struct NoAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<BlastRadius>,
 }
-
-/// The name under which such a look is recorded.
-pub const NO_ANSWER: &str = "blast_radius_not_known";
 
 impl LateLook {
     /// Takes a later answer to a question that was answered before.
@@ -111,17 +106,12 @@ pub fn late(before: &BlastRadius, after: &BlastRadius) -> Late {
     }
 }
 
-/// The rule's present name: answers of earlier versions hold former ones.
-fn present(rule: &str) -> &str {
-    if rule == "new-way-in" { "new-origin" } else { rule }
-}
-
 /// What a finding is about: its rule, each caller, and how grave it is.
 fn about(finding: &Finding) -> BTreeSet<(&str, &str, Severity)> {
     let mut about: BTreeSet<_> =
-        finding.evidence.iter().map(|entry| (present(&finding.rule), &*entry.oid, finding.severity)).collect();
+        finding.evidence.iter().map(|entry| (present_name(&finding.rule), &*entry.oid, finding.severity)).collect();
     if about.is_empty() {
-        about.insert((present(&finding.rule), "", finding.severity));
+        about.insert((present_name(&finding.rule), "", finding.severity));
     }
     about
 }

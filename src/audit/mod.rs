@@ -54,7 +54,7 @@ pub use coverage::{CLOCK_SKEW, Coverage, LATENESS, Nothing, UnreadableSample};
 pub use describe::{describe, plain};
 pub use findings::{Evidence, Finding, Severity};
 pub use gaps::{Gap, Likely};
-pub use late::{LATE_LOOK, Late, LateLook, NO_ANSWER, NoAnswer, late};
+pub use late::{Late, LateLook, NoAnswer, late};
 pub use question::{Own, Query};
 pub use readers::{Reader, VersionRead, readers};
 pub use second_order::SecondOrder;

@@ -9,7 +9,7 @@ use crate::actions;
 use crate::clock;
 use crate::engine::event::Mode;
 use crate::plan::Class;
-use crate::preflight::{self, Check, Effect, Preflight, Verdict};
+use crate::preflight::{self, Check, CheckResult, Effect, Preflight};
 use serde_json::{Value, json};
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
@@ -92,10 +92,10 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
 
 fn line(ui: Ui, check: &Check) -> String {
     let mark = match check.verdict {
-        Verdict::Fine => ui.green("✓"),
-        Verdict::Warning => ui.yellow("!"),
-        Verdict::Failed => ui.red("✗"),
-        Verdict::Unseen => ui.dim("?"),
+        CheckResult::Fine => ui.green("✓"),
+        CheckResult::Warning => ui.yellow("!"),
+        CheckResult::Failed => ui.red("✗"),
+        CheckResult::Unseen => ui.dim("?"),
     };
     let help = check.help.as_ref().map(|help| format!("      {}\n", help.replace('\n', "\n      ")));
     format!("  {mark} {}\n{}", check.what, help.unwrap_or_default())

@@ -5,6 +5,7 @@ use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::cloud::scenario::Targets;
 use crate::evidence::{Evidence, Known, Verdict};
+use crate::notify::KINDS;
 use crate::report::fact::counted;
 use chrono::DateTime;
 use serde::Serialize;
@@ -272,8 +273,8 @@ fn messages(observed: &Observed) -> Target {
     for sent in list(&observed.after, "notifications") {
         *counts.entry(text(sent, "channel")).or_default() += 1;
     }
-    let channels = ["pagerduty", "slack", "teams", "email", "webhook"];
-    let wrong: Vec<&str> = channels.into_iter().filter(|channel| counts.get(channel) != Some(&1)).collect();
+    let channels = KINDS.iter().map(|kind| kind.name);
+    let wrong: Vec<&str> = channels.filter(|channel| counts.get(channel) != Some(&1)).collect();
     let met = wrong.is_empty();
     let seen = if met { "every channel, once".to_owned() } else { format!("not once: {}", wrong.join(", ")) };
     target("messages", met, seen, "every channel, once")

@@ -41,7 +41,7 @@ impl Driver {
         };
         // What is said of the run rests on durable records alone.
         if speaks_of_the_run(step) {
-            self.ledger.settle().await?;
+            self.ledger.flush().await?;
         }
         let beginning = match self.beginning(step, action.spec.aim, id, item) {
             Ok(beginning) => beginning,

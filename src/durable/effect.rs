@@ -58,7 +58,7 @@ impl Attempt {
         match self.phase(&intent.name) {
             Some(EffectPhase::Done(result)) => return read_result(&intent.name, result),
             Some(EffectPhase::Started | EffectPhase::Unknown) => {
-                if let Some(result) = self.settle(&intent, &key, &probe).await? {
+                if let Some(result) = self.probed(&intent, &key, &probe).await? {
                     return Ok(result);
                 }
             }
@@ -76,7 +76,7 @@ impl Attempt {
         }
         match self.send(&intent, &key, perform).await? {
             Ok(result) => Ok(result),
-            Err(failure) => match self.settle(&intent, &key, &probe).await? {
+            Err(failure) => match self.probed(&intent, &key, &probe).await? {
                 Some(result) => Ok(result),
                 // The other side does not know of it: it may be tried again, after the back-off.
                 None => Err(Failure { outcome: FailedOutcome::Refused, retry: Retry::Later, ..failure }.into()),
@@ -139,7 +139,7 @@ impl Attempt {
     }
 
     /// Asks the other side about an effect in doubt, and records what it said. Gives nothing if it did not happen.
-    async fn settle<T: Serialize>(
+    async fn probed<T: Serialize>(
         &self,
         intent: &Intent,
         key: &str,

@@ -76,8 +76,8 @@ impl Ledger {
 
     /// Returns when everything that was recorded is durable, and [`records`](Self::records) and [`head`](Self::head)
     /// tell of it.
-    pub async fn settle(&self) -> Result<(), AppendError> {
-        self.writer.settle().await
+    pub async fn flush(&self) -> Result<(), AppendError> {
+        self.writer.flush().await
     }
 
     /// Looks at the state as it is now.

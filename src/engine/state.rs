@@ -67,7 +67,7 @@ impl State {
 
     /// Whether the run keeps others from its targets: until it is over, unless it failed before it changed anything.
     pub fn holds_targets(&self) -> bool {
-        !self.is_over() && !(self.ended == Some(RunStatus::Failed) && self.changed_nothing)
+        !(self.is_over() || self.ended == Some(RunStatus::Failed) && self.changed_nothing)
     }
 
     /// Who gave the run up, if somebody did.

@@ -1,6 +1,5 @@
 //! The names that effects and observations have in a journal: written and read here alone. They are for ever.
 
-use crate::audit::{LATE_LOOK, NO_ANSWER};
 use crate::engine::event::{LOCKED, VALUE_WANTED};
 use std::fmt;
 
@@ -120,7 +119,7 @@ impl ObservationName {
             "staging" => Self::Staging,
             "adoption" => Self::Adoption,
             "blast_radius" => Self::BlastRadius,
-            NO_ANSWER => Self::BlastRadiusNotKnown,
+            "blast_radius_not_known" => Self::BlastRadiusNotKnown,
             LOCKED => Self::Locked,
             VALUE_WANTED => Self::ValueWanted,
             _ => rest("refused")
@@ -128,7 +127,7 @@ impl ObservationName {
                 .or_else(|| rest("issuer refused").map(Self::RefusedByIssuer))
                 .or_else(|| rest("issuer accepted").map(Self::AcceptedByIssuer))
                 .or_else(|| rest("issuer not proven").map(Self::NotProvenAtIssuer))
-                .or_else(|| rest(LATE_LOOK).map(Self::LateLook))
+                .or_else(|| rest("late").map(Self::LateLook))
                 .unwrap_or_else(|| Self::Other(name.to_owned())),
         }
     }
@@ -146,8 +145,8 @@ impl fmt::Display for ObservationName {
             Self::Staging => formatter.write_str("staging"),
             Self::Adoption => formatter.write_str("adoption"),
             Self::BlastRadius => formatter.write_str("blast_radius"),
-            Self::BlastRadiusNotKnown => formatter.write_str(NO_ANSWER),
-            Self::LateLook(follow_up) => write!(formatter, "{LATE_LOOK} {follow_up}"),
+            Self::BlastRadiusNotKnown => formatter.write_str("blast_radius_not_known"),
+            Self::LateLook(follow_up) => write!(formatter, "late {follow_up}"),
             Self::Locked => formatter.write_str(LOCKED),
             Self::ValueWanted => formatter.write_str(VALUE_WANTED),
             Self::Other(name) => formatter.write_str(name),

@@ -1,4 +1,5 @@
-//! Where a journal is kept: a seam, so that nothing else assumes a local file.
+//! Where a journal's lines are appended: a seam between the writer and the disk. Of the folder around the journal, its
+//! locks, claims and pins, the other files of `journal/` make files of this machine; nobody outside of it does.
 
 #![expect(clippy::disallowed_methods, reason = "the local store is where journals become files")]
 

@@ -87,7 +87,7 @@ impl Writer {
     }
 
     /// Returns when every event that was appended before is durable.
-    pub async fn settle(&self) -> Result<(), AppendError> {
+    pub async fn flush(&self) -> Result<(), AppendError> {
         let records = self.chain.0.lock().seq;
         self.until(records).await
     }

@@ -1,6 +1,6 @@
 //! Whether those who are to be told can be told, as far as can be seen without telling them anything.
 
-use super::findings::{Check, Verdict};
+use super::findings::{Check, CheckResult};
 use super::known::Known;
 use crate::azure::Azure;
 use crate::config::Config;
@@ -15,15 +15,15 @@ pub(super) async fn look(known: &[Known<'_>], azure: &Azure, config: &Config) ->
             continue;
         }
         checks.push(match choose(&config.channels, kind, named) {
-            Err(failure) => Check::of(Verdict::Warning, &failure),
+            Err(failure) => Check::of(CheckResult::Warning, &failure),
             Ok(None) => {
                 let what = format!("nobody is told by {kind}: no such channel is configured");
-                Check::new(Verdict::Warning, what).help("name one under `channels:` in stanch.yaml")
+                Check::new(CheckResult::Warning, what).help("name one under `channels:` in stanch.yaml")
             }
             Ok(Some((name, channel))) => match channel.reach(azure).await {
                 Ok(how) => Check::fine(format!("channel `{name}` ({kind}): {how}")),
                 Err(failure) => {
-                    let check = Check::of(Verdict::Warning, &failure);
+                    let check = Check::of(CheckResult::Warning, &failure);
                     Check { what: format!("channel `{name}` ({kind}): {}", check.what), ..check }
                 }
             },

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    pub verdict: Verdict,
+    pub verdict: CheckResult,
     pub what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -15,7 +15,7 @@ pub struct Check {
 /// What became of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum CheckResult {
     Fine,
     /// The run goes on, with less than could be had.
     Warning,
@@ -59,12 +59,12 @@ pub struct Issuer {
 }
 
 impl Check {
-    pub(super) fn new(verdict: Verdict, what: impl Into<String>) -> Self {
+    pub(super) fn new(verdict: CheckResult, what: impl Into<String>) -> Self {
         Self { verdict, what: what.into(), help: None }
     }
 
     pub(super) fn fine(what: impl Into<String>) -> Self {
-        Self::new(Verdict::Fine, what)
+        Self::new(CheckResult::Fine, what)
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -72,7 +72,7 @@ impl Check {
         self
     }
 
-    pub(super) fn of(verdict: Verdict, failure: &Failure) -> Self {
+    pub(super) fn of(verdict: CheckResult, failure: &Failure) -> Self {
         let why = failure.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
         Self { verdict, what: format!("{}{why}", failure.summary), help: failure.help.clone() }
     }

@@ -1,11 +1,12 @@
 //! Who issues what would be replaced, why we think so, and what ending the old credential would break.
 
-use super::findings::{Check, Issuer, Verdict};
+use super::findings::{Check, CheckResult, Issuer};
 use super::known::Known;
 use crate::actions::{Identified, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::issuers::IssuerKind;
 use crate::vault::SecretUrl;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
@@ -17,7 +18,7 @@ pub(super) async fn look(
 ) -> (Check, Option<Issuer>) {
     match ask(step, secret, azure, config).await {
         Ok(issuer) => (check(&issuer), Some(issuer)),
-        Err(failure) => (Check::of(Verdict::Failed, &failure), None),
+        Err(failure) => (Check::of(CheckResult::Failed, &failure), None),
     }
 }
 
@@ -42,7 +43,9 @@ fn check(issuer: &Issuer) -> Check {
     let name = issuer.secret.rsplit('/').next().unwrap_or_default();
     let what = match (issuer.assumed, issuer.provider) {
         (true, _) => format!("`{name}`: {}", issuer.because),
-        (false, "random") => format!("`{name}`: the vault issues it; {}", issuer.because),
+        (false, provider) if provider == IssuerKind::Random.name() => {
+            format!("`{name}`: the vault issues it; {}", issuer.because)
+        }
         (false, provider) => {
             let follows = match issuer.next.as_str() {
                 "" => String::new(),
@@ -68,5 +71,5 @@ fn check(issuer: &Issuer) -> Check {
     if let Some(by_hand) = &issuer.by_hand {
         help.push_str(&format!("\na person enters the new value, and is then asked: {by_hand}"));
     }
-    Check::new(if issuer.assumed { Verdict::Warning } else { Verdict::Fine }, what).help(help)
+    Check::new(if issuer.assumed { CheckResult::Warning } else { CheckResult::Fine }, what).help(help)
 }

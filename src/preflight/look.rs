@@ -1,7 +1,7 @@
 //! The look itself: a plan becomes a [`Preflight`].
 
 use super::effects::{self, Effect};
-use super::findings::{Broken, Check, Issuer, Verdict};
+use super::findings::{Broken, Check, CheckResult, Issuer};
 use super::known::{self, Known};
 use super::secrets::{self, Seen};
 use super::{channels, issuers, sites};
@@ -123,7 +123,7 @@ async fn sites_of(known: &[Known<'_>], seen: &mut BTreeMap<String, Seen>, azure:
 impl Preflight {
     /// Whether the run would stop before it has changed anything.
     pub fn failed(&self) -> bool {
-        self.checks.iter().any(|check| check.verdict == Verdict::Failed)
+        self.checks.iter().any(|check| check.verdict == CheckResult::Failed)
     }
 }
 

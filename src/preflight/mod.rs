@@ -13,5 +13,5 @@ mod secrets;
 mod sites;
 
 pub use effects::Effect;
-pub use findings::{Broken, Check, Issuer, Verdict};
+pub use findings::{Broken, Check, CheckResult, Issuer};
 pub use look::{Preflight, look, looks_since};

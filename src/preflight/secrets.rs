@@ -1,6 +1,6 @@
 //! What a secret, its readers and its audit trail look like before anything is changed.
 
-use super::findings::{Broken, Check, Verdict};
+use super::findings::{Broken, Check, CheckResult};
 use crate::actions::{Asker, NotKnown, READERS_BASELINE, Trail};
 use crate::audit::{self, BlastRadius, Coverage, Reader};
 use crate::azure::{Azure, Vault};
@@ -47,9 +47,9 @@ pub(super) async fn look(
             seen.checks.push(state(secret, &versions, &current));
             let unseen =
                 format!("whether versions of `{}` may be set and disabled: the first write tells", secret.name);
-            seen.checks.push(Check::new(Verdict::Unseen, unseen));
+            seen.checks.push(Check::new(CheckResult::Unseen, unseen));
         }
-        Err(failure) => seen.checks.push(Check::of(Verdict::Failed, &failure)),
+        Err(failure) => seen.checks.push(Check::of(CheckResult::Failed, &failure)),
     }
     let asker = Asker { azure, config, prefixes: own, run: None };
     match trail(secret, asker, (since, now)).await {
@@ -101,7 +101,7 @@ fn state(secret: &SecretUrl, versions: &[Version], current: &Current) -> Check {
         }
         Current::Disabled | Current::Missing => {
             let what = format!("the current version of `{}` is disabled: everyone who reads it fails", secret.name);
-            Check::new(Verdict::Warning, what).help("a rotation puts a new one in, which brings them back")
+            Check::new(CheckResult::Warning, what).help("a rotation puts a new one in, which brings them back")
         }
     }
 }
@@ -126,13 +126,13 @@ fn unseen(secret: &SecretUrl, not_known: &NotKnown, overlap: Option<Duration>) -
     let help = match not_known {
         NotKnown::NoSource(_) => {
             let what = format!("no audit source for `{}`: who read it will not be known{waited}", secret.vault.name);
-            return Check::new(Verdict::Warning, what).help("name one under `audit:` in stanch.yaml");
+            return Check::new(CheckResult::Warning, what).help("name one under `audit:` in stanch.yaml");
         }
         NotKnown::Empty(_) => "a quiet vault looks the same as one whose diagnostic settings send nothing".to_owned(),
         NotKnown::Unreadable(failure) => failure.help.clone().unwrap_or_else(|| "see to the audit source".to_owned()),
     };
     let what = format!("who reads `{}` will not be known: {}{waited}", secret.name, not_known.because());
-    Check::new(Verdict::Warning, what).help(help)
+    Check::new(CheckResult::Warning, what).help(help)
 }
 
 /// How much the log will be able to show of who has moved, where readers are waited for.
@@ -142,7 +142,7 @@ fn adoption(secret: &SecretUrl, baseline: &Coverage, overlap: Option<Duration>, 
     let help = "the whole overlap is waited for, unless the log comes past the rotation by then";
     if let Some(why) = baseline.in_part() {
         let what = format!("who has moved to a new version of `{}` may not be seen: {why}", secret.name);
-        return Some(Check::new(Verdict::Warning, what).help(help));
+        return Some(Check::new(CheckResult::Warning, what).help(help));
     }
     let behind = (now - baseline.horizon?).to_std().unwrap_or_default();
     // Readers need their share of the overlap, too. Where none is waited for here, it was before the step.
@@ -156,14 +156,14 @@ fn adoption(secret: &SecretUrl, baseline: &Coverage, overlap: Option<Duration>, 
         counted(behind.as_secs() / 60, "minute"),
         secret.name
     );
-    Some(Check::new(Verdict::Warning, what).help(help))
+    Some(Check::new(CheckResult::Warning, what).help(help))
 }
 
 fn coverage(radius: &BlastRadius, now: Timestamp) -> Check {
     let coverage = &radius.coverage;
     let Some(horizon) = coverage.horizon else {
         let what = "the audit trail answers, and holds no entry of this vault since the exposure";
-        return Check::new(Verdict::Warning, what)
+        return Check::new(CheckResult::Warning, what)
             .help("a quiet vault looks the same as one whose diagnostic settings send nothing");
     };
     let behind = (now - horizon).num_minutes();
@@ -175,7 +175,7 @@ fn coverage(radius: &BlastRadius, now: Timestamp) -> Check {
         gaps => {
             let help = "an hour without entries is a quiet vault, or a log that was not kept";
             let gaps = if gaps == 1 { "1 stretch".to_owned() } else { format!("{gaps} stretches") };
-            Check::new(Verdict::Warning, format!("{what}, with {gaps} without any entry")).help(help)
+            Check::new(CheckResult::Warning, format!("{what}, with {gaps} without any entry")).help(help)
         }
     }
 }
@@ -187,7 +187,7 @@ fn unknown(strangers: &[&Reader]) -> Option<Check> {
         [name] => format!("{name} read it of late, and is none of the known callers"),
         names => format!("{} read it of late, and are none of the known callers", names.join(", ")),
     };
-    Some(Check::new(Verdict::Warning, what).help("the blast radius will show what else they touched"))
+    Some(Check::new(CheckResult::Warning, what).help("the blast radius will show what else they touched"))
 }
 
 fn pinned(reader: &Reader) -> Option<Broken> {

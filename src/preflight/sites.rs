@@ -1,6 +1,6 @@
 //! Sites of App Service and Functions whose settings refer to what would be replaced.
 
-use super::findings::{Broken, Check, Verdict};
+use super::findings::{Broken, Check, CheckResult};
 use crate::actions::appservice;
 use crate::azure::{Azure, ResourceManager};
 use crate::vault::SecretUrl;
@@ -10,7 +10,7 @@ pub(super) async fn look(secret: &SecretUrl, subscription: &str, azure: &Azure) 
     let manager = ResourceManager::new(azure, &secret.vault);
     let look = match appservice::look(&manager, secret, subscription).await {
         Ok(look) => look,
-        Err(failure) => return (Check::of(Verdict::Warning, &failure), Vec::new()),
+        Err(failure) => return (Check::of(CheckResult::Warning, &failure), Vec::new()),
     };
     let mut broken = Vec::new();
     let mut following: Vec<&str> = Vec::new();

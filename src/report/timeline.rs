@@ -1,6 +1,7 @@
 //! What happened, in one plain sentence for each record.
 
 use super::fact::counted;
+use crate::audit::LateLook;
 use crate::clock::Timestamp;
 use crate::engine::event::{
     AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Pin, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
@@ -164,12 +165,12 @@ fn observed(name: &str, value: &Value) -> String {
 
 /// What a later look at the audit trail told.
 fn late(look: &Value) -> String {
-    let count = |name: &str| {
-        let list = look.get("late").and_then(|late| late.get(name)).and_then(Value::as_array);
-        list.map_or(0, Vec::len) as u64
+    let count = |LateLook { late, .. }: LateLook| {
+        [late.accesses.len(), late.unknown_callers.len(), late.findings.len(), late.second_order.len()]
     };
-    let (callers, findings) = (count("unknown_callers"), count("findings"));
-    match (count("accesses"), callers + findings + count("second_order")) {
+    let counts = serde_json::from_value(look.clone()).map_or([0; 4], count);
+    let [accesses, callers, findings, others] = counts.map(|count| count as u64);
+    match (accesses, callers + findings + others) {
         (0, 0) => "asked the audit trail again: nothing new".to_owned(),
         _ => format!(
             "asked the audit trail again: {} and {} are new",

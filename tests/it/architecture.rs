@@ -1,5 +1,10 @@
 //! The arrows of the architecture, read off the `use crate::` lines.
 
+mod circles;
+mod homes;
+mod names;
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -133,7 +138,7 @@ fn files_stay_small_and_have_names() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(!["util", "utils", "helpers", "common", "misc"].contains(&name), "{}", path.display());
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
-        assert!(lines <= 550, "{} has {lines} lines", path.display());
+        assert!(lines <= 500, "{} has {lines} lines", path.display());
     }
 }
 

@@ -75,6 +75,7 @@ fn the_readmes_other_commands_are_understood() {
         "approve",
         "reject",
         "settle",
+        "abandon",
         "report",
         "verify",
         "audit",

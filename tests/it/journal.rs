@@ -311,7 +311,7 @@ async fn after_a_failed_append_nothing_is_appended_and_nobody_is_told_that_it_is
                     }
                 }
             }
-            assert!(writer.settle().await.is_err(), "{fault:?} at {at}: it stays broken");
+            assert!(writer.flush().await.is_err(), "{fault:?} at {at}: it stays broken");
             assert!(durable < at && !refusals.is_empty(), "{fault:?} at {at}: {durable} durable, {refusals:?}");
             let disk = disk.lock().unwrap();
             assert_eq!(disk.appends_after_the_fault, 0, "{fault:?} at {at}");
@@ -364,7 +364,7 @@ async fn what_nobody_waits_for_is_durable_a_moment_later_or_when_asked() {
     }
     writer.append(begun(1)).await.unwrap();
     writer.append(begun(2)).await.unwrap();
-    writer.settle().await.unwrap();
+    writer.flush().await.unwrap();
     assert_eq!(heads.lock().unwrap().len(), 3);
     assert_eq!(Journal::read(&disk.lock().unwrap().bytes).unwrap().records.len(), 3);
 }

@@ -4,7 +4,7 @@ use super::late;
 use super::trail::{self, NotKnown, Trail};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::parameter::{Span, Time};
+use crate::actions::parameter::{Length, Time};
 use crate::actions::plan_line::{PlanLine, Surroundings, early, name};
 use crate::audit::{self, BlastRadius, CLOCK_SKEW};
 use crate::clock::{self, Timestamp};
@@ -34,7 +34,7 @@ struct Parameters {
     /// So long after the answer the log is asked again for what reached it late, for example `[1h, 24h]`. The run does
     /// not wait: whoever goes on with it after that time asks.
     #[serde(default)]
-    requery: Vec<Span>,
+    requery: Vec<Length>,
 }
 
 #[derive(Default, Deserialize, Serialize, JsonSchema)]
@@ -83,11 +83,11 @@ pub(crate) fn action() -> Action {
     .example(EXAMPLE)
 }
 
-early!(Known of Parameters { secret: SecretUrl, since: Timestamp, requery: Vec<Span> });
+early!(Known of Parameters { secret: SecretUrl, since: Timestamp, requery: Vec<Length> });
 
 fn plan(known: &Known, _: &Surroundings) -> PlanLine {
     let since = known.since.map(|since| since.format(" since %m-%d %H:%M").to_string()).unwrap_or_default();
-    let again: Vec<String> = known.requery.iter().flatten().map(|Span(after)| duration::format(*after)).collect();
+    let again: Vec<String> = known.requery.iter().flatten().map(|Length(after)| duration::format(*after)).collect();
     let again = if again.is_empty() { String::new() } else { format!("; again after {}", again.join(", ")) };
     let does = format!("who read {}{since}, and what else{again}", name(&known.secret));
     PlanLine { since: known.since, ..PlanLine::on(&known.secret).does(does) }
@@ -111,7 +111,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         Ok(trail) => trail,
         Err(not_known) => return nothing(context, not_known, None).await,
     };
-    for Span(after) in &parameters.requery {
+    for Length(after) in &parameters.requery {
         let due = begun.checked_add_signed(TimeDelta::from_std(*after).unwrap_or(TimeDelta::MAX));
         context.follow_up(&duration::format(*after), due.unwrap_or(Timestamp::MAX_UTC)).await?;
     }
@@ -129,7 +129,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
             };
             let not_known = why_not_known(&found);
             if not_known.is_none() {
-                context.note(late::ANSWER, &found).await?;
+                context.note(ObservationName::BlastRadius, &found).await?;
             }
             late::answered(context, begun).await?;
             match not_known {

@@ -7,14 +7,13 @@
 
 use crate::actions::announce::{Announcement, announce};
 use crate::actions::context::Context;
-use crate::audit::{BlastRadius, LATE_LOOK, LateLook, NO_ANSWER, NoAnswer, plain};
+use crate::audit::{BlastRadius, LateLook, NoAnswer, plain};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
+use crate::evidence::ObservationName;
 use crate::failure::Failure;
 use crate::vault::SecretUrl;
 
-/// The name under which the first answer is recorded.
-pub(super) const ANSWER: &str = "blast_radius";
 /// As many callers and findings stand in a message; the report holds all.
 const MOST_TOLD: usize = 10;
 
@@ -22,17 +21,17 @@ const MOST_TOLD: usize = 10;
 pub(super) fn latest(context: &Context) -> Result<Option<BlastRadius>, Stop> {
     let mut amendments: Vec<LateLook> = Vec::new();
     for (timer, _) in context.follow_ups() {
-        amendments.extend(context.recorded::<LateLook>(&format!("{LATE_LOOK} {timer}"))?);
+        amendments.extend(context.recorded::<LateLook>(ObservationName::LateLook(timer))?);
     }
     match amendments.into_iter().max_by_key(|amendment| amendment.asked_at) {
         Some(latest) => Ok(Some(latest.blast_radius)),
-        None => context.recorded(ANSWER),
+        None => context.recorded(ObservationName::BlastRadius),
     }
 }
 
 /// What an earlier life of the step was answered where that said nothing: a later look amends it.
 pub(super) fn nothing_yet(context: &Context) -> Result<Option<BlastRadius>, Stop> {
-    Ok(context.recorded::<NoAnswer>(NO_ANSWER)?.and_then(|not_known| not_known.answer))
+    Ok(context.recorded::<NoAnswer>(ObservationName::BlastRadiusNotKnown)?.and_then(|not_known| not_known.answer))
 }
 
 /// When the log is still to be asked, in the order of time.
@@ -65,7 +64,7 @@ pub(super) async fn look(
     loop {
         let next = context.follow_ups().into_iter().find(|(_, timer)| !timer.fired);
         let Some((timer, _)) = next.filter(|(_, timer)| timer.until <= clock::now()) else { return Ok(latest) };
-        let name = format!("{LATE_LOOK} {timer}");
+        let name = ObservationName::LateLook(timer.clone());
         let amendment = match context.recorded::<LateLook>(&name)? {
             // A process died after it had asked.
             Some(amendment) => amendment,

@@ -3,7 +3,7 @@
 use super::no::asked_again;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::parameter::Span;
+use crate::actions::parameter::Length;
 use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
@@ -28,7 +28,7 @@ struct Parameters {
     /// After this long without an answer it counts as a no.
     #[serde(default)]
     #[schemars(extend("x-waits" = true))]
-    expires: Option<Span>,
+    expires: Option<Length>,
     /// Whether the one who started the run may not say yes.
     #[serde(default)]
     not_requester: bool,
@@ -66,14 +66,14 @@ pub(crate) fn action() -> Action {
         .example(EXAMPLE)
 }
 
-early!(Known of Parameters { min: u32, from: Vec<String>, expires: Option<Span>, not_requester: bool });
+early!(Known of Parameters { min: u32, from: Vec<String>, expires: Option<Length>, not_requester: bool });
 
 fn plan(known: &Known, _: &Surroundings) -> PlanLine {
     let min = known.min.unwrap_or_else(one);
     let from = known.from.as_deref().unwrap_or_default();
     let from = if from.is_empty() { String::new() } else { format!(" of {}", from.join(", ")) };
     let not_you = if known.not_requester.unwrap_or_default() { ", not you" } else { "" };
-    let within = known.expires.flatten().map(|Span(expires)| format!(", within {}", duration::format(expires)));
+    let within = known.expires.flatten().map(|Length(expires)| format!(", within {}", duration::format(expires)));
     PlanLine::default().does(format!("{min} yes{from}{not_you}{}", within.unwrap_or_default()))
 }
 

@@ -6,7 +6,7 @@
 use super::no::asked_again;
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::parameter::Span;
+use crate::actions::parameter::Length;
 use crate::actions::plan_line::{PlanLine, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Field, Question};
@@ -34,7 +34,7 @@ struct Parameters {
     /// After this long without an answer the step fails.
     #[serde(default)]
     #[schemars(extend("x-waits" = true))]
-    expires: Option<Span>,
+    expires: Option<Length>,
 }
 
 /// One thing that is to be told.

@@ -9,7 +9,7 @@
 use super::adoption::{Old, Rotation, Standing, Watch, about};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
-use crate::actions::parameter::Span;
+use crate::actions::parameter::Length;
 use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
@@ -35,17 +35,17 @@ struct Parameters {
     /// How long to wait at most.
     #[serde(default = "fifteen_minutes")]
     #[schemars(extend("x-waits" = true))]
-    overlap: Span,
+    overlap: Length,
     /// How far back a reader counts as one; that of the audit trail in `stanch.yaml` unless given, else 8 days, which hold
     /// what reads once a week.
     #[serde(default)]
-    baseline: Option<Span>,
+    baseline: Option<Length>,
     /// What happens if the overlap ends before all have moved: `go_on`, or `ask` a person.
     #[serde(default)]
     at_end: AtEnd,
     /// How often the trail is read.
     #[serde(default = "two_seconds")]
-    every: Span,
+    every: Length,
 }
 
 /// The policy for those who have not moved in time.
@@ -57,8 +57,8 @@ enum AtEnd {
     Ask,
 }
 
-fn fifteen_minutes() -> Span {
-    Span(OVERLAP)
+fn fifteen_minutes() -> Length {
+    Length(OVERLAP)
 }
 
 /// How far back a reader counts as one where nothing else says so: a job that runs once a week is in it.
@@ -66,8 +66,8 @@ pub(crate) const BASELINE: TimeDelta = TimeDelta::days(8);
 /// How long is waited where the step does not say.
 pub(crate) const OVERLAP: Duration = Duration::from_secs(15 * 60);
 
-fn two_seconds() -> Span {
-    Span(Duration::from_secs(2))
+fn two_seconds() -> Length {
+    Length(Duration::from_secs(2))
 }
 
 #[derive(Default, Deserialize, Serialize, JsonSchema)]
@@ -134,7 +134,7 @@ pub(crate) fn action() -> Action {
     .example(EXAMPLE)
 }
 
-early!(Known of Parameters { secret: SecretUrl, overlap: Span });
+early!(Known of Parameters { secret: SecretUrl, overlap: Length });
 
 fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
     let waits = known.overlap.unwrap_or_else(fifteen_minutes).0;

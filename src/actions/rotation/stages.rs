@@ -54,7 +54,7 @@ impl Rotation<'_> {
         };
         let mut record = IssuerRecord::of(named.clone(), state);
         record.replaced.clone_from(&self.predecessor.version);
-        record.issue_key = Some(self.context.key("issue"));
+        record.issue_key = Some(self.context.key(&EffectName::Issue.to_string()));
         if revoke_first && self.issuer.retires_first() {
             record.retired_by = Some(match self.issuer.by_hand() {
                 None => self.retire_first(&record).await?,
@@ -116,7 +116,7 @@ impl Rotation<'_> {
     /// The name of the staging secret: one of its own for every rotation, so that none is hindered by a deleted one.
     fn staging(&self) -> String {
         let stem: String = self.secret.name.chars().take(LONGEST_STEM).collect();
-        let digits: String = self.context.key("stage").chars().take(8).collect();
+        let digits: String = self.context.key(&EffectName::Stage.to_string()).chars().take(8).collect();
         format!("{stem}-stanch-{digits}")
     }
 
@@ -197,7 +197,8 @@ impl Rotation<'_> {
 
     /// Asks a person for the value, unless it is staged already.
     async fn stage_entered(&self, named: &Named) -> Result<String, Stop> {
-        let is_staged = find(self.vault, &self.staging(), &self.context.key("stage")).await?.is_some();
+        let is_staged =
+            find(self.vault, &self.staging(), &self.context.key(&EffectName::Stage.to_string())).await?.is_some();
         if is_staged {
             return self.stage(None).await;
         }

@@ -26,6 +26,7 @@ mod vault_changed;
 
 use super::findings::Finding;
 pub(super) use facts::Facts;
+pub(super) use new_origin::present_name;
 
 type Rule = fn(&Facts<'_>) -> Vec<Finding>;
 

@@ -10,6 +10,15 @@ use crate::audit::findings::{Finding, Severity};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+const NAME: &str = "new-origin";
+/// What it was called in earlier versions, whose answers later looks are compared with.
+const FORMER: &str = "new-way-in";
+
+/// A rule's name as it is now.
+pub(in crate::audit) fn present_name(rule: &str) -> &str {
+    if rule == FORMER { NAME } else { rule }
+}
+
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let mut before = by_caller(facts, facts.before.iter().filter(|(key, _)| !key.is_own() && is_read(key)));
     let mut findings = Vec::new();
@@ -35,7 +44,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
             times(total(&new))
         );
         let evidence = facts.evidence_of(&new);
-        findings.push(finding("new-origin", Severity::Medium, summary, evidence, &[CLOUD_ACCOUNTS, SECRETS_STORE]));
+        findings.push(finding(NAME, Severity::Medium, summary, evidence, &[CLOUD_ACCOUNTS, SECRETS_STORE]));
     }
     findings
 }

@@ -110,7 +110,7 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
         let at = state.step(&planned.id);
         let not_needed = planned.only_if_needed && at.status == StepStatus::Skipped;
         let shown_above = tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped);
-        if !not_needed && !shown_above && !(planned.only_if_needed && at.status == StepStatus::Pending) {
+        if !(not_needed || shown_above || planned.only_if_needed && at.status == StepStatus::Pending) {
             match state.abandoned() {
                 Some(_) if at.is_asking() => {
                     text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), planned.id));

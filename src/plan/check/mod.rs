@@ -8,7 +8,7 @@ mod reach;
 mod waits;
 
 use super::order::Graph;
-use super::spec::{Catalogue, Class};
+use super::spec::{Aim, Catalogue, Class};
 use super::types::Type;
 use super::typing::View;
 use crate::runbook::expression::Template;
@@ -181,16 +181,19 @@ impl Checker<'_> {
         if self.names.is_fragment {
             return;
         }
-        let rotates = |step: &&Step| step.uses.value.ends_with("/rotate");
+        let aim = |step: &Step| self.catalogue.get(step.uses.value.as_str()).map(|spec| spec.aim);
+        let rotates = |step: &&Step| aim(step) == Some(Aim::Rotate);
         let rotations: BTreeSet<&str> =
             self.runbook.steps.iter().filter(rotates).map(|step| step.id.value.as_str()).collect();
         for (place, step) in self.runbook.steps.iter().enumerate() {
             let irreversible =
                 self.catalogue.get(step.uses.value.as_str()).is_some_and(|spec| spec.class == Class::Irreversible);
             if irreversible && !main.before(place).iter().any(|id| rotations.contains(id.as_str())) {
+                let rotations = self.catalogue.values().filter(|spec| spec.aim == Aim::Rotate);
+                let names = rotations.map(|spec| format!("`{}`", spec.name)).collect::<Vec<_>>().join(" or ");
                 let problem = Diagnostic::error("versions are revoked without a rotation before", step.uses.span)
                     .rule("revoke-without-rotate")
-                    .help("put a `keyvault/rotate` step before it: a disabled current version answers 403 to everyone");
+                    .help(format!("put a {names} step before it: a disabled current version answers 403 to everyone"));
                 self.problems.push(problem);
             }
         }
