@@ -9,6 +9,7 @@
 //! Nobody else judges: every screen, message, report and exit code shows [`Known::verdict`].
 
 mod adoption;
+mod consequences;
 mod item;
 mod known;
 mod leaked_value;

@@ -240,6 +240,18 @@ impl Stage {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// Calls the program while a consumer reads a secret's newest version again and again, as the log then shows.
+    pub(crate) async fn stanch_while_read(&self, arguments: &[&str], secret: &str) -> Said {
+        let child = self.command(arguments).spawn().unwrap();
+        let mut output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+        loop {
+            match tokio::time::timeout(Duration::from_millis(250), &mut output).await {
+                Ok(output) => return output.unwrap().into(),
+                Err(_) => drop(self.read_value(secret, "").await),
+            }
+        }
+    }
+
     /// Calls the program where no file may grow beyond so many blocks of 512 bytes: what a full disk is to a journal.
     pub(crate) fn stanch_in_little_space(&self, blocks: u32, arguments: &[&str]) -> Said {
         let command = self.command(arguments);
