@@ -155,6 +155,18 @@ impl Known {
         })
     }
 
+    /// The channels that were told of a later look, which `follow_up` names.
+    pub fn told_of_look(&self, step: &str, follow_up: &str) -> Vec<String> {
+        let effects = self.state.step(step).effects.iter();
+        let done =
+            effects.filter(|(_, effect)| matches!(effect.phase, EffectPhase::Done(_) | EffectPhase::AssumedDone));
+        let told = done.filter_map(|(name, _)| match EffectName::parse(name) {
+            EffectName::Tell { channel, follow_up: of } if of == follow_up => Some(channel),
+            _ => None,
+        });
+        told.collect()
+    }
+
     /// The one verdict.
     pub fn verdict(&self) -> Verdict {
         verdict(&self.evidence())

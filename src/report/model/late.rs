@@ -5,8 +5,7 @@ use super::source::Source;
 use super::words::second;
 use crate::audit::{self, LateLook};
 use crate::clock::Timestamp;
-use crate::engine::EffectPhase;
-use crate::evidence::{EffectName, Evidence, Item};
+use crate::evidence::{Evidence, Item};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -58,20 +57,9 @@ fn line(source: &Source<'_>, step: &str, timer: &str, look: &LateLook, seq: u64)
         unknown_callers: late.unknown_callers.iter().map(caller).collect(),
         second_order: late.second_order.iter().map(|touched| access::second_order(touched, accesses)).collect(),
         findings: late.findings.iter().map(access::finding).collect(),
-        told: told(source, step, timer),
+        told: source.known.told_of_look(step, timer),
         seq,
     }
-}
-
-/// The channels that were told of a later look.
-fn told(source: &Source<'_>, of: &str, timer: &str) -> Vec<String> {
-    let effects = source.known.state().step(of).effects.iter();
-    let done = effects.filter(|(_, effect)| matches!(effect.phase, EffectPhase::Done(_) | EffectPhase::AssumedDone));
-    done.filter_map(|(name, _)| match EffectName::parse(name) {
-        EffectName::Tell { channel, follow_up } if follow_up == timer => Some(channel),
-        _ => None,
-    })
-    .collect()
 }
 
 /// When the audit trail is still to be asked again, each time once.

@@ -98,11 +98,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("a built-in runbook", "src/config/inventory.rs", "the one for secrets of which nothing is said"),
     ("a built-in runbook", "src/cloud/scenario/reading.rs", "a scenario of the same name"),
     ("what a run can know", "src/report/timeline.rs", "a line for each record, evidence or not"),
-    (
-        "what a run can know",
-        "src/report/model/late.rs",
-        "a message about a later look names the look in its effect alone",
-    ),
     ("which answers are asked for again", "src/cloud/", "the other side gives such answers"),
     ("which answers are asked for again", "src/issuers/github_token.rs", "GitHub throttles by 403 as well"),
     ("which answers are asked for again", "src/issuers/slack_token.rs", "Slack says more than a status"),
