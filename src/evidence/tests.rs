@@ -1,7 +1,7 @@
 //! The table of all combinations: what the vault said × what the issuer said × for one secret or for each of a list.
 
 use super::{AtIssuer, AtVault, State, verdict};
-use super::{Consumer, Consumers, Evidence, LeakedValue, PinnedSetting, StepEvidence, Works};
+use super::{Consumer, Consumers, Evidence, LeakedValue, LeftToPerson, PinnedSetting, StepEvidence, Works};
 use crate::audit::{Access, BlastRadius, Coverage, SecondOrder, Window};
 use crate::clock;
 use crate::engine::StepStatus::{self, Done, Failed, Pending, Running, Skipped, Waiting};
@@ -189,6 +189,13 @@ fn a_run_that_takes_nothing_away_or_had_nothing_to_work_on_has_no_verdict() {
         [nothing("rotate", Aim::Rotate), nothing("revoke", Aim::DisableOld), nothing("prove", Aim::ProveAtVault)];
     assert_eq!(verdict(&empty).state, State::NotApplicable);
     assert_eq!(verdict(&empty).because, ["no secret was there to work on"]);
+
+    // Nothing was there for the program to do, and all of it for a person.
+    let (secret, because) = ("https://v.vault.azure.net/secrets/s".to_owned(), "issued elsewhere".to_owned());
+    let left = empty.into_iter().chain([Evidence::LeftToPerson(LeftToPerson { secret, because })]);
+    let verdict = verdict(&left.collect::<Vec<_>>());
+    assert_eq!(verdict.state, State::NotContained);
+    assert!(verdict.open.iter().any(|open| open.contains("was left as it is: issued elsewhere")), "{:?}", verdict.open);
 }
 
 /// An item that was passed over was not contained.

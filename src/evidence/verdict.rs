@@ -199,17 +199,18 @@ impl<'a> Sorted<'a> {
             .any(|aim| self.has(aim))
     }
 
-    /// Whether every list that something was to be done for turned out to be empty.
+    /// Whether every list that something was to be done for turned out to be empty, and not because all of it is left to
+    /// a person.
     fn is_over_nothing(&self) -> bool {
         let mut steps = [Aim::Rotate, Aim::DisableOld, Aim::ProveAtVault].into_iter().flat_map(|aim| self.steps(aim));
         let over_nothing = |step: &StepEvidence| step.status == StepStatus::Done && step.over_nothing;
-        self.has(Aim::Rotate) && steps.all(over_nothing)
+        self.left_alone.is_empty() && self.has(Aim::Rotate) && steps.all(over_nothing)
     }
 
     fn at_vault(&self) -> AtVault {
         let all_refused = self.disabled.is_subset(&self.refused) && !self.refused.is_empty();
         let readable = self.to_disable.difference(&self.disabled).any(|version| !self.refused.contains(version));
-        if !self.left_alone.is_empty() && self.published > 0 {
+        if !self.left_alone.is_empty() && (self.published > 0 || self.all_done(Aim::Rotate)) {
             AtVault::Readable
         } else if self.all_done(Aim::ProveAtVault) && all_refused {
             AtVault::Refused
