@@ -206,7 +206,7 @@ fn left_by_search(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     for evidence in source.evidence() {
         if let Evidence::LeftToPerson(LeftToPerson { secret, because }) = evidence {
             left.push(FollowUp {
-                what: format!("{secret} holds the leaked value as well; {because}"),
+                what: format!("{secret} holds what may have leaked; {because}"),
                 command: String::new(),
             });
         }
