@@ -343,7 +343,10 @@ pub(super) fn spellings(schema: Option<Schema<'_>>, template: &Template) -> Vec<
     while let Some((schema, template)) = open.pop() {
         match template {
             Template::Spelled { value, written, span } => {
-                if schema.is_none_or(|schema| schema.takes(&Value::from(written.as_str())).is_ok()) {
+                // A whole number among fractions calculates as one of them, and its author knows.
+                let is_whole = written.parse().is_ok_and(|whole: i64| whole.to_string() == *written);
+                let text = Value::from(written.as_str());
+                if !is_whole && schema.is_none_or(|schema| schema.takes(&text).is_ok()) {
                     let message = format!("`{written}` is not kept as it is written: it is read as `{value}`");
                     let problem = Diagnostic::error(message, *span).rule("spelling");
                     found.push(problem.help(format!("write `\"{written}\"` to keep it, or `{value}`")));
