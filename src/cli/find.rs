@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
 
-use super::driving::Args as RunArgs;
+use super::driving::{self, Args as RunArgs};
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
 use super::options::Common;
@@ -79,6 +79,9 @@ enum Next {
 }
 
 async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError> {
+    if args.run {
+        driving::nobody_is_there(common, ui, "the run that fits")?;
+    }
     let session = Session::open(common, None)?;
     let vaults = session.vaults(&args.vault)?;
     let given = args.exposed_at.as_deref().map(time).transpose()?;

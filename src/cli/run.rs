@@ -12,6 +12,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut prepared = driving::prepare(common, &args)?;
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
     prepared.warn(ui);
+    driving::nobody_says_go(common, ui, &prepared)?;
     prepared.is_free()?;
     if !common.yes && ui.asks() {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;

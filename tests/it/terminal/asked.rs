@@ -66,3 +66,28 @@ async fn a_stopped_run_asks_anew_when_it_goes_on_and_a_no_is_a_word_too() {
     assert_eq!(code, 3, "{said}");
     assert!(journal(&stage).contains(r#""answer":"rejected""#));
 }
+
+#[tokio::test]
+async fn without_a_terminal_nothing_that_changes_anything_begins_unless_told_so() {
+    let stage = Stage::set().await;
+    let unasked: Vec<&str> = stage.containment("r").into_iter().filter(|argument| *argument != "--yes").collect();
+    let said = stage.stanch(&unasked).exit(2);
+    assert!(said.stderr.contains("`--yes`") && said.stderr.contains("nothing was changed"), "{}", said.stderr);
+    assert!(!stage.state_dir().join("runs/r").exists());
+    let vault = ["find", "--run", "--vault", "https://kv-drill.vault.azure.net"];
+    let said = stage.stanch_given(&vault, stage.values()[0].as_bytes()).exit(2);
+    assert!(said.stderr.contains("`--yes`"), "{}", said.stderr);
+    assert!(stage.state().await["calls"].as_array().unwrap().is_empty(), "nobody was asked anything");
+    // At a terminal, who wants results only is not asked either.
+    let mut terminal = Terminal::open(&stage, 24, 80);
+    terminal.command(&format!("{RUN} --quiet"));
+    let (said, code) = terminal.ended();
+    assert_eq!(code, 2, "{said}");
+    // What only looks may.
+    std::fs::write(
+        stage.path("reads.yaml"),
+        "schema: stanch/v1\nname: reads\nsteps:\n  - { id: pause, uses: wait, with: { for: 1ms } }\n",
+    )
+    .unwrap();
+    stage.stanch(&["run", "reads.yaml", "--json"]).exit(0).done();
+}
