@@ -189,14 +189,9 @@ pub(crate) fn read(bytes: &mut [u8]) -> Result<Option<usize>, Errno> {
     }
 }
 
-/// Whether anything has come that was not read, line ends apart. Whatever it is, it is gone then.
+/// Whether more comes, line ends apart, before nothing comes any more. Whatever it is, it is gone then.
 pub(crate) fn more_came() -> bool {
-    let mut bytes = Zeroizing::new([0; 4 << 10]);
-    let mut came = false;
-    while let Ok(Some(count @ 1..)) = read(bytes.as_mut_slice()) {
-        came |= bytes.iter().take(count).any(|byte| !byte.is_ascii_whitespace());
-    }
-    came
+    is_in_foreground() && drain()
 }
 
 /// What a terminal does by itself at Ctrl-C, where it was told not to.
@@ -263,15 +258,16 @@ async fn look_after_stops() {
     }
 }
 
-/// Throws away what comes until nothing comes any more.
-fn drain() {
+/// Throws away what comes until nothing comes any more. Says whether it was more than line ends.
+fn drain() -> bool {
     let begun = Instant::now();
     let mut bytes = Zeroizing::new([0; 4 << 10]);
+    let mut came = false;
     while begun.elapsed() < LONGEST_DRAIN && is_ready(QUIET) {
-        if !rustix::io::read(stdin(), bytes.as_mut_slice()).is_ok_and(|count| count > 0) {
-            return;
-        }
+        let Ok(count @ 1..) = rustix::io::read(stdin(), bytes.as_mut_slice()) else { break };
+        came |= bytes.iter().take(count).any(|byte| !byte.is_ascii_whitespace());
     }
+    came
 }
 
 fn is_ready(within: Duration) -> bool {
