@@ -67,7 +67,7 @@ pub(crate) fn take(mode: Mode) -> Result<Taken, Errno> {
     }
     terminal.wanted.push(mode);
     let taken = Taken(mode);
-    let applied = terminal.apply(OptionalActions::Flush);
+    let applied = terminal.apply(true);
     // Dropped below, it needs the lock.
     drop(terminal);
     applied.map(|()| taken)
@@ -81,7 +81,7 @@ impl Drop for Taken {
         match terminal.wanted.is_empty() {
             true => terminal.give_back(),
             // What comes late is left to whoever has the terminal now.
-            false => drop(terminal.apply(OptionalActions::Now)),
+            false => drop(terminal.apply(false)),
         }
     }
 }
@@ -92,7 +92,7 @@ impl Terminal {
         if hidden { Some(Mode::Hidden) } else { self.wanted.last().copied() }
     }
 
-    fn apply(&self, action: OptionalActions) -> Result<(), Errno> {
+    fn apply(&self, forget: bool) -> Result<(), Errno> {
         let (Some(before), Some(mode)) = (&self.before, self.mode()) else { return Ok(()) };
         if self.stopped || !is_in_foreground() {
             return Ok(());
@@ -111,7 +111,12 @@ impl Terminal {
                 modes.input_modes.remove(changed | InputModes::IXON);
             }
         }
-        tcsetattr(stdin(), action, &modes)?;
+        // A terminal that nobody reads (Ctrl-S, a connection that stands still) must not hold anybody up: nothing here waits
+        // until what was written is read.
+        if forget {
+            tcflush(stdin(), QueueSelector::IFlush).ok();
+        }
+        tcsetattr(stdin(), OptionalActions::Now, &modes)?;
         write(if mode == Mode::Hidden { MARK_PASTES } else { MARK_NO_PASTES });
         Ok(())
     }
@@ -132,7 +137,8 @@ impl Terminal {
         write(MARK_NO_PASTES);
         drain();
         // Nothing can be done about a terminal that went away.
-        tcsetattr(stdin(), OptionalActions::Flush, before).ok();
+        tcflush(stdin(), QueueSelector::IFlush).ok();
+        tcsetattr(stdin(), OptionalActions::Now, before).ok();
     }
 }
 
@@ -157,7 +163,7 @@ pub(crate) fn keep() -> u32 {
     if !terminal.wanted.is_empty() && !terminal.stopped && is_in_foreground() {
         let shown = LocalModes::ICANON | LocalModes::ECHO;
         let changed = tcgetattr(stdin()).is_ok_and(|modes| modes.local_modes.intersects(shown));
-        if changed && terminal.apply(OptionalActions::Flush).is_ok() {
+        if changed && terminal.apply(true).is_ok() {
             terminal.taken_back += 1;
         }
     }
@@ -277,10 +283,17 @@ fn is_ready(within: Duration) -> bool {
     poll(&mut keys, Some(&within)).is_ok_and(|ready| ready > 0)
 }
 
+/// Whether the terminal takes what is written.
+fn is_read() -> bool {
+    let input = stdin();
+    let mut room = [PollFd::new(&input, PollFlags::OUT)];
+    poll(&mut room, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+}
+
 /// Tells the terminal something, if it understands such things.
 #[expect(clippy::disallowed_methods, reason = "what a terminal understands is told by the environment")]
 fn write(text: &[u8]) {
-    if std::env::var_os("TERM").is_none_or(|kind| kind != "dumb") {
+    if std::env::var_os("TERM").is_none_or(|kind| kind != "dumb") && is_read() {
         // Where it is open for reading only, pastes come without marks.
         rustix::io::write(stdin(), text).ok();
     }
