@@ -7,6 +7,7 @@ mod follow_up;
 mod lately;
 mod pins;
 mod prepare;
+mod stamp;
 mod take_over;
 mod targets;
 
