@@ -41,10 +41,15 @@ pub struct Abandoned {
 }
 
 impl State {
-    /// A state that says where everything stands, and keeps no value that only a step's own work rests on: however much
-    /// was recorded, it is small. Nobody can drive a run by it.
+    /// A state that says where everything stands, and keeps no value that a step's work rests on: however much was
+    /// recorded, it is small. Nobody can drive a run by it.
     pub fn outline() -> Self {
         Self { keeps: Keeps::Outline, ..Self::default() }
+    }
+
+    /// The same with the outputs of the runbook's steps, which are shown to people; not those of single items.
+    pub fn shown() -> Self {
+        Self { keeps: Keeps::Shown, ..Self::default() }
     }
 
     /// What is pinned: at the beginning, and by what a person accepted since.

