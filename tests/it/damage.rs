@@ -159,7 +159,7 @@ fn a_line_without_an_end_is_damage_and_no_allocation() {
     let path = folder.path().join("endless");
     // Nothing of it lies on the disk.
     fs::File::create(&path).unwrap().set_len(64 * LONGEST_LINE as u64).unwrap();
-    let verify = format!("ulimit -v 3000000; exec \"$0\" verify \"$1\" --state-dir \"$2\"");
+    let verify = "ulimit -v 3000000; exec \"$0\" verify \"$1\" --state-dir \"$2\"";
     let mut command = Command::new("sh");
     command.arg("-c").arg(verify).arg(crate::stage::STANCH).arg(&path).arg(folder.path());
     let said = Said::from(command.env_remove("STANCH_CLOUD").output().unwrap()).exit(5);

@@ -1,6 +1,5 @@
 //! A run's records → what the report tells of them, one record after the other.
 
-use super::ActionLine;
 use super::words::second;
 use crate::engine::IllegalEvent;
 use crate::engine::event::{EffectOutcome, Event, RunOpened, SettledBy};
@@ -8,6 +7,7 @@ use crate::evidence::Known;
 use crate::journal::Record;
 use crate::plan::PlannedStep;
 use crate::report::timeline::{Days, Entry};
+use serde::Serialize;
 use std::collections::HashMap;
 
 /// All that a report tells of a run. It keeps what is told of each record, not the records.
@@ -44,6 +44,18 @@ impl History {
         self.actions.take(record);
         Ok(())
     }
+}
+
+/// One outside effect, with its evidence.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActionLine {
+    pub at: String,
+    pub step: String,
+    pub summary: String,
+    pub outcome: String,
+    pub attempts: u32,
+    pub key: String,
+    pub seq: u64,
 }
 
 /// The outside effects, in the order in which each was begun last.

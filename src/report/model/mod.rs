@@ -19,6 +19,7 @@ use crate::evidence::Known;
 use crate::plan::PlannedStep;
 use access::BlastRadius;
 use containment::{Containment, Exposure, Verdict};
+use history::ActionLine;
 pub use history::History;
 use late::LateLine;
 use loose_ends::FollowUp;
@@ -99,18 +100,6 @@ pub struct StepLine {
     pub status: String,
     pub took: String,
     pub fact: String,
-}
-
-/// One outside effect, with its evidence.
-#[derive(Clone, Debug, Serialize)]
-pub struct ActionLine {
-    pub at: String,
-    pub step: String,
-    pub summary: String,
-    pub outcome: String,
-    pub attempts: u32,
-    pub key: String,
-    pub seq: u64,
 }
 
 /// How to check the report.
