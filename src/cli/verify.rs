@@ -68,7 +68,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
             "timestamps": stamped.iter().map(|(stamp, line)| {
                 json!({ "at": stamp.at, "authority": stamp.authority, "head": format!("sha256:{}", stamp.imprint), "line": line })
             }).collect::<Vec<_>>(),
-            "proven": proven, "not_proven": not_proven,
+            "proves": proven, "does_not_prove": not_proven,
         }));
     } else {
         ui.data(&format!("sha256:{}\n", journal.head));

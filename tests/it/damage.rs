@@ -170,7 +170,7 @@ fn a_line_without_an_end_is_damage_and_no_allocation() {
 async fn a_text_that_cannot_be_the_id_of_a_run_is_refused_in_every_command() {
     let stage = Stage::set().await;
     let long = "r".repeat(101);
-    for id in ["../r", "a/b", ".r", "..", "-r", "_r", "", "r r", "r\n", "ü", long.as_str()] {
+    for id in ["../r", "a/b", ".r", "..r", "-r", "_r", "", "r r", "r\n", "ü", long.as_str()] {
         let begin = ["run", "secret-exposure", "--yes", "-i", SECRET, "-i", "exposed_at=2026-01-01T00:00:00Z"];
         let id_option = format!("--run-id={id}");
         let mut commands: Vec<Vec<&str>> = vec![[&begin[..], &[id_option.as_str()]].concat()];
@@ -227,12 +227,12 @@ async fn verify_says_what_it_proves_and_the_heads_that_messages_carried_prove_mo
         proof["heads"].as_array().unwrap().iter().map(|head| head["line"].as_u64().unwrap()).collect();
     assert_eq!(places.len(), heads.len(), "{proof}");
     let last = *places.iter().max().unwrap();
-    assert!(proof["proven"].to_string().contains(&format!("up to line {last} nothing was cut off")), "{proof}");
-    assert!(proof["not_proven"].to_string().contains(&format!("after line {last}")), "{proof}");
+    assert!(proof["proves"].to_string().contains(&format!("up to line {last} nothing was cut off")), "{proof}");
+    assert!(proof["does_not_prove"].to_string().contains(&format!("after line {last}")), "{proof}");
     // The head of the last line proves all of it.
     let head = proof["head"].as_str().unwrap().to_uppercase();
     let all = stage.stanch(&["verify", "r", "--json", "--head", &head]).exit(0).json();
-    assert_eq!(all["not_proven"], Value::Array(Vec::new()), "{all}");
+    assert_eq!(all["does_not_prove"], Value::Array(Vec::new()), "{all}");
     // Cut off at a line, the journal is whole for itself; what was sent shows it.
     let cut: Vec<u8> = lines(&whole)[..usize::try_from(last).unwrap() - 1].concat();
     fs::write(&path, cut).unwrap();

@@ -161,7 +161,7 @@ fn the_head_of_a_run_is_stamped_and_its_stamp_can_be_checked_by_anybody() {
     let proof = office.stanch(&["verify", "r", "--timestamp", "--json"]).exit(0).json();
     assert_eq!(proof["timestamps"][0]["line"], proof["records"], "{proof}");
     assert_eq!(proof["timestamps"][0]["authority"], "CN=good");
-    assert_eq!(proof["not_proven"], Value::Array(Vec::new()), "{proof}");
+    assert_eq!(proof["does_not_prove"], Value::Array(Vec::new()), "{proof}");
     let told = office.stanch(&["verify", "r", "--timestamp", "--tsa-ca", "ca.pem"]).exit(0);
     assert!(told.stderr.contains("says CN=good"), "{}", told.stderr);
     // Without this program.
