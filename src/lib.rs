@@ -116,6 +116,9 @@ pub mod intake;
 /// `stanch.yaml`: identity, audit sources, channels, whose secrets there are, references to secrets.
 pub mod config;
 
+/// An anchor of the journal outside: RFC 3161 time stamps of its head.
+pub mod timestamp;
+
 /// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;
 

@@ -156,7 +156,19 @@ impl Transport {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Result<HttpAnswer, Failure> {
-        let patience = Patience { longest: REQUEST_TIMEOUT, largest_answer: LARGEST_ANSWER };
+        self.send_within(REQUEST_TIMEOUT, method, url, headers, body).await
+    }
+
+    /// The same, with an end of one's own to waiting for the answer.
+    pub async fn send_within(
+        &self,
+        longest: Duration,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<HttpAnswer, Failure> {
+        let patience = Patience { longest, largest_answer: LARGEST_ANSWER };
         self.exchange(patience, method, url, headers, body).await.map(|(answer, _)| answer)
     }
 

@@ -14,7 +14,6 @@ use crate::clock::{self, Timestamp};
 use crate::cloud::scenario::EnteredValue;
 use crate::cloud::{self, Options, Running, scenario};
 use crate::config::USUAL_RUNBOOK;
-use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::secret::{Secret, SecretPrompt, ShowEntered};
 use async_trait::async_trait;
@@ -106,9 +105,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let after = control.state().await?;
     cloud.shutdown().await;
 
-    let journal = session::journal(&folder)?;
     let observed = Observed { began, before, after, vault, secret, all_secrets, pinned, exit };
-    let known = Known::of(&journal.records, &planned);
+    let (_, known) = session::known(&folder, planned)?;
     let scorecard = Scorecard::new(&observed, &targets, &known);
     let report = folder.report().join("report.html");
     if ui.json {

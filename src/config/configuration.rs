@@ -5,6 +5,7 @@ use super::inventory::Inventory;
 use crate::audit::Place;
 use crate::azure::{IdentityChoice, VaultLimits};
 use crate::notify::Channels;
+use crate::timestamp::Authority;
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ pub struct Config {
     pub subscription: Option<String>,
     /// How often each vault is asked at most.
     pub limits: VaultLimits,
+    /// Who stamps the journal's head when a life of a run ends, if anybody.
+    pub timestamp: Option<Authority>,
     pub(super) text: Option<String>,
     /// Who may answer gates that name nobody; everybody if nobody is named.
     pub approvers: Vec<String>,

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
 
-use super::stored::{fingerprints, own_prefixes};
+use super::stored::{fingerprints, not_an_id, own_prefixes};
 use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::cli::exit::{CommandError, Exit};
@@ -141,7 +141,7 @@ impl Session {
             config: self.config,
             secret_prompt: self.secret_prompt,
             fingerprints,
-            report_folder: runs.folder(&opened.run).report(),
+            report_folder: runs.folder(&opened.run).map_err(|error| not_an_id(&error))?.report(),
             targets,
         })
     }

@@ -24,27 +24,27 @@ use tokio::task::JoinHandle;
 
 /// The display at work.
 pub(crate) struct Display {
-    task: JoinHandle<()>,
+    task: JoinHandle<Known>,
 }
 
 impl Display {
-    /// Waits until everything that happened has been shown.
-    pub(crate) async fn finish(self) {
-        drop(self.task.await);
+    /// Waits until everything that happened has been shown. Gives what is known of the run by then.
+    pub(crate) async fn finish(self) -> Option<Known> {
+        self.task.await.ok()
     }
 }
 
 /// Shows a run's notices until the last of their senders is gone.
 ///
-/// `records` are what the journal holds when this process takes the run on: what is done stands there as done.
+/// `known` is what the journal tells when this process takes the run on: what is done stands there as done.
 pub(crate) fn show(
     ui: Ui,
     plan: &Plan,
     services: &Services,
-    records: &[Record],
+    known: Known,
     inbox: mpsc::UnboundedReceiver<DisplayEvent>,
 ) -> Display {
-    let mut view = View::new(ui, plan, services, records);
+    let mut view = View::new(ui, plan, services, known);
     let mut inbox = inbox;
     let task = tokio::spawn(async move {
         while let Some(notice) = inbox.recv().await {
@@ -57,6 +57,7 @@ pub(crate) fn show(
             }
         }
         view.close();
+        view.known
     });
     Display { task }
 }
@@ -109,8 +110,7 @@ struct View {
 }
 
 impl View {
-    fn new(ui: Ui, plan: &Plan, services: &Services, records: &[Record]) -> Self {
-        let known = Known::of(records, &services.steps);
+    fn new(ui: Ui, plan: &Plan, services: &Services, known: Known) -> Self {
         let width = plan.steps().map(|step| step.id.value.len()).max().unwrap_or_default();
         let drill = if services.mode == Mode::Drill { "  DRILL" } else { "" };
         let title = format!("{}  {}{drill}", services.runbook, services.run);
