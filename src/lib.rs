@@ -139,3 +139,12 @@ pub mod failure;
 
 /// A value that cannot be printed, serialised or cloned by accident.
 pub mod secret;
+
+/// Which secret values this process has held: digests of their spellings.
+mod known;
+
+/// Addresses without the credentials in them.
+pub mod redaction;
+
+/// What somebody else said, fit to be kept, shown and sent on.
+pub mod told;

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::Field;
+use crate::redaction::value_without_credentials;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::model::{InputKind, Limits, Runbook};
@@ -25,8 +26,9 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     let mut values = Map::new();
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
-        match value {
-            Some(value) => match typed(&input.kind, &input.limits, value) {
+        // An input is recorded, shown and sent: what an address in it lets somebody in with ends here.
+        match value.cloned().map(value_without_credentials) {
+            Some(value) => match typed(&input.kind, &input.limits, &value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
                 Err(problem) => {
                     let help = if problem.contains("help: ") {
@@ -60,7 +62,7 @@ pub fn answer(field: &Field, value: &Value) -> Result<Value, String> {
         "keyvault_secret" => InputKind::KeyvaultSecret,
         _ => InputKind::String,
     };
-    typed(&kind, &Limits::default(), value)
+    typed(&kind, &Limits::default(), &value_without_credentials(value.clone()))
 }
 
 /// Text from a command line, or a value from a file, as the type has it and within its limits.

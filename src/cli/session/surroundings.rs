@@ -111,7 +111,11 @@ impl Session {
             None => Route::Real,
         };
         let transport = Transport::limited(route, request_prefix, self.config.limits).map_err(CommandError::usage)?;
-        let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
+        let identity = Identity::new(
+            self.config.identity.clone(),
+            transport.clone(),
+            Environment::of_process(self.cloud.as_ref()),
+        );
         Ok(Azure { transport, identity })
     }
 
