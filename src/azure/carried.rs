@@ -44,14 +44,20 @@ pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    match cause.downcast_ref::<serde_json::Error>() {
-        Some(unreadable) => misshapen(unreadable),
-        None => told(&cause.to_string()),
+    if let Some(unreadable) = cause.downcast_ref::<serde_json::Error>() {
+        return misshapen(unreadable);
     }
+    let why = cause.to_string();
+    let is_form = |error: &azure_core::Error| matches!(error.kind(), ErrorKind::DataConversion);
+    let is_misshapen = chain(error).filter_map(|cause| cause.downcast_ref()).any(is_form)
+        || ["invalid type", "invalid value", "invalid length", "unknown "].iter().any(|words| why.starts_with(words));
+    if is_misshapen { MISSHAPEN.to_owned() } else { told(&why) }
 }
+
+const MISSHAPEN: &str = "it is not of the form that is documented";
 
 /// Where an answer stops to be what it should be. The reader's own words quote what stands there, and in an answer that
 /// tells a key that is the key.
 pub(super) fn misshapen(error: &serde_json::Error) -> String {
-    format!("it is not of the form that is documented, at line {}, column {}", error.line(), error.column())
+    format!("{MISSHAPEN}, at line {}, column {}", error.line(), error.column())
 }

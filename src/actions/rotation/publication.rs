@@ -11,7 +11,7 @@ use crate::evidence::EffectName;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{TAG_CREDENTIAL, TAG_VALIDITY};
 use crate::secret::Secret;
-use crate::told::unless_repeated;
+use crate::told::{named, unless_repeated};
 use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,9 @@ pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Pre
             .help("a rotation needs a version to follow; check the URL"));
     }
     let history = History::new(versions);
-    let tagged = |version: &Version| version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).cloned();
+    let tagged = |version: &Version| {
+        version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).and_then(|tag| named(tag, &[]))
+    };
     let older = history.versions().iter().filter_map(tagged).collect();
     let newest = history.newest().map(|version| version.id.clone()).collect();
     Ok(match history.latest(&current) {
