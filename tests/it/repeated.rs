@@ -22,8 +22,11 @@ use stanch::vault::{SecretUrl, VaultUrl};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
+/// A way to spell a value, by its name.
+type Spelling = (&'static str, fn(&str) -> String);
+
 /// How an answer may spell a value.
-const SPELLINGS: &[(&str, fn(&str) -> String)] = &[
+const SPELLINGS: &[Spelling] = &[
     ("plain", str::to_owned),
     ("base64", |value| STANDARD.encode(value)),
     ("base64 after one byte", |value| STANDARD.encode(format!("x{value}!"))),
