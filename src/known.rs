@@ -114,6 +114,21 @@ pub(crate) fn remember(value: &str) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     known.remember(value);
     parts.iter().for_each(|part| known.remember(part));
+    if parts.is_empty() {
+        halves(value).iter().for_each(|half| known.remember(half));
+    }
+}
+
+/// The halves of a text that is nothing but a key, and what lies between them. A text of several words has parts that
+/// anybody may say.
+fn halves(value: &str) -> Vec<Zeroizing<String>> {
+    let letters = Zeroizing::new(value.chars().collect::<Vec<char>>());
+    let half = letters.len() / 2;
+    if half < LONGER_THAN_WORDS || value.contains("://") || value.chars().any(char::is_whitespace) {
+        return Vec::new();
+    }
+    let from = [0, half / 2, letters.len() - half];
+    from.iter().filter_map(|from| Some(Zeroizing::new(letters.get(*from..from + half)?.iter().collect()))).collect()
 }
 
 /// Whether a text holds, in any spelling, a value that was remembered and is at least so long.
