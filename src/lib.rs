@@ -48,6 +48,9 @@
 //!   action by its name: others speak of a step by what it is for (`plan::Aim`).
 //! - No answer of the audit trail comes without its coverage; what was not seen is never taken for what did not happen.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
+//! - No answer becomes text of ours before it was looked at whole for every value that the process works with (`told`).
+//! - No address carries a credential further than to where it comes in (`redaction`).
+//! - No drill reads or sends a real credential: no variable, no program, no file but those of its own folder.
 //! - No run works on what another run holds: a target belongs to a run until it is over, or has failed before
 //!   it changed anything, whatever becomes of its process.
 //! - No run stays for what reaches a log late: it is put off durably, and done by whoever goes on with the run.
@@ -142,3 +145,12 @@ pub mod failure;
 
 /// A value that cannot be printed, serialised or cloned by accident.
 pub mod secret;
+
+/// Which secret values this process has held: digests of their spellings.
+mod known;
+
+/// Addresses without the credentials in them.
+pub mod redaction;
+
+/// What somebody else said, fit to be kept, shown and sent on.
+pub mod told;

@@ -4,6 +4,7 @@ use super::event::Event;
 use super::pace::Pace;
 use super::question::Whose;
 use crate::clock::Timestamp;
+use crate::redaction::without_credentials;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest text that is kept from an entry: what callers choose must not fill the memory.
@@ -196,6 +197,7 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, others: BTreeMap<K, u64>, limit: u
 
 /// At most the first 512 bytes.
 fn clip(text: &str) -> String {
+    let text = &*without_credentials(text);
     let mut end = text.len().min(LONGEST_TEXT_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -58,7 +58,7 @@ impl BlobContainer {
         };
         let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
         let client = BlobContainerClient::new(address, Some(credential), Some(options))
-            .map_err(|error| unusable(error.to_string()))?;
+            .map_err(|error| unusable(root_cause(&error)))?;
         Ok(Self { client: Arc::new(client), url: url.clone(), prefix: prefix.to_owned(), azure: azure.clone() })
     }
 

@@ -88,7 +88,7 @@ impl Vault {
     pub async fn read(&self, name: &str, version: &str) -> Result<SecretReading, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, Some(version)).await {
-            Ok((_, value)) => Ok(SecretReading::Value(value)),
+            Ok((_, mut value)) => Ok(SecretReading::Value(Secret::passing(std::mem::take(&mut *value)))),
             Err(error) => match ServiceRefusal::of(&error) {
                 Some(refusal) if refusal.is("SecretDisabled") => Ok(SecretReading::Disabled),
                 Some(refusal) if refusal.status == 403 => {

@@ -4,6 +4,7 @@
 //! it: read a smaller stretch of time, go without a table, or give up.
 
 use super::access::Azure;
+use super::carried::misshapen;
 use super::retry;
 use super::service_error::ServiceError;
 use super::transport::{HttpAnswer, Patience};
@@ -112,7 +113,7 @@ impl LogAnalytics {
             200 if !answer.body.trim_ascii().is_empty() => {
                 let body: Body = serde_json::from_slice(&answer.body).map_err(|error| {
                     Failure::refused(format!("{workspace} gave an answer that cannot be read"))
-                        .because(error.to_string())
+                        .because(misshapen(&error))
                         .retry(Retry::Later)
                 })?;
                 Ok(rows(body))

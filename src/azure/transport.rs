@@ -9,11 +9,13 @@ use super::route::{CloudFile, Route};
 use super::unavailable::{Unavailable, retry_after};
 use crate::correlation::Correlation;
 use crate::failure::{Failure, Retry};
+use crate::told::told;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
+use serde_json::Value;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,11 +50,31 @@ struct Inner {
     budgets: Budgets,
 }
 
-/// An answer that was read to its end. Its body may be a token, or hold a key: it is not shown.
+/// An answer that was read to its end. Its body may be a token, or hold a key: it is not shown, and what it says becomes
+/// text by [`said`](Self::said) only.
 pub struct HttpAnswer {
     pub status: u16,
     pub retry_after: Option<Duration>,
-    pub body: Vec<u8>,
+    pub(super) body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// What it says, as far as that may be repeated.
+    pub fn said(&self) -> String {
+        told(&String::from_utf8_lossy(&self.body))
+    }
+
+    /// What it says between two words, as far as that may be repeated; nothing where they do not stand in it.
+    pub fn said_between(&self, before: &str, after: &str) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.body);
+        let (said, _) = text.split_once(before)?.1.split_once(after)?;
+        Some(told(said))
+    }
+
+    /// Its JSON, to work with. A text in it is repeated to nobody but by [`told`].
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
 }
 
 impl fmt::Debug for HttpAnswer {
@@ -101,7 +123,7 @@ impl Transport {
             if let Some(authority) = &authority {
                 builder = builder.tls_certs_only(authority.clone());
             }
-            builder.build().map_err(|error| Failure::refused("no HTTP client can be made").because(error.to_string()))
+            builder.build().map_err(|error| Failure::refused("no HTTP client can be made").because(root_cause(&error)))
         };
         let direct = build(false)?;
         let client = if matches!(route, Route::Real) { build(true)? } else { direct.clone() };

@@ -13,6 +13,7 @@ use crate::engine::State;
 use crate::engine::event::Event;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Lock, LockError, RunFolder};
+use crate::redaction::{value_without_credentials, without_credentials};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -81,6 +82,10 @@ pub(crate) async fn settle(common: &Common, ui: Ui, args: SettleArgs) -> Outcome
 }
 
 async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan: Option<String>) -> Outcome {
+    // It may be left in a file for the process that works on the run.
+    let clean = |text: String| without_credentials(&text).into_owned();
+    let answers = given.answers.into_iter().map(|(name, value)| (name, value_without_credentials(value))).collect();
+    let given = Given { by: clean(given.by), because: given.because.map(clean), answers, ..given };
     let folder = session::existing(common, run)?;
     let (_, state) = session::state(&folder)?;
     refuse_abandoned(&folder, &state)?;

@@ -49,7 +49,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         let text =
             scenario::Scenario::builtin(&args.scenario).map(|_| scenario::Scenario::builtin_text(&args.scenario));
         let text = text.map_err(|why| CommandError::usage(Failure::refused(why)))?;
-        ui.data(text.unwrap_or_default());
+        ui.own(text.unwrap_or_default());
         return Ok(Exit::Done);
     }
     let scenario = read_scenario(&args.scenario)?;

@@ -2,7 +2,8 @@
 //!
 //! It is started once per request, with the request as one JSON object on its standard input, and answers with one
 //! JSON object on its standard output. Values go through these two only, never through arguments or the environment.
-//! What it writes to standard error is not shown: it may hold anything.
+//! What it writes to standard error is not shown: it may hold anything. What it answers is kept only as far as it does not
+//! repeat a value: an `answer` that does is replaced, and a `credential` that holds a part of one is no name.
 //!
 //! ```text
 //! {"do":"issue","key":K,"secret":URL,"value":OLD}                    → {"value":NEW,"credential":ID}
@@ -20,6 +21,7 @@ use super::surroundings::Surroundings;
 use super::trial::Trial;
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::told::{named, told_about};
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -128,7 +130,8 @@ impl Issuer for Command {
     }
 
     async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
-        let old = held.tags.get(super::resolve::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
+        let tagged = held.tags.get(super::resolve::TAG_CREDENTIAL).and_then(|tag| named(tag, &[held.value]));
+        let old = tagged.unwrap_or_else(|| "the old value".to_owned());
         Ok(IssuerState { old: Some(old.clone()), retire: vec![old], ..IssuerState::default() })
     }
 
@@ -136,8 +139,11 @@ impl Issuer for Command {
         let answer = self.ask(json!({ "do": "issue", "key": work.key, "value": exposed(work.old) })).await?;
         match answer.value.filter(|value| !value.is_empty()) {
             Some(value) => {
-                let credential = answer.credential.unwrap_or_else(|| "the new value".to_owned());
-                Ok(Issued { credential: Some(credential), value: Some(Secret::new(value)) })
+                let value = Secret::new(value);
+                let values: Vec<&Secret> = work.old.into_iter().chain([&value]).collect();
+                let credential = answer.credential.and_then(|credential| named(&credential, &values));
+                let credential = credential.unwrap_or_else(|| "the new value".to_owned());
+                Ok(Issued { credential: Some(credential), value: Some(value) })
             }
             None => Err(Failure::refused(format!("the program `{}` answered without a value", self.name()))
                 .help("to `issue` it answers `{\"value\": …, \"credential\": …}`")),
@@ -146,7 +152,7 @@ impl Issuer for Command {
 
     async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         let answer = self.ask(json!({ "do": "try", "value": value.expose() })).await?;
-        let said = answer.answer.unwrap_or_else(|| "no text".to_owned());
+        let said = answer.answer.map_or_else(|| "no text".to_owned(), |said| told_about(&said, &[value]));
         let how = format!("asked the program `{}`", self.name());
         Ok(match answer.accepted {
             Some(true) => Trial::accepted(&how, said),

@@ -12,6 +12,8 @@ use super::record::{FORMAT_VERSION, LONGEST_LINE, Record, line_hash};
 use super::store::Store;
 use crate::clock::{self, Timestamp};
 use crate::engine::event::Event;
+use crate::redaction::{value_without_credentials, without_credentials};
+use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use std::io::{self, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -268,8 +270,15 @@ impl Chain {
     }
 
     fn chain(&mut self, at: Timestamp, event: Event) -> Result<Record, AppendError> {
-        let record = Record { v: FORMAT_VERSION, seq: self.seq, at, prev: self.head.clone(), event, sum: None };
-        let line = record.line().map_err(|error| AppendError::Refused(error.to_string()))?;
+        let mut record = Record { v: FORMAT_VERSION, seq: self.seq, at, prev: self.head.clone(), event, sum: None };
+        let refused = |error: serde_json::Error| AppendError::Refused(error.to_string());
+        let mut line = record.line().map_err(refused)?;
+        if let Cow::Owned(_) = without_credentials(&String::from_utf8_lossy(&line)) {
+            // Whatever way an address came, its credential ends before the disk.
+            let event = value_without_credentials(serde_json::to_value(&record.event).map_err(refused)?);
+            record.event = serde_json::from_value(event).map_err(refused)?;
+            line = record.line().map_err(refused)?;
+        }
         if line.len() > LONGEST_LINE {
             return Err(AppendError::Refused(format!("a record is longer than {} MiB", LONGEST_LINE >> 20)));
         }

@@ -6,6 +6,7 @@ use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::{Failure, Retry};
 use crate::settings::SecretReference;
+use crate::told::told;
 use async_trait::async_trait;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -116,7 +117,7 @@ impl Channel for Email {
                 } else {
                     Failure::unknown(summary)
                 };
-                Err(failure.because(error.to_string()))
+                Err(failure.because(told(&error.to_string())))
             }
         }
     }
@@ -127,7 +128,7 @@ impl Channel for Email {
         match server(self, azure).await?.test_connection().await {
             Ok(true) => Ok("the mail server answers"),
             Ok(false) => Err(Failure::refused(summary)),
-            Err(error) => Err(Failure::refused(summary).because(error.to_string())),
+            Err(error) => Err(Failure::refused(summary).because(told(&error.to_string()))),
         }
     }
 }
@@ -145,7 +146,7 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
     for to in &channel.to {
         builder = builder.to(address(to)?);
     }
-    let mut text = format!("{}\n\n", message.summary);
+    let mut text = format!("{}\n\n", message.summary());
     for (name, value) in message.all_facts() {
         text.push_str(&format!("{name}: {value}\n"));
     }
@@ -155,7 +156,7 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
 /// In a drill all mail goes to the cloud on this machine.
 async fn server(channel: &Email, azure: &Azure) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
     let unusable = |error: lettre::transport::smtp::Error| {
-        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(error.to_string())
+        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(told(&error.to_string()))
     };
     let builder = match azure.transport.cloud() {
         Some(cloud) => {

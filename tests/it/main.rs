@@ -37,6 +37,7 @@ mod locks;
 mod many;
 mod people;
 mod plan;
+mod repeated;
 mod replay;
 mod report;
 mod run;

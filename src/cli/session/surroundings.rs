@@ -13,6 +13,7 @@ use crate::engine::event::{Mode, RunOpened};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Runs, Targets};
 use crate::plan::Plan;
+use crate::redaction::without_credentials;
 use crate::secret::{Nobody, SecretPrompt};
 use crate::vault::VaultUrl;
 use std::path::PathBuf;
@@ -20,7 +21,10 @@ use std::sync::Arc;
 
 /// Who is at work, and where.
 pub(crate) fn operator() -> String {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let set = |name: &str| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+        Some(without_credentials(&value).into_owned())
+    };
     set("STANCH_OPERATOR")
         .or_else(|| set("USER"))
         .or_else(|| set("LOGNAME"))
@@ -111,7 +115,11 @@ impl Session {
             None => Route::Real,
         };
         let transport = Transport::limited(route, request_prefix, self.config.limits).map_err(CommandError::usage)?;
-        let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
+        let identity = Identity::new(
+            self.config.identity.clone(),
+            transport.clone(),
+            Environment::of_process(self.cloud.as_ref()),
+        );
         Ok(Azure { transport, identity })
     }
 

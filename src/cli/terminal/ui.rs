@@ -2,6 +2,7 @@
 
 use crate::cli::exit::{CommandError, Shown};
 use crate::failure::Failure;
+use crate::redaction::without_credentials;
 use serde::Serialize;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
@@ -16,8 +17,13 @@ pub(crate) struct Ui {
 }
 
 impl Ui {
-    /// Data: what was asked for. A reader that went away is not an error.
+    /// Data: what was asked for, without the credentials of an address. A reader that went away is not an error.
     pub(crate) fn data(self, text: &str) {
+        self.own(&without_credentials(text));
+    }
+
+    /// Data that the program itself holds, as it stands there: an address in it is an example.
+    pub(crate) fn own(self, text: &str) {
         if !self.results {
             return;
         }
@@ -36,7 +42,7 @@ impl Ui {
     /// A note on what is going on.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            drop(writeln!(stderr().lock(), "{text}"));
+            drop(writeln!(stderr().lock(), "{}", without_credentials(text)));
         }
     }
 
@@ -78,7 +84,7 @@ impl Ui {
             Shown::Text(text) => text.trim_end().to_owned(),
             Shown::Failure(failure) => format!("{} {}", self.red("error:"), describe(failure)),
         };
-        drop(writeln!(stderr().lock(), "{text}"));
+        drop(writeln!(stderr().lock(), "{}", without_credentials(&text)));
     }
 
     /// Whether a person may be looking, and typing.
