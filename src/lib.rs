@@ -134,6 +134,9 @@ pub mod clock;
 /// Request ids of our own, so that a run's calls can be told apart in an audit trail.
 pub mod correlation;
 
+/// Other programs: bounded, and ended with this one.
+pub mod program;
+
 /// What went wrong, in the words a tired person needs.
 pub mod failure;
 

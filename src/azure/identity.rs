@@ -4,6 +4,7 @@
 
 use super::carried::{carry, root_cause};
 use super::managed_endpoint::ManagedEndpoint;
+use super::programs::Programs;
 use super::transport::Transport;
 use super::unavailable::is_transient;
 use crate::clock;
@@ -85,6 +86,10 @@ impl Environment {
     pub fn with_executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = Some(executor);
         self
+    }
+
+    fn executor(&self) -> Arc<dyn Executor> {
+        self.executor.clone().unwrap_or_else(|| Arc::new(Programs))
     }
 
     fn get(&self, name: &str) -> Result<&str, String> {
@@ -264,13 +269,13 @@ impl Identity {
     }
 
     fn azure_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureCliCredentialOptions { executor, ..Default::default() };
         ("Azure CLI".to_owned(), self.of_a_person(|| made(AzureCliCredential::new(Some(options)))), None)
     }
 
     fn azure_developer_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureDeveloperCliCredentialOptions { executor, ..Default::default() };
         let credential = self.of_a_person(|| made(AzureDeveloperCliCredential::new(Some(options))));
         ("Azure Developer CLI".to_owned(), credential, None)

@@ -16,6 +16,7 @@ mod identity;
 mod logs;
 mod managed_endpoint;
 mod management;
+mod programs;
 mod resource_manager;
 mod retry;
 mod route;

@@ -1,6 +1,7 @@
 //! A life of a run in this process: driven until it ends or waits, and shown.
 
 use crate::actions::Services;
+use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
 use crate::cli::session::{cannot_append, cannot_write};
@@ -41,6 +42,7 @@ pub(crate) async fn at_work(
     store: impl Store,
     beginning: Beginning,
 ) -> Result<Exit, CommandError> {
+    let in_order = InOrder::hold();
     let (notices, inbox) = mpsc::unbounded_channel::<DisplayEvent>();
     let plan = Arc::new(plan);
     let display = live::show(ui, &plan, &services, &beginning.records, inbox);
@@ -61,9 +63,12 @@ pub(crate) async fn at_work(
         staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
     }
     let (stop, stopping) = watch::channel(false);
-    let aside = notices.downgrade();
-    let signal = live::watch_signals(stop, move |text| {
-        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
+    let (told, aside) = (in_order.wait(), notices.downgrade());
+    tokio::spawn(async move {
+        told.await;
+        let text = "told to stop: what is on its way may get its answer first; once more ends the program at once";
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text: text.to_owned() })));
+        stop.send_replace(true);
     });
     let interactive = ui.is_terminal() && !ui.json && !common.quiet;
     let operator = services.operator.clone();
@@ -72,20 +77,18 @@ pub(crate) async fn at_work(
     let driver = Driver { plan: Arc::clone(&plan), services, ledger: ledger.clone(), notices, stopping };
     let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;
     drop(people);
-    let signalled = signal.received();
     let (records, head) = (ledger.records(), ledger.head());
     // The display ends when nobody is left who could tell it anything.
     drop(ledger);
     display.finish().await;
     let status = ended.map_err(|error| cannot_append(folder, &error))?;
     let shown = screen::show(ui, &plan, folder, &records, &head)?;
-    Ok(match (status, signalled) {
-        (RunStatus::Completed, _) => Exit::Done,
-        (RunStatus::Waiting, _) => Exit::Waiting,
-        (RunStatus::Interrupted | RunStatus::Running, Some(live::Signal::Terminate)) => Exit::Terminated,
-        (RunStatus::Interrupted | RunStatus::Running, _) => Exit::Interrupted,
-        (RunStatus::Failed, _) if shown.preflight_failed => Exit::Refused,
-        (RunStatus::Failed, _) => Exit::Failed,
+    Ok(match status {
+        RunStatus::Completed => Exit::Done,
+        RunStatus::Waiting => Exit::Waiting,
+        RunStatus::Interrupted | RunStatus::Running => in_order.told().unwrap_or(Exit::Interrupted),
+        RunStatus::Failed if shown.preflight_failed => Exit::Refused,
+        RunStatus::Failed => Exit::Failed,
     })
 }
 
