@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says how to sign in")]
 
+use super::answer::Bounds;
 use super::carried::{carry, root_cause};
 use super::managed_endpoint::ManagedEndpoint;
 use super::programs::Programs;
@@ -227,7 +228,7 @@ impl Identity {
         let credential = || {
             let options = WorkloadIdentityCredentialOptions {
                 credential_options: ClientAssertionCredentialOptions {
-                    client_options: self.inner.transport.client_options(),
+                    client_options: self.inner.transport.client_options(Bounds::ENTRY),
                 },
                 client_id: Some(environment.get("AZURE_CLIENT_ID")?.to_owned()),
                 tenant_id: Some(environment.get("AZURE_TENANT_ID")?.to_owned()),
@@ -257,7 +258,8 @@ impl Identity {
     fn client_secret(&self) -> Candidate {
         let environment = &self.inner.environment;
         let credential = || {
-            let options = ClientSecretCredentialOptions { client_options: self.inner.transport.client_options() };
+            let options =
+                ClientSecretCredentialOptions { client_options: self.inner.transport.client_options(Bounds::ENTRY) };
             made(ClientSecretCredential::new(
                 environment.get("AZURE_TENANT_ID")?,
                 environment.get("AZURE_CLIENT_ID")?.to_owned(),

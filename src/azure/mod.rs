@@ -6,6 +6,7 @@
 //! [`LogAnalytics`] with a workspace. No request that writes is ever repeated here.
 
 mod access;
+mod answer;
 mod blob;
 mod budget;
 mod carried;
@@ -13,6 +14,7 @@ mod contents;
 mod failed;
 mod graph;
 mod identity;
+mod listing;
 mod logs;
 mod managed_endpoint;
 mod management;

@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// How long an order may take: the program is gone within five seconds of the signal.
-const LONGEST: Duration = Duration::from_millis(4_500);
+const LONGEST: Duration = Duration::from_secs(4);
 
 /// What the program was told, once it was.
 static TOLD: LazyLock<watch::Sender<Option<Exit>>> = LazyLock::new(|| watch::Sender::new(None));

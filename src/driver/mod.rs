@@ -28,9 +28,9 @@ use tokio::task::{JoinError, JoinSet};
 /// How long effects in flight may take to get their answers once the run's time is over.
 const GRACE: Duration = Duration::from_secs(20);
 /// The same once the run was told to stop. What got no answer is asked about by whoever resumes the run.
-const SHORT_GRACE: Duration = Duration::from_millis(2_500);
+const SHORT_GRACE: Duration = Duration::from_secs(2);
 /// How long after it was told to stop a run still works at `finally`. What did not end is done by whoever resumes it.
-const LAST_WORK: Duration = Duration::from_millis(3_500);
+const LAST_WORK: Duration = Duration::from_secs(3);
 
 /// Those who can be asked while a run is at work.
 pub trait People {
