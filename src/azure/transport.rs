@@ -247,7 +247,9 @@ async fn whole(
             // What only reads has changed nothing, whatever became of its answer.
             let reads = matches!(method, Method::Get | Method::Head);
             let outcome = if reads { FailedOutcome::Refused } else { FailedOutcome::Unknown };
-            Err(carry(ErrorKind::Io, Failure { outcome, ..failure }))
+            // The crates ask again by themselves after errors of the line; what is too large stays so.
+            let kind = if failure.retry == Retry::Never { ErrorKind::Other } else { ErrorKind::Io };
+            Err(carry(kind, Failure { outcome, ..failure }))
         }
     }
 }
