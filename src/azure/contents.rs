@@ -1,7 +1,7 @@
 //! What a vault holds, and values read one at a time, each with the reason where it cannot be read.
 
 use super::failed::{ServiceRefusal, failed};
-use super::listing::{self, Next};
+use super::listing::{self, Entry, Next};
 use super::retry;
 use super::vault::{Vault, last_part, listed};
 use crate::failure::Failure;
@@ -21,6 +21,12 @@ pub struct ListedSecret {
     pub name: String,
     /// Its current version. The list does not tell the version's id, which is empty here.
     pub current: Version,
+}
+
+impl Entry for ListedSecret {
+    fn weight(&self) -> usize {
+        self.name.weight() + self.current.weight()
+    }
 }
 
 /// A value, or why there is none.

@@ -1,6 +1,5 @@
 //! A vault's lists, page by page, to their end: which a vault that is none could put off for ever.
 
-use super::contents::ListedSecret;
 use super::retry;
 use crate::failure::Failure;
 use crate::vault::Version;
@@ -40,12 +39,6 @@ impl Entry for Version {
         let map = if self.tags.is_empty() { 0 } else { 5 * MAP_ENTRY };
         let texts = self.id.capacity() + self.content_type.as_ref().map_or(0, String::capacity);
         size_of::<Self>() + texts + map + tags.sum::<usize>()
-    }
-}
-
-impl Entry for ListedSecret {
-    fn weight(&self) -> usize {
-        self.name.weight() + self.current.weight()
     }
 }
 

@@ -19,6 +19,9 @@ async fn usual(arguments: &[&str]) -> u64 {
     most
 }
 
+/// What stands at the end of the next page's address.
+type NextPage = fn(usize) -> String;
+
 /// One page of a list, and where it goes on.
 fn page(count: usize, next: &str) -> String {
     let entry = |number: usize| {
@@ -94,7 +97,7 @@ async fn a_small_answer_that_stands_for_much_is_not_taken() {
 async fn a_list_that_leads_nowhere_ends() {
     let base = "https://kv-drill.vault.azure.net/secrets?api-version=7.4&$skiptoken=";
     let usual = usual(&INVENTORY).await;
-    let lists: [(&str, &str, fn(usize) -> String); 4] = [
+    let lists: [(&str, &str, NextPage); 4] = [
         ("itself", "points back to an earlier one, or to itself", |_| "a".to_owned()),
         ("a circle", "points back to an earlier one, or to itself", |number| (number % 7).to_string()),
         ("no end, and full pages", "it still goes on", |number| number.to_string()),
