@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says how to sign in")]
 
+use super::programs::Programs;
 use super::route::CloudFile;
 use crate::known;
 use azure_identity::Executor;
@@ -16,7 +17,7 @@ pub(super) const NOT_IN_A_DRILL: &str = "not used in a drill";
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
-    pub(super) executor: Option<Arc<dyn Executor>>,
+    executor: Option<Arc<dyn Executor>>,
     /// Set where the process's own is a drill's, and is therefore not used.
     pub(super) drill: Option<DrillsMachine>,
 }
@@ -77,6 +78,10 @@ impl Environment {
     pub fn with_executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = Some(executor);
         self
+    }
+
+    pub(super) fn executor(&self) -> Arc<dyn Executor> {
+        self.executor.clone().unwrap_or_else(|| Arc::new(Programs))
     }
 
     /// What is real is not used in a drill.

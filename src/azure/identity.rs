@@ -1,5 +1,6 @@
 //! Who stanch is: an explicit chain of ways to sign in, which always says which one answered.
 
+use super::answer::Bounds;
 use super::carried::{carry, root_cause};
 use super::drill_identity::DrillIdentity;
 use super::environment::{DrillsMachine, Environment, NOT_IN_A_DRILL};
@@ -180,7 +181,7 @@ impl Identity {
             environment.is_real()?;
             let options = WorkloadIdentityCredentialOptions {
                 credential_options: ClientAssertionCredentialOptions {
-                    client_options: self.inner.transport.client_options(),
+                    client_options: self.inner.transport.client_options(Bounds::ENTRY),
                 },
                 client_id: Some(environment.get("AZURE_CLIENT_ID")?.to_owned()),
                 tenant_id: Some(environment.get("AZURE_TENANT_ID")?.to_owned()),
@@ -215,7 +216,8 @@ impl Identity {
         let environment = &self.inner.environment;
         let credential = || {
             environment.is_real()?;
-            let options = ClientSecretCredentialOptions { client_options: self.inner.transport.client_options() };
+            let options =
+                ClientSecretCredentialOptions { client_options: self.inner.transport.client_options(Bounds::ENTRY) };
             made(ClientSecretCredential::new(
                 environment.get("AZURE_TENANT_ID")?,
                 environment.get("AZURE_CLIENT_ID")?.to_owned(),
@@ -227,13 +229,13 @@ impl Identity {
     }
 
     fn azure_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureCliCredentialOptions { executor, ..Default::default() };
         ("Azure CLI".to_owned(), self.of_a_person(|| made(AzureCliCredential::new(Some(options)))), None)
     }
 
     fn azure_developer_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureDeveloperCliCredentialOptions { executor, ..Default::default() };
         let credential = self.of_a_person(|| made(AzureDeveloperCliCredential::new(Some(options))));
         ("Azure Developer CLI".to_owned(), credential, None)

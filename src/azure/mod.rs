@@ -6,6 +6,7 @@
 //! [`LogAnalytics`] with a workspace. No request that writes is ever repeated here.
 
 mod access;
+mod answer;
 mod blob;
 mod budget;
 mod carried;
@@ -15,9 +16,11 @@ mod environment;
 mod failed;
 mod graph;
 mod identity;
+mod listing;
 mod logs;
 mod managed_endpoint;
 mod management;
+mod programs;
 mod resource_manager;
 mod retry;
 mod route;

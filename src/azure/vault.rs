@@ -5,11 +5,13 @@
 //! the request needs them.
 
 use super::access::Azure;
+use super::answer::Bounds;
 use super::carried::{carry, root_cause};
 use super::failed::{ServiceRefusal, VaultRequest, failed};
 use super::identity::Identity;
+use super::listing;
 use super::retry;
-use super::transport::Transport;
+use super::transport::{Transport, client_options};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -83,25 +85,16 @@ impl Vault {
     /// a page that fails for a moment is asked for again, not the whole list.
     pub async fn versions(&self, name: &str) -> Result<Vec<Version>, Failure> {
         let asked = self.asked(name, "list the versions of secrets", "Get Secret Versions");
-        let unreadable =
-            |why: &str| Failure::refused(format!("the list of `{}` cannot be read", self.name)).because(why);
-        let mut versions = Vec::new();
-        let mut from: Option<PagerContinuation> = None;
-        loop {
-            let (page, next) = retry::read(async || self.page(asked, from.clone()).await).await?;
-            for properties in &page.value {
-                // A version that is passed over would never be revoked.
-                versions.push(listed(properties).ok_or_else(|| unreadable("a version has no time of creation"))?);
+        listing::all_pages(&self.name, async |from| {
+            let (page, next) = self.page(asked, from).await?;
+            // A version that is passed over would never be revoked.
+            let versions: Option<Vec<Version>> = page.value.iter().map(listed).collect();
+            match versions {
+                Some(versions) => Ok((versions, next)),
+                None => Err(listing::unreadable(&self.name, "a version has no time of creation")),
             }
-            match &next {
-                None => return Ok(versions),
-                Some(next) if from.as_ref().is_some_and(|from| from.as_ref() == next.as_ref()) => {
-                    return Err(unreadable("a page points to itself"));
-                }
-                Some(_) => tracing::info!(secret = name, versions = versions.len(), "listing goes on"),
-            }
-            from = next;
-        }
+        })
+        .await
     }
 
     /// One page of a list, and where the next one is.
@@ -263,8 +256,7 @@ impl Vault {
 /// A client that reaches the vault's host and no other.
 fn client(url: &VaultUrl, azure: &Azure, is_azure: bool) -> Result<SecretClient, Failure> {
     let transport = OneHost { transport: azure.transport.clone(), host: url.host.clone() };
-    let mut client_options = azure.transport.client_options();
-    client_options.transport = Some(azure_core::http::Transport::new(Arc::new(transport)));
+    let client_options = client_options(transport);
     // The challenge must ask for a token of the vault's own domain; another server on this machine has none.
     let options =
         SecretClientOptions { client_options, verify_challenge_resource: Some(is_azure), ..Default::default() };
@@ -347,6 +339,6 @@ impl HttpClient for OneHost {
                 .because("the token is for the vault alone, so nothing was sent there");
             return Err(carry(ErrorKind::Other, failure));
         }
-        self.transport.execute_request(request).await
+        self.transport.execute(request, Bounds::ENTRY).await
     }
 }

@@ -3,6 +3,7 @@
 
 use super::driving::{self, Args as RunArgs};
 use super::emulate::read_scenario;
+use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::scorecard::{Observed, Scorecard};
@@ -63,6 +64,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let pinned = pinned(&scenario);
     ui.note(&format!("DRILL  {}: {}", scenario.name(), scenario.summary()));
 
+    // The drill's folder goes with it, however it is told to end.
+    let in_order = InOrder::hold();
     let data = tempfile::tempdir().map_err(|error| broken("the drill has no place for its cloud", &error))?;
     let ready_file = data.path().join("ready.json");
     let options = Options {
@@ -72,7 +75,10 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     };
     let cloud = cloud::serve(options).await.map_err(|error| broken("the embedded cloud cannot start", &error))?;
     let control = Control::new(&cloud)?;
-    let before = control.attacked().await?;
+    let before = match in_order.or(control.attacked()).await {
+        Ok(before) => before?,
+        Err(told) => return Ok(told),
+    };
 
     let began = clock::now();
     let exposed_at = (began - exposure).to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -101,7 +107,9 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     prepared.session.secret_prompt = Arc::new(Entered(Mutex::new(entered)));
     let planned = prepared.plan.planned(&actions::catalogue());
     let (exit, folder) = driving::begin(shown, prepared).await?;
-    clock::sleep(AFTERMATH).await;
+    if let Err(told) = in_order.or(clock::sleep(AFTERMATH)).await {
+        return Ok(told);
+    }
     let after = control.state().await?;
     cloud.shutdown().await;
 

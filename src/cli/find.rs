@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
 
 use super::driving::{self, Args as RunArgs};
+use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
 use super::options::Common;
@@ -24,7 +25,6 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 const PROMPT: &str = "paste the leaked value, it will not be shown or stored: ";
@@ -51,21 +51,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
-    let failed = |error: std::io::Error| {
-        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    // A terminal that goes away takes the search with it; without one, `nohup` may have said otherwise.
-    let mut hang_up = std::io::stdin().is_terminal().then(|| signal(SignalKind::hangup()).ok()).flatten();
+    let in_order = InOrder::hold();
     // Until the answer is there nothing but reads is sent, and a hidden prompt gives its terminal back when dropped.
-    let begun = tokio::select! {
-        begun = find(common, ui, &args) => begun?,
-        _ = interrupt.recv() => return Ok(Exit::Interrupted),
-        _ = terminate.recv() => return Ok(Exit::Terminated),
-        Some(_) = async { hang_up.as_mut()?.recv().await } => return Ok(Exit::Terminated),
+    let begun = match in_order.or(find(common, ui, &args)).await {
+        Ok(begun) => begun?,
+        Err(told) => return Ok(told),
     };
-    drop((interrupt, terminate, hang_up));
+    drop(in_order);
     match begun {
         Next::End(exit) => Ok(exit),
         Next::Run(args) => run::run(common, ui, *args).await,
@@ -189,10 +181,14 @@ async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
 
 /// The chosen finding of a report; nothing if there are several, which are listed then.
 async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret>, Leak)>, CommandError> {
-    let bytes = read_report(path).map_err(|error| {
+    let unreadable = |why: String| {
         let summary = format!("the report `{}` cannot be read", path.display());
-        CommandError::usage(Failure::refused(summary).because(error.to_string()))
-    })?;
+        CommandError::usage(Failure::refused(summary).because(why))
+    };
+    // Aside, so that whoever waits for a pipe that gives nothing can be told to end.
+    let place = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_report(&place)).await;
+    let bytes = read.map_err(|error| unreadable(error.to_string()))?.map_err(|error| unreadable(error.to_string()))?;
     let ScanReport { format, mut findings } = intake::read(&bytes).map_err(CommandError::usage)?;
     drop(bytes);
     let count = findings.len();

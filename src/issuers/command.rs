@@ -20,16 +20,15 @@ use super::record::IssuerState;
 use super::surroundings::Surroundings;
 use super::trial::Trial;
 use crate::failure::Failure;
+use crate::program::{self, Complaints, Unanswered};
 use crate::secret::Secret;
 use crate::told::{named, told_about};
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
 
-/// How long a program may take.
+/// How long a program may take. What it may say is bounded by [`program::LARGEST_OUTPUT`].
 const PATIENCE: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Deserialize)]
@@ -73,34 +72,17 @@ impl Command {
             fields.insert("drill".to_owned(), self.is_drill.into());
         }
         let name = self.name();
-        let mut child = tokio::process::Command::new(name)
-            .args(self.program.iter().skip(1))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| {
-                Failure::refused(format!("the program `{name}` cannot be started")).because(error.to_string())
-            })?;
         let text = zeroize::Zeroizing::new(format!("{request}\n"));
-        if let Some(mut input) = child.stdin.take() {
-            // A program that does not read its input says by its exit status what it thinks of it.
-            drop(input.write_all(text.as_bytes()).await);
-        }
-        let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
-        let output = match ended {
-            Ok(Ok(output)) => output,
-            Ok(Err(error)) => {
-                return Err(Failure::unknown(format!("the program `{name}` broke off")).because(error.to_string()));
+        let arguments = self.program.iter().skip(1);
+        let asked = program::ask(name.as_ref(), arguments, text.as_bytes(), Complaints::Dropped, PATIENCE).await;
+        let output = asked.map_err(|unanswered| match unanswered {
+            Unanswered::NotStarted(error) => {
+                Failure::refused(format!("the program `{name}` cannot be started")).because(error.to_string())
             }
-            Err(_) => {
-                return Err(Failure::unknown(format!(
-                    "the program `{name}` took longer than {} s",
-                    PATIENCE.as_secs()
-                )));
-            }
-        };
+            unanswered => Failure::unknown(format!("the program `{name}` gave no answer"))
+                .because(unanswered.to_string())
+                .help("to each request it writes one JSON object to its standard output, and ends"),
+        })?;
         if !output.status.success() {
             return Err(Failure::unknown(format!("the program `{name}` failed"))
                 .because(output.status.to_string())

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a server may talk with us, however often it says something.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Its settings: mail, through a server.
 #[derive(Clone, Debug)]
@@ -106,7 +108,11 @@ impl Channel for Email {
         let id = format!("<{}@stanch>", message.key);
         let mail = compose(self, message, &id)?;
         let server = server(self, azure).await?;
-        match server.send(mail).await {
+        let sent = tokio::time::timeout(LONGEST, server.send(mail)).await.map_err(|_| {
+            Failure::unknown(format!("the mail server `{}` did not come to an end", self.host))
+                .because(format!("it has {} s for one mail", LONGEST.as_secs()))
+        })?;
+        match sent {
             Ok(_) => Ok(Receipt { id }),
             Err(error) => {
                 let summary = format!("the mail server `{}` did not take the message", self.host);
@@ -125,7 +131,11 @@ impl Channel for Email {
     async fn reach(&self, azure: &Azure) -> Result<&'static str, Failure> {
         // A greeting, our login, and a goodbye.
         let summary = format!("the mail server `{}` does not answer", self.host);
-        match server(self, azure).await?.test_connection().await {
+        let server = server(self, azure).await?;
+        let Ok(greeted) = tokio::time::timeout(LONGEST, server.test_connection()).await else {
+            return Err(Failure::refused(summary).because(format!("it talked for {} s", LONGEST.as_secs())));
+        };
+        match greeted {
             Ok(true) => Ok("the mail server answers"),
             Ok(false) => Err(Failure::refused(summary)),
             Err(error) => Err(Failure::refused(summary).because(told(&error.to_string()))),

@@ -43,11 +43,11 @@ impl Authority {
             return Err(Failure::refused(format!("the time-stamping authority answered {}", sent.status)));
         }
         let certificates = self.certificates.as_deref().map(Certificates::read).transpose()?;
-        let stamp = Stamp::read(&sent.body, certificates.as_ref())?;
+        let stamp = Stamp::read(sent.bytes(), certificates.as_ref())?;
         if stamp.imprint != head || stamp.nonce.as_deref() != Some(&nonce) {
             return Err(Failure::refused("the time stamp is not the answer to what was asked"));
         }
-        Ok((sent.body, stamp))
+        Ok((sent.bytes().to_vec(), stamp))
     }
 }
 

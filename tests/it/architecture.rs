@@ -66,7 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-const KNOWN_BY_ALL: &[&str] = &["clock", "correlation", "failure", "known", "redaction", "secret", "told"];
+const KNOWN_BY_ALL: &[&str] = &["clock", "correlation", "failure", "known", "program", "redaction", "secret", "told"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

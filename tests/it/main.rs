@@ -16,6 +16,7 @@ mod adoption;
 mod architecture;
 mod asked_again;
 mod audit;
+mod bounds;
 mod cloud;
 mod config;
 mod crash;

@@ -2,6 +2,7 @@
 
 use super::stamp::stamp;
 use crate::actions::Services;
+use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, cannot_append, cannot_write};
 use crate::cli::terminal::live;
@@ -43,6 +44,7 @@ pub(crate) async fn at_work(
     store: impl Store,
     beginning: Beginning,
 ) -> Result<Exit, CommandError> {
+    let in_order = InOrder::hold();
     let (notices, inbox) = mpsc::unbounded_channel::<DisplayEvent>();
     let plan = Arc::new(plan);
     let display = live::show(ui, &plan, &services, beginning.known, inbox);
@@ -63,9 +65,12 @@ pub(crate) async fn at_work(
         staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
     }
     let (stop, stopping) = watch::channel(false);
-    let aside = notices.downgrade();
-    let signal = live::watch_signals(stop, move |text| {
-        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
+    let (told, aside) = (in_order.wait(), notices.downgrade());
+    tokio::spawn(async move {
+        told.await;
+        let text = "told to stop: what is on its way may get its answer first; once more ends the program at once";
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text: text.to_owned() })));
+        stop.send_replace(true);
     });
     let operator = services.operator.clone();
     let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers);
@@ -75,13 +80,12 @@ pub(crate) async fn at_work(
         Driver { plan: Arc::clone(&plan), services: Arc::clone(&services), ledger: ledger.clone(), notices, stopping };
     let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;
     drop(people);
-    let signalled = signal.received();
     let head = ledger.head();
     // The display ends when nobody is left who could tell it anything.
     drop(ledger);
     let shown = display.finish().await;
     let status = ended.map_err(|error| cannot_append(folder, &error))?;
-    if signalled.is_none() {
+    if in_order.told().is_none() {
         stamp(ui, &services, folder, &head).await;
     }
     // What was shown live is what is shown in the end.
@@ -90,13 +94,12 @@ pub(crate) async fn at_work(
         None => session::known(folder, steps)?.1,
     };
     let shown = screen::show(ui, folder, &known, &head);
-    Ok(match (status, signalled) {
-        (RunStatus::Completed, _) => Exit::Done,
-        (RunStatus::Waiting, _) => Exit::Waiting,
-        (RunStatus::Interrupted | RunStatus::Running, Some(live::Signal::Terminate)) => Exit::Terminated,
-        (RunStatus::Interrupted | RunStatus::Running, _) => Exit::Interrupted,
-        (RunStatus::Failed, _) if shown.preflight_failed => Exit::Refused,
-        (RunStatus::Failed, _) => Exit::Failed,
+    Ok(match status {
+        RunStatus::Completed => Exit::Done,
+        RunStatus::Waiting => Exit::Waiting,
+        RunStatus::Interrupted | RunStatus::Running => in_order.told().unwrap_or(Exit::Interrupted),
+        RunStatus::Failed if shown.preflight_failed => Exit::Refused,
+        RunStatus::Failed => Exit::Failed,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::take_over::{TakingOver, go_on};
 use crate::actions;
+use crate::cli::ending::InOrder;
 use crate::cli::exit::{Exit, Outcome};
 use crate::cli::options::Common;
 use crate::cli::session;
@@ -28,10 +29,10 @@ pub(crate) async fn wait(common: &Common, ui: Ui, args: &TakingOver) -> Outcome 
                 Some(due) if tried == Some(due) => break Exit::Failed,
                 Some(due) => {
                     ui.note(&format!("the audit trail is asked again {}", when(due, clock::now())));
-                    tokio::select! {
-                        // A moment later it is due for everybody.
-                        () = clock::sleep_until(due + TimeDelta::milliseconds(1)) => {}
-                        _ = tokio::signal::ctrl_c() => break Exit::Interrupted,
+                    // A moment later it is due for everybody.
+                    let is_due = clock::sleep_until(due + TimeDelta::milliseconds(1));
+                    if let Err(told) = InOrder::hold().or(is_due).await {
+                        break told;
                     }
                     tried = Some(due);
                 }

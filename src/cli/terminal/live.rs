@@ -14,12 +14,8 @@ use crate::plan::{Fact, Plan, PlannedStep};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// The display at work.
@@ -418,61 +414,4 @@ fn timed_style(template: &str) -> ProgressStyle {
 fn elapsed(from: Timestamp, to: Timestamp) -> String {
     let seconds = (to - from).num_seconds().max(0);
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// What told the program to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    Interrupt,
-    Terminate,
-}
-
-/// The first signal that came.
-pub(crate) struct Signals(Arc<AtomicU8>);
-
-impl Signals {
-    /// Which one came, if any did.
-    pub(crate) fn received(&self) -> Option<Signal> {
-        match self.0.load(Ordering::SeqCst) {
-            1 => Some(Signal::Interrupt),
-            2 => Some(Signal::Terminate),
-            _ => None,
-        }
-    }
-}
-
-/// Tells the run to stop at the first signal; a second one ends the program at once, which a journal survives.
-pub(crate) fn watch_signals(stop: watch::Sender<bool>, tell: impl Fn(String) + Send + 'static) -> Signals {
-    let received = Arc::new(AtomicU8::new(0));
-    let seen = Arc::clone(&received);
-    tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            std::future::pending::<()>().await;
-            return;
-        };
-        // A run that was told to outlive its terminal (`nohup`) has none.
-        let mut hang_up = std::io::stdin().is_terminal().then(|| signal(SignalKind::hangup()).ok()).flatten();
-        loop {
-            let code = tokio::select! {
-                _ = interrupt.recv() => 1,
-                _ = terminate.recv() => 2,
-                Some(_) = async { hang_up.as_mut()?.recv().await } => 2,
-            };
-            if seen.swap(code, Ordering::SeqCst) != 0 {
-                end_now(code);
-            }
-            tell(
-                "told to stop: what is on its way gets its answer first; once more ends the program at once".to_owned(),
-            );
-            stop.send(true).ok();
-        }
-    });
-    Signals(received)
-}
-
-#[expect(clippy::disallowed_methods, reason = "somebody insists on the end of the program")]
-fn end_now(code: u8) {
-    super::modes::give_back();
-    std::process::exit(if code == 1 { 130 } else { 143 });
 }
