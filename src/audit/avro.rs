@@ -2,7 +2,7 @@
 //!
 //! The file is read block by block, and no value of it may take more memory than a record of a log may.
 
-use super::records::LONGEST_RECORD_BYTES;
+use super::document::LONGEST_RECORD_BYTES;
 use apache_avro::Reader;
 use apache_avro::types::Value;
 use apache_avro::util::max_allocation_bytes;

@@ -3,8 +3,23 @@
 //! The document is one record, unless it is a list, or an object that holds one under a name that such objects have:
 //! then the elements are the records, or hold lists themselves. Nothing but the record that is being read is kept.
 
-use super::records::{LONGEST_RECORD_BYTES, Sink};
 use memchr::memchr3;
+
+/// The longest record that is looked at.
+pub(crate) const LONGEST_RECORD_BYTES: usize = 64 * 1024 * 1024;
+
+/// Takes what a file holds.
+pub(crate) trait Sink {
+    /// Takes whole lines; returns how many bytes it took: less than all if a line begins a document.
+    fn lines(&mut self, block: &[u8]) -> usize;
+    /// Takes one record of a document.
+    fn element(&mut self, element: &[u8]);
+    /// Learns of what stands before a list in the object that holds it.
+    fn head(&mut self, head: &[u8]);
+    /// Learns of bytes that cannot be told apart into records, and of the beginning of them where it is at hand;
+    /// `at_end` if the file ends there.
+    fn broken(&mut self, why: &'static str, beginning: &[u8], at_end: bool);
+}
 
 /// Under which names lists of entries stand, in lower case.
 const LISTS: [&[u8]; 14] = [
@@ -178,9 +193,9 @@ impl Document {
     fn begins_another(&self, next: Option<&u8>) -> bool {
         let directly_inside = self.depth == self.open.len() + 1;
         match self.previous {
-            b'{' | b'}' | b'"' => true,
-            b',' if directly_inside => !self.is_row,
-            _ => self.at_line_start && next == Some(&b'"'),
+            b',' if directly_inside && !self.is_row => true,
+            b',' | b':' | b'[' => self.at_line_start && next == Some(&b'"'),
+            _ => true,
         }
     }
 

@@ -8,10 +8,10 @@ use super::entries::{entries, row};
 use super::raw::Raw;
 use super::times::Times;
 use super::uri::{Named, host_of, secret_named};
-use super::who::{address, identifier};
 use crate::clock::Timestamp;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 
 /// One entry of the audit log; absent fields are empty.
 #[derive(Debug)]
@@ -243,6 +243,28 @@ fn first_of<const N: usize>(texts: [Cow<'_, str>; N]) -> Cow<'_, str> {
     texts.into_iter().find(|text| columns::says_something(text)).unwrap_or_default()
 }
 
+/// An id or a name that an entry gives a caller; empty where a word stands for none.
+fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.trim() {
+        trimmed if !columns::says_something(trimmed) => Cow::Borrowed(""),
+        trimmed if trimmed.len() == text.len() => text,
+        trimmed => Cow::Owned(trimmed.to_owned()),
+    }
+}
+
+/// An address in its one spelling, without a port: of IPv6 the short form, of an IPv4 address inside of one that itself.
+fn address(text: &str) -> String {
+    let text = text.trim();
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let without_zone = bare.split_once('%').map_or(bare, |(address, _)| address);
+    let socket = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    match without_zone.parse::<IpAddr>().ok().or_else(socket) {
+        Some(address) => address.to_canonical().to_string(),
+        None if columns::says_something(bare) => bare.to_owned(),
+        None => String::new(),
+    }
+}
+
 /// A status, also one that a column of reals gave a fraction; else what the log says in words.
 fn status_of(code: &str, signature: &str) -> u16 {
     let code = code.trim();
@@ -258,7 +280,6 @@ fn status_of(code: &str, signature: &str) -> u16 {
         "forbidden" => 403,
         "notfound" => 404,
         "conflict" => 409,
-        "toomanyrequests" => 429,
         _ => signature.parse().unwrap_or(0),
     };
     whole.map_or(code, |(whole, _)| whole).parse().ok().filter(|code| *code > 0).unwrap_or_else(in_words)

@@ -5,27 +5,12 @@
 //! what stands around a list is not kept. Invariant: every byte ends up in a record, in white space or separators between
 //! records, in what an object with a list says beside it, or in a call of [`Sink::broken`].
 
-use super::document::Document;
+use super::document::{Document, LONGEST_RECORD_BYTES, Sink};
 use memchr::{memchr, memrchr};
 use std::io::{self, ErrorKind, Read};
 
 /// How much is read at once: small enough to stay in a core's cache.
 const BLOCK_BYTES: usize = 256 * 1024;
-/// The longest record that is looked at.
-pub(crate) const LONGEST_RECORD_BYTES: usize = 64 * 1024 * 1024;
-
-/// Takes what a file holds.
-pub(crate) trait Sink {
-    /// Takes whole lines; returns how many bytes it took: less than all if a line begins a document.
-    fn lines(&mut self, block: &[u8]) -> usize;
-    /// Takes one record of a document.
-    fn element(&mut self, element: &[u8]);
-    /// Learns of what stands before a list in the object that holds it.
-    fn head(&mut self, head: &[u8]);
-    /// Learns of bytes that cannot be told apart into records, and of the beginning of them where it is at hand;
-    /// `at_end` if the file ends there.
-    fn broken(&mut self, why: &'static str, beginning: &[u8], at_end: bool);
-}
 
 /// What files are read into: one after the other into the same.
 #[derive(Debug, Default)]

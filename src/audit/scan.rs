@@ -4,10 +4,11 @@
 //! files, so that the same archive always gives the same answer.
 
 use super::avro;
+use super::document::Sink;
 use super::entries;
 use super::event::{Event, read_events};
 use super::reading::{Reading, Unreadable, has_shape};
-use super::records::{Buffer, Sink, begins_document, read_records, without_mark};
+use super::records::{Buffer, begins_document, read_records, without_mark};
 use super::search::{Candidates, Needle};
 use super::sheet::Sheet;
 use super::store::{LogFile, Store};
@@ -214,12 +215,14 @@ impl<C: Collect> Scanner<'_, C> {
             if !candidate && line_break.is_some() && self.work.seen.ordinary(line) {
                 self.position += 1;
             } else {
+                // Of the first line it was said before that no document begins with it.
+                if start > 0 && begins_document(line, line_break.is_some()) {
+                    self.only_lines = false;
+                    return start;
+                }
                 let line = trim(line);
                 if line.is_empty() {
                     self.position += 1;
-                } else if begins_document(line, true) {
-                    self.only_lines = false;
-                    return start;
                 } else {
                     self.record(line, candidate, line_break.is_none());
                 }

@@ -1,10 +1,7 @@
 //! A caller's identity → words a person can read.
 
-use super::columns::says_something;
 use super::question::Whose;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 
 /// Application ids of Microsoft's own that appear in audit logs, and what people call them.
 const WELL_KNOWN: [(&str, &str); 8] = [
@@ -17,28 +14,6 @@ const WELL_KNOWN: [(&str, &str); 8] = [
     ("cfa8b339-82a2-471a-a3c9-0fc0be7a4093", "Azure Key Vault"),
     ("797f4846-ba00-4fd7-ba43-dac1f8f63013", "Azure Resource Manager"),
 ];
-
-/// An id or a name that an entry gives a caller; empty where a word stands for none.
-pub(crate) fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text.trim() {
-        trimmed if !says_something(trimmed) => Cow::Borrowed(""),
-        trimmed if trimmed.len() == text.len() => text,
-        trimmed => Cow::Owned(trimmed.to_owned()),
-    }
-}
-
-/// An address in its one spelling, without a port: of IPv6 the short form, of an IPv4 address inside of one that itself.
-pub(crate) fn address(text: &str) -> String {
-    let text = text.trim();
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let without_zone = bare.split_once('%').map_or(bare, |(address, _)| address);
-    let socket = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
-    match without_zone.parse::<IpAddr>().ok().or_else(socket) {
-        Some(address) => address.to_canonical().to_string(),
-        None if says_something(bare) => bare.to_owned(),
-        None => String::new(),
-    }
-}
 
 /// A caller in words: the name that the configuration gives it, else its sign-in name, else the last part of the
 /// resource whose managed identity it is, else its application, else its object id. `names` is by id in lower case.

@@ -60,7 +60,7 @@ fn a_time_that_is_not_certain_is_refused_with_its_column_until_somebody_says() {
         ("TimeGenerated [Local Time]", &["11/20/2026, 11:00:05.123 AM"][..], "--timezone", zone("Europe/Berlin")),
         ("TimeGenerated [Local Time]", &["20/11/2026 11:00:05"], "--timezone", zone("+01:00")),
         ("TimeGenerated", &["2026-11-20 10:00:05.1234567"], "--timezone", zone("UTC")),
-        ("TimeGenerated [CET]", &["20.11.2026 11:00:05"], "--timezone", zone("+1")),
+        ("TimeGenerated [Ortszeit]", &["20.11.2026 11:00:05"], "--timezone", zone("+1")),
         ("time", &["Nov 20, 2026 @ 05:00:05.123"], "--timezone", zone("America/New_York")),
     ] {
         let text = sheet(&format!("\"{header}\""), times);
