@@ -7,6 +7,7 @@ use crate::azure::{IdentityChoice, VaultLimits};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
+use crate::runbook::source::text;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get};
@@ -20,11 +21,12 @@ impl Config {
     /// Reads a configuration; paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("the configuration `{name}` cannot be read: {error}");
-            let problem = Diagnostic::error(message, Span::default()).help("check the path after `--config`");
-            Diagnostics::of(&name, "", vec![problem])
-        })?;
+        let wrong = |why: String, help: &str| {
+            let message = format!("the configuration `{name}` cannot be read: {why}");
+            Diagnostics::of(&name, "", vec![Diagnostic::error(message, Span::default()).help(help)])
+        };
+        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string(), "check the path after `--config`"))?;
+        let text = text(bytes).map_err(|why| wrong(why, "save it as UTF-8"))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let config = read(&name, &text, folder)?;
         Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), text: Some(text), ..config })
@@ -108,6 +110,7 @@ impl SettingsDecoder<'_> {
             "known_callers",
             "templates",
             "limits",
+            "approvers",
             "inventory",
         ];
         let entries = self.entries(root, "the configuration", &known);
@@ -147,6 +150,9 @@ impl SettingsDecoder<'_> {
         if let Some(node) = get(&entries, "known_callers") {
             config.known_callers = self.callers(node, "known_callers");
         }
+        if let Some(node) = get(&entries, "approvers") {
+            config.approvers = self.approvers(node);
+        }
         if let Some(node) = get(&entries, "inventory") {
             config.inventory = self.inventory(node);
         }
@@ -168,6 +174,18 @@ impl SettingsDecoder<'_> {
             );
         }
         Some(text)
+    }
+
+    /// People by the names under which they answer. Two that are one person would make a second pair of eyes of none.
+    fn approvers(&mut self, node: &Node) -> Vec<String> {
+        let names: Vec<String> = self.texts(node, "`approvers`").iter().map(|name| name.trim().to_owned()).collect();
+        let is_again = |(index, name): (usize, &String)| {
+            name.is_empty() || names.iter().take(index).any(|other| other.to_lowercase() == name.to_lowercase())
+        };
+        if names.iter().enumerate().any(is_again) {
+            self.wrong("`approvers` names somebody twice, or nobody", node.span, "name each person once");
+        }
+        names
     }
 
     /// How often each vault is asked at most; what is left out stays under what Azure publishes.
