@@ -18,7 +18,8 @@ const MOST_GROUPS: usize = 50_000;
 /// What makes events one group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
-    pub(crate) oid: String,
+    /// What tells the caller from others: its object id, where the log has one.
+    pub(crate) caller: String,
     pub(crate) ip: String,
     /// The vault's name in lower case.
     pub(crate) vault: String,
@@ -34,7 +35,7 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new(event: &Event<'_>, vault: &str, secret: &str, version: &str, whose: Whose) -> Self {
         Self {
-            oid: clip(&event.oid),
+            caller: clip(&event.caller),
             ip: clip(&event.ip),
             vault: vault.to_owned(),
             secret: clip(secret),
@@ -61,7 +62,8 @@ pub(crate) struct Group {
     pub(crate) count: u64,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
-    /// Names as its first event has them, or the next that has them.
+    /// Ids and names as its first event has them, or the next that has them.
+    pub(crate) oid: String,
     pub(crate) appid: String,
     pub(crate) upn: String,
     pub(crate) resource: String,
@@ -90,6 +92,7 @@ impl Group {
             count: event.count,
             last: last.unwrap_or_else(|| first.clone()),
             first,
+            oid: clip(&event.oid),
             appid: clip(&event.appid),
             upn: clip(&event.upn),
             resource: clip(&event.resource),

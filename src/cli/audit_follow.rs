@@ -39,7 +39,8 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let source = match place {
         Place::Path(path) => Source::path(path),
         place => Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)?,
-    };
+    }
+    .with_times(trail.times);
     let prefixes = session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default();
     // The run knew who it was: without that, requests from elsewhere would be news.
     let caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
@@ -63,7 +64,8 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     } else {
         ui.data(&describe(run, &late));
     }
-    Ok(Exit::Done)
+    // A question that rests on nothing is not answered.
+    Ok(if after.coverage.nothing().is_some() { Exit::Refused } else { Exit::Done })
 }
 
 fn describe(run: &str, late: &Late) -> String {

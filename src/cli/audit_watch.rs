@@ -65,7 +65,7 @@ fn show(ui: Ui, sight: &Sight) {
         }
         return;
     }
-    let kind = match (sight.own, sight.known, sight.oid.is_empty()) {
+    let kind = match (sight.own, sight.known, sight.name.is_empty()) {
         (true, _, _) => "own",
         (_, true, _) => "known",
         (_, _, true) => "no token",
