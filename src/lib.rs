@@ -56,6 +56,8 @@
 //! - No random value takes the place of a credential that anybody is known to issue.
 //! - What a tag of a secret says is not believed where it could lead a privileged request astray: it is checked against
 //!   the secret's own value first.
+//! - No file is opened whose name somebody else could choose, or whose place somebody else could take, unless `files` has
+//!   looked at what was opened; what a tag says is never a path.
 //! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
 //! - `cloud`, the embedded cloud, knows no runbook: everyone reaches it over HTTP, as they reach the real one.
 //! - No file knows one that knows it, and no folder: imports have no circle.
@@ -133,6 +135,12 @@ pub mod clock;
 
 /// Request ids of our own, so that a run's calls can be told apart in an audit trail.
 pub mod correlation;
+
+/// Files that we did not just make, opened as far as each is trusted.
+pub mod files;
+
+/// Programs of others that are started, with a clean environment.
+pub mod programs;
 
 /// What went wrong, in the words a tired person needs.
 pub mod failure;

@@ -1,6 +1,4 @@
 //! A CSV file exported from a portal → events. Its columns are those of the table it was exported from.
-#![expect(clippy::disallowed_methods, reason = "an export is a file that the user named")]
-
 use super::columns;
 use super::event::Event;
 use super::files::reach_key;
@@ -9,9 +7,9 @@ use super::reading::{Reading, Unreadable};
 use super::store::decompress;
 use super::trail::{Reach, Sighting, Trail};
 use crate::failure::Failure;
+use crate::files;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -31,7 +29,7 @@ impl Export {
                 .because(why)
                 .help("export the query's result as CSV, with all columns and their names in the first line")
         };
-        let file = File::open(&self.path).map_err(|error| unusable(error.to_string()))?;
+        let file = files::open_regular(&self.path).map_err(|error| unusable(error.to_string()))?;
         seen.bytes = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
         seen.files = 1;
         let source = decompress(Box::new(file)).map_err(|error| unusable(error.to_string()))?;

@@ -8,6 +8,7 @@ use super::transport::Transport;
 use super::unavailable::is_transient;
 use crate::clock;
 use crate::failure::{Failure, Retry};
+use crate::programs::{self, AZURE_TOOLS};
 use crate::secret::Secret;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret as AzureSecret, TokenCredential, TokenRequestOptions};
@@ -24,7 +25,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::Output;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -85,6 +90,10 @@ impl Environment {
     pub fn with_executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = Some(executor);
         self
+    }
+
+    fn executor(&self) -> Arc<dyn Executor> {
+        self.executor.clone().unwrap_or_else(|| Arc::new(Tools))
     }
 
     fn get(&self, name: &str) -> Result<&str, String> {
@@ -264,13 +273,13 @@ impl Identity {
     }
 
     fn azure_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureCliCredentialOptions { executor, ..Default::default() };
         ("Azure CLI".to_owned(), self.of_a_person(|| made(AzureCliCredential::new(Some(options)))), None)
     }
 
     fn azure_developer_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureDeveloperCliCredentialOptions { executor, ..Default::default() };
         let credential = self.of_a_person(|| made(AzureDeveloperCliCredential::new(Some(options))));
         ("Azure Developer CLI".to_owned(), credential, None)
@@ -449,6 +458,17 @@ fn principal(token: &str) -> Option<String> {
     // A managed identity is known by the last part of its resource's id.
     let resource = claim("xms_mirid").and_then(|id| id.rsplit('/').next().map(str::to_owned));
     claim("upn").or_else(|| claim("unique_name")).or(resource).or_else(|| claim("oid")).or_else(|| claim("appid"))
+}
+
+/// Runs `az` and `azd`: they sign in by what they keep themselves, and need no credential of ours.
+#[derive(Debug)]
+struct Tools;
+
+#[async_trait]
+impl Executor for Tools {
+    async fn run(&self, program: &OsStr, arguments: &[&OsStr]) -> io::Result<Output> {
+        programs::command(Path::new(program), &AZURE_TOOLS).args(arguments).kill_on_drop(true).output().await
+    }
 }
 
 /// The token that a cloud file gives.

@@ -137,7 +137,7 @@ fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome
 }
 
 fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
-    let trail = session.config.audit_trail(&secret.vault.name);
+    let trail = session.config().audit_trail(&secret.vault.name);
     let (known, names) = known_names(session, secret, args.known.as_deref())?;
     let baseline = args.baseline.as_deref().map(|text| span(text, "--baseline")).transpose()?.or(trail.baseline);
     let until = args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now);
@@ -160,7 +160,7 @@ fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<(Source,
     let named = match (&args.archive, &args.workspace) {
         (Some(archive), _) => Some(Place::archive(archive).map_err(CommandError::usage)?),
         (None, Some(workspace)) => Some(Place::workspace(workspace).map_err(CommandError::usage)?),
-        (None, None) => session.config.archive(&secret.vault.name),
+        (None, None) => session.config().archive(&secret.vault.name),
     };
     match named {
         Some(Place::Path(path)) => Ok((Source::path(path), None)),

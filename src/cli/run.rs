@@ -12,13 +12,18 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
     prepared.warn(ui);
     prepared.is_free()?;
-    if !common.yes && ui.is_terminal() && !ui.json {
+    let is_asked = !common.yes && ui.is_terminal() && !ui.json;
+    prepared.session.configuration.consent(is_asked)?;
+    if is_asked {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
         ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
         if !super::terminal::people::confirm().await {
             return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
         }
-    } else if let Some(rotated) = prepared.rotated_lately() {
+    } else {
+        ui.note(prepared.session.configuration.lines().trim_end());
+    }
+    if let (false, Some(rotated)) = (is_asked, prepared.rotated_lately()) {
         ui.note(&rotated.sentence(clock::now()));
     }
     let (ended, _) = driving::begin(common, ui, prepared).await?;

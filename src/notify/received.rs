@@ -20,6 +20,11 @@ pub(super) async fn post<'a>(
 
 /// Sends JSON to a webhook whose address is a secret.
 pub(super) async fn post_to_webhook(who: &str, webhook: &Secret, body: &Value, azure: &Azure) -> Result<(), Failure> {
+    // Whoever reads the address on its way may write there as well.
+    if !webhook.expose().starts_with("https://") && azure.transport.cloud().is_none() {
+        return Err(Failure::refused(format!("the address of {who}'s webhook is not `https://…`, and it is a secret"))
+            .help("put the whole address into the vault or the file that stanch.yaml points to"));
+    }
     let sent = [Some(webhook.expose()), path(webhook.expose())].into_iter().flatten();
     post(who, webhook.expose(), body, sent, azure).await
 }

@@ -68,9 +68,15 @@ pub(super) fn inputs(args: &Args) -> Result<Map<String, Value>, CommandError> {
         let text = session::read_file(path, "the file of inputs")?;
         given = serde_saphyr::from_str(&text).map_err(|error| {
             let summary = format!("the file of inputs `{}` is no mapping of names to values", path.display());
-            let why = error.without_snippet().to_string();
+            let why = session::place_of(&error);
             CommandError::usage(Failure::refused(summary).because(why).help("write one `NAME: VALUE` a line"))
         })?;
+        // It may be another file than was meant, of which nothing is shown.
+        let is_name = |name: &String| name.chars().all(|letter| letter.is_alphanumeric() || "_-".contains(letter));
+        if !given.keys().all(is_name) {
+            let summary = format!("the file of inputs `{}` holds what cannot be the name of an input", path.display());
+            return Err(CommandError::usage(Failure::refused(summary).help("write one `NAME: VALUE` a line")));
+        }
     }
     for input in &args.input {
         let Some((name, value)) = input.split_once('=') else {

@@ -58,7 +58,7 @@ impl Answers {
         let steps: BTreeMap<String, OneOrMany> = serde_saphyr::from_str(&text).map_err(|error| {
             let summary = format!("the file of answers `{}` cannot be read", path.display());
             let help = "write `STEP: { answer: approve, by: NAME }` for each step; answers are approve, reject, done, not-done, retry, continue, stop";
-            CommandError::usage(Failure::refused(summary).because(error.to_string()).help(help))
+            CommandError::usage(Failure::refused(summary).because(session::place_of(&error)).help(help))
         })?;
         let many = |answers| match answers {
             OneOrMany::One(answer) => vec![answer],

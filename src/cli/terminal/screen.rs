@@ -126,7 +126,10 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
     if written.is_file() {
         text.push_str(&format!("report  {}\n", written.display()));
     }
-    text.push_str(&format!("head    {}\n", report.evidence.head));
+    let configuration = &report.run.config;
+    let sha256 = if configuration.sha256 == configuration.path { "" } else { &configuration.sha256 };
+    text.push_str(format!("config  {}  {sha256}", configuration.path).trim_end());
+    text.push_str(&format!("\nhead    {}\n", report.evidence.head));
     text
 }
 
