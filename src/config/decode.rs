@@ -6,6 +6,7 @@ use crate::files::{self, LARGEST_TEXT};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
+use crate::runbook::source::text;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get};
@@ -18,12 +19,14 @@ const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "a
 impl Config {
     /// Reads a configuration that the user named, for the real world.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
-        let text = files::text_named(path, LARGEST_TEXT).map_err(|error| {
-            let name = path.display().to_string();
-            let message = format!("the configuration `{name}` cannot be read: {error}");
-            let problem = Diagnostic::error(message, Span::default()).help("check the path after `--config`");
-            Diagnostics::of(&name, "", vec![problem])
-        })?;
+        let name = path.display().to_string();
+        let wrong = |why: String, help: &str| {
+            let message = format!("the configuration `{name}` cannot be read: {why}");
+            Diagnostics::of(&name, "", vec![Diagnostic::error(message, Span::default()).help(help)])
+        };
+        let bytes = files::read_named(path, LARGEST_TEXT);
+        let bytes = bytes.map_err(|error| wrong(error.to_string(), "check the path after `--config`"))?;
+        let text = text(bytes).map_err(|why| wrong(why, "save it as UTF-8"))?;
         Self::of(path, text, false)
     }
 

@@ -9,6 +9,7 @@ use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::files::{self, LARGEST_TEXT};
 use crate::programs;
+use crate::runbook::source;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -56,9 +57,8 @@ impl Configuration {
             }
             (None, None) => return Ok(Self::default()),
         };
-        let text = text.and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
-        });
+        let text =
+            text.and_then(|bytes| source::text(bytes).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why)));
         let text = text.map_err(|error| unreadable(&path, &error))?;
         let config = Config::of(&path, text, cloud.is_some())
             .map_err(|error| CommandError::text(Exit::Usage, error.to_string()))?;

@@ -70,13 +70,11 @@ async fn a_link_or_a_fifo_in_the_place_of_a_file_of_ours_is_not_followed() {
     let said = within(stage.command(&containment)).exit(5);
     assert!(said.stderr.contains("no regular file"), "{}", said.stderr);
     std::fs::remove_file(&lock).unwrap();
-    for name in ["fingerprint.key"] {
-        let path = stage.state_dir().join(name);
-        drop(std::fs::remove_file(&path));
-        symlink(&precious, &path).unwrap();
-        within(stage.command(&containment)).exit(5).done();
-        std::fs::remove_file(&path).unwrap();
-    }
+    let key = stage.state_dir().join("fingerprint.key");
+    drop(std::fs::remove_file(&key));
+    symlink(&precious, &key).unwrap();
+    within(stage.command(&containment)).exit(5).done();
+    std::fs::remove_file(&key).unwrap();
     within(stage.command(&containment)).exit(0).done();
     assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
 }
