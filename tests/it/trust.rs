@@ -227,7 +227,7 @@ fn what_a_runbook_includes_stays_beside_it_and_nothing_else_is_quoted() {
         (format!("{outside}/part.yaml"), "it must be relative"),
         ("fifo".to_owned(), "it is a FIFO"),
         ("key".to_owned(), "its text is no fragment"),
-        ("bytes".to_owned(), "valid UTF-8"),
+        ("bytes".to_owned(), "not UTF-8"),
     ] {
         let said = lint(&path).exit(2);
         assert!(said.stdout.contains(why), "{path}: {}", said.stdout);
