@@ -38,11 +38,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Shows how far a value has been entered: nothing yet, then how much of it, never what. Called with nothing again when
+/// the question must be shown anew.
+pub type ShowEntered<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
 /// Somebody who can be asked for a value, without it being shown: a person at a hidden prompt, or standard input.
 #[async_trait]
 pub trait SecretPrompt: fmt::Debug + Send + Sync {
-    /// Asks once; nothing if nobody is there, or no more is coming.
-    async fn ask(&self, prompt: &str) -> Result<Option<Secret>, Failure>;
+    /// Asks once; nothing if nobody is there, or no more is coming. The question is the caller's to show.
+    async fn ask(&self, shown: ShowEntered<'_>) -> Result<Option<Secret>, Failure>;
 
     /// Whether it is worth asking.
     fn is_there(&self) -> bool {
@@ -56,7 +60,7 @@ pub struct Nobody;
 
 #[async_trait]
 impl SecretPrompt for Nobody {
-    async fn ask(&self, _: &str) -> Result<Option<Secret>, Failure> {
+    async fn ask(&self, _: ShowEntered<'_>) -> Result<Option<Secret>, Failure> {
         Ok(None)
     }
 

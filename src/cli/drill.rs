@@ -16,7 +16,7 @@ use crate::cloud::{self, Options, Running, scenario};
 use crate::config::USUAL_RUNBOOK;
 use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::secret::{Secret, SecretPrompt};
+use crate::secret::{Secret, SecretPrompt, ShowEntered};
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     };
     prepared.session.secret_prompt = Arc::new(Entered(Mutex::new(entered)));
     let planned = prepared.plan.planned(&actions::catalogue());
-    let (exit, folder) = driving::begin(&drill, shown, prepared).await?;
+    let (exit, folder) = driving::begin(shown, prepared).await?;
     clock::sleep(AFTERMATH).await;
     let after = control.state().await?;
     cloud.shutdown().await;
@@ -141,7 +141,7 @@ struct Entered(Mutex<Option<Secret>>);
 
 #[async_trait]
 impl SecretPrompt for Entered {
-    async fn ask(&self, _prompt: &str) -> Result<Option<Secret>, Failure> {
+    async fn ask(&self, _: ShowEntered<'_>) -> Result<Option<Secret>, Failure> {
         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 }

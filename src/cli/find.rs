@@ -1,13 +1,14 @@
 //! `stanch find`: a leaked value, or a scanner's report, becomes the secret and version that hold it, and the run that
 //! fits. Only reads are sent; the value is asked for without being shown, and kept nowhere.
 
-use super::driving::Args as RunArgs;
+use super::driving::{self, Args as RunArgs};
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
 use super::options::Common;
 use super::run;
 use super::session::{self, Session};
-use super::terminal::secret_prompt::StandardInput;
+use super::terminal::modes::{self, Mode};
+use super::terminal::secret_prompt::{StandardInput, cut};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
@@ -18,7 +19,7 @@ use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -54,13 +55,16 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    // A terminal that goes away takes the search with it; without one, `nohup` may have said otherwise.
+    let mut hang_up = std::io::stdin().is_terminal().then(|| signal(SignalKind::hangup()).ok()).flatten();
     // Until the answer is there nothing but reads is sent, and a hidden prompt gives its terminal back when dropped.
     let begun = tokio::select! {
         begun = find(common, ui, &args) => begun?,
         _ = interrupt.recv() => return Ok(Exit::Interrupted),
         _ = terminate.recv() => return Ok(Exit::Terminated),
+        Some(_) = async { hang_up.as_mut()?.recv().await } => return Ok(Exit::Terminated),
     };
-    drop((interrupt, terminate));
+    drop((interrupt, terminate, hang_up));
     match begun {
         Next::End(exit) => Ok(exit),
         Next::Run(args) => run::run(common, ui, *args).await,
@@ -74,15 +78,21 @@ enum Next {
 }
 
 async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError> {
+    if args.run {
+        driving::nobody_is_there(common, ui, "the run that fits")?;
+    }
     let session = Session::open(common, None)?;
     let vaults = session.vaults(&args.vault)?;
     let given = args.exposed_at.as_deref().map(time).transpose()?;
+    // Until the answer is there nothing that is typed is echoed, and nothing of it reaches the shell: it may be the rest
+    // of the value.
+    let listening = std::io::stdin().is_terminal().then(|| modes::take(Mode::Keys).ok()).flatten();
     let (values, mut leak) = match &args.from {
         Some(path) => match reported(ui, args, path).await? {
             Some(reported) => reported,
             None => return Ok(Next::End(Exit::Usage)),
         },
-        None => (vec![ask(PROMPT).await?], Leak::default()),
+        None => (vec![ask(ui, PROMPT).await?], Leak::default()),
     };
     if given.is_some() {
         (leak.exposed_at, leak.exposed_at_is) = (given, None);
@@ -113,6 +123,11 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let answer = search(&azure, &vaults, &needle, &progress).await;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
+    }
+    let more_came = listening.is_some() && modes::more_came();
+    drop(listening);
+    if answer.found.is_empty() && more_came {
+        return Err(CommandError::usage(cut("more came after it was taken")));
     }
     let shown = Shown::new(&answer, session.config(), &leak, fingerprint);
     match (args.run, ui.json) {
@@ -158,8 +173,13 @@ fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
     Ok(Box::new(RunArgs::played(&suggestion.runbook, suggestion.arguments(), None)))
 }
 
-async fn ask(prompt: &str) -> Result<Secret, CommandError> {
-    let given = StandardInput { writes_prompt: true }.ask(prompt).await.map_err(CommandError::usage)?;
+async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
+    let shown = |entered: &str| if entered.is_empty() { ui.ask(prompt) } else { ui.entered(entered) };
+    let given = StandardInput.ask(&shown).await;
+    if std::io::stdin().is_terminal() {
+        ui.leave_entered();
+    }
+    let given = given.map_err(CommandError::usage)?;
     given.ok_or_else(|| {
         let failure = Failure::refused("no value was given");
         CommandError::usage(failure.help("paste it at the prompt, or pipe it in: `… | stanch find --vault URL`"))
@@ -211,7 +231,7 @@ async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret
         ));
     }
     ui.note("the report does not hold the value");
-    Ok(Some((vec![ask(PROMPT).await?], leak)))
+    Ok(Some((vec![ask(ui, PROMPT).await?], leak)))
 }
 
 /// What is said of a finding, without its value.

@@ -117,6 +117,7 @@ pub fn main() -> ExitCode {
         }
     };
     let ui = ui(&arguments.common);
+    let _terminal = terminal::modes::GivenBack;
     let outcome = match &arguments.command {
         // Gigabytes of log are read in a few megabytes; what waits for answers would be a tenth of them.
         Command::Audit(args) if args.asks_nobody() => audit::run_on_files(&arguments.common, ui, args),

@@ -3,6 +3,7 @@
 use super::driving::{self, Args};
 use super::exit::{CommandError, Outcome};
 use super::options::Common;
+use super::terminal::people;
 use super::terminal::ui::Ui;
 use crate::clock;
 use crate::failure::Failure;
@@ -11,14 +12,19 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut prepared = driving::prepare(common, &args)?;
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
     prepared.warn(ui);
+    driving::nobody_says_go(common, ui, &prepared)?;
     prepared.is_free()?;
-    let is_asked = !common.yes && ui.is_terminal() && !ui.json;
+    let is_asked = !common.yes && ui.asks();
     prepared.session.configuration.consent(is_asked)?;
     if is_asked {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
-        ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
-        if !super::terminal::people::confirm().await {
-            return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
+        let question = format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight));
+        match people::confirm(ui, &question).await {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
+            }
+            Err(ended) => return Ok(ended),
         }
     } else {
         ui.note(prepared.session.configuration.lines().trim_end());
@@ -26,6 +32,6 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     if let (false, Some(rotated)) = (is_asked, prepared.rotated_lately()) {
         ui.note(&rotated.sentence(clock::now()));
     }
-    let (ended, _) = driving::begin(common, ui, prepared).await?;
+    let (ended, _) = driving::begin(ui, prepared).await?;
     Ok(ended)
 }

@@ -24,6 +24,8 @@ pub struct Config {
     /// How often each vault is asked at most.
     pub limits: VaultLimits,
     pub(super) text: Option<String>,
+    /// Who may answer gates that name nobody; everybody if nobody is named.
+    pub approvers: Vec<String>,
     /// Whose secrets there are, who issues them, and which runbook fits.
     pub inventory: Inventory,
     /// Names of the vaults that the configuration speaks of, as they are written.

@@ -115,6 +115,7 @@ impl SettingsDecoder<'_> {
             "known_callers",
             "templates",
             "limits",
+            "approvers",
             "inventory",
             "runbooks",
         ];
@@ -155,6 +156,9 @@ impl SettingsDecoder<'_> {
         if let Some(node) = get(&entries, "known_callers") {
             config.known_callers = self.callers(node, "known_callers");
         }
+        if let Some(node) = get(&entries, "approvers") {
+            config.approvers = self.approvers(node);
+        }
         if let Some(node) = get(&entries, "inventory") {
             config.inventory = self.inventory(node);
         }
@@ -177,6 +181,18 @@ impl SettingsDecoder<'_> {
             );
         }
         Some(text)
+    }
+
+    /// People by the names under which they answer. Two that are one person would make a second pair of eyes of none.
+    fn approvers(&mut self, node: &Node) -> Vec<String> {
+        let names: Vec<String> = self.texts(node, "`approvers`").iter().map(|name| name.trim().to_owned()).collect();
+        let is_again = |(index, name): (usize, &String)| {
+            name.is_empty() || names.iter().take(index).any(|other| other.to_lowercase() == name.to_lowercase())
+        };
+        if names.iter().enumerate().any(is_again) {
+            self.wrong("`approvers` names somebody twice, or nobody", node.span, "name each person once");
+        }
+        names
     }
 
     /// How often each vault is asked at most; what is left out stays under what Azure publishes.

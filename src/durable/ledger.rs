@@ -27,8 +27,8 @@ pub enum DisplayEvent {
     Recorded(Box<Record>),
     /// What a step is doing right now. Shown, and forgotten.
     Progress { step: String, text: String },
-    /// What is asked at the terminal right now; nothing more if the text is empty.
-    Asked { text: String },
+    /// What is asked at the terminal right now, and what was entered so far; nothing more if the question is empty.
+    Asked { question: String, entered: String },
     /// Something about the run's surroundings. Shown, and forgotten.
     Aside { text: String },
 }

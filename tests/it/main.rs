@@ -44,6 +44,7 @@ mod stage;
 mod steps;
 mod surroundings;
 mod taking_over;
+mod terminal;
 mod trust;
 mod vault;
 mod verdict;

@@ -2,7 +2,6 @@
 
 use crate::actions::Services;
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::options::Common;
 use crate::cli::session::{cannot_append, cannot_write};
 use crate::cli::terminal::live;
 use crate::cli::terminal::people::{Answers, Terminal};
@@ -33,7 +32,6 @@ pub(crate) struct Beginning {
 
 /// Drives a run in this process until it ends, and shows it.
 pub(crate) async fn at_work(
-    common: &Common,
     ui: Ui,
     plan: Plan,
     services: Services,
@@ -65,9 +63,8 @@ pub(crate) async fn at_work(
     let signal = live::watch_signals(stop, move |text| {
         drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
     });
-    let interactive = ui.is_terminal() && !ui.json && !common.quiet;
     let operator = services.operator.clone();
-    let mut people = Terminal::new(folder.clone(), interactive, operator, notices.clone(), beginning.answers);
+    let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers);
     let services = Arc::new(services);
     let driver = Driver { plan: Arc::clone(&plan), services, ledger: ledger.clone(), notices, stopping };
     let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;

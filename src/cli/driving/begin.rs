@@ -4,7 +4,6 @@ use super::at_work::{Beginning, at_work};
 use super::prepare::Prepared;
 use super::targets::{take, targets};
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::options::Common;
 use crate::cli::session::{self, cannot_write, locked};
 use crate::cli::terminal::ui::Ui;
 use crate::engine::State;
@@ -13,7 +12,7 @@ use crate::failure::Failure;
 use crate::journal::{GENESIS, LockError, RunFolder};
 
 /// Makes the run's folder, opens its journal and drives it.
-pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
+pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
     let Prepared { plan, opened, session, runs, answers } = prepared;
     let folder = runs.folder(&opened.run);
     let configuration = session.config().text().map(str::to_owned);
@@ -43,7 +42,7 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
         staged: Some(staged),
         answers,
     };
-    let exit = at_work(common, ui, plan, services, &folder, store, beginning).await?;
+    let exit = at_work(ui, plan, services, &folder, store, beginning).await?;
     drop(lock);
     Ok((exit, folder))
 }

@@ -63,7 +63,7 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome
     let beginning =
         beginning(&mut store, journal, state, first, answers).map_err(|error| cannot_write(runs.state(), &error))?;
     ui.note(&screen::taken_over(&opened, &beginning.state));
-    let exit = at_work(common, ui, plan, services, &folder, store, beginning).await;
+    let exit = at_work(ui, plan, services, &folder, store, beginning).await;
     drop(lock);
     exit
 }

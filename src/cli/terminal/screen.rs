@@ -272,8 +272,8 @@ fn waits_for(step: &StepState) -> String {
     for (index, task) in question.checklist.iter().enumerate() {
         text.push_str(&format!("\n        {}. {task}", index + 1));
     }
-    if let Some(plan) = question.plan.get(..12) {
-        text.push_str(&format!("\n      about the plan {plan}…"));
+    if !question.plan.is_empty() {
+        text.push_str(&format!("\n      about the plan sha256:{}", question.plan));
     }
     text
 }

@@ -40,6 +40,38 @@ impl Ui {
         }
     }
 
+    /// What a person at the terminal is asked; shown however quiet.
+    pub(crate) fn ask(self, text: &str) {
+        drop(writeln!(stderr().lock(), "{text}"));
+    }
+
+    /// What was entered so far, on a line of its own that is written anew each time: its end, if it is too long.
+    pub(crate) fn entered(self, text: &str) {
+        if !stderr().is_terminal() {
+            return;
+        }
+        let most = self.width().saturating_sub(6);
+        let hidden = text.chars().count().saturating_sub(most);
+        let mark = if hidden > 0 { "…" } else { "" };
+        let end: String = text.chars().skip(hidden).collect();
+        let mut out = stderr().lock();
+        drop(write!(out, "\r\u{1b}[K  > {mark}{end}"));
+        drop(out.flush());
+    }
+
+    /// Leaves the line of what was entered.
+    pub(crate) fn leave_entered(self) {
+        if stderr().is_terminal() {
+            drop(writeln!(stderr().lock()));
+        }
+    }
+
+    /// How many columns the terminal has.
+    pub(crate) fn width(self) -> usize {
+        let columns = rustix::termios::tcgetwinsize(stderr()).map_or(0, |size| size.ws_col);
+        if columns == 0 { 80 } else { usize::from(columns) }
+    }
+
     /// An error; shown however quiet.
     pub(crate) fn error(self, error: &CommandError) {
         let text = match &error.shown {
@@ -52,6 +84,11 @@ impl Ui {
     /// Whether a person may be looking, and typing.
     pub(crate) fn is_terminal(self) -> bool {
         stderr().is_terminal() && std::io::stdin().is_terminal()
+    }
+
+    /// Whether a person at the terminal is asked: not where only results are wanted.
+    pub(crate) fn asks(self) -> bool {
+        self.is_terminal() && !self.json && !self.quiet
     }
 
     /// Whether something that moves can be shown.

@@ -115,7 +115,8 @@ fn configuration(data: &Path, archive: &Path, known_callers: &[String]) -> Strin
          \x20 stakeholders: {{ kind: teams, webhook: {teams} }}\n\
          \x20 mail:         {{ kind: email, server: \"smtp.drill.example:587\", from: stanch@drill.example, to: [security@drill.example], tls: none }}\n\
          \x20 siem:         {{ kind: webhook, url: \"https://hooks.drill.example/stanch\", signing_key: {webhook} }}\n\
-         known_callers: [{known_callers}]\n",
+         known_callers: [{known_callers}]\n\
+         # approvers: [alice, bob]  # who may answer gates that name nobody; with several, not whoever started the run\n",
         archive = quoted(&archive.display().to_string()),
         pagerduty = credential("pagerduty-routing-key"),
         slack = credential("slack-webhook"),

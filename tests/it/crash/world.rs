@@ -19,7 +19,7 @@ use stanch::report::Report;
 use stanch::runbook::RunbookSource;
 use stanch::runbook::model::InputKind;
 use stanch::runbook::source::NoLibrary;
-use stanch::secret::{FingerprintKey, Secret, SecretPrompt};
+use stanch::secret::{FingerprintKey, Secret, SecretPrompt, ShowEntered};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -107,7 +107,7 @@ struct Telling(String);
 
 #[async_trait::async_trait]
 impl SecretPrompt for Telling {
-    async fn ask(&self, _: &str) -> Result<Option<Secret>, Failure> {
+    async fn ask(&self, _: ShowEntered<'_>) -> Result<Option<Secret>, Failure> {
         Ok(Some(Secret::new(self.0.clone())))
     }
 }
