@@ -41,6 +41,8 @@ pub(crate) struct Holder<'a> {
     pub(crate) suggestion: Suggestion,
     /// What to think of before it is followed.
     pub(crate) caution: Option<String>,
+    /// What is said where a tag names a runbook that is not followed.
+    not_followed: Option<String>,
 }
 
 /// A version that holds the value, for scripts.
@@ -58,6 +60,8 @@ struct Row<'a> {
     #[serde(flatten)]
     facts: &'a SecretFacts,
     next: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook_not_followed: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caution: Option<String>,
 }
@@ -110,8 +114,9 @@ impl<'a> Shown<'a> {
                 known.into_iter().filter(|(name, value)| *name != "found_at" || value.is_some()).collect();
             let fitting = session::fitting_runbook(config, &found.secret, &found.version.tags);
             let caution = (facts.issuer.is_none() && facts.provider.is_none()).then(|| NOBODY_KNOWN.to_owned());
-            let suggestion = Suggestion::new(&fitting, &known);
-            holders.push(Holder { versions: vec![found], facts, suggestion, caution });
+            let suggestion = Suggestion::new(&fitting.runbook, &known);
+            let not_followed = fitting.not_followed;
+            holders.push(Holder { versions: vec![found], facts, suggestion, caution, not_followed });
         }
         // One value has one issuer: where it is known for one secret, the others hold a copy.
         holders.sort_by_key(|holder| holder.caution.is_some());
@@ -191,6 +196,9 @@ impl<'a> Shown<'a> {
             if let Some(caution) = &holder.caution {
                 text.push_str(&format!("      {} {caution}\n", ui.yellow("!")));
             }
+            if let Some(not_followed) = &holder.not_followed {
+                text.push_str(&format!("      {} {not_followed}\n", ui.yellow("!")));
+            }
             if !holder.suggestion.is_here {
                 text.push_str(&format!(
                     "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret\n",
@@ -266,6 +274,7 @@ impl Holder<'_> {
             matched: found.matched,
             facts: &self.facts,
             next: next.clone(),
+            runbook_not_followed: self.not_followed.as_deref(),
             caution: self.caution.clone(),
         };
         self.versions.iter().map(row).collect()

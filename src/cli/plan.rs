@@ -30,7 +30,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 /// Looks at everything that a prepared run would touch.
 pub(crate) async fn look(prepared: &Prepared, request_prefix: &str) -> Result<Preflight, CommandError> {
     let azure = prepared.session.azure(request_prefix)?;
-    let (plan, config) = (&prepared.plan, &prepared.session.config);
+    let (plan, config) = (&prepared.plan, prepared.session.config());
     let mut own = session::own_prefixes(&prepared.runs);
     own.push(request_prefix.into());
     Ok(preflight::look(plan, &actions::by_name(), &azure, config, prepared.opened.mode, &own).await)
@@ -42,6 +42,7 @@ fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
         "runbook_sha256": prepared.plan.sha256,
         "plan": prepared.plan.digest(),
         "mode": prepared.opened.mode,
+        "config": prepared.session.configuration.object(),
         "inputs": prepared.plan.inputs,
         "failed": preflight.failed(),
     });
@@ -70,6 +71,7 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
     for (name, value) in prepared.plan.inputs.iter().filter(|(_, value)| !value.is_null()) {
         text.push_str(&format!("  {name} = {}\n", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     }
+    text.push_str(&indented(&prepared.session.configuration.lines()));
     text.push_str("\nbefore anything is changed\n");
     if let Some(rotated) = prepared.rotated_lately() {
         text.push_str(&format!("  {} {}\n", ui.yellow("!"), rotated.sentence(clock::now())));
@@ -88,6 +90,10 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
     text.push_str(&table(ui, &preflight.steps));
     text.push_str(&format!("{}. Nothing has been changed.\n", duration(preflight)));
     text
+}
+
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 fn line(ui: Ui, check: &Check) -> String {

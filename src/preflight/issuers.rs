@@ -6,7 +6,7 @@ use crate::actions::{Identified, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::IssuerKind;
+use crate::issuers::{IssuerKind, TAGS_ARE_WRONG};
 use crate::vault::SecretUrl;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
@@ -30,6 +30,7 @@ async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Confi
         provider: named.provider.name(),
         because: named.because,
         assumed: named.assumed,
+        from_tags: named.from_tags,
         old: state.old.unwrap_or_default(),
         next: state.next.unwrap_or_default(),
         revoke_first: step.revokes_first(),
@@ -67,6 +68,9 @@ fn check(issuer: &Issuer) -> Check {
         help = format!(
             "name its issuer in the inventory or by the tag `stanch-provider`, `random` if the vault is it\n{help}"
         );
+    }
+    if issuer.from_tags {
+        help.push_str(&format!("\n{TAGS_ARE_WRONG}"));
     }
     if let Some(by_hand) = &issuer.by_hand {
         help.push_str(&format!("\na person enters the new value, and is then asked: {by_hand}"));

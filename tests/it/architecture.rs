@@ -66,7 +66,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-const KNOWN_BY_ALL: &[&str] = &["clock", "correlation", "failure", "known", "program", "redaction", "secret", "told"];
+const KNOWN_BY_ALL: &[&str] =
+    &["clock", "correlation", "failure", "files", "known", "programs", "redaction", "secret", "told"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -97,6 +97,7 @@ impl World {
             lock: None,
             fragments: BTreeMap::new(),
             request_prefix: String::new(),
+            nonce: None,
             cloud: None,
             config: None,
             config_sha256: None,

@@ -5,7 +5,7 @@ use super::ui::{Ui, describe};
 use super::when::when;
 use crate::audit::plain;
 use crate::cli::question::{self, Asked, Open};
-use crate::engine::event::{Answer, Mode, RunOpened, RunStatus};
+use crate::engine::event::{Answer, BegunWith, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
 use crate::journal::RunFolder;
@@ -111,6 +111,10 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> String 
     let written = folder.report().join("report.html");
     if written.is_file() {
         text.push_str(&format!("report  {}\n", written.display()));
+    }
+    if let Some(BegunWith { path, sha256 }) = state.opened().map(RunOpened::configuration) {
+        let sha256 = if sha256 == path { "" } else { &sha256 };
+        text.push_str(&format!("{}\n", format!("config  {path}  {sha256}").trim_end()));
     }
     text.push_str(&format!("head    {}\n", status.head));
     text
