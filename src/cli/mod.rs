@@ -25,6 +25,7 @@ mod past;
 mod plan;
 mod question;
 mod report;
+mod reported;
 mod resume;
 mod run;
 mod runs;

@@ -1,9 +1,9 @@
 //! The parts that findings of all formats are put together from.
 
-use super::finding::{Since, SinceWhat};
-use crate::clock::Timestamp;
+use super::finding::{ScanFinding, Since};
+use super::formats::{Entry, Format};
+use crate::find::is_placeholder;
 use crate::secret::Secret;
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// More of a place than this is not shown.
@@ -14,25 +14,80 @@ pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A value that a report really holds: scanners can be told to hide it.
-fn value(text: &str) -> Option<Secret> {
-    let hidden = text.trim().is_empty()
-        || text.to_uppercase().contains("REDACTED")
-        || text.contains("****")
-        || text.ends_with("...");
-    (!hidden).then(|| Secret::new(text.to_owned()))
+/// The text that a pointer leads to.
+pub(super) fn at<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The first text member that is there and not empty.
+pub(super) fn first<'a>(value: &'a Value, names: &[&str]) -> &'a str {
+    names.iter().map(|name| text(value, name)).find(|text| !text.is_empty()).unwrap_or_default()
+}
+
+/// A member that is a value: a number is one as well, as its digits.
+pub(super) fn scalar(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// A member that counts lines, as a number or as its digits.
+pub(super) fn line(value: &Value, name: &str) -> Option<u64> {
+    match value.get(name)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(digits) => digits.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The members of a list; nothing where there is none.
+pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The values that a report really holds, each once.
-pub(super) fn values(texts: &[&str]) -> Vec<Secret> {
-    let mut texts: Vec<&str> = texts.to_vec();
-    texts.dedup();
-    texts.into_iter().filter_map(value).collect()
+pub(super) fn values<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Vec<Secret> {
+    let mut values: Vec<Secret> = Vec::new();
+    for text in texts {
+        let text = text.as_ref();
+        if !is_placeholder(text) && values.iter().all(|known| known.expose() != text) {
+            values.push(Secret::new(text.to_owned()));
+        }
+    }
+    values
 }
 
-/// What is said of a place that a report does not name.
-pub(super) fn not_stated() -> String {
-    "not stated".to_owned()
+/// What is put together to a finding.
+pub(super) struct Parts<'a> {
+    pub(super) rule: &'a str,
+    pub(super) values: Vec<Secret>,
+    pub(super) found_at: Option<String>,
+    pub(super) since: Option<Since>,
+}
+
+impl Parts<'_> {
+    pub(super) fn finding(self, format: &'static Format) -> ScanFinding {
+        ScanFinding {
+            format,
+            rule: said(self.rule),
+            values: self.values,
+            parts: Vec::new(),
+            hash: None,
+            found_at: self.found_at.unwrap_or_else(|| "not stated".to_owned()),
+            since: self.since,
+        }
+    }
+
+    pub(super) fn entry(self, format: &'static Format) -> Entry {
+        Entry::from(vec![self.finding(format)])
+    }
+}
+
+/// An address that can be opened.
+pub(super) fn link(text: &str) -> Option<String> {
+    text.starts_with("https://").then(|| said(text))
 }
 
 /// `config/prod.env:12 in commit 4f1c9a0…`, as much of it as is known; nothing if nothing is.
@@ -41,7 +96,7 @@ pub(super) fn place(repository: Option<&str>, file: &str, line: Option<u64>, com
     let repository = repository.filter(|repository| !repository.is_empty()).map(str::to_owned);
     let file = (!file.is_empty()).then(|| format!("{file}{line}"));
     let commit: String = commit.chars().filter(char::is_ascii_hexdigit).take(12).collect();
-    let commit = (!commit.is_empty()).then(|| format!("in commit {commit}"));
+    let commit = commit.bytes().any(|digit| digit != b'0').then(|| format!("in commit {commit}"));
     let known: Vec<String> = [repository, file, commit].into_iter().flatten().collect();
     (!known.is_empty()).then(|| said(&known.join(" ")))
 }
@@ -59,17 +114,4 @@ pub fn said(text: &str) -> String {
         .map(|character| if is_hidden(character) { '\u{fffd}' } else { character })
         .collect();
     if text.chars().nth(LONGEST_PLACE).is_some() { shown + "…" } else { shown }
-}
-
-/// A time as the scanners write it: RFC 3339, or `2022-06-16 10:17:40 -0700 PDT`.
-pub(super) fn time(text: &str) -> Option<Timestamp> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.with_timezone(&Utc));
-    }
-    let parts: Vec<&str> = text.split_whitespace().take(3).collect();
-    DateTime::parse_from_str(&parts.join(" "), "%Y-%m-%d %H:%M:%S %z").ok().map(|time| time.with_timezone(&Utc))
-}
-
-pub(super) fn written(text: &str) -> Option<Since> {
-    time(text).map(|at| Since { at, known: SinceWhat::Written })
 }
