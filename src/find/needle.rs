@@ -4,7 +4,7 @@
 //! says nothing about how much of a guess was right. Both are compared in what all spellings of a text have in common.
 
 use super::layers::{Place, difference, folded, is_reference, is_telling, looks_random, walk};
-use super::placeholder::is_covered;
+use super::placeholder::{is_covered, is_cut};
 use crate::failure::Failure;
 use crate::secret::Secret;
 use hmac::{Hmac, Mac};
@@ -112,9 +112,10 @@ impl Match {
         match self {
             Self::Value { .. } | Self::Hashed { .. } => 0,
             Self::Inside { place, .. } => 3 - known(place),
-            Self::SharesPart { place, doubtful: false, .. } => 5 - u8::from(place.is_whole() || place.field.is_some()),
-            Self::InLeak => 6,
-            Self::SharesPart { .. } => 7,
+            Self::SharesPart { place, doubtful: false, .. } if place.is_whole() => 4,
+            Self::SharesPart { place, doubtful: false, .. } => 6 - u8::from(place.field.is_some()),
+            Self::InLeak => 7,
+            Self::SharesPart { .. } => 8,
         }
     }
 
@@ -186,6 +187,9 @@ impl Needle {
                 failure.help("look up the value itself where it leaked: the file, the commit, the page of the alert")
             );
         }
+        if leaked.iter().all(|text| is_cut(text.expose())) {
+            needle.not_tried.push("the rest of the value: it is shorter than all of its kind");
+        }
         if needle.wholes.is_empty() {
             let help = "paste the value itself, or pipe it in: `… | stanch find --vault URL`";
             return Err(Failure::refused("there is no value to look for: it is empty").help(help));
@@ -247,9 +251,15 @@ impl Needle {
     fn keep(&mut self, text: &str, place: Place, whole: bool) {
         let folded = folded(text);
         let tag = tag(&self.key, &folded);
-        let known = if whole { &self.wholes } else { &self.parts };
         // What is looked for as the whole need not be looked for as a part.
-        if folded.is_empty() || known.iter().chain(&self.wholes).any(|other| other.tag == tag) {
+        if folded.is_empty() || self.wholes.iter().any(|other| other.tag == tag) {
+            return;
+        }
+        if let Some(known) = self.parts.iter_mut().filter(|_| !whole).find(|other| other.tag == tag) {
+            // More may be known of it where it stands once more.
+            if known.place.field.is_none() && place.field.is_some() {
+                known.place = place;
+            }
             return;
         }
         if !whole && self.parts.len() >= MOST_PARTS {
@@ -331,7 +341,11 @@ impl Needle {
             return Some(Match::Inside { place, leak: reading(form) });
         }
         let is_same = |form: &&Form| equal(form) && (form.is_telling || place.is_whole() || place.is_named_secret());
-        let form = self.parts.iter().find(is_same).or_else(|| self.parts.iter().find(holds))?;
+        if let Some(form) = self.parts.iter().find(is_same) {
+            return Some(Match::SharesPart { place, leak: reading(form), doubtful: !form.is_telling });
+        }
+        let form = self.parts.iter().find(holds)?;
+        let place = Place { part_of: place.part_of.or(Some("a text")), ..place };
         Some(Match::SharesPart { place, leak: reading(form), doubtful: !form.is_telling })
     }
 

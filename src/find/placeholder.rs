@@ -71,7 +71,7 @@ const SHORTEST_REST: usize = 12;
 /// Whether a text that a scanner reports holds no value.
 pub fn is_placeholder(text: &str) -> bool {
     let bare = bare(text);
-    bare.is_empty() || IN_PLACE.iter().any(|word| word.eq_ignore_ascii_case(bare)) || is_covered(text)
+    bare.is_empty() || IN_PLACE.iter().any(|word| word.eq_ignore_ascii_case(bare)) || is_covered(text) || is_cut(text)
 }
 
 /// Whether a text was a value, and is covered or cut so that nobody can know it.
@@ -82,7 +82,6 @@ pub(super) fn is_covered(text: &str) -> bool {
         || is_in_brackets(bare)
         || is_masked(bare)
         || is_hash(bare)
-        || is_too_short_for_its_form(bare)
         // A character that could not be read when the report was written, or by us.
         || text.contains('\u{fffd}')
 }
@@ -121,8 +120,7 @@ fn is_masked(text: &str) -> bool {
         || text.starts_with('…')
         || text.ends_with('…')
         || dots >= 3
-        || crosses >= 6
-        || hashes >= 6
+        || (crosses.max(hashes) >= 6 && crosses.max(hashes) * 3 >= text.chars().count() * 2)
 }
 
 /// A hash that says so. One that does not may be a value as well.
@@ -133,8 +131,9 @@ fn is_hash(text: &str) -> bool {
     digits.is_some_and(|digits| digits.len() >= 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Cut so short that it could be anybody's.
-fn is_too_short_for_its_form(text: &str) -> bool {
+/// Whether a token is cut so short that it could be anybody's.
+pub(super) fn is_cut(text: &str) -> bool {
+    let text = bare(text);
     let form = FORMS.iter().filter(|(begin, _)| text.starts_with(begin)).max_by_key(|(begin, _)| begin.len());
     form.is_some_and(|(begin, shortest)| {
         let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));

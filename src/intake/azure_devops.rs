@@ -1,8 +1,7 @@
 //! GitHub Advanced Security for Azure DevOps: alerts of its interface.
 
-use super::finding::{ScanFinding, SinceWhat};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, at, first, line, list, place, text, values};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat};
+use super::parts::{Seen, at, first, line, list, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -73,7 +72,7 @@ fn finding(alert: &Value) -> ScanFinding {
     }
     let introduced = since(text(alert, "introducedDate"), SinceWhat::Written);
     let since = introduced.or_else(|| since(text(alert, "firstSeenDate"), SinceWhat::Detected));
-    Parts { rule: text(alert, "title"), values: values(told), found_at, since }.finding(&FORMAT)
+    Seen { rule: text(alert, "title"), values: values(told), found_at, since }.finding(&FORMAT)
 }
 
 /// The texts of a fingerprint that are long enough to be a value.

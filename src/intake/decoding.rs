@@ -1,11 +1,12 @@
 //! The bytes of a report become text: UTF-8, UTF-16 as some shells write it, or either of them compressed.
 
-use super::LARGEST_REPORT;
 use crate::failure::Failure;
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
 use zeroize::Zeroizing;
 
+/// A larger report is not read.
+pub const LARGEST_REPORT: usize = 32 << 20;
 /// More bytes than one in so many that are no text: it is none.
 const MOST_BROKEN: usize = 50;
 

@@ -1,8 +1,7 @@
 //! detect-secrets: a baseline, which holds a SHA-1 in place of each value.
 
-use super::finding::{SinceWhat, ValueHash};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, line, place, text, values};
+use super::finding::{Entry, Format, SinceWhat, ValueHash};
+use super::parts::{Seen, line, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -33,7 +32,7 @@ fn read(document: &Value) -> Option<Entry> {
                 entry.unread.push("a finding is no object".to_owned());
                 continue;
             }
-            let parts = Parts {
+            let parts = Seen {
                 rule: text(found, "type"),
                 // Only `scan --string` and programs of one's own keep the value.
                 values: values([text(found, "secret")]),

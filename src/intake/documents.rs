@@ -2,7 +2,6 @@
 //!
 //! What breaks off is read as far as it is whole. Nothing is passed over in silence but what is known to be a log.
 
-use super::{junit, rows};
 use serde_json::Value;
 
 /// What of one report is worth telling apart; more is counted together.
@@ -21,19 +20,10 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// The documents of a report of any shape.
-    pub(super) fn of(text: &str) -> Self {
-        let begin = text.trim_start();
-        if begin.starts_with('<') {
-            return junit::documents(begin);
-        }
+    /// The JSON documents of a text.
+    pub(super) fn of_json(text: &str) -> Self {
         let mut documents = Self::default();
         documents.json(text);
-        if documents.list.is_empty()
-            && let Some(rows) = rows::documents(text)
-        {
-            return rows;
-        }
         if documents.strange_lines > 0 {
             let lines = documents.strange_lines;
             documents.unread.push(format!("{lines} lines are neither JSON nor a scanner's log"));
@@ -109,7 +99,7 @@ fn begins_json(line: &str) -> bool {
 /// Whether a line is one of a scanner's log, or of its banner.
 fn is_log(line: &str) -> bool {
     let line = line.trim();
-    let plain = line.trim_start_matches(|letter: char| letter == '\u{1b}' || letter == '[');
+    let plain = line.trim_start_matches(['\u{1b}', '[']);
     let plain = plain
         .split_once('m')
         .filter(|(code, _)| code.len() <= 5 && code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
@@ -198,7 +188,7 @@ mod tests {
             "🐷🔑🐷  TruffleHog. Unearth your secrets. 🐷🔑🐷\n{\"a\":1}\r\n[INFO] done\n{\"a\":2}\r\n2026-11-23T03:01:12Z\tinfo-0\tend\n",
             "\u{1b}[90m11:37AM\u{1b}[0m \u{1b}[32mINF\u{1b}[0m x\n{\"a\":1} {\"a\":2}",
         ] {
-            let documents = Documents::of(text);
+            let documents = Documents::of_json(text);
             let flat: Vec<&Value> = documents
                 .list
                 .iter()
@@ -221,11 +211,11 @@ mod tests {
             ("[{\"a\":1}]]", json!([{"a": 1}])),
             ("[{\"a\":1}] and more", json!([{"a": 1}])),
         ] {
-            let documents = Documents::of(text);
+            let documents = Documents::of_json(text);
             assert_eq!(documents.list, [whole], "{text}");
             assert_eq!(documents.unread.len(), 1, "{text}: {:?}", documents.unread);
         }
-        let lines = Documents::of("{\"a\":1}\n{\"a\":\n{\"a\":3}\n{\"a\":\"4\n{\"a\":5}\n");
+        let lines = Documents::of_json("{\"a\":1}\n{\"a\":\n{\"a\":3}\n{\"a\":\"4\n{\"a\":5}\n");
         assert_eq!(lines.list, [json!({"a": 1}), json!({"a": 3}), json!({"a": 5})]);
         assert_eq!(lines.unread.len(), 2, "{:?}", lines.unread);
     }

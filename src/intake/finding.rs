@@ -1,11 +1,50 @@
 //! What a scanner found: its report, in the form that all of them are brought into.
 
-use super::formats::Format;
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use serde::Serialize;
+use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+
+/// A kind of report. Its file says how it is read; the words are those of `stanch find --formats`.
+#[derive(Debug, Serialize)]
+pub struct Format {
+    pub name: &'static str,
+    /// For people: `a gitleaks report`.
+    #[serde(skip)]
+    pub title: &'static str,
+    /// In which shapes it comes.
+    pub shapes: &'static str,
+    /// How it is told from the others.
+    pub told_by: &'static str,
+    pub value: &'static str,
+    pub place: &'static str,
+    pub time: &'static str,
+    /// What one document or list entry holds; nothing if it is of another kind.
+    #[serde(skip)]
+    pub(super) read: fn(&Value) -> Option<Entry>,
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// What one document, or one entry of a list, holds.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub(super) findings: Vec<ScanFinding>,
+    /// What of it could not be read.
+    pub(super) unread: Vec<String>,
+}
+
+impl From<Vec<ScanFinding>> for Entry {
+    fn from(findings: Vec<ScanFinding>) -> Self {
+        Self { findings, unread: Vec::new() }
+    }
+}
 
 /// What a scanner found.
 #[derive(Debug)]

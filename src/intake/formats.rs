@@ -1,51 +1,11 @@
 //! The reports that are known: whose they are, how each is told, and what it gives.
 
-use super::finding::ScanFinding;
+use super::finding::{Entry, Format};
 use super::{
     azure_devops, detect_secrets, ggshield, gitguardian, github, gitlab, gitleaks, kingfisher, nosey_parker, sarif,
     semgrep, trivy, trufflehog,
 };
-use serde::Serialize;
 use serde_json::Value;
-
-/// A kind of report. Its file says how it is read; the words are those of `stanch find --formats`.
-#[derive(Debug, Serialize)]
-pub struct Format {
-    pub name: &'static str,
-    /// For people: `a gitleaks report`.
-    #[serde(skip)]
-    pub title: &'static str,
-    /// In which shapes it comes.
-    pub shapes: &'static str,
-    /// How it is told from the others.
-    pub told_by: &'static str,
-    pub value: &'static str,
-    pub place: &'static str,
-    pub time: &'static str,
-    /// What one document or list entry holds; nothing if it is of another kind.
-    #[serde(skip)]
-    pub(super) read: fn(&Value) -> Option<Entry>,
-}
-
-impl PartialEq for Format {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-/// What one document, or one entry of a list, holds.
-#[derive(Debug, Default)]
-pub(super) struct Entry {
-    pub(super) findings: Vec<ScanFinding>,
-    /// What of it could not be read.
-    pub(super) unread: Vec<String>,
-}
-
-impl From<Vec<ScanFinding>> for Entry {
-    fn from(findings: Vec<ScanFinding>) -> Self {
-        Self { findings, unread: Vec::new() }
-    }
-}
 
 /// All of them, in the order in which they are tried.
 pub static FORMATS: &[&Format] = &[

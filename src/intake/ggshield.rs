@@ -1,8 +1,7 @@
 //! ggshield, `--json`: scans in scans, down to the matches of an incident in a file.
 
-use super::finding::{ScanFinding, SinceWhat, ValueHash};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, first, line, list, place, text, values};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat, ValueHash};
+use super::parts::{Seen, first, line, list, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -48,7 +47,7 @@ fn scan(scanned: &Value, entry: &mut Entry, depth: usize) {
 fn finding(scanned: &Value, file: &str, incident: &Value) -> ScanFinding {
     let matches = list(incident, "occurrences");
     let commit = Some(text(scanned, "id")).filter(|id| text(scanned, "type") == "commit" || is_commit(id));
-    let parts = Parts {
+    let parts = Seen {
         rule: first(incident, &["type", "detector"]),
         values: values(matches.iter().map(|found| text(found, "match"))),
         found_at: place(
@@ -65,7 +64,7 @@ fn finding(scanned: &Value, file: &str, incident: &Value) -> ScanFinding {
     let mut finding = parts.finding(&FORMAT);
     if let (true, [only]) = (finding.values.is_empty(), matches) {
         let hex = text(incident, "ignore_sha").to_ascii_lowercase();
-        let behind = format!(",{}", text(only, "match_type"));
+        let behind = format!(",{}", first(only, &["type", "match_type"]));
         finding.hash = (hex.len() == 64).then_some(ValueHash::Sha256 { hex, behind });
     }
     finding

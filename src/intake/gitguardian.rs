@@ -1,8 +1,7 @@
 //! GitGuardian: incidents of its interface (one or a list), and rows of its export, which can hold the values.
 
-use super::finding::{ScanFinding, SinceWhat};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, at, first, line, link, list, place, scalar, text, values};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat};
+use super::parts::{Seen, at, first, line, link, list, place, scalar, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -57,7 +56,7 @@ fn finding(incident: &Value) -> ScanFinding {
     let inside = place(
         Some(repository),
         first(here, &["filepath", "file_path", "file"]),
-        line(matched, "line_start"),
+        ["line_start", "post_line_start", "pre_line_start"].iter().find_map(|name| line(matched, name)),
         first(here, &["sha", "commit_sha"]),
     );
     let page = link(first(incident, &["gitguardian_url", "incident_url", "share_url"]));
@@ -75,6 +74,6 @@ fn finding(incident: &Value) -> ScanFinding {
         (Some(inside), Some(page)) => Some(format!("{inside}, {page}")),
         (inside, page) => inside.or(page),
     };
-    Parts { rule, values: values([scalar(incident, "secret")]), found_at, since: written.or_else(detected) }
+    Seen { rule, values: values([scalar(incident, "secret")]), found_at, since: written.or_else(detected) }
         .finding(&FORMAT)
 }

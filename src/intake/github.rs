@@ -1,9 +1,8 @@
 //! GitHub secret scanning: alerts of the REST interface, one or a list or pages of them, their locations, and the
 //! webhooks `secret_scanning_alert` and `secret_scanning_alert_location`. A webhook never holds the value.
 
-use super::finding::{ScanFinding, SinceWhat};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, first, line, link, place, said, text, values};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat};
+use super::parts::{Seen, first, line, link, place, said, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -42,7 +41,7 @@ fn finding(alert: &Value, around: &Value) -> ScanFinding {
     let leaked = alert.get("publicly_leaked").and_then(Value::as_bool) == Some(true);
     let rule = if leaked { format!("{rule}, publicly leaked") } else { rule.to_owned() };
     let since = since(text(alert, "created_at"), SinceWhat::Detected);
-    Parts { rule: &rule, values: values([text(alert, "secret")]), found_at, since }.finding(&FORMAT)
+    Seen { rule: &rule, values: values([text(alert, "secret")]), found_at, since }.finding(&FORMAT)
 }
 
 /// A commit's place, or the address of the issue, comment, discussion or pull request.
@@ -58,12 +57,12 @@ fn inside(repository: Option<&str>, location: &Value) -> Option<String> {
 /// One entry of `…/alerts/N/locations`: a place without a value.
 fn location(entry: &Value) -> Option<Entry> {
     let details = entry.get("details").filter(|details| details.is_object())?;
-    const KINDS: &[&str] = &["commit", "wiki_commit", "issue", "discussion", "pull_request"];
+    const KINDS: &[&str] = &["commit", "wiki_commit", "issue_", "discussion", "pull_request"];
     let kind = text(entry, "type");
     if !KINDS.iter().any(|known| kind.starts_with(known)) {
         return None;
     }
     let parts =
-        Parts { rule: "a location of an alert", values: Vec::new(), found_at: inside(None, details), since: None };
+        Seen { rule: "a location of an alert", values: Vec::new(), found_at: inside(None, details), since: None };
     Some(parts.entry(&FORMAT))
 }

@@ -1,8 +1,7 @@
 //! GitLab secret detection: `gl-secret-detection-report.json`.
 
-use super::finding::SinceWhat;
-use super::formats::{Entry, Format};
-use super::parts::{Parts, at, first, line, place, text, values};
+use super::finding::{Entry, Format, SinceWhat};
+use super::parts::{Seen, at, first, line, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -33,7 +32,7 @@ fn read(document: &Value) -> Option<Entry> {
             continue;
         };
         let commit = |name: &str| at(location, &format!("/commit/{name}"));
-        let parts = Parts {
+        let parts = Seen {
             rule: first(secret, &["name", "message", "description"]),
             values: values([text(secret, "raw_source_code_extract")]),
             found_at: place(None, text(location, "file"), line(location, "start_line"), commit("sha")),

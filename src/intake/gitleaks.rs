@@ -1,8 +1,7 @@
 //! gitleaks: version 8, whose members begin with capitals (JSON, CSV, JUnit), and version 7, whose value is `offender`.
 
-use super::finding::SinceWhat;
-use super::formats::{Entry, Format};
-use super::parts::{Parts, line, link, place, scalar, text, values};
+use super::finding::{Entry, Format, SinceWhat};
+use super::parts::{Seen, line, link, place, scalar, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -34,7 +33,7 @@ fn read(entry: &Value) -> Option<Entry> {
         return None;
     }
     let place = || place(None, text(entry, "File"), line(entry, "StartLine"), text(entry, "Commit"));
-    let parts = Parts {
+    let parts = Seen {
         rule: text(entry, "RuleID"),
         values: values([scalar(entry, "Secret")]),
         found_at: link(text(entry, "Link")).or_else(place),
@@ -50,7 +49,7 @@ fn read_7(entry: &Value) -> Option<Entry> {
     }
     let repository = Some(text(entry, "repo"));
     let place = || place(repository, text(entry, "file"), line(entry, "lineNumber"), text(entry, "commit"));
-    let parts = Parts {
+    let parts = Seen {
         rule: text(entry, "rule"),
         values: values([scalar(entry, "offender")]),
         found_at: link(text(entry, "leakURL")).or_else(place),

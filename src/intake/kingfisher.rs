@@ -1,8 +1,7 @@
 //! Kingfisher, `--format json` or `jsonl`: `rule` and `finding`, by themselves or in `matches`.
 
-use super::finding::{ScanFinding, SinceWhat};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, at, line, link, place, text, values};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat};
+use super::parts::{Seen, at, line, link, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -43,7 +42,7 @@ fn finding(entry: &Value) -> Option<ScanFinding> {
     };
     let place = || place(Some(git("/repository_url")), file, line(found, "line"), git("/commit/id"));
     let name = rule.get("name").or(rule.get("id")).and_then(Value::as_str).unwrap_or_default();
-    let parts = Parts {
+    let parts = Seen {
         rule: name,
         values: values([text(found, "snippet")]),
         found_at: link(git("/file/url")).or_else(place),

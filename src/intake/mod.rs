@@ -31,12 +31,10 @@ use decoding::{decode, too_large};
 use documents::Documents;
 use serde_json::Value;
 
-pub use finding::{ScanFinding, ScanReport, Since, SinceWhat, ValueHash};
-pub use formats::{FORMATS, Format};
+pub use decoding::LARGEST_REPORT;
+pub use finding::{Format, ScanFinding, ScanReport, Since, SinceWhat, ValueHash};
+pub use formats::FORMATS;
 pub use parts::said;
-
-/// A larger report is not read.
-pub const LARGEST_REPORT: usize = 32 << 20;
 
 /// Reads a report of any format that is known.
 pub fn read(bytes: &[u8]) -> Result<ScanReport, Failure> {
@@ -49,7 +47,7 @@ pub fn read(bytes: &[u8]) -> Result<ScanReport, Failure> {
             "an empty file is no answer: a scanner that found nothing writes `[]` or `null`; look whether it ran";
         return Err(Failure::refused("the report is empty").help(help));
     }
-    let Documents { list, unread, empty, .. } = Documents::of(&decoded.text);
+    let Documents { list, unread, empty, .. } = documents(&decoded.text);
     let mut report = ScanReport { format: None, findings: Vec::new(), unread: decoded.unread };
     report.unread.extend(unread);
     let mut reading = Reading { report, unknown: 0, others: None, is_answer: empty.is_some(), announced: 0 };
@@ -60,6 +58,17 @@ pub fn read(bytes: &[u8]) -> Result<ScanReport, Failure> {
         reading.report.format = Some(format);
     }
     reading.end(&decoded.text)
+}
+
+/// The documents of a report of any shape.
+fn documents(text: &str) -> Documents {
+    let begin = text.trim_start();
+    if begin.starts_with('<') {
+        return junit::documents(begin);
+    }
+    let documents = Documents::of_json(text);
+    let rows = if documents.list.is_empty() { rows::documents(text) } else { None };
+    rows.unwrap_or(documents)
 }
 
 /// A report while it is read.

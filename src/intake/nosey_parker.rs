@@ -1,8 +1,7 @@
 //! Nosey Parker, `report --format json` or `jsonl`: groups of matches, whose contents are base64.
 
-use super::finding::SinceWhat;
-use super::formats::{Entry, Format};
-use super::parts::{Parts, at, line, list, place, text, values};
+use super::finding::{Entry, Format, SinceWhat};
+use super::parts::{Seen, at, line, list, place, text, values};
 use super::times::since;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -50,7 +49,7 @@ fn read(finding: &Value) -> Option<Entry> {
         let time = at(origin, "/first_commit/commit_metadata/committer_timestamp");
         since(time, SinceWhat::Written)
     });
-    let parts = Parts {
+    let parts = Seen {
         rule: text(finding, "rule_name"),
         values: found,
         found_at: place(Some(text(first, "repo_path")), file, line(start, "line"), commit),

@@ -1,7 +1,6 @@
 //! The parts that findings of all formats are put together from.
 
-use super::finding::{ScanFinding, Since};
-use super::formats::{Entry, Format};
+use super::finding::{Entry, Format, ScanFinding, Since};
 use crate::find::is_placeholder;
 use crate::secret::Secret;
 use serde_json::Value;
@@ -60,14 +59,14 @@ pub(super) fn values<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Vec<S
 }
 
 /// What is put together to a finding.
-pub(super) struct Parts<'a> {
+pub(super) struct Seen<'a> {
     pub(super) rule: &'a str,
     pub(super) values: Vec<Secret>,
     pub(super) found_at: Option<String>,
     pub(super) since: Option<Since>,
 }
 
-impl Parts<'_> {
+impl Seen<'_> {
     pub(super) fn finding(self, format: &'static Format) -> ScanFinding {
         ScanFinding {
             format,

@@ -1,9 +1,8 @@
 //! SARIF 2.1.0, as gitleaks, Semgrep, Nosey Parker and others write it: what leaked is the snippet of a result's region, or
 //! stands in it.
 
-use super::finding::{ScanFinding, Since, SinceWhat};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, at, line, list, place, text, values};
+use super::finding::{Entry, Format, ScanFinding, Since, SinceWhat};
+use super::parts::{Seen, at, line, list, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -68,7 +67,7 @@ fn finding(run: &Value, result: &Value) -> ScanFinding {
     }
     let found_at =
         place(Some(repository), &decoded(at(location, "/artifactLocation/uri")), line(region, "startLine"), commit);
-    let mut finding = Parts { rule, values: values(snippets), found_at, since: time(run, result) }.finding(&FORMAT);
+    let mut finding = Seen { rule, values: values(snippets), found_at, since: time(run, result) }.finding(&FORMAT);
     if !finding.values.is_empty() {
         finding.parts = values(pointed);
     }

@@ -1,8 +1,7 @@
 //! Semgrep, `--json`: matched lines, which it shows only to those who are logged in.
 
-use super::finding::{ScanFinding, SinceWhat};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, at, line, list, place, text, values};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat};
+use super::parts::{Seen, at, line, list, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -42,7 +41,7 @@ fn finding(result: &Value) -> ScanFinding {
     let extra = result.get("extra").unwrap_or(&Value::Null);
     let variables = extra.get("metavars").and_then(Value::as_object);
     let variables = variables.into_iter().flatten().map(|(_, variable)| text(variable, "abstract_content"));
-    let parts = Parts {
+    let parts = Seen {
         rule: text(result, "check_id"),
         values: values([text(extra, "lines")]),
         found_at: place(

@@ -1,8 +1,7 @@
 //! Trivy, `--scanners secret --format json`: secrets of each target. It covers the values.
 
-use super::finding::SinceWhat;
-use super::formats::{Entry, Format};
-use super::parts::{Parts, first, line, list, place, text, values};
+use super::finding::{Entry, Format, SinceWhat};
+use super::parts::{Seen, first, line, list, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -28,7 +27,7 @@ fn read(document: &Value) -> Option<Entry> {
     }
     for target in list(document, "Results") {
         for secret in list(target, "Secrets") {
-            let parts = Parts {
+            let parts = Seen {
                 rule: first(secret, &["Title", "RuleID"]),
                 values: values(Some(text(secret, "Match")).filter(|line| !line.is_empty())),
                 found_at: place(

@@ -1,9 +1,8 @@
 //! TruffleHog: version 3, `--json`, one object a line between lines of its log, and version 2, whose values are
 //! `stringsFound`.
 
-use super::finding::{Since, SinceWhat};
-use super::formats::{Entry, Format};
-use super::parts::{Parts, first, line, link, list, place, text, values};
+use super::finding::{Entry, Format, Since, SinceWhat};
+use super::parts::{Seen, first, line, link, list, place, text, values};
 use super::times::since;
 use crate::secret::Secret;
 use serde_json::Value;
@@ -30,55 +29,47 @@ pub(super) static FORMAT_2: Format = Format {
     read: read_2,
 };
 
-/// What a source calls the place, the widest first.
-const AROUND: &[&str] = &[
-    "registry",
-    "organization",
-    "organization_slug",
-    "org",
-    "workspace",
-    "workspace_name",
-    "project",
-    "project_name",
-    "project_slug",
-    "repository",
-    "repo",
-    "bucket",
-    "container",
-    "image",
-    "package",
-    "space",
-    "team_name",
-    "channel_name",
-    "channel_id",
-    "hostname",
-    "host",
-    "index",
-    "collection_name",
-    "environment_name",
-    "request_name",
-    "pipeline",
-    "secret_arn",
-];
-const WITHIN: &[&str] = &[
-    "tag",
-    "release",
-    "layer",
-    "page",
-    "issue",
-    "issue_id",
-    "title",
-    "docid",
-    "document_id",
-    "event_id",
-    "build_number",
-    "job_number",
-    "appname",
-    "location",
-    "field_type",
-    "comment_id",
-    "snippet_id",
-    "locator",
+/// What a source says besides the place, or what is said of the place elsewhere.
+const NO_PLACE: &[&str] = &[
+    "link",
+    "file",
+    "path",
+    "filename",
+    "line",
+    "commit",
+    "author",
+    "user",
+    "username",
+    "user_id",
+    "last_modified_by",
+    "timestamp",
+    "created_at",
+    "updated_at",
+    "uploaded",
+    "date_created",
+    "organization_date_created",
+    "visibility",
+    "views",
+    "shared",
+    "public",
+    "acls",
+    "content_type",
+    "version",
+    "vcs_type",
+    "repository_local_path",
+    "project_id",
+    "workspace_id",
+    "workspace_uuid",
+    "collection_id",
+    "environment_id",
+    "request_id",
+    "folder_id",
+    "response_id",
+    "location_type",
+    "source_type",
+    "procid",
+    "facility",
+    "client",
 ];
 
 fn read(entry: &Value) -> Option<Entry> {
@@ -93,7 +84,7 @@ fn read(entry: &Value) -> Option<Entry> {
     let raw = text(entry, "Raw");
     let both = text(entry, "RawV2");
     let mut found =
-        Parts { rule: &rule, values: values([raw, both]), found_at: found_at(source), since: time(kind, source) }
+        Seen { rule: &rule, values: values([raw, both]), found_at: found_at(source), since: time(kind, source) }
             .finding(&FORMAT);
     // The second holds both halves of a credential that has two, often without anything between them.
     let rest = both.strip_prefix(raw).filter(|rest| !raw.is_empty() && !rest.is_empty());
@@ -117,29 +108,25 @@ fn innermost(data: Option<&Value>) -> (&str, &Value) {
 }
 
 fn found_at(source: &Value) -> Option<String> {
-    let around: Vec<String> = names(source, AROUND);
-    let within = names(source, WITHIN).join(" ");
     let file = first(source, &["file", "path", "filename"]);
-    let place = || {
-        let inside = match (within.as_str(), file) {
-            ("", file) => file.to_owned(),
-            (within, "") => within.to_owned(),
-            (within, file) => format!("{within} {file}"),
-        };
-        place(Some(&around.join(" ")), &inside, line(source, "line"), text(source, "commit"))
-    };
+    let place = || place(Some(&around(source)), file, line(source, "line"), text(source, "commit"));
     link(text(source, "link")).or_else(place)
 }
 
-fn names(source: &Value, names: &[&str]) -> Vec<String> {
-    let text = |name: &&str| match source.get(name)? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) if number.as_i64() != Some(0) => Some(number.to_string()),
+/// What the source calls the place, in its own order: repository, image and layer, space and page.
+fn around(source: &Value) -> String {
+    let text = |(name, value): (&String, &Value)| match value {
+        Value::String(text) if !NO_PLACE.contains(&name.as_str()) && !name.ends_with("mail") && !text.is_empty() => {
+            Some(text.clone())
+        }
+        Value::Number(number) if !NO_PLACE.contains(&name.as_str()) && number.as_i64() != Some(0) => {
+            Some(number.to_string())
+        }
         _ => None,
     };
-    let mut texts: Vec<String> = names.iter().filter_map(text).collect();
+    let mut texts: Vec<String> = source.as_object().into_iter().flatten().filter_map(text).collect();
     texts.dedup();
-    texts
+    texts.join(" ")
 }
 
 fn time(kind: &str, source: &Value) -> Option<Since> {
@@ -161,7 +148,7 @@ fn read_2(entry: &Value) -> Option<Entry> {
     entry.get("reason")?;
     let place = || place(Some(text(entry, "repo")), text(entry, "path"), None, text(entry, "commitHash"));
     let finding = |values: Vec<Secret>| {
-        let parts = Parts {
+        let parts = Seen {
             rule: text(entry, "reason"),
             values,
             found_at: place(),

@@ -1,6 +1,7 @@
 //! What stands beside a name, around a value and between signs: connection strings, addresses, lines of settings in many
 //! languages, pairs, and texts in quotes.
 
+use super::telling::is_host;
 use percent_encoding::percent_decode_str;
 use url::Url;
 use zeroize::Zeroizing;
@@ -109,7 +110,6 @@ const COMMON_GROUND: &[&str] = &[
     "time",
     "port",
     "domain",
-    "email",
     "login",
     "role",
     "schema",
@@ -123,6 +123,9 @@ const COMMON_GROUND: &[&str] = &[
 
 /// Whether a field's name says that it holds no secret.
 pub(super) fn is_innocent(name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
     let words = words(name);
     words.iter().any(|word| word == "public")
         || words
@@ -154,7 +157,7 @@ pub(super) fn known_name(name: &str) -> Option<&'static str> {
     if let Some(known) = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)) {
         return Some(known);
     }
-    if is_innocent(name) {
+    if name.is_empty() || is_innocent(name) {
         return None;
     }
     let words = words(name);
@@ -182,7 +185,7 @@ fn words(name: &str) -> Vec<String> {
 }
 
 /// Everything in a text that may be a value, named ones first.
-pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
+pub(super) fn parts(text: &str, pairs: Pairs) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     connection(text, &mut parts);
     address(text, &mut parts);
@@ -190,7 +193,7 @@ pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
     for line in text.lines() {
         settings(line, if lines > 1 { "lines of settings" } else { "a setting" }, &mut parts);
     }
-    pair(text, &mut parts);
+    pair(text, pairs, &mut parts);
     pieces(text, &mut parts);
     parts
 }
@@ -323,20 +326,31 @@ fn quoted(text: &str) -> Vec<&str> {
     found
 }
 
+/// Whether a text may be two in one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pairs {
+    /// It is all there is, and its second half the secret.
+    Sure,
+    /// It stands among others.
+    Loose,
+    /// It has a name of its own.
+    No,
+}
+
 /// `id:secret`, as scanners write credentials of two parts, and `user:password`.
-fn pair<'a>(text: &'a str, parts: &mut Vec<Part<'a>>) {
+fn pair<'a>(text: &'a str, pairs: Pairs, parts: &mut Vec<Part<'a>>) {
     let text = text.trim();
-    if text.contains(char::is_whitespace) || text.contains("://") {
+    if pairs == Pairs::No || text.contains(char::is_whitespace) || text.contains("://") {
         return;
     }
     for separator in [':', '|'] {
-        if let Some((id, secret)) =
-            text.split_once(separator).filter(|(id, secret)| !id.is_empty() && !secret.starts_with('/'))
-        {
-            let is_port = secret.bytes().all(|byte| byte.is_ascii_digit());
-            if !is_port && !id.starts_with(['"', '{', '[']) {
-                parts.push(Part::named(secret, "a pair", "secret"));
-            }
+        let Some((id, secret)) = text.split_once(separator) else { continue };
+        let is_pair = !id.is_empty()
+            && !id.contains(['=', '"', '{', '[', '/', '('])
+            && !secret.starts_with('/')
+            && !is_host(secret);
+        if is_pair && !secret.bytes().all(|byte| byte.is_ascii_digit()) {
+            parts.push(Part::named(secret, "a pair", if pairs == Pairs::Sure { "secret" } else { "" }));
         }
     }
 }

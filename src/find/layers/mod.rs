@@ -7,7 +7,7 @@ mod fields;
 mod fold;
 mod telling;
 
-use fields::{is_innocent, known_name, parts};
+use fields::{Pairs, is_innocent, known_name, parts};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -30,10 +30,11 @@ pub const LAYERS: &[&str] = &[
 
 /// How deep texts are looked for in texts.
 const DEEPEST: u8 = 6;
-/// More texts than this in one value, or more bytes of them, are not looked at: it would be the value's author who decides
-/// how long it takes.
+/// More texts than this in one value, or more bytes of them for each of its own, are not looked at: it would be the value's
+/// author who decides how long it takes.
 const MOST: usize = 4_000;
-const MOST_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 64;
+const LEAST_BYTES: usize = 2 << 20;
 
 /// Where in a secret a text stands. It names no name that the secret's author made up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -50,6 +51,9 @@ pub struct Place {
     /// It stands there without a name, between others.
     #[serde(skip)]
     pub(super) loose: bool,
+    /// Its name says that it is a secret; `key` and `value` alone say that of anything.
+    #[serde(skip)]
+    pub(super) named: bool,
     /// Its name says that it is no secret: an account, a server, a version.
     #[serde(skip)]
     pub(super) innocent: bool,
@@ -57,8 +61,9 @@ pub struct Place {
 
 impl Place {
     fn within(self, part_of: &'static str, name: &str) -> Self {
-        let innocent = is_innocent(name);
-        Self { part_of: Some(part_of), field: known_name(name), innocent, ..self }
+        let (field, innocent) = (known_name(name), is_innocent(name));
+        let anything = ["key", "value"].iter().any(|word| word.eq_ignore_ascii_case(name));
+        Self { part_of: Some(part_of), field, named: field.is_some() && !anything, innocent, ..self }
     }
 
     fn encoded(self, encoded: &'static str) -> Self {
@@ -70,9 +75,9 @@ impl Place {
         self.part_of.is_none()
     }
 
-    /// Whether its name says that it is a secret; `key` and `value` say that of anything.
+    /// Whether its name says that it is a secret.
     pub(super) fn is_named_secret(self) -> bool {
-        !self.loose && self.field.is_some_and(|field| field != "value" && field != "key")
+        !self.loose && self.named
     }
 }
 
@@ -81,7 +86,7 @@ pub(super) fn walk(text: &str, visit: &mut impl FnMut(&str, Place) -> bool) -> b
     let mut walk = Walk {
         visit,
         left: MOST,
-        bytes: MOST_BYTES,
+        bytes: LEAST_BYTES.max(MOST_BYTES * text.len()),
         stopped: false,
         cut: false,
         hasher: RandomState::new(),
@@ -143,7 +148,15 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
             self.text(&found.text, place, deeper);
         }
         if !text.contains("-----BEGIN ") || text.len() > 2 * encodings::LONGEST_KEY {
-            for part in parts(text) {
+            let pairs = match place {
+                place if place.is_whole() || (place.loose && place.encoded == Some("base64")) => Pairs::Sure,
+                place if place.loose => Pairs::Loose,
+                _ => Pairs::No,
+            };
+            for part in parts(text, pairs) {
+                if self.stopped || self.cut {
+                    return;
+                }
                 let place = Place { loose: place.loose || part.loose, ..place.within(part.part_of, part.name) };
                 self.text(&part.text, place, deeper);
             }

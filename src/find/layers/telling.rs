@@ -81,7 +81,6 @@ const COMMON: &[&str] = &[
     "password",
     "password1",
     "password123",
-    "postgres",
     "qwertyuiop",
     "rootmanagesharedaccesskey",
     "secret123",
@@ -115,6 +114,8 @@ pub(crate) fn is_telling(text: &str) -> bool {
 pub(crate) fn looks_random(text: &str) -> bool {
     let text = text.trim();
     if text.len() < SHORTEST_UNNAMED || !is_telling(text) || text.contains(char::is_whitespace) || text.contains("://")
+        // A name stands before it.
+        || text.trim_end_matches('=').contains('=')
     {
         return false;
     }
@@ -124,12 +125,6 @@ pub(crate) fn looks_random(text: &str) -> bool {
             .bytes()
             .enumerate()
             .all(|(at, byte)| if [8, 13, 18, 23].contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() });
-    let is_host = text
-        .rsplit_once('.')
-        .is_some_and(|(_, last)| last.len() <= 12 && last.chars().all(|letter| letter.is_ascii_lowercase()))
-        && text
-            .chars()
-            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || ".-_:/".contains(letter));
     // A host, a path or an identifier is made of words and numbers; what is drawn mixes them.
     let longest_mixed = text
         .split(|letter: char| !letter.is_ascii_alphanumeric())
@@ -140,8 +135,18 @@ pub(crate) fn looks_random(text: &str) -> bool {
     has(|letter| letter.is_ascii_digit())
         && has(|letter| letter.is_ascii_alphabetic())
         && !is_guid
-        && !is_host
+        && !is_host(text)
         && longest_mixed >= 10
+}
+
+/// Whether a text is the name of a host, perhaps with a port behind it.
+pub(super) fn is_host(text: &str) -> bool {
+    let name = text.split([':', ',']).next().unwrap_or_default();
+    name.rsplit_once('.')
+        .is_some_and(|(_, last)| last.len() <= 12 && last.chars().all(|letter| letter.is_ascii_lowercase()))
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || ".-_:/,".contains(letter))
 }
 
 /// Whether a text only says where a value comes from: `${DB_PASSWORD}`, `{{ .password }}`, `@Microsoft.KeyVault(…)`.
