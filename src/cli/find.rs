@@ -1,14 +1,16 @@
 //! `stanch find`: a leaked value, or a scanner's report, becomes the secret and version that hold it, and the run that
 //! fits. Only reads are sent; the value is asked for without being shown, and kept nowhere.
 
-use super::driving::Args as RunArgs;
+use super::driving::{self, Args as RunArgs};
+use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
 use super::options::Common;
 use super::reported::{self, Chosen, Reported, reported};
 use super::run;
 use super::session::{self, Session};
-use super::terminal::secret_prompt::StandardInput;
+use super::terminal::modes::{self, Mode};
+use super::terminal::secret_prompt::{StandardInput, cut};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
@@ -17,10 +19,10 @@ use crate::intake;
 use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 const PROMPT: &str = "paste the leaked value, it will not be shown or stored: ";
 const PROMPT_OR_HASH: &str = "paste the leaked value, it will not be shown or stored; Enter alone looks for its hash: ";
@@ -48,18 +50,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
-    let failed = |error: std::io::Error| {
-        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let in_order = InOrder::hold();
     // Until the answer is there nothing but reads is sent, and a hidden prompt gives its terminal back when dropped.
-    let begun = tokio::select! {
-        begun = find(common, ui, &args) => begun?,
-        _ = interrupt.recv() => return Ok(Exit::Interrupted),
-        _ = terminate.recv() => return Ok(Exit::Terminated),
+    let begun = match in_order.or(find(common, ui, &args)).await {
+        Ok(begun) => begun?,
+        Err(told) => return Ok(told),
     };
-    drop((interrupt, terminate));
+    drop(in_order);
     match begun {
         Next::End(exit) => Ok(exit),
         Next::Run(args) => run::run(common, ui, *args).await,
@@ -77,18 +74,27 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
         reported::formats(ui);
         return Ok(Next::End(Exit::Done));
     }
+    if args.run {
+        driving::nobody_is_there(common, ui, "the run that fits")?;
+    }
     let session = Session::open(common, None)?;
     let vaults = session.vaults(&args.vault)?;
     let given = args.exposed_at.as_deref().map(time).transpose()?;
+    // Until the answer is there nothing that is typed is echoed, and nothing of it reaches the shell: it may be the rest
+    // of the value.
+    let listening = std::io::stdin().is_terminal().then(|| modes::take(Mode::Keys).ok()).flatten();
     let mut chosen = match &args.from {
-        Some(path) => match reported(ui, args.finding, path)? {
+        Some(path) => match reported(ui, args.finding, path).await? {
             Reported::Leak(chosen) => chosen,
             Reported::Several => return Ok(Next::End(Exit::Usage)),
             Reported::Clean => return Ok(Next::End(Exit::Done)),
         },
-        None => {
-            Box::new(Chosen { values: vec![ask(PROMPT).await?], parts: Vec::new(), hash: None, leak: Leak::default() })
-        }
+        None => Box::new(Chosen {
+            values: vec![ask(ui, PROMPT).await?],
+            parts: Vec::new(),
+            hash: None,
+            leak: Leak::default(),
+        }),
     };
     if let (true, Some(path)) = (chosen.values.is_empty(), &args.from)
         && let Some(value) = hidden(path, &chosen, ui).await?
@@ -129,6 +135,11 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let answer = search(&azure, &vaults, &needle, &progress).await;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
+    }
+    let more_came = listening.is_some() && modes::more_came();
+    drop(listening);
+    if answer.found.is_empty() && more_came {
+        return Err(CommandError::usage(cut("more came after it was taken")));
     }
     let shown = Shown::new(&answer, &session.config, &leak, fingerprint);
     match (args.run, ui.json) {
@@ -189,12 +200,20 @@ fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
     Ok(Box::new(RunArgs::played(&suggestion.runbook, suggestion.arguments(), None)))
 }
 
-async fn ask(prompt: &str) -> Result<Secret, CommandError> {
-    let given = StandardInput { writes_prompt: true }.ask(prompt).await.map_err(CommandError::usage)?;
-    given.ok_or_else(|| {
+async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
+    entered(ui, prompt).await?.ok_or_else(|| {
         let failure = Failure::refused("no value was given");
         CommandError::usage(failure.help("paste it at the prompt, or pipe it in: `… | stanch find --vault URL`"))
     })
+}
+
+async fn entered(ui: Ui, prompt: &str) -> Result<Option<Secret>, CommandError> {
+    let shown = |entered: &str| if entered.is_empty() { ui.ask(prompt) } else { ui.entered(entered) };
+    let given = StandardInput.ask(&shown).await;
+    if std::io::stdin().is_terminal() {
+        ui.leave_entered();
+    }
+    given.map_err(CommandError::usage)
 }
 
 /// The value of a finding whose report does not hold it: asked for, or recognised by its hash.
@@ -204,7 +223,7 @@ async fn hidden(path: &Path, chosen: &Chosen, ui: Ui) -> Result<Option<Secret>, 
         (Some(_), true) => Ok(None),
         (Some(_), false) => {
             ui.note("the report holds a hash in place of the value");
-            StandardInput { writes_prompt: true }.ask(PROMPT_OR_HASH).await.map_err(CommandError::usage)
+            entered(ui, PROMPT_OR_HASH).await
         }
         (None, true) => {
             let failure = Failure::refused("the report does not hold the value, and standard input is at its end");
@@ -214,7 +233,7 @@ async fn hidden(path: &Path, chosen: &Chosen, ui: Ui) -> Result<Option<Secret>, 
         }
         (None, false) => {
             ui.note("the report does not hold the value");
-            ask(PROMPT).await.map(Some)
+            ask(ui, PROMPT).await.map(Some)
         }
     }
 }

@@ -14,6 +14,7 @@ mod audit_watch;
 mod drill;
 mod driving;
 mod emulate;
+mod ending;
 mod exit;
 mod find;
 mod found;
@@ -118,11 +119,12 @@ pub fn main() -> ExitCode {
         }
     };
     let ui = ui(&arguments.common);
-    let outcome = match &arguments.command {
+    let _terminal = terminal::modes::GivenBack;
+    let outcome = ending::listen().and_then(|()| match &arguments.command {
         // Gigabytes of log are read in a few megabytes; what waits for answers would be a tenth of them.
         Command::Audit(args) if args.asks_nobody() => audit::run_on_files(&arguments.common, ui, args),
         _ => wait_for(arguments, ui),
-    };
+    });
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -152,12 +154,23 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     // Gigabytes of log are read in a few megabytes; building what all other commands take would be a third of them.
     // Whatever is wrong, or asks for help, is answered below.
     if arguments.get(1).is_some_and(|command| command == "audit")
-        && let Ok(Alone { common, command: AuditAlone::Audit(args) }) = Alone::try_parse_from(&arguments)
+        && let Ok(matches) = without_empty_variables(Alone::command()).try_get_matches_from(&arguments)
+        && let Ok(Alone { common, command: AuditAlone::Audit(args) }) = Alone::from_arg_matches(&matches)
     {
         return Ok(Arguments { common, command: Command::Audit(args) });
     }
-    let matches = Arguments::command().try_get_matches_from(arguments)?;
+    let matches = without_empty_variables(Arguments::command()).try_get_matches_from(arguments)?;
     Arguments::from_arg_matches(&matches)
+}
+
+/// A variable of the environment that is set to nothing counts as not set. An option with nothing behind it does not:
+/// `--cloud "$FORGOTTEN"` must not become a real run.
+#[expect(clippy::disallowed_methods, reason = "options may stand in the environment")]
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        if value.is_some_and(|value| value.is_empty()) { argument.env(None::<&'static str>) } else { argument }
+    })
 }
 
 /// Runs a command that asks others and waits for their answers.
@@ -168,7 +181,7 @@ fn wait_for(arguments: Arguments, ui: Ui) -> Outcome {
         CommandError::program(crate::failure::Failure::refused(format!("the program cannot start: {error}")))
     })?;
     let outcome = runtime.block_on(dispatch(arguments, ui));
-    // A prompt may still be reading from the terminal; it must not keep the program from ending.
+    // A read may still be under way, from a terminal or a pipe; it must not keep the program from ending.
     runtime.shutdown_background();
     outcome
 }

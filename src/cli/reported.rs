@@ -37,11 +37,15 @@ pub(super) struct Chosen {
 }
 
 /// Reads a report, and chooses what is looked for.
-pub(super) fn reported(ui: Ui, wanted: Option<usize>, path: &Path) -> Result<Reported, CommandError> {
-    let bytes = read_report(path).map_err(|error| {
+pub(super) async fn reported(ui: Ui, wanted: Option<usize>, path: &Path) -> Result<Reported, CommandError> {
+    let unreadable = |why: String| {
         let summary = format!("the report `{}` cannot be read", path.display());
-        CommandError::usage(Failure::refused(summary).because(error.to_string()))
-    })?;
+        CommandError::usage(Failure::refused(summary).because(why))
+    };
+    // Aside, so that whoever waits for a pipe that gives nothing can be told to end.
+    let place = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_report(&place)).await;
+    let bytes = read.map_err(|error| unreadable(error.to_string()))?.map_err(|error| unreadable(error.to_string()))?;
     let report = intake::read(&bytes).map_err(CommandError::usage)?;
     drop(bytes);
     let title = report.format.map_or("a report", |format| format.title);

@@ -69,7 +69,7 @@ pub struct ScanFinding {
     pub parts: Vec<Secret>,
     /// A hash of the value, where the report holds that in its place.
     pub hash: Option<ValueHash>,
-    /// Where it leaked, for the report of the run. It may still hold the value.
+    /// Where it leaked, for the report of the run.
     pub found_at: String,
     pub since: Option<Since>,
 }

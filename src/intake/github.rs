@@ -2,7 +2,7 @@
 //! webhooks `secret_scanning_alert` and `secret_scanning_alert_location`. A webhook never holds the value.
 
 use super::finding::{Entry, Format, ScanFinding, SinceWhat};
-use super::parts::{Seen, first, line, link, place, said, text, values};
+use super::parts::{Seen, first, line, link, place, text, values};
 use super::times::since;
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ fn finding(alert: &Value, around: &Value) -> ScanFinding {
     let repository = [around, alert].into_iter().find_map(|value| value.pointer("/repository/full_name")?.as_str());
     let inside = location.and_then(|location| inside(repository, location)).or_else(|| place(repository, "", None, ""));
     let found_at = match (inside, link(text(alert, "html_url"))) {
-        (Some(inside), Some(page)) => Some(said(&format!("{inside}, {page}"))),
+        (Some(inside), Some(page)) => Some(format!("{inside}, {page}")),
         (inside, page) => inside.or(page),
     };
     let rule = first(alert, &["secret_type_display_name", "secret_type"]);

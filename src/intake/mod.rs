@@ -138,6 +138,7 @@ impl<'a> Reading<'a> {
                 .unread
                 .push(format!("the scanner's log speaks of {announced} verified findings, and {found} are here"));
         }
+        report.findings = report.findings.into_iter().map(parts::shown).collect();
         Ok(report)
     }
 }

@@ -2,11 +2,15 @@
 
 use super::finding::{Entry, Format, ScanFinding, Since};
 use crate::find::is_placeholder;
+use crate::redaction::without_credentials;
 use crate::secret::Secret;
+use crate::told::unless_repeated;
 use serde_json::Value;
 
 /// More of a place than this is not shown.
 const LONGEST_PLACE: usize = 240;
+/// What is shorter stands in a place by chance.
+const SHORTEST_VALUE: usize = 4;
 
 /// A text member.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -70,7 +74,7 @@ impl Seen<'_> {
     pub(super) fn finding(self, format: &'static Format) -> ScanFinding {
         ScanFinding {
             format,
-            rule: said(self.rule),
+            rule: self.rule.to_owned(),
             values: self.values,
             parts: Vec::new(),
             hash: None,
@@ -86,7 +90,7 @@ impl Seen<'_> {
 
 /// An address that can be opened.
 pub(super) fn link(text: &str) -> Option<String> {
-    text.starts_with("https://").then(|| said(text))
+    text.starts_with("https://").then(|| text.to_owned())
 }
 
 /// `config/prod.env:12 in commit 4f1c9a0…`, as much of it as is known; nothing if nothing is.
@@ -97,12 +101,25 @@ pub(super) fn place(repository: Option<&str>, file: &str, line: Option<u64>, com
     let commit: String = commit.chars().filter(char::is_ascii_hexdigit).take(12).collect();
     let commit = commit.bytes().any(|digit| digit != b'0').then(|| format!("in commit {commit}"));
     let known: Vec<String> = [repository, file, commit].into_iter().flatten().collect();
-    (!known.is_empty()).then(|| said(&known.join(" ")))
+    (!known.is_empty()).then(|| known.join(" "))
+}
+
+/// A finding whose texts are fit to be shown: without its values, and only then cut, so that no cut leaves half of one.
+pub(super) fn shown(finding: ScanFinding) -> ScanFinding {
+    let without = |text: String| {
+        let hidden = finding.values.iter().chain(&finding.parts);
+        let long = hidden.map(|value| value.expose().trim()).filter(|value| value.len() >= SHORTEST_VALUE);
+        let text = long.fold(text, |text, value| text.replace(value, "[redacted]"));
+        said(&unless_repeated(&text))
+    };
+    let (rule, found_at) = (without(finding.rule.clone()), without(finding.found_at.clone()));
+    ScanFinding { rule, found_at, ..finding }
 }
 
 /// What somebody else wrote, fit to be shown: one line, without control characters or marks that turn the writing
-/// direction, and cut.
+/// direction, without the credentials of an address, and cut.
 pub fn said(text: &str) -> String {
+    let text = &*without_credentials(text);
     let is_hidden = |character: char| {
         character.is_control()
             || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -1,4 +1,7 @@
-//! A message, before it takes the shape of a channel.
+//! A message, before it takes the shape of a channel. No address in it carries a credential.
+
+use crate::redaction::without_credentials;
+use std::borrow::Cow;
 
 /// What is told.
 #[derive(Debug)]
@@ -35,14 +38,19 @@ pub struct Receipt {
 impl Message<'_> {
     /// The first line, and one line only; a drill is called one.
     pub(super) fn headline(&self) -> String {
-        let title = self.title.replace(char::is_control, " ");
+        let title = without_credentials(self.title).replace(char::is_control, " ");
         if self.drill { format!("[DRILL] {title}") } else { title }
+    }
+
+    /// What to know, without the credentials of an address.
+    pub(super) fn summary(&self) -> Cow<'_, str> {
+        without_credentials(self.summary)
     }
 
     /// All facts, and where they come from.
     pub(super) fn all_facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
-        facts.extend(self.facts.iter().cloned());
+        facts.extend(self.facts.iter().map(|(name, value)| (name.clone(), without_credentials(value).into_owned())));
         if let Some(origin) = &self.origin {
             facts.push(("run".to_owned(), format!("{} ({})", origin.run, origin.runbook)));
             facts.push(("journal".to_owned(), origin.head.to_owned()));

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::Field;
+use crate::redaction::value_without_credentials;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::model::{InputKind, Limits, Runbook};
@@ -25,8 +26,13 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     let mut values = Map::new();
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
-        match value {
-            Some(value) => match typed(&input.kind, &input.limits, value) {
+        // An input is recorded, shown and sent: what an address in it lets somebody in with ends here.
+        match value.cloned().map(value_without_credentials) {
+            Some(Value::String(text)) if text.is_empty() && (input.required || !may_be_empty(&input.kind)) => {
+                let help = "give a value; if it comes from a variable of the shell, the variable is not set or empty";
+                problems.push(format!("the input `{}` is empty\n  help: {help}", input.name));
+            }
+            Some(value) => match typed(&input.kind, &input.limits, &value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
                 Err(problem) => {
                     let help = if problem.contains("help: ") {
@@ -47,6 +53,10 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
+fn may_be_empty(kind: &InputKind) -> bool {
+    matches!(kind, InputKind::String | InputKind::List(_))
+}
+
 /// A person's answer as the type that was asked for.
 pub fn answer(field: &Field, value: &Value) -> Result<Value, String> {
     let kind = match field.kind.as_str() {
@@ -60,7 +70,7 @@ pub fn answer(field: &Field, value: &Value) -> Result<Value, String> {
         "keyvault_secret" => InputKind::KeyvaultSecret,
         _ => InputKind::String,
     };
-    typed(&kind, &Limits::default(), value)
+    typed(&kind, &Limits::default(), &value_without_credentials(value.clone()))
 }
 
 /// Text from a command line, or a value from a file, as the type has it and within its limits.
@@ -80,7 +90,7 @@ fn converted(kind: &InputKind, value: &Value) -> Result<Value, String> {
         (InputKind::Int, _, Some(text)) => parse::<i64>(text, "a whole number"),
         (InputKind::Number, Value::Number(number), _) => Ok(number.as_f64().map_or(Value::Null, Value::from)),
         (InputKind::Number, _, Some(text)) => parse::<f64>(text, "a number"),
-        (InputKind::Bool, _, Some(text)) => parse::<bool>(text, "`true` or `false`"),
+        (InputKind::Bool, _, Some(text)) => parse::<bool>(&text.to_lowercase(), "`true` or `false`"),
         (InputKind::Timestamp, _, Some(text)) => timestamp(text).map(|time| Value::from(written(time))),
         (InputKind::KeyvaultSecret, _, Some(text)) => secret(text).map(|url| Value::from(url.to_string())),
         (InputKind::List(_), _, Some(text)) => {

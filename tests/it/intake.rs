@@ -131,7 +131,7 @@ async fn one_of_several_findings_is_chosen_and_begun() {
     assert_eq!(inputs["found_at"], "charts/values.yaml:7 in commit 1b2c3d4e5f60");
     let state = stage.state().await;
     assert_eq!(state["vaults"]["kv-drill"]["secrets"]["stripe-key"].as_array().unwrap().len(), 2);
-    let refused = read(&stage, &report, &["--finding", "1", "--run"], b"").exit(5);
+    let refused = read(&stage, &report, &["--finding", "1", "--run", "--yes"], b"").exit(5);
     assert!(refused.stderr.contains("no secret holds the value"), "{}", refused.stderr);
     let elsewhere = json!({ "value": "something-else-that-leaked", "tags": { "issuer": "Stripe" } });
     stage.seed("of-stripe", &elsewhere).await;

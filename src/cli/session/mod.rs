@@ -6,9 +6,11 @@ mod runbook_file;
 mod stored;
 mod surroundings;
 
-pub(crate) use pinned::{difference, opened, pinned_plan, start};
+pub(crate) use pinned::{difference, plan_of, start};
 pub(crate) use refused::{cannot_append, cannot_write, locked, refuse_abandoned};
 pub use runbook_file::BUILT_IN;
 pub(crate) use runbook_file::{fitting_runbook, read_file, read_runbook};
-pub(crate) use stored::{damaged, existing, fingerprints, journal, own_prefixes, runs, unreadable};
+pub(crate) use stored::{
+    existing, fingerprints, history, known, not_an_id, opened, own_prefixes, runs, state, unreadable,
+};
 pub(crate) use surroundings::{Session, claimant, host, operator};

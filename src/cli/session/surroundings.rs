@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
 
-use super::stored::{fingerprints, own_prefixes};
+use super::stored::{fingerprints, not_an_id, own_prefixes};
 use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::cli::exit::{CommandError, Exit};
@@ -13,6 +13,7 @@ use crate::engine::event::{Mode, RunOpened};
 use crate::failure::Failure;
 use crate::journal::{Claimant, Runs, Targets};
 use crate::plan::Plan;
+use crate::redaction::without_credentials;
 use crate::secret::{Nobody, SecretPrompt};
 use crate::vault::VaultUrl;
 use std::path::PathBuf;
@@ -20,7 +21,10 @@ use std::sync::Arc;
 
 /// Who is at work, and where.
 pub(crate) fn operator() -> String {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let set = |name: &str| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+        Some(without_credentials(&value).into_owned())
+    };
     set("STANCH_OPERATOR")
         .or_else(|| set("USER"))
         .or_else(|| set("LOGNAME"))
@@ -111,7 +115,11 @@ impl Session {
             None => Route::Real,
         };
         let transport = Transport::limited(route, request_prefix, self.config.limits).map_err(CommandError::usage)?;
-        let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
+        let identity = Identity::new(
+            self.config.identity.clone(),
+            transport.clone(),
+            Environment::of_process(self.cloud.as_ref()),
+        );
         Ok(Azure { transport, identity })
     }
 
@@ -141,7 +149,7 @@ impl Session {
             config: self.config,
             secret_prompt: self.secret_prompt,
             fingerprints,
-            report_folder: runs.folder(&opened.run).report(),
+            report_folder: runs.folder(&opened.run).map_err(|error| not_an_id(&error))?.report(),
             targets,
         })
     }

@@ -3,16 +3,14 @@
 
 use super::ui::{Ui, describe};
 use super::when::when;
-use crate::actions;
 use crate::audit::plain;
-use crate::cli::exit::{CommandError, Exit};
 use crate::cli::question::{self, Asked, Open};
-use crate::engine::event::{Answer, RunOpened, RunStatus};
+use crate::engine::event::{Answer, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
-use crate::journal::{Record, RunFolder};
-use crate::plan::{Aim, Plan, PlannedStep};
-use crate::report::{Report, Status};
+use crate::journal::RunFolder;
+use crate::plan::{Aim, PlannedStep};
+use crate::report::{Left, Status};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -59,38 +57,26 @@ pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
 }
 
 /// Shows where a run stands: the object for scripts, or the screen for people.
-pub(crate) fn show(
-    ui: Ui,
-    plan: &Plan,
-    folder: &RunFolder,
-    records: &[Record],
-    head: &str,
-) -> Result<Ended, CommandError> {
-    let steps = plan.planned(&actions::catalogue());
-    let mut known = Known::new(steps.clone());
-    for record in records {
-        known.apply(record).map_err(|illegal| CommandError::text(Exit::Program, illegal.to_string()))?;
-    }
+pub(crate) fn show(ui: Ui, folder: &RunFolder, known: &Known, head: &str) -> Ended {
     let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
-    let status = Status::new(&known, head, &folder.journal().display().to_string(), alive);
+    let status = Status::new(known, head, &folder.journal().display().to_string(), alive);
     if ui.json {
         ui.json(&status);
     } else {
-        let report = Report::new(records, head, &steps);
-        ui.data(&people(ui, folder, &known, &status, &report));
+        ui.data(&people(ui, folder, known, &status));
     }
     let failed = |(_, step): (String, &StepState)| step.status == StepStatus::Failed;
-    Ok(Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) })
+    Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) }
 }
 
 fn own_process() -> u32 {
     std::process::id()
 }
 
-fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &Report) -> String {
+fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> String {
     let mut text = String::new();
     let state = known.state();
-    let drill = if report.run.drill { "DRILL  " } else { "" };
+    let drill = if status.mode == Some(Mode::Drill) { "DRILL  " } else { "" };
     text.push_str(&format!("\n{drill}{}\n", verdict(ui, known)));
     if let Some(leaked) = &status.leaked_value {
         text.push_str(&format!("{}\n", colored(ui, leaked)));
@@ -119,21 +105,21 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
             }
         }
     }
-    text.push_str(&found(report, &status.verdict));
+    text.push_str(&found(&Left::new(known), &status.verdict));
     text.push_str(&asked_again(folder.run(), state));
     text.push_str(&next(folder.run(), state));
     let written = folder.report().join("report.html");
     if written.is_file() {
         text.push_str(&format!("report  {}\n", written.display()));
     }
-    text.push_str(&format!("head    {}\n", report.evidence.head));
+    text.push_str(&format!("head    {}\n", status.head));
     text
 }
 
 /// What a responder must know before going to bed.
-fn found(report: &Report, verdict: &evidence::Verdict) -> String {
+fn found(left: &Left, verdict: &evidence::Verdict) -> String {
     let mut text = String::new();
-    let radii = &report.blast_radii;
+    let radii = &left.blast_radii;
     let unknown = radii.iter().flat_map(|radius| {
         radius.accesses.iter().filter(|access| access.unknown).map(move |access| (radius.secret.as_str(), access))
     });
@@ -155,15 +141,15 @@ fn found(report: &Report, verdict: &evidence::Verdict) -> String {
     if strangers.len() > 5 {
         text.push_str(&format!("  {:<16}and {} more, see the report\n", "", strangers.len() - 5));
     }
-    for (index, left) in report.follow_ups.iter().enumerate() {
+    for (index, task) in left.follow_ups.iter().enumerate() {
         let label = if index == 0 { "left to you" } else { "" };
-        text.push_str(&format!("  {label:<16}{}\n", plain(&left.what)));
-        if !left.command.is_empty() {
-            text.push_str(&format!("  {:<16}  {}\n", "", plain(&left.command)));
+        text.push_str(&format!("  {label:<16}{}\n", plain(&task.what)));
+        if !task.command.is_empty() {
+            text.push_str(&format!("  {:<16}  {}\n", "", plain(&task.command)));
         }
     }
     // What stands under the verdict is not said twice.
-    let unseen = report.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
+    let unseen = left.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
     for (index, unseen) in unseen.enumerate() {
         let label = if index == 0 { "not seen" } else { "" };
         text.push_str(&format!("  {label:<16}{}\n", plain(unseen)));
@@ -269,8 +255,8 @@ fn waits_for(step: &StepState) -> String {
     for (index, task) in question.checklist.iter().enumerate() {
         text.push_str(&format!("\n        {}. {task}", index + 1));
     }
-    if let Some(plan) = question.plan.get(..12) {
-        text.push_str(&format!("\n      about the plan {plan}…"));
+    if !question.plan.is_empty() {
+        text.push_str(&format!("\n      about the plan sha256:{}", question.plan));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::exit::{CommandError, Shown};
 use crate::failure::Failure;
+use crate::redaction::without_credentials;
 use serde::Serialize;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
@@ -16,8 +17,13 @@ pub(crate) struct Ui {
 }
 
 impl Ui {
-    /// Data: what was asked for. A reader that went away is not an error.
+    /// Data: what was asked for, without the credentials of an address. A reader that went away is not an error.
     pub(crate) fn data(self, text: &str) {
+        self.own(&without_credentials(text));
+    }
+
+    /// Data that the program itself holds, as it stands there: an address in it is an example.
+    pub(crate) fn own(self, text: &str) {
         if !self.results {
             return;
         }
@@ -36,8 +42,40 @@ impl Ui {
     /// A note on what is going on.
     pub(crate) fn note(self, text: &str) {
         if !self.quiet {
-            drop(writeln!(stderr().lock(), "{text}"));
+            drop(writeln!(stderr().lock(), "{}", without_credentials(text)));
         }
+    }
+
+    /// What a person at the terminal is asked; shown however quiet.
+    pub(crate) fn ask(self, text: &str) {
+        drop(writeln!(stderr().lock(), "{text}"));
+    }
+
+    /// What was entered so far, on a line of its own that is written anew each time: its end, if it is too long.
+    pub(crate) fn entered(self, text: &str) {
+        if !stderr().is_terminal() {
+            return;
+        }
+        let most = self.width().saturating_sub(6);
+        let hidden = text.chars().count().saturating_sub(most);
+        let mark = if hidden > 0 { "…" } else { "" };
+        let end: String = text.chars().skip(hidden).collect();
+        let mut out = stderr().lock();
+        drop(write!(out, "\r\u{1b}[K  > {mark}{end}"));
+        drop(out.flush());
+    }
+
+    /// Leaves the line of what was entered.
+    pub(crate) fn leave_entered(self) {
+        if stderr().is_terminal() {
+            drop(writeln!(stderr().lock()));
+        }
+    }
+
+    /// How many columns the terminal has.
+    pub(crate) fn width(self) -> usize {
+        let columns = rustix::termios::tcgetwinsize(stderr()).map_or(0, |size| size.ws_col);
+        if columns == 0 { 80 } else { usize::from(columns) }
     }
 
     /// An error; shown however quiet.
@@ -46,12 +84,17 @@ impl Ui {
             Shown::Text(text) => text.trim_end().to_owned(),
             Shown::Failure(failure) => format!("{} {}", self.red("error:"), describe(failure)),
         };
-        drop(writeln!(stderr().lock(), "{text}"));
+        drop(writeln!(stderr().lock(), "{}", without_credentials(&text)));
     }
 
     /// Whether a person may be looking, and typing.
     pub(crate) fn is_terminal(self) -> bool {
         stderr().is_terminal() && std::io::stdin().is_terminal()
+    }
+
+    /// Whether a person at the terminal is asked: not where only results are wanted.
+    pub(crate) fn asks(self) -> bool {
+        self.is_terminal() && !self.json && !self.quiet
     }
 
     /// Whether something that moves can be shown.
