@@ -6,7 +6,7 @@ use super::suggestion::Suggestion;
 use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
 use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};
-use crate::find::{Answer, Because, Found, Match, Searched};
+use crate::find::{Answer, Because, Found, LAYERS, Match, Searched};
 use crate::intake::{SinceWhat, said};
 use crate::report::fact::counted;
 use crate::vault::short;
@@ -30,6 +30,20 @@ pub(crate) struct Leak {
     pub(crate) exposed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exposed_at_is: Option<SinceWhat>,
+    /// The report names no time zone; the time was taken for UTC.
+    #[serde(rename = "exposed_at_zone_assumed", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) zone_assumed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<ReportSeen>,
+}
+
+/// What was seen of the report that the leak stands in.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReportSeen {
+    pub(crate) format: &'static str,
+    pub(crate) findings: usize,
+    /// What of it could not be read.
+    pub(crate) unread: Vec<String>,
 }
 
 /// One secret that holds the value, with all its versions that do.
@@ -82,6 +96,9 @@ struct Told<'a> {
     versions: usize,
     not_read: Vec<Counted<'a>>,
     complete: bool,
+    /// What was looked through, and what of the leaked text was not looked for.
+    tried: &'static [&'static str],
+    not_tried: &'a [&'static str],
     vaults: &'a [Searched],
 }
 
@@ -149,6 +166,8 @@ impl<'a> Shown<'a> {
             versions: self.count(|searched| searched.versions),
             not_read: unread.iter().map(|(because, count)| Counted { because, count: *count }).collect(),
             complete: self.answer.is_complete(),
+            tried: LAYERS,
+            not_tried: &self.answer.not_tried,
             vaults: &self.answer.vaults,
         });
     }
@@ -178,17 +197,17 @@ impl<'a> Shown<'a> {
             text.push_str(&holder.text(ui));
         }
         text.push_str(&self.not_read(ui));
-        text.push_str(&format!("\nfingerprint {}\n", self.fingerprint));
+        text.push_str(&self.looked_through(ui));
+        let fingerprint =
+            if self.fingerprint.is_empty() { "not known: only a hash of the value is" } else { &self.fingerprint };
+        text.push_str(&format!("\nfingerprint {fingerprint}\n"));
         if let Some(found_at) = &self.leak.found_at {
             text.push_str(&format!("found at    {found_at}\n"));
         }
         if let Some(at) = self.leak.exposed_at {
-            let what = match self.leak.exposed_at_is {
-                Some(SinceWhat::Detected) => "  (when the scanner saw it; it may have been out before)",
-                Some(SinceWhat::Written) => "  (when it was committed)",
-                None => "",
-            };
-            text.push_str(&format!("since       {}{what}\n", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
+            let what = self.leak.exposed_at_is.map(|what| format!("  ({})", what.describe())).unwrap_or_default();
+            let zone = if self.leak.zone_assumed { "  (the report names no time zone: taken for UTC)" } else { "" };
+            text.push_str(&format!("since       {}{what}{zone}\n", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
         }
         for (index, holder) in self.holders.iter().enumerate() {
             let label = if index == 0 { "\nnext: " } else { " and: " };
@@ -237,6 +256,19 @@ impl<'a> Shown<'a> {
         if told.is_empty() { String::new() } else { format!("; not read: {}", told.join(", ")) }
     }
 
+    /// Of a miss: in what forms it was looked for, and in what others it may still stand there.
+    fn looked_through(&self, ui: Ui) -> String {
+        let mut text = String::new();
+        if self.holders.is_empty() {
+            text.push_str(&format!("\n  {} {}\n", ui.dim("looked through:"), LAYERS.join("; ")));
+            text.push_str(&format!("  {} what is encrypted, compressed or hashed\n", ui.dim("not looked through:")));
+        }
+        for part in &self.answer.not_tried {
+            text.push_str(&format!("  {} {part}\n", ui.yellow("not looked for:")));
+        }
+        text
+    }
+
     /// Names of what could not be read: the value may stand there.
     fn not_read(&self, ui: Ui) -> String {
         let mut text = String::new();
@@ -260,6 +292,11 @@ impl<'a> Shown<'a> {
 impl Holder<'_> {
     fn secret(&self) -> String {
         self.versions.first().map(|found| found.secret.to_string()).unwrap_or_default()
+    }
+
+    /// Whether it holds the value, and not by chance.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.versions.iter().any(|found| found.matched.is_sure())
     }
 
     fn rows(&self, common: &Common) -> Vec<Row<'_>> {
@@ -317,6 +354,7 @@ fn word(because: &Because) -> String {
         Because::Disabled => "(disabled)".to_owned(),
         Because::Deleted => "(deleted)".to_owned(),
         Because::Failed(why) => format!("({})", said(why)),
+        Because::Partly => "(it holds more texts in one another than are looked at)".to_owned(),
     }
 }
 

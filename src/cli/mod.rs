@@ -26,6 +26,7 @@ mod past;
 mod plan;
 mod question;
 mod report;
+mod reported;
 mod resume;
 mod run;
 mod runs;

@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["audit", "azure", "notify", "runbook", "settings", "timestamp", "vault"]),
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
-    ("intake", &[]),
+    ("intake", &["find"]),
     ("report", &["audit", "engine", "evidence", "journal", "plan", "vault"]),
     ("cloud", &[]),
     (

@@ -10,7 +10,7 @@ use crate::actions::rotation::{ask, issued_by, providers};
 use crate::correlation;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::find::{Answer, Found, Match, Needle, Progress, search};
+use crate::find::{Answer, Found, Needle, Progress, search};
 use crate::issuers::IssuerKind;
 use crate::plan::{Aim, Class, Fact};
 use crate::vault::VaultUrl;
@@ -53,7 +53,7 @@ struct Outputs {
     by_hand: Vec<ByHand>,
     /// The versions that hold it.
     versions: Vec<Holding>,
-    /// Secrets whose value stands inside the leaked text, which may be chance: they are not among `secrets`.
+    /// Secrets that have a short part in common with the leaked text, which may be chance: they are not among `secrets`.
     doubtful: Vec<String>,
     /// A keyed hash of the value.
     fingerprint: String,
@@ -137,7 +137,10 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let vaults: Vec<&str> = parameters.vaults.iter().map(|vault| vault.name.as_str()).collect();
     let summary =
         format!("no secret of {} holds the value; {} versions were read", vaults.join(", "), found.versions_read);
-    let doubtful = found.doubtful.into_iter().map(|url| format!("the value of {url} stands inside the leaked text"));
+    let doubtful = found
+        .doubtful
+        .into_iter()
+        .map(|url| format!("{url} and the leaked text have a part in common, which may be chance"));
     let failure = found.not_read.into_iter().chain(doubtful).fold(Failure::refused(summary), Failure::because);
     let help = format!(
         "`stanch resume {}` asks again; other vaults need another run\nnothing was changed",
@@ -176,7 +179,7 @@ fn outputs(
     answer: &Answer,
     fingerprint: String,
 ) -> Outputs {
-    let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| found.matched == Match::InLeak);
+    let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| !found.matched.is_sure());
     let urls = |found: &[&Found]| {
         let mut urls: Vec<String> = Vec::new();
         for found in found {
@@ -198,7 +201,8 @@ fn outputs(
     let closed = answer.vaults.iter().filter(|vault| !vault.listed);
     let not_searched = closed.map(|vault| format!("the vault {} was not searched", vault.vault.name));
     let unread = answer.unread();
-    let not_read = unread.iter().map(|(because, count)| because.describe(*count));
+    let not_tried = answer.not_tried.iter().map(|part| format!("not looked for: {part}"));
+    let not_read = unread.iter().map(|(because, count)| because.describe(*count)).chain(not_tried);
     Outputs {
         secret: secrets.first().or_else(|| by_hand.first().map(|held| &held.secret)).cloned().unwrap_or_default(),
         by_hand,
