@@ -8,8 +8,7 @@ use crate::failure::{Failure, Retry};
 use crate::settings::SecretReference;
 use crate::told::told;
 use async_trait::async_trait;
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use std::sync::Arc;
@@ -113,7 +112,7 @@ impl Channel for Email {
                 .because(format!("it has {} s for one mail", LONGEST.as_secs()))
         })?;
         match sent {
-            Ok(_) => Ok(Receipt { id }),
+            Ok(_) => Ok(Receipt { id, warning: None }),
             Err(error) => {
                 let summary = format!("the mail server `{}` did not take the message", self.host);
                 let failure = if error.is_permanent() {
@@ -151,8 +150,7 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
     let mut builder = lettre::Message::builder()
         .message_id(Some(id.to_owned()))
         .from(address(&channel.from)?)
-        .subject(message.headline())
-        .header(ContentType::TEXT_PLAIN);
+        .subject(message.headline());
     for to in &channel.to {
         builder = builder.to(address(to)?);
     }
@@ -160,7 +158,28 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
     for (name, value) in message.all_facts() {
         text.push_str(&format!("{name}: {value}\n"));
     }
-    builder.body(text).map_err(|error| Failure::refused("the mail cannot be written").because(error.to_string()))
+    let parts = MultiPart::alternative_plain_html(text, html(message));
+    builder.multipart(parts).map_err(|error| Failure::refused("the mail cannot be written").because(error.to_string()))
+}
+
+/// The same for readers that show HTML: no script, no picture, nothing that is fetched.
+fn html(message: &Message<'_>) -> String {
+    let escaped = |text: &str| {
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        text.replace('"', "&quot;").replace('\'', "&#39;").replace('\n', "<br>\n")
+    };
+    let facts = message.all_facts();
+    let rows: String = facts
+        .iter()
+        .map(|(name, value)| {
+            format!("<tr><th align=\"left\" valign=\"top\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(value))
+        })
+        .collect();
+    let (title, summary) = (escaped(&message.headline()), escaped(&message.summary()));
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\n<body>\n\
+         <h1>{title}</h1>\n<p>{summary}</p>\n<table>\n{rows}</table>\n</body></html>\n"
+    )
 }
 
 /// In a drill all mail goes to the cloud on this machine.

@@ -33,6 +33,8 @@ pub struct Origin<'a> {
 pub struct Receipt {
     /// How the receiver knows it.
     pub id: String,
+    /// What the receiver complains of, though it took the message.
+    pub warning: Option<String>,
 }
 
 impl Message<'_> {
@@ -54,6 +56,20 @@ impl Message<'_> {
         if let Some(origin) = &self.origin {
             facts.push(("run".to_owned(), format!("{} ({})", origin.run, origin.runbook)));
             facts.push(("journal".to_owned(), origin.head.to_owned()));
+        }
+        facts
+    }
+
+    /// At most so many of the facts: the first ones, and always where they come from; in the place of the others, how many
+    /// they are.
+    pub(super) fn as_many_facts(&self, most: usize) -> Vec<(String, String)> {
+        let mut facts = self.all_facts();
+        if facts.len() > most {
+            let last = if self.origin.is_some() { 2 } else { 0 };
+            let first = most.saturating_sub(last + 1);
+            let left_out = facts.len() - first - last;
+            let more = ("further facts".to_owned(), format!("{left_out}, in the report"));
+            facts.splice(first..first + left_out, [more]);
         }
         facts
     }

@@ -2,7 +2,7 @@
 
 use super::channel::{Channel, ChannelKind, KEY_READ, KEYED, SENT_UNDER_SAME_KEY};
 use super::message::{Message, Receipt};
-use super::received::received;
+use super::received::{Taken, received};
 use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::clock;
@@ -128,8 +128,9 @@ impl Channel for Webhook {
             headers.push(("authorization", authorization));
         }
         let answer = azure.transport.send("POST", &self.url, &headers, body.into_bytes()).await?;
-        received("the webhook", &answer)?;
-        Ok(Receipt { id: message.key.to_owned() })
+        // The convention knows the status alone.
+        let warning = received("the webhook", &answer, |_, _| Taken::Yes)?;
+        Ok(Receipt { id: message.key.to_owned(), warning })
     }
 
     async fn reach(&self, azure: &Azure) -> Result<&'static str, Failure> {
