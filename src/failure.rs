@@ -3,6 +3,7 @@
 //! A [`Failure`] also says what is known about the world: whether the request was refused or its outcome is unknown,
 //! and whether trying again may help. Text follows the house's voice: lower case, no full stop.
 
+use crate::visible;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -78,10 +79,18 @@ impl Failure {
         self
     }
 
-    /// Says what to do next.
+    /// Says what to do next, in one line: whatever others wrote into it begins no other.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub fn help(mut self, help: impl AsRef<str>) -> Self {
+        self.help = Some(visible::line(help.as_ref()));
+        self
+    }
+
+    /// Says what else to do or to know, in a line below.
+    #[must_use]
+    pub fn and(mut self, help: impl AsRef<str>) -> Self {
+        let below = visible::line(help.as_ref());
+        self.help = Some(self.help.map_or_else(|| below.clone(), |above| format!("{above}\n{below}")));
         self
     }
 

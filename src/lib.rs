@@ -131,11 +131,17 @@ pub mod cli;
 /// The only way to learn the time.
 pub mod clock;
 
+/// Commands of this program as they are shown: quoted for a shell.
+pub mod command_line;
+
 /// Request ids of our own, so that a run's calls can be told apart in an audit trail.
 pub mod correlation;
 
 /// What went wrong, in the words a tired person needs.
 pub mod failure;
+
+/// What others wrote, fit to be seen: which characters act in place of being seen.
+pub mod visible;
 
 /// A value that cannot be printed, serialised or cloned by accident.
 pub mod secret;

@@ -8,6 +8,7 @@ use super::session::refuse_abandoned;
 use super::session::{cannot_write, locked};
 use super::terminal::ui::Ui;
 use crate::clock;
+use crate::command_line::CommandLine;
 use crate::durable::Ledger;
 use crate::engine::State;
 use crate::engine::event::Event;
@@ -96,7 +97,9 @@ async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan
 
 fn refused(open: &Open, run: &str, because: &str) -> CommandError {
     let failure = Failure::refused(format!("the answer to `{}` was not taken", open.step)).because(because.to_owned());
-    CommandError::refused(failure.help(format!("`stanch status {run}` shows what is asked now")))
+    CommandError::refused(
+        failure.help(format!("`{}` shows what is asked now", CommandLine::stanch("status").name(run))),
+    )
 }
 
 fn state(folder: &RunFolder) -> Result<State, CommandError> {
@@ -107,7 +110,7 @@ fn state(folder: &RunFolder) -> Result<State, CommandError> {
 fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
     let waiting: Vec<String> = question::open(state).into_iter().map(|open| open.step).collect();
     let help = match waiting.as_slice() {
-        [] => format!("nothing waits; `stanch status {run}` shows where the run stands"),
+        [] => format!("nothing waits; `{}` shows where the run stands", CommandLine::stanch("status").name(run)),
         waiting => format!("these steps wait: {}", waiting.join(", ")),
     };
     let at = state.step(step);
@@ -159,7 +162,9 @@ async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Loc
     let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
     if journal.torn > 0 {
         let failure = Failure::refused("the last write to the journal was torn");
-        return Err(CommandError::refused(failure.help(format!("`stanch resume {}` cuts it off", folder.run()))));
+        return Err(CommandError::refused(
+            failure.help(format!("`{}` cuts it off", CommandLine::stanch("resume").name(folder.run()))),
+        ));
     }
     let store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;
     let (notices, _) = mpsc::unbounded_channel();
@@ -170,7 +175,8 @@ async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Loc
         Err(error) => return Err(session::cannot_append(folder, &error)),
     }
     drop(lock);
-    ui.note(&format!("recorded\nnext: stanch resume {}", folder.run()));
+    ui.note("recorded");
+    ui.note(&format!("next: {}", CommandLine::stanch("resume").name(folder.run())));
     Ok(Exit::Done)
 }
 

@@ -8,6 +8,7 @@ use super::options::Common;
 use super::scorecard::{Observed, Scorecard};
 use super::session;
 use super::suggestion::Suggestion;
+use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::clock::{self, Timestamp};
@@ -50,7 +51,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         let text =
             scenario::Scenario::builtin(&args.scenario).map(|_| scenario::Scenario::builtin_text(&args.scenario));
         let text = text.map_err(|why| CommandError::usage(Failure::refused(why)))?;
-        ui.data(text.unwrap_or_default());
+        ui.data(&Page::document(text.unwrap_or_default()));
         return Ok(Exit::Done);
     }
     let scenario = read_scenario(&args.scenario)?;
@@ -118,7 +119,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         }));
     } else {
         ui.data(&scorecard.render(ui));
-        ui.data(&format!("report  {}\n", report.display()));
+        ui.data(&Page::of(format!("report  {}", report.display())));
     }
     if exit == Exit::Waiting {
         ui.note("the cloud of this game day is gone: answer at the terminal, or beforehand with `--answers FILE`");

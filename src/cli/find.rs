@@ -9,6 +9,7 @@ use super::found::{Leak, Shown};
 use super::options::Common;
 use super::run;
 use super::session::{self, Session};
+use super::terminal::page::Page;
 use super::terminal::secret_prompt::StandardInput;
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
@@ -105,7 +106,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
             (Progress::Read { versions: read }, Some(bar)) => {
                 let versions = versions.fetch_add(read, Ordering::Relaxed) + read;
                 bar.inc(1);
-                bar.set_message(format!("{versions} versions"));
+                bar.set_message(ui.shown(&format!("{versions} versions")));
             }
             (Progress::Found(secret), None) => ui.note(&format!("found in {secret}; going on")),
             (Progress::Listed(_) | Progress::Read { .. }, None) => {}
@@ -118,7 +119,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let shown = Shown::new(&answer, &session.config, &leak, fingerprint);
     match (args.run, ui.json) {
         // What the run prints is the command's data then.
-        (true, _) => ui.note(&shown.text(ui, common)),
+        (true, _) => ui.notes(&shown.text(ui, common)),
         (false, true) => shown.json(ui, common),
         (false, false) => ui.data(&shown.text(ui, common)),
     }
@@ -233,10 +234,10 @@ fn list(ui: Ui, findings: &[ScanFinding]) {
         });
         ui.json(&json!({ "findings": rows.collect::<Vec<_>>() }));
     } else {
-        let mut text = format!("{} findings; choose one with `--finding N`\n", findings.len());
+        let mut page = Page::of(format!("{} findings; choose one with `--finding N`", findings.len()));
         for (index, finding) in findings.iter().enumerate().take(MOST_LISTED) {
-            text.push_str(&format!(
-                "  {:>3}  {:<32} {:<21} {}\n",
+            page.line(format!(
+                "  {:>3}  {:<32} {:<21} {}",
                 index + 1,
                 redacted(finding, &finding.rule),
                 since(finding).unwrap_or_default(),
@@ -244,9 +245,9 @@ fn list(ui: Ui, findings: &[ScanFinding]) {
             ));
         }
         if findings.len() > MOST_LISTED {
-            text.push_str(&format!("       and {} more, see `--json`\n", findings.len() - MOST_LISTED));
+            page.line(format!("       and {} more, see `--json`", findings.len() - MOST_LISTED));
         }
-        ui.data(&text);
+        ui.data(&page);
     }
 }
 
@@ -277,7 +278,7 @@ fn progress_bar(ui: Ui) -> Option<ProgressBar> {
     if let Ok(style) = ProgressStyle::with_template("reading {bar:20} {pos} of {len} secrets, {msg}") {
         bar.set_style(style.progress_chars("━━─"));
     }
-    bar.set_message("0 versions");
+    bar.set_message(ui.shown("0 versions"));
     bar.enable_steady_tick(Duration::from_millis(120));
     Some(bar)
 }

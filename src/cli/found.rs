@@ -3,6 +3,7 @@
 use super::options::Common;
 use super::session;
 use super::suggestion::Suggestion;
+use super::terminal::page::Page;
 use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
 use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};
@@ -149,33 +150,27 @@ impl<'a> Shown<'a> {
     }
 
     /// For people.
-    pub(crate) fn text(&self, ui: Ui, common: &Common) -> String {
-        let mut text = format!("{}\n", self.headline(ui));
+    pub(crate) fn text(&self, ui: Ui, common: &Common) -> Page {
+        let mut page = Page::of(self.headline(ui));
         for searched in self.answer.vaults.iter().filter(|searched| !searched.listed) {
             for failure in &searched.failures {
-                text.push_str(&format!(
-                    "  {} {}: {}\n",
-                    ui.red("not searched"),
-                    searched.vault.name,
-                    describe(failure).replace('\n', "\n  ")
-                ));
+                let first = format!("  {} {}: ", ui.red("not searched"), searched.vault.name);
+                page.add(describe(failure).after(&first, "  "));
             }
         }
         for searched in self.answer.vaults.iter().filter(|searched| searched.listed) {
             for failure in &searched.failures {
-                text.push_str(&format!(
-                    "  {}: deleted secrets are not known: {}\n",
-                    searched.vault.name, failure.summary
-                ));
+                page.line(format!("  {}: deleted secrets are not known: {}", searched.vault.name, failure.summary));
             }
         }
         for holder in &self.holders {
-            text.push_str(&holder.text(ui));
+            page.add(holder.text(ui));
         }
-        text.push_str(&self.not_read(ui));
-        text.push_str(&format!("\nfingerprint {}\n", self.fingerprint));
+        page.add(self.not_read(ui));
+        page.blank();
+        page.line(format!("fingerprint {}", self.fingerprint));
         if let Some(found_at) = &self.leak.found_at {
-            text.push_str(&format!("found at    {found_at}\n"));
+            page.line(format!("found at    {found_at}"));
         }
         if let Some(at) = self.leak.exposed_at {
             let what = match self.leak.exposed_at_is {
@@ -183,22 +178,25 @@ impl<'a> Shown<'a> {
                 Some(SinceWhat::Written) => "  (when it was committed)",
                 None => "",
             };
-            text.push_str(&format!("since       {}{what}\n", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
+            page.line(format!("since       {}{what}", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
         }
         for (index, holder) in self.holders.iter().enumerate() {
-            let label = if index == 0 { "\nnext: " } else { " and: " };
-            text.push_str(&format!("{label}{}\n", holder.suggestion.command(common)));
+            if index == 0 {
+                page.blank();
+            }
+            let label = if index == 0 { "next: " } else { " and: " };
+            page.line(format!("{label}{}", holder.suggestion.command(common)));
             if let Some(caution) = &holder.caution {
-                text.push_str(&format!("      {} {caution}\n", ui.yellow("!")));
+                page.line(format!("      {} {caution}", ui.yellow("!")));
             }
             if !holder.suggestion.is_here {
-                text.push_str(&format!(
-                    "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret\n",
+                page.line(format!(
+                    "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret",
                     said(&holder.suggestion.runbook)
                 ));
             }
         }
-        text
+        page
     }
 
     fn headline(&self, ui: Ui) -> String {
@@ -230,8 +228,8 @@ impl<'a> Shown<'a> {
     }
 
     /// Names of what could not be read: the value may stand there.
-    fn not_read(&self, ui: Ui) -> String {
-        let mut text = String::new();
+    fn not_read(&self, ui: Ui) -> Page {
+        let mut page = Page::default();
         for (because, count) in self.answer.unread() {
             let of_vault = |searched: &'a Searched| {
                 let fits = searched.unread.iter().filter(|unread| unread.because == because);
@@ -243,9 +241,9 @@ impl<'a> Shown<'a> {
             let names: Vec<String> = self.answer.vaults.iter().flat_map(of_vault).take(MOST_NAMES).collect();
             let more = count.saturating_sub(names.len());
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            text.push_str(&format!("  {} {}: {}{more}\n", ui.dim("not read"), word(&because), names.join(", ")));
+            page.line(format!("  {} {}: {}{more}", ui.dim("not read"), word(&because), names.join(", ")));
         }
-        if text.is_empty() { text } else { format!("\n{text}") }
+        if page.is_empty() { page } else { page.below_blank() }
     }
 }
 
@@ -255,7 +253,7 @@ impl Holder<'_> {
     }
 
     fn rows(&self, common: &Common) -> Vec<Row<'_>> {
-        let next = self.suggestion.command(common);
+        let next = self.suggestion.command(common).to_string();
         let row = |found: &&'_ Found| Row {
             secret: found.secret.to_string(),
             version: found.version.id.clone(),
@@ -271,16 +269,17 @@ impl Holder<'_> {
         self.versions.iter().map(row).collect()
     }
 
-    fn text(&self, ui: Ui) -> String {
-        let mut text = format!("\n  {}\n", self.secret());
+    fn text(&self, ui: Ui) -> Page {
+        let mut page = Page::of("");
+        page.line(format!("  {}", self.secret()));
         for found in &self.versions {
             let state = match (found.current, found.version.enabled) {
                 (true, _) => ui.red("current, enabled"),
                 (false, true) => "not current, but enabled: it can still be read".to_owned(),
                 (false, false) => "disabled".to_owned(),
             };
-            text.push_str(&format!(
-                "  version {}  {state}, created {}; {}\n",
+            page.line(format!(
+                "  version {}  {state}, created {}; {}",
                 short(&found.version.id),
                 found.version.created.format("%Y-%m-%d"),
                 found.matched.describe()
@@ -297,8 +296,8 @@ impl Holder<'_> {
             .owner
             .as_deref()
             .map_or_else(|| "owner not known".to_owned(), |owner| format!("owner {}", said(owner)));
-        text.push_str(&format!("  {owner} · {issuer} · runbook {}\n", said(&self.suggestion.runbook)));
-        text
+        page.line(format!("  {owner} · {issuer} · runbook {}", said(&self.suggestion.runbook)));
+        page
     }
 }
 

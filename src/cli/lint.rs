@@ -3,6 +3,7 @@
 use super::exit::{Exit, Outcome};
 use super::sarif;
 use super::session::read_runbook;
+use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::plan;
@@ -36,7 +37,7 @@ pub(crate) fn run(ui: Ui, args: &Args) -> Outcome {
             ui.note(&format!("{name}: no problems"));
         }
         if !ui.json && !args.sarif {
-            ui.data(&found.render());
+            ui.data(&Page::document(&found.render()));
         }
         all.push(found);
     }

@@ -3,6 +3,7 @@
 use super::exit::{Exit, Outcome};
 use super::options::Common;
 use super::session;
+use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::report::Timeline;
 
@@ -24,7 +25,12 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let format = timeline.time_format();
     for entry in &timeline.entries {
         let at = entry.at.format(format);
-        ui.data(&format!("{at}  {:<4} {:<width$} {}\n", entry.seq, entry.step.as_deref().unwrap_or("-"), entry.what));
+        ui.data(&Page::of(format!(
+            "{at}  {:<4} {:<width$} {}",
+            entry.seq,
+            entry.step.as_deref().unwrap_or("-"),
+            entry.what
+        )));
     }
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! What a run asks people, and how an answer becomes an event: one place for the terminal, for the commands
 //! `approve`, `reject` and `settle`, and for a file of answers.
 
+use crate::command_line::CommandLine;
 use crate::engine::event::{AfterFailure, Answer, Event, Question, SettledAs};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::evidence::wants_value;
@@ -139,25 +140,24 @@ impl Open {
 
     /// The commands that answer it from another terminal.
     pub(crate) fn commands(&self, run: &str) -> Vec<String> {
-        let step = &self.step;
+        let of = |command| CommandLine::stanch(command).name(run).name(&self.step);
+        let resume = CommandLine::stanch("resume").name(run);
+        let reject = of("reject").words("--by NAME --comment WHY");
         match &self.what {
             Asked::Gate { wants_value: true, .. } => vec![
-                format!("stanch resume {run}                  (asks for the value at a terminal)"),
-                format!("stanch resume {run} --secret-stdin   (reads it from standard input)"),
-                format!("stanch reject {run} {step} --by NAME --comment WHY"),
+                format!("{resume}                  (asks for the value at a terminal)"),
+                format!("{}   (reads it from standard input)", resume.words("--secret-stdin")),
+                reject.to_string(),
             ],
             Asked::Gate { question, .. } => {
-                let fields: String =
-                    question.fields.iter().map(|field| format!(" --answer {}=…", field.name)).collect();
-                vec![
-                    format!("stanch approve {run} {step} --by NAME{fields}"),
-                    format!("stanch reject {run} {step} --by NAME --comment WHY"),
-                ]
+                let approve = of("approve").words("--by NAME");
+                let approve = question.fields.iter().fold(approve, |line, field| line.open("--answer", &field.name));
+                vec![approve.to_string(), reject.to_string()]
             }
             Asked::Decision { .. } | Asked::Failure(_) => self
                 .words()
                 .iter()
-                .map(|word| format!("stanch settle {run} {step} --as {} --because \"…\"", name(*word)))
+                .map(|word| of("settle").option("--as", name(*word)).words("--because \"…\"").to_string())
                 .collect(),
         }
     }

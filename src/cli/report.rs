@@ -4,6 +4,7 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::session;
 use super::session::{opened, pinned_plan};
+use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::report::{self, Format, Report};
@@ -65,7 +66,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         ui.json(&json!({ "run": folder.run(), "files": files, "head": format!("sha256:{}", journal.head) }));
     } else {
         for file in &files {
-            ui.data(&format!("{}\n", file.display()));
+            ui.data(&Page::of(file.display().to_string()));
         }
     }
     Ok(Exit::Done)

@@ -14,7 +14,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     prepared.is_free()?;
     if !common.yes && ui.is_terminal() && !ui.json {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
-        ui.note(&format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight)));
+        ui.notes(&super::plan::render(ui, &prepared, &preflight));
+        ui.note("Go? [y/N]");
         if !super::terminal::people::confirm().await {
             return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
         }

@@ -1,6 +1,7 @@
 //! The scorecard of a drill: what the cloud saw, held against the scenario's targets.
 
 use super::exit::Exit;
+use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::cloud::scenario::Targets;
@@ -69,27 +70,21 @@ impl Scorecard {
     }
 
     /// The scorecard as text.
-    pub(super) fn render(&self, ui: Ui) -> String {
+    pub(super) fn render(&self, ui: Ui) -> Page {
         let met = self.targets.iter().filter(|target| target.met).count();
-        let mut text = format!("\nDRILL scorecard: {met} of {} targets met\n", self.targets.len());
+        let mut page = Page::of("");
+        page.line(format!("DRILL scorecard: {met} of {} targets met", self.targets.len()));
         for target in &self.targets {
             let mark = if target.met { ui.green("✓") } else { ui.red("✗") };
-            text.push_str(&format!("  {mark} {:<26} {}", target.name, target.seen));
-            if !target.met {
-                text.push_str(&format!("  (wanted: {})", target.wanted));
-            }
-            text.push('\n');
+            let wanted = if target.met { String::new() } else { format!("  (wanted: {})", target.wanted) };
+            page.line(format!("  {mark} {:<26} {}{wanted}", target.name, target.seen));
         }
         let open = match self.verdict.open.len() {
             0 => String::new(),
             count => format!("; {} open", counted(count as u64, "point")),
         };
-        text.push_str(&format!(
-            "  the run's own verdict: {}: {}{open}\n",
-            self.verdict.headline(),
-            self.verdict.detail()
-        ));
-        text
+        page.line(format!("  the run's own verdict: {}: {}{open}", self.verdict.headline(), self.verdict.detail()));
+        page
     }
 }
 

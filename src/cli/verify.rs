@@ -3,6 +3,7 @@
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::session;
+use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
@@ -46,7 +47,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         );
         return Ok(Exit::Done);
     }
-    ui.data(&format!("sha256:{}\n", journal.head));
+    ui.data(&Page::of(format!("sha256:{}", journal.head)));
     let drill = state.opened().is_some_and(|opened| opened.mode == Mode::Drill);
     let drill = if drill { "DRILL  " } else { "" };
     ui.note(&format!("{drill}{} records, every line follows from the one before", journal.records.len()));

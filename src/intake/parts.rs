@@ -3,6 +3,7 @@
 use super::finding::{Since, SinceWhat};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
+use crate::visible;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -49,15 +50,7 @@ pub(super) fn place(repository: Option<&str>, file: &str, line: Option<u64>, com
 /// What somebody else wrote, fit to be shown: one line, without control characters or marks that turn the writing
 /// direction, and cut.
 pub fn said(text: &str) -> String {
-    let is_hidden = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let shown: String = text
-        .chars()
-        .take(LONGEST_PLACE)
-        .map(|character| if is_hidden(character) { '\u{fffd}' } else { character })
-        .collect();
+    let shown = visible::line(&text.chars().take(LONGEST_PLACE).collect::<String>());
     if text.chars().nth(LONGEST_PLACE).is_some() { shown + "…" } else { shown }
 }
 

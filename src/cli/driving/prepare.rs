@@ -8,6 +8,7 @@ use crate::audit::CLOCK_SKEW;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
 use crate::cli::session::{self, Session, cannot_write};
+use crate::cli::terminal::page::Page;
 use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::ui::Ui;
 use crate::clock;
@@ -15,7 +16,7 @@ use crate::correlation;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::journal::Runs;
-use crate::plan::{Plan, PlanError};
+use crate::plan::Plan;
 use crate::preflight;
 
 /// A run that could begin: everything is checked, nothing is written.
@@ -45,7 +46,7 @@ impl Prepared {
     /// Shows what `lint` warns of, while nothing has happened yet.
     pub(crate) fn warn(&self, ui: Ui) {
         if !self.plan.warnings.found.is_empty() {
-            ui.note(self.plan.warnings.render().trim_end());
+            ui.notes(&Page::document(&self.plan.warnings.render()));
         }
     }
 }
@@ -54,13 +55,8 @@ impl Prepared {
 pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandError> {
     let runbook = session::read_runbook(&args.runbook)?;
     let given = inputs(args)?;
-    let plan = Plan::new(&runbook.source(), &given, &actions::catalogue()).map_err(|error| match error {
-        PlanError::Runbook(diagnostics) => CommandError::text(Exit::Usage, diagnostics.render()),
-        PlanError::Inputs(problems) => {
-            let problems: Vec<String> = problems.iter().map(|problem| format!("error: {problem}")).collect();
-            CommandError::text(Exit::Usage, problems.join("\n"))
-        }
-    })?;
+    let plan = Plan::new(&runbook.source(), &given, &actions::catalogue())
+        .map_err(|error| CommandError::page(Exit::Usage, session::not_planned(&error)))?;
     let run = match &args.run_id {
         Some(run) => valid_id(run)?,
         None => new_id()?,
@@ -94,8 +90,10 @@ fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError>
             let since = since.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
             let summary = format!("`{step}` would look into the audit trail since {since}, which is still to come");
             let clock = format!("it is {} now", now.format("%Y-%m-%dT%H:%M:%SZ"));
-            let help = "`Z` means UTC; a local time carries its offset, for example 2026-11-22T23:40:00+02:00\nnothing was changed";
-            return Err(CommandError::usage(Failure::refused(summary).because(clock).help(help)));
+            let help = "`Z` means UTC; a local time carries its offset, for example 2026-11-22T23:40:00+02:00";
+            return Err(CommandError::usage(
+                Failure::refused(summary).because(clock).help(help).and("nothing was changed"),
+            ));
         }
     }
     Ok(())
@@ -103,11 +101,13 @@ fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError>
 
 fn valid_id(run: &str) -> Result<String, CommandError> {
     let valid = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    if !run.is_empty() && run.len() <= 100 && run.chars().all(valid) && !run.starts_with('.') {
+    if !run.is_empty() && run.len() <= 100 && run.chars().all(valid) && !run.starts_with(['.', '-']) {
         return Ok(run.to_owned());
     }
     let failure = Failure::refused(format!("`{run}` cannot be the id of a run"));
-    Err(CommandError::usage(failure.help("letters, digits, `-`, `_` and `.`, at most 100")))
+    Err(CommandError::usage(
+        failure.help("letters, digits, `-`, `_` and `.`, at most 100, the first a letter or a digit"),
+    ))
 }
 
 /// An id that sorts by time and can be read out over the phone.

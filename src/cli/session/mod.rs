@@ -6,7 +6,7 @@ mod runbook_file;
 mod stored;
 mod surroundings;
 
-pub(crate) use pinned::{difference, opened, pinned_plan, start};
+pub(crate) use pinned::{difference, not_planned, opened, pinned_plan, start};
 pub(crate) use refused::{cannot_append, cannot_write, locked, refuse_abandoned};
 pub use runbook_file::BUILT_IN;
 pub(crate) use runbook_file::{fitting_runbook, read_file, read_runbook};

@@ -72,13 +72,17 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
 /// A journal that was changed.
 pub(crate) fn damaged(path: &Path, damage: &Damage) -> CommandError {
     let help = match damage.kind {
-        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one\nnothing was changed",
+        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one",
         _ => {
             "nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"
         }
     };
     let place = format!("{}:{}", path.display(), damage.line);
-    CommandError::refused(Failure::refused(damage.to_string()).because(place).help(help))
+    let failure = Failure::refused(damage.to_string()).because(place).help(help);
+    CommandError::refused(match damage.kind {
+        DamageKind::NewerFormat(_) => failure.and("nothing was changed"),
+        _ => failure,
+    })
 }
 
 /// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is

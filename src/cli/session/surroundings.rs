@@ -7,6 +7,7 @@ use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
+use crate::cli::terminal::page::Page;
 use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::engine::event::{Mode, RunOpened};
@@ -63,7 +64,8 @@ impl Session {
             .or_else(|| Some(PathBuf::from("stanch.yaml")).filter(|path| cloud.is_none() && path.is_file()));
         let config_path = config_path.map(|path| std::path::absolute(&path).unwrap_or(path));
         let mut config = match &config_path {
-            Some(path) => Config::read(path).map_err(|error| CommandError::text(Exit::Usage, error.to_string()))?,
+            Some(path) => Config::read(path)
+                .map_err(|error| CommandError::page(Exit::Usage, Page::document(&error.to_string())))?,
             None => Config::default(),
         };
         if let Some(archive) = cloud.as_ref().and_then(|cloud| cloud.archive.clone()) {

@@ -1,5 +1,6 @@
 //! What is seen while a run is at work: a tree that stays put on a terminal, plain lines elsewhere.
 
+use super::page::Page;
 use super::screen;
 use super::ui::Ui;
 use crate::actions::Services;
@@ -112,21 +113,21 @@ impl View {
         let (lines, began) = (BTreeMap::new(), known.state().opened_at().unwrap_or_else(clock::now));
         let tree = (ui.is_terminal() && !ui.quiet && !ui.json).then(MultiProgress::new);
         let header = tree.as_ref().map(|tree| {
-            let header = plain_bar(tree, &title);
+            let header = plain_bar(ui, tree, &title);
             header.set_style(timed_style("{msg}  {clock}"));
             header.enable_steady_tick(Duration::from_secs(1));
             header
         });
-        let leaked = tree.as_ref().map(|tree| plain_bar(tree, ""));
+        let leaked = tree.as_ref().map(|tree| plain_bar(ui, tree, ""));
         let mut view = Self { ui, lines, tree, header, leaked, footer: None, width, known, began, title };
         let tree = view.tree.clone();
         for step in &services.steps {
             let shown = tree.as_ref().filter(|_| !step.only_if_needed);
-            let bar = shown.map(|tree| plain_bar(tree, &format!("  · {}", step.id)));
+            let bar = shown.map(|tree| plain_bar(ui, tree, &format!("  · {}", step.id)));
             view.lines.insert(step.id.clone(), Line { bar, begun: None, items: Tally::default() });
         }
         view.footer = tree.as_ref().map(|tree| {
-            let footer = plain_bar(tree, "");
+            let footer = plain_bar(ui, tree, "");
             // A question is read to its end, however narrow the terminal is.
             footer.set_style(style("{msg}"));
             footer
@@ -212,7 +213,10 @@ impl View {
                 self.say(step, &format!("? was sent, the answer never came; asked the other side: {found}"));
             }
             Event::GateOpened { step, question } => {
-                self.end(step, at, "‼", &question.prompt);
+                let asked = Page::others(&question.prompt, "      │ ");
+                let mut lines = asked.lines().iter();
+                self.end(step, at, "‼", lines.next().map_or("", String::as_str));
+                lines.for_each(|line| self.write(line));
                 for (index, task) in question.checklist.iter().enumerate() {
                     self.write(&format!("      {}. {task}", index + 1));
                 }
@@ -242,7 +246,7 @@ impl View {
                 bar.reset_elapsed();
             }
             bar.set_style(timed_style("  {spinner} {prefix}  {clock}  {wide_msg}"));
-            bar.set_prefix(label);
+            bar.set_prefix(self.ui.shown(&label));
             bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(100));
         }
@@ -287,14 +291,14 @@ impl View {
             _ => text.to_owned(),
         };
         if let Some(bar) = self.lines.get(step).and_then(|line| line.bar.as_ref()) {
-            bar.set_message(text);
+            bar.set_message(self.ui.shown(&text));
         }
     }
 
     /// Something to know that belongs to no step.
     fn aside(&self, text: &str) {
         match &self.header {
-            Some(header) => header.println(format!("  … {text}")),
+            Some(header) => header.println(self.ui.shown(&format!("  … {text}"))),
             None => self.ui.note(&format!("  … {text}")),
         }
     }
@@ -322,7 +326,7 @@ impl View {
             Some(bar) => {
                 bar.disable_steady_tick();
                 bar.set_style(message_style());
-                bar.set_message(shown);
+                bar.set_message(self.ui.shown(&shown));
                 bar.tick();
             }
             None => self.ui.note(&shown),
@@ -330,11 +334,7 @@ impl View {
     }
 
     fn ask(&self, prompt: &str) {
-        self.foot(&format!(
-            "
-  {} {prompt}",
-            self.ui.yellow("‼")
-        ));
+        self.foot(&format!("  {} {prompt}", self.ui.yellow("‼")));
     }
 
     /// The line that says whether the leaked value still works.
@@ -346,15 +346,16 @@ impl View {
     fn foot(&self, question: &str) {
         let (Some(line), Some(footer)) = (&self.leaked, &self.footer) else { return };
         let leaked = self.known.leaked_value().map(|leaked| screen::colored(self.ui, &leaked)).unwrap_or_default();
-        line.set_message(format!("  {leaked}"));
-        footer.set_message(question.to_owned());
+        line.set_message(self.ui.shown(&format!("  {leaked}")));
+        footer.set_message(if question.is_empty() { String::new() } else { format!("\n{}", self.ui.shown(question)) });
     }
 
     fn close(&self) {
         if let Some(header) = &self.header {
             header.disable_steady_tick();
             header.set_style(message_style());
-            header.finish_with_message(format!("{}  {}", self.title, elapsed(self.began, clock::now())));
+            let title = format!("{}  {}", self.title, elapsed(self.began, clock::now()));
+            header.finish_with_message(self.ui.shown(&title));
         }
         for line in self.lines.values() {
             if let Some(bar) = &line.bar {
@@ -367,10 +368,10 @@ impl View {
     }
 }
 
-fn plain_bar(tree: &MultiProgress, message: &str) -> ProgressBar {
+fn plain_bar(ui: Ui, tree: &MultiProgress, message: &str) -> ProgressBar {
     let bar = tree.add(ProgressBar::new_spinner());
     bar.set_style(message_style());
-    bar.set_message(message.to_owned());
+    bar.set_message(ui.shown(message));
     bar.tick();
     bar
 }

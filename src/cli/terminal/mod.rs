@@ -2,6 +2,7 @@
 
 pub(crate) mod keyboard;
 pub(crate) mod live;
+pub(crate) mod page;
 pub(crate) mod people;
 pub(crate) mod screen;
 pub(crate) mod secret_prompt;
