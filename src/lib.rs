@@ -56,7 +56,8 @@
 //! - No random value takes the place of a credential that anybody is known to issue.
 //! - What a tag of a secret says is not believed where it could lead a privileged request astray: it is checked against
 //!   the secret's own value first.
-//! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
+//! - Only `cli` prints, in one place, through one filter: nothing that others wrote acts on a terminal (`visible`), and
+//!   no command that is shown holds it unquoted (`command_line`). Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
 //! - `cloud`, the embedded cloud, knows no runbook: everyone reaches it over HTTP, as they reach the real one.
 //! - No file knows one that knows it, and no folder: imports have no circle.
 //!

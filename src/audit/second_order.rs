@@ -94,7 +94,7 @@ fn gives_the_value_out(operation: &str) -> bool {
 fn command(question: &Question, vault: &str, secret: &str, since: Timestamp) -> Option<String> {
     let host = &question.vaults().find(|known| known.name == vault)?.host;
     let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let plan = CommandLine::stanch("plan").name("secret-exposure");
+    let plan = CommandLine::stanch("plan secret-exposure");
     let plan = plan.option("-i", format!("secret=https://{host}/secrets/{secret}"));
     is_name(secret).then(|| plan.option("-i", format!("exposed_at={since}")).to_string())
 }

@@ -1,7 +1,7 @@
 //! `stanch actions`: what a step can do.
 
 use super::exit::{CommandError, Exit, Outcome};
-use super::terminal::page::Page;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::failure::Failure;

@@ -72,12 +72,13 @@ async fn gate(common: &Common, ui: Ui, args: GateArgs, word: Word) -> Outcome {
         };
         answers.insert(name.to_owned(), Value::from(value));
     }
-    let given = Given { word, by: args.by, because: args.comment, answers };
+    let given = Given { word, by: args.by, seen: session::seen(), because: args.comment, answers };
     give(common, ui, &args.run, &args.step, given, args.plan).await
 }
 
 pub(crate) async fn settle(common: &Common, ui: Ui, args: SettleArgs) -> Outcome {
-    let given = Given { word: args.outcome, by: session::operator(), because: Some(args.because), answers: Map::new() };
+    let (by, seen, because) = (session::operator(), session::seen(), Some(args.because));
+    let given = Given { word: args.outcome, by, seen, because, answers: Map::new() };
     give(common, ui, &args.run, &args.step, given, None).await
 }
 
@@ -118,7 +119,7 @@ fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
     let mut failure = Failure::refused(format!("`{step}` of `{run}` does not wait for an answer"));
     if let Some(answer) = answered {
         let word = format!("{:?}", answer.answer).to_lowercase();
-        failure = failure.because(format!("it was {word} by {}", answer.who()));
+        failure = failure.because(format!("it was {word} by {}", answer.told()));
     }
     CommandError::usage(failure.help(help))
 }

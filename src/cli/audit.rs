@@ -3,7 +3,7 @@
 use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
-use super::terminal::page::Page;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use super::{audit_follow, audit_tell, audit_watch, session};
 use crate::actions::SIGN_IN;

@@ -6,8 +6,8 @@
 use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session::{self, Session};
-use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::actions::SIGN_IN;

@@ -2,7 +2,7 @@
 
 use super::audit_tell::Listeners;
 use super::exit::{CommandError, Exit, Outcome};
-use super::terminal::page::Page;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::audit::{Query, Sight, Source, Watch};
 use crate::clock::{self, Timestamp};

@@ -5,10 +5,10 @@ use super::driving::{self, Args as RunArgs};
 use super::emulate::read_scenario;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::scorecard::{Observed, Scorecard};
 use super::session;
 use super::suggestion::Suggestion;
-use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::clock::{self, Timestamp};
@@ -95,6 +95,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     // Asked for JSON, the drill prints one object: its own.
     let shown = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
     let mut prepared = driving::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
+    // Whoever practises plays everybody, and answers for each by name.
+    prepared.opened.one_plays_all = true;
     prepared.warn(shown);
     let entered = match enters {
         EnteredValue::LeakedValue => cloud.leaked_value(&vault, &secret),

@@ -1,6 +1,6 @@
 //! The exit codes, documented once; scripts rely on them.
 
-use crate::cli::terminal::page::Page;
+use crate::cli::page::Page;
 use crate::failure::Failure;
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
 //! What a search for a leaked value found, as people and scripts see it.
 
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::suggestion::Suggestion;
-use super::terminal::page::Page;
 use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
 use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};

@@ -3,9 +3,9 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::past::Past;
 use super::session::{self, Session};
-use super::terminal::page::Page;
 use super::terminal::ui::{Ui, describe};
 use crate::azure::{ListedSecret, Vault};
 use crate::clock::{self, Timestamp};

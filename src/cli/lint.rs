@@ -1,9 +1,9 @@
 //! `stanch lint`: everything that is wrong with some runbooks.
 
 use super::exit::{Exit, Outcome};
+use super::page::Page;
 use super::sarif;
 use super::session::read_runbook;
-use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::plan;

@@ -2,8 +2,8 @@
 
 use super::exit::{Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
-use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::report::Timeline;
 

@@ -21,6 +21,7 @@ mod inventory;
 mod lint;
 mod log;
 mod options;
+mod page;
 mod past;
 mod plan;
 mod question;
@@ -42,11 +43,11 @@ use crate::visible;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::{CommandError, Exit, Outcome, TABLE};
 use options::{ColorChoice, Common};
+use page::Page;
 pub use session::BUILT_IN;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
-use terminal::page::Page;
 use terminal::ui::{Diagnostics, Ui};
 
 /// Incident-response runbooks for leaked secrets in Azure Key Vault: rotate, revoke, prove, report. Every step is
@@ -189,6 +190,7 @@ fn wait_for(arguments: Arguments, ui: Ui) -> Outcome {
 }
 
 async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
+    session::check_operator()?;
     let common = arguments.common;
     match arguments.command {
         Command::Plan(args) => plan::run(&common, ui, args).await,

@@ -3,8 +3,8 @@
 use super::driving::{self, Args, Prepared};
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
-use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::clock;

@@ -3,6 +3,7 @@
 
 use crate::command_line::CommandLine;
 use crate::engine::event::{AfterFailure, Answer, Event, Question, SettledAs};
+use crate::engine::person::{self, Seen};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::evidence::wants_value;
 use crate::failure::Failure;
@@ -55,7 +56,9 @@ pub(crate) enum Word {
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
     pub(crate) word: Word,
+    /// What they say they are called.
     pub(crate) by: String,
+    pub(crate) seen: Seen,
     pub(crate) because: Option<String>,
     /// What was asked for by name; texts are read as the type that was asked for.
     pub(crate) answers: Map<String, Value>,
@@ -102,7 +105,10 @@ impl Open {
 
     /// The answer as an event.
     pub(crate) fn answer(&self, given: Given) -> Result<Event, Failure> {
-        let Given { word, by, because, answers } = given;
+        let Given { word, by, seen, because, answers } = given;
+        let by = person::name(&by)
+            .map_err(|why| Failure::refused(why).help("say who answers, by a name that others know"))?;
+        let seen = Some(seen);
         let step = self.step.clone();
         let because_of = |because: Option<String>| {
             because.ok_or_else(|| {
@@ -116,11 +122,11 @@ impl Open {
                     _ => (Answer::Rejected, Map::new()),
                 };
                 let plan = Some(question.plan.clone()).filter(|plan| !plan.is_empty());
-                Ok(Event::GateAnswered { step, answer, by, comment: because, answers, plan })
+                Ok(Event::GateAnswered { step, answer, by, seen, comment: because, answers, plan })
             }
             (Asked::Decision { effect, .. }, Word::Done | Word::NotDone) => {
                 let outcome = if word == Word::Done { SettledAs::Done } else { SettledAs::NotDone };
-                Ok(Event::Settled { step, effect: effect.clone(), outcome, because: because_of(because)?, by })
+                Ok(Event::Settled { step, effect: effect.clone(), outcome, because: because_of(because)?, by, seen })
             }
             (Asked::Failure(_), Word::Retry | Word::Continue | Word::Stop) => {
                 let answer = match word {
@@ -128,7 +134,7 @@ impl Open {
                     Word::Continue => AfterFailure::Continue,
                     _ => AfterFailure::Stop,
                 };
-                Ok(Event::FailureAnswered { step, answer, by, because: because_of(because)? })
+                Ok(Event::FailureAnswered { step, answer, by, seen, because: because_of(because)? })
             }
             _ => {
                 let words: Vec<String> = self.words().iter().map(|word| format!("`{}`", name(*word))).collect();

@@ -2,9 +2,9 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::session::{opened, pinned_plan};
-use super::terminal::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::report::{self, Format, Report};

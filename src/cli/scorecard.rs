@@ -1,10 +1,11 @@
 //! The scorecard of a drill: what the cloud saw, held against the scenario's targets.
 
 use super::exit::Exit;
-use super::terminal::page::Page;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::cloud::scenario::Targets;
+use crate::engine::event::Answer;
 use crate::evidence::{Evidence, Known, Verdict};
 use crate::notify::KINDS;
 use crate::report::fact::counted;
@@ -45,6 +46,8 @@ pub(super) struct Scorecard {
     pub(super) targets: Vec<Target>,
     /// What the run itself says; the targets say what the cloud saw.
     pub(super) verdict: Verdict,
+    /// Those who said yes or no at its gates: whoever practises may have played them all.
+    people: Vec<String>,
 }
 
 impl Scorecard {
@@ -61,7 +64,9 @@ impl Scorecard {
         lines.push(messages(observed));
         lines.extend(consumers(observed, targets));
         lines.extend(pinned_named(observed, known));
-        Self { targets: lines, verdict: known.verdict() }
+        let answers = known.state().steps().filter_map(|(_, step)| step.gate.as_ref()?.answer.as_ref());
+        let people = answers.filter(|answer| answer.answer != Answer::Expired).map(|answer| answer.who()).collect();
+        Self { targets: lines, verdict: known.verdict(), people }
     }
 
     /// Whether every target was met.
@@ -78,6 +83,10 @@ impl Scorecard {
             let mark = if target.met { ui.green("✓") } else { ui.red("✗") };
             let wanted = if target.met { String::new() } else { format!("  (wanted: {})", target.wanted) };
             page.line(format!("  {mark} {:<26} {}{wanted}", target.name, target.seen));
+        }
+        if !self.people.is_empty() {
+            let people = self.people.join("; ");
+            page.line(format!("  who answered: {people} (claimed: in a drill one person may play everybody)"));
         }
         let open = match self.verdict.open.len() {
             0 => String::new(),

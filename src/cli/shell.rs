@@ -1,7 +1,7 @@
 //! `stanch completions` and `stanch man`: what a shell and `man` know of the commands, from the same definition.
 
 use super::exit::{CommandError, Exit, Outcome};
-use super::terminal::page::Page;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
 use clap::Command;

@@ -8,8 +8,8 @@ use super::record::Record;
 use super::store::LocalStore;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// All runs of a state directory.
@@ -217,16 +217,22 @@ impl RunFolder {
         fs::remove_file(self.inbox().join(format!("{name}.json"))).is_ok()
     }
 
-    /// Takes the oldest answer that was left, with its name.
-    pub fn take_answer(&self) -> Option<(String, Vec<u8>)> {
+    /// Takes the oldest answer that was left, with its name, and the user who left it.
+    pub fn take_answer(&self) -> Option<(String, u32, Vec<u8>)> {
         let mut left: Vec<PathBuf> =
             fs::read_dir(self.inbox()).ok()?.flatten().map(|entry| entry.path()).filter(|path| is_json(path)).collect();
         left.sort();
         let path = left.first()?;
-        let answer = fs::read(path).ok();
+        let read = |path: &PathBuf| {
+            let (mut file, mut answer) = (fs::File::open(path)?, Vec::new());
+            file.read_to_end(&mut answer)?;
+            Ok::<_, io::Error>((file.metadata()?.uid(), answer))
+        };
+        let read = read(path).ok();
         // Taken or not, it must not be met again.
         drop(fs::remove_file(path));
-        Some((path.file_stem()?.to_string_lossy().into_owned(), answer?))
+        let (owner, answer) = read?;
+        Some((path.file_stem()?.to_string_lossy().into_owned(), owner, answer))
     }
 
     /// Tells whoever left an answer why it was not taken; nothing if it was.

@@ -145,9 +145,10 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
     for to in &channel.to {
         builder = builder.to(address(to)?);
     }
-    let mut text = format!("{}\n\n", message.summary);
+    let mut text = format!("{}\n\n", message.text());
     for (name, value) in message.all_facts() {
-        text.push_str(&format!("{name}: {value}\n"));
+        // A line of a value is none of ours.
+        text.push_str(&format!("{name}: {}\n", value.replace('\n', "\n    ")));
     }
     builder.body(text).map_err(|error| Failure::refused("the mail cannot be written").because(error.to_string()))
 }

@@ -1,5 +1,7 @@
 //! A message, before it takes the shape of a channel.
 
+use crate::visible;
+
 /// What is told.
 #[derive(Debug)]
 pub struct Message<'a> {
@@ -35,18 +37,27 @@ pub struct Receipt {
 impl Message<'_> {
     /// The first line, and one line only; a drill is called one.
     pub(super) fn headline(&self) -> String {
-        let title = self.title.replace(char::is_control, " ");
+        let title = visible::line(self.title);
         if self.drill { format!("[DRILL] {title}") } else { title }
+    }
+
+    /// What is told, line by line, with nothing in it that a reader obeys in place of seeing it.
+    pub(super) fn text(&self) -> String {
+        seen(self.summary)
     }
 
     /// All facts, and where they come from.
     pub(super) fn all_facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
-        facts.extend(self.facts.iter().cloned());
+        facts.extend(self.facts.iter().map(|(name, value)| (visible::line(name), seen(value))));
         if let Some(origin) = &self.origin {
             facts.push(("run".to_owned(), format!("{} ({})", origin.run, origin.runbook)));
             facts.push(("journal".to_owned(), origin.head.to_owned()));
         }
         facts
     }
+}
+
+fn seen(text: &str) -> String {
+    text.lines().map(visible::line).collect::<Vec<_>>().join("\n")
 }

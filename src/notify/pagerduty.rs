@@ -57,7 +57,7 @@ impl Channel for PagerDuty {
         };
         let mut details: Map<String, Value> =
             message.all_facts().into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-        details.insert("summary".to_owned(), Value::from(message.summary));
+        details.insert("summary".to_owned(), Value::from(message.text()));
         let summary: String = message.headline().chars().take(LONGEST_SUMMARY).collect();
         let event = json!({
             "routing_key": routing_key.expose(),

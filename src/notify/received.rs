@@ -3,6 +3,7 @@
 use crate::azure::{Azure, HttpAnswer, Unavailable, again};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::visible;
 use serde_json::Value;
 
 /// Sends JSON to a receiver that is known by this name; `sent` are the secrets in what is sent.
@@ -33,9 +34,9 @@ pub(super) fn received<'a>(
 ) -> Result<(), Failure> {
     let whole = String::from_utf8_lossy(&answer.body);
     let is_safe = !sent.into_iter().any(|secret| whole.contains(secret));
-    let said = whole.chars().filter(|character| is_safe && !character.is_control()).take(200).collect::<String>();
+    let said = whole.trim().chars().filter(|_| is_safe).take(200).collect::<String>();
     let failure = Failure::refused(format!("{who} answered {}", answer.status));
-    let failure = if said.is_empty() { failure } else { failure.because(said) };
+    let failure = if said.is_empty() { failure } else { failure.because(visible::line(&said)) };
     match answer.status {
         200..=299 => Ok(()),
         status if Unavailable::of(status).is_some() => Err(failure.retry(again(answer.retry_after))),

@@ -57,7 +57,7 @@ impl Channel for Slack {
         let headline = escape(&message.headline());
         let mut blocks = vec![json!({
             "type": "section",
-            "text": text(format!("*{headline}*\n{}", escape(message.summary)), LONGEST_SECTION),
+            "text": text(format!("*{headline}*\n{}", escape(&message.text())), LONGEST_SECTION),
         })];
         let fields: Vec<Value> = message
             .all_facts()

@@ -61,7 +61,7 @@ impl Channel for Teams {
                     "version": "1.4",
                     "body": [
                         { "type": "TextBlock", "size": "Medium", "weight": "Bolder", "wrap": true, "text": plain(&message.headline()) },
-                        { "type": "TextBlock", "wrap": true, "text": plain(message.summary) },
+                        { "type": "TextBlock", "wrap": true, "text": plain(&message.text()) },
                         { "type": "FactSet", "facts": facts },
                     ],
                 },

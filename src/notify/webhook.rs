@@ -97,7 +97,7 @@ impl Channel for Webhook {
             "runbook": message.origin.map_or("", |origin| origin.runbook),
             "severity": message.severity,
             "title": message.headline(),
-            "summary": message.summary,
+            "summary": message.text(),
             "facts": facts,
         })
         .to_string();

@@ -7,6 +7,7 @@
 
 use super::{Report, escape, ocsf};
 use crate::failure::Failure;
+use crate::visible;
 use handlebars::{Handlebars, handlebars_helper};
 use serde::Serialize;
 use serde_json::Value;
@@ -57,7 +58,7 @@ pub fn render(report: &Report, format: Format, templates: Option<&Path>) -> Resu
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
+        .map(|text| visible::json(&text) + "\n")
         .map_err(|error| Failure::refused("the report cannot be written as JSON").because(error.to_string()))
 }
 

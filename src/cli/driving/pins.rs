@@ -1,8 +1,8 @@
 //! What a run is pinned to, checked when it is taken over: a difference is shown, and a person may accept it.
 
 use crate::cli::exit::{CommandError, Exit};
+use crate::cli::page::Page;
 use crate::cli::session::{Session, difference, start};
-use crate::cli::terminal::page::Page;
 use crate::command_line::CommandLine;
 use crate::engine::event::{Event, Mode, Pin, RunOpened};
 use crate::failure::Failure;

@@ -7,8 +7,8 @@ use crate::actions;
 use crate::audit::CLOCK_SKEW;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
+use crate::cli::page::Page;
 use crate::cli::session::{self, Session, cannot_write};
-use crate::cli::terminal::page::Page;
 use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::ui::Ui;
 use crate::clock;
@@ -72,6 +72,8 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         mode: session.mode(),
         operator: session::operator(),
         host: session::host(),
+        seen: Some(session::seen()),
+        one_plays_all: false,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         lock: plan.lock.clone(),
         fragments: plan.fragments.iter().map(|(path, pinned)| (path.clone(), pinned.sha256.clone())).collect(),

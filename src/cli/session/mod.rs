@@ -5,10 +5,12 @@ mod refused;
 mod runbook_file;
 mod stored;
 mod surroundings;
+mod who;
 
 pub(crate) use pinned::{difference, not_planned, opened, pinned_plan, start};
 pub(crate) use refused::{cannot_append, cannot_write, locked, refuse_abandoned};
 pub use runbook_file::BUILT_IN;
 pub(crate) use runbook_file::{fitting_runbook, read_file, read_runbook};
 pub(crate) use stored::{damaged, existing, fingerprints, journal, own_prefixes, runs, unreadable};
-pub(crate) use surroundings::{Session, claimant, host, operator};
+pub(crate) use surroundings::Session;
+pub(crate) use who::{check_operator, claimant, host, operator, seen, seen_of};

@@ -2,7 +2,7 @@
 
 use crate::actions;
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::terminal::page::Page;
+use crate::cli::page::Page;
 use crate::engine::State;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;

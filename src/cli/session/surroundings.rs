@@ -7,36 +7,17 @@ use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
-use crate::cli::terminal::page::Page;
+use crate::cli::page::Page;
 use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::engine::event::{Mode, RunOpened};
 use crate::failure::Failure;
-use crate::journal::{Claimant, Runs, Targets};
+use crate::journal::{Runs, Targets};
 use crate::plan::Plan;
 use crate::secret::{Nobody, SecretPrompt};
 use crate::vault::VaultUrl;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Who is at work, and where.
-pub(crate) fn operator() -> String {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    set("STANCH_OPERATOR")
-        .or_else(|| set("USER"))
-        .or_else(|| set("LOGNAME"))
-        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
-}
-
-/// The machine's name.
-pub(crate) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// Who wants to work on a run.
-pub(crate) fn claimant() -> Claimant {
-    Claimant { operator: operator(), host: host(), takes_over: false }
-}
 
 /// The surroundings of a run or a question: real or drill, with the configuration that goes with it.
 #[derive(Debug)]

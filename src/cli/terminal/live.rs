@@ -1,12 +1,13 @@
 //! What is seen while a run is at work: a tree that stays put on a terminal, plain lines elsewhere.
 
-use super::page::Page;
 use super::screen;
 use super::ui::Ui;
 use crate::actions::Services;
+use crate::cli::page::Page;
 use crate::clock::{self, Timestamp};
 use crate::durable::DisplayEvent;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
+use crate::engine::person::Person;
 use crate::engine::{StepStatus, item_id, split_item};
 use crate::evidence::Known;
 use crate::journal::Record;
@@ -225,7 +226,8 @@ impl View {
             Event::DecisionAsked { step, .. } => {
                 self.end(step, at, "‼", "needs a decision that only a person can make")
             }
-            Event::GateAnswered { by, answer, step, .. } => {
+            Event::GateAnswered { by, seen, answer, step, .. } => {
+                let by = Person::new(by, seen.as_ref()).told();
                 self.say(step, &format!("{} by {by}", format!("{answer:?}").to_lowercase()));
                 self.warn();
             }

@@ -2,7 +2,6 @@
 
 pub(crate) mod keyboard;
 pub(crate) mod live;
-pub(crate) mod page;
 pub(crate) mod people;
 pub(crate) mod screen;
 pub(crate) mod secret_prompt;

@@ -1,11 +1,11 @@
 //! What stands on the screen before a run, when it is taken over, and at its end: what is contained, what is not,
 //! and what to do next.
 
-use super::page::Page;
 use super::ui::{Ui, describe};
 use super::when::when;
 use crate::actions;
 use crate::cli::exit::{CommandError, Exit};
+use crate::cli::page::Page;
 use crate::cli::question::{self, Asked, Open};
 use crate::command_line::CommandLine;
 use crate::engine::event::{Answer, RunOpened, RunStatus};
@@ -37,7 +37,7 @@ pub(crate) fn taken_over(opened: &RunOpened, state: &State) -> String {
         Some(_) => "interrupted",
         None => "cut off",
     };
-    let by = format!("{} on {}", opened.operator, opened.host);
+    let by = format!("{} on {}", opened.requester().told(), opened.host);
     format!("started {} by {by}, {left} {}{during}", when(state.opened_at()), when(state.last_at()))
 }
 
@@ -236,9 +236,10 @@ fn line(ui: Ui, planned: &PlannedStep, step: &StepState, run: RunStatus) -> Page
         }
         StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), Page::of("interrupted; outcome not verified")),
         StepStatus::Pending => match step.gate.as_ref().and_then(|gate| gate.answer.as_ref()) {
-            Some(answer) if answer.answer != Answer::Approved => {
-                (ui.yellow("‼"), Page::of(format!("a no of {}; it ends the run once it is gone on with", answer.who())))
-            }
+            Some(answer) if answer.answer != Answer::Approved => (
+                ui.yellow("‼"),
+                Page::of(format!("a no of {}; it ends the run once it is gone on with", answer.told())),
+            ),
             _ => (ui.dim("·"), Page::default()),
         },
     };

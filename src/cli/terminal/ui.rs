@@ -3,8 +3,8 @@
 //! Everything goes through [`Ui::shown`]: what others wrote cannot steer a terminal there, and our own colours can. They
 //! are marks until then, which nobody else can write, because they are drawn anew by every process.
 
-use super::page::Page;
 use crate::cli::exit::{CommandError, Shown};
+use crate::cli::page::Page;
 use crate::failure::Failure;
 use crate::visible;
 use serde::Serialize;
@@ -39,7 +39,7 @@ impl Ui {
             return;
         }
         let mut text = String::new();
-        for line in &page.lines {
+        for line in page.lines() {
             text.push_str(&self.shown(line));
             text.push('\n');
         }
@@ -85,7 +85,7 @@ impl Ui {
     }
 
     fn tell(self, page: &Page) {
-        let text: String = page.lines.iter().map(|line| format!("{}\n", self.shown(line))).collect();
+        let text: String = page.lines().iter().map(|line| format!("{}\n", self.shown(line))).collect();
         drop(stderr().lock().write_all(text.as_bytes()));
     }
 

@@ -277,7 +277,7 @@ fn command(vault: &str, secret: &str, since: Option<DateTime<FixedOffset>>) -> O
         return None;
     }
     let since = since?.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Secs, true);
-    let plan = CommandLine::stanch("plan").name("secret-exposure");
+    let plan = CommandLine::stanch("plan secret-exposure");
     let plan = plan.option("-i", format!("secret={vault}/secrets/{secret}"));
     Some(plan.option("-i", format!("exposed_at={since}")).to_string())
 }

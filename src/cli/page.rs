@@ -3,7 +3,7 @@
 /// Lines, as they will be printed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
-    pub(super) lines: Vec<String>,
+    lines: Vec<String>,
 }
 
 impl Page {
