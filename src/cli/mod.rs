@@ -152,11 +152,12 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     // Gigabytes of log are read in a few megabytes; building what all other commands take would be a third of them.
     // Whatever is wrong, or asks for help, is answered below.
     if arguments.get(1).is_some_and(|command| command == "audit")
-        && let Ok(Alone { common, command: AuditAlone::Audit(args) }) = Alone::try_parse_from(&arguments)
+        && let Ok(matches) = without_empty_variables(Alone::command()).try_get_matches_from(&arguments)
+        && let Ok(Alone { common, command: AuditAlone::Audit(args) }) = Alone::from_arg_matches(&matches)
     {
         return Ok(Arguments { common, command: Command::Audit(args) });
     }
-    let matches = Arguments::command().try_get_matches_from(arguments)?;
+    let matches = without_empty_variables(Arguments::command()).try_get_matches_from(arguments)?;
     Arguments::from_arg_matches(&matches)
 }
 
@@ -174,6 +175,16 @@ fn complain(error: clap::Error) -> Exit {
     let text = text.replacen("error:", &ui.red("error:"), 1);
     ui.error(&CommandError::page(Exit::Usage, Page::document(&text)));
     Exit::Usage
+}
+
+/// A variable of the environment that is set to nothing counts as not set. An option with nothing behind it does not:
+/// `--cloud "$FORGOTTEN"` must not become a real run.
+#[expect(clippy::disallowed_methods, reason = "options may stand in the environment")]
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        if value.is_some_and(|value| value.is_empty()) { argument.env(None::<&'static str>) } else { argument }
+    })
 }
 
 /// Runs a command that asks others and waits for their answers.

@@ -7,6 +7,7 @@ use crate::azure::{IdentityChoice, VaultLimits};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
+use crate::runbook::source::text;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get};
@@ -20,11 +21,12 @@ impl Config {
     /// Reads a configuration; paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("the configuration `{name}` cannot be read: {error}");
-            let problem = Diagnostic::error(message, Span::default()).help("check the path after `--config`");
-            Diagnostics::of(&name, "", vec![problem])
-        })?;
+        let wrong = |why: String, help: &str| {
+            let message = format!("the configuration `{name}` cannot be read: {why}");
+            Diagnostics::of(&name, "", vec![Diagnostic::error(message, Span::default()).help(help)])
+        };
+        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string(), "check the path after `--config`"))?;
+        let text = text(bytes).map_err(|why| wrong(why, "save it as UTF-8"))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let config = read(&name, &text, folder)?;
         Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), text: Some(text), ..config })

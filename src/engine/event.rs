@@ -168,7 +168,7 @@ pub struct RunOpened {
     pub host: String,
     /// What the machine knows of the operator; nothing in journals of older programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<Seen>,
+    pub seen: Option<Box<Seen>>,
     /// A game day that one person plays in all its parts: people are told apart by their names, and by nothing else.
     #[serde(default, skip_serializing_if = "is_false")]
     pub one_plays_all: bool,
@@ -194,7 +194,7 @@ pub struct RunOpened {
 impl RunOpened {
     /// Who began it.
     pub fn requester(&self) -> Person {
-        Person::new(&self.operator, self.seen.as_ref())
+        Person::new(&self.operator, self.seen.as_deref())
     }
 
     /// What stands before the names of its targets: nothing for the real world, the cloud's file for a drill.

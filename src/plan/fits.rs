@@ -2,6 +2,7 @@
 //! expression will give is held against it by its type.
 
 use super::types::{Form, Type, form, resolved, type_names, words};
+use crate::runbook::Diagnostic;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::expression::{Part, Template};
 use regex::Regex;
@@ -293,6 +294,11 @@ impl<'a> Schema<'a> {
     pub(super) fn takes_template(self, template: &Template, type_of: &dyn Fn(&Template) -> Type) -> Fit {
         match template {
             Template::Literal(value) => self.takes(value),
+            Template::Spelled { value, written, .. } => match self.takes(&Value::from(written.as_str())) {
+                // Another question: `spellings`.
+                Ok(()) => Ok(()),
+                Err(_) => self.takes(value),
+            },
             Template::Broken => Ok(()),
             Template::Expression(_) => self.takes_type(&type_of(template)),
             Template::Text(parts) => match resolved(self.schema, self.root).get("x-secret-reference") {
@@ -327,6 +333,41 @@ impl<'a> Schema<'a> {
         let holds = |one: &Self| one.get("items").is_some() || one.get("properties").is_some();
         self.alternatives().and_then(|all| all.into_iter().find(holds)).unwrap_or(self)
     }
+}
+
+/// Numbers, and true or false, that would not be shown as they are written, where text is welcome as well: a release
+/// `1.10` must not become 1.1 unseen. Without a schema, everything is.
+pub(super) fn spellings(schema: Option<Schema<'_>>, template: &Template) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut open = vec![(schema, template)];
+    while let Some((schema, template)) = open.pop() {
+        match template {
+            Template::Spelled { value, written, span } => {
+                // A whole number among fractions calculates as one of them, and its author knows.
+                let is_whole = written.parse().is_ok_and(|whole: i64| whole.to_string() == *written);
+                let text = Value::from(written.as_str());
+                if !is_whole && schema.is_none_or(|schema| schema.takes(&text).is_ok()) {
+                    let message = format!("`{written}` is not kept as it is written: it is read as `{value}`");
+                    let problem = Diagnostic::error(message, *span).rule("spelling");
+                    found.push(problem.help(format!("write `\"{written}\"` to keep it, or `{value}`")));
+                }
+            }
+            Template::List(items) => {
+                let each = schema.and_then(|schema| {
+                    let container = schema.container();
+                    container.get("items").map(|each| container.to(each))
+                });
+                open.extend(items.iter().map(|item| (each, item)));
+            }
+            Template::Map(fields) => {
+                let container = schema.map(Schema::container);
+                let field = |name: &str| container.and_then(|container| container.field(name));
+                open.extend(fields.iter().map(|(name, value)| (field(name), value)));
+            }
+            Template::Literal(_) | Template::Expression(_) | Template::Broken | Template::Text(_) => {}
+        }
+    }
+    found
 }
 
 fn begins_as_reference(parts: &[Part]) -> bool {

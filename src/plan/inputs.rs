@@ -27,6 +27,10 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
         match value {
+            Some(Value::String(text)) if text.is_empty() && (input.required || !may_be_empty(&input.kind)) => {
+                let help = "give a value; if it comes from a variable of the shell, the variable is not set or empty";
+                problems.push(format!("the input `{}` is empty\n  help: {help}", input.name));
+            }
             Some(value) => match typed(&input.kind, &input.limits, value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
                 Err(problem) => {
@@ -47,6 +51,10 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
         }
     }
     if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+fn may_be_empty(kind: &InputKind) -> bool {
+    matches!(kind, InputKind::String | InputKind::List(_))
 }
 
 /// A person's answer as the type that was asked for.
@@ -82,7 +90,7 @@ fn converted(kind: &InputKind, value: &Value) -> Result<Value, String> {
         (InputKind::Int, _, Some(text)) => parse::<i64>(text, "a whole number"),
         (InputKind::Number, Value::Number(number), _) => Ok(number.as_f64().map_or(Value::Null, Value::from)),
         (InputKind::Number, _, Some(text)) => parse::<f64>(text, "a number"),
-        (InputKind::Bool, _, Some(text)) => parse::<bool>(text, "`true` or `false`"),
+        (InputKind::Bool, _, Some(text)) => parse::<bool>(&text.to_lowercase(), "`true` or `false`"),
         (InputKind::Timestamp, _, Some(text)) => timestamp(text).map(|time| Value::from(written(time))),
         (InputKind::KeyvaultSecret, _, Some(text)) => secret(text).map(|url| Value::from(url.to_string())),
         (InputKind::List(_), _, Some(text)) => {

@@ -162,7 +162,9 @@ const INTRODUCTION: &str = "# The runbook language
 
 <!-- Made by `stanch actions --markdown`; a test keeps it true. -->
 
-A runbook is a YAML 1.2 file. Unknown keys, keys that stand twice and unknown names are errors, each with its place.
+A runbook is a YAML 1.2 file in UTF-8: `true` and `false` are the only words of their kind, and `no`, `on`, `yes` and
+`0123` are texts. A number that would not be shown as it is written, such as `1.10` or `1e3`, is refused where a text may
+be meant. Unknown keys, keys that stand twice and unknown names are errors, each with its place.
 
 - `stanch lint FILE` finds everything that is wrong, before anything happens.
 - `stanch schema` prints the JSON Schema of the language; `schema.json` in this folder is the same. With the line

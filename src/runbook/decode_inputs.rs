@@ -6,6 +6,7 @@ use super::language::{self, ITEM_TYPES, TYPES};
 use super::model::{Input, InputKind, Items, Limits, Pattern, Placed};
 use super::syntax::{Node, PlacedKey};
 use regex::RegexBuilder;
+use serde_json::Value;
 
 /// Larger patterns are refused: they match in bounded time, but not in bounded memory.
 const LARGEST_PATTERN: usize = 1 << 18;
@@ -23,13 +24,24 @@ impl Decoder<'_> {
         let types: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
         let (kind, limits) = self.kind(&entries, &what, &types);
         let required = self.flag(&entries, "required");
-        let default = entries.get("default").and_then(|node| self.literal(node, "a default"));
+        let default = entries.get("default").and_then(|node| self.default(node, &kind));
         if required && entries.get("default").is_some() {
             let message = format!("{what} is required and has a default; it can be one of both");
             self.report(Diagnostic::error(message, key.span).rule("input"));
         }
         let description = self.optional_text(&entries, "description");
         Input { name: key.name.clone(), span: key.span, kind, limits, required, default, description }
+    }
+
+    /// A default, as it is written where the type is no number: a release `1.10` stays that.
+    fn default(&mut self, node: &Node, kind: &InputKind) -> Option<Placed<Value>> {
+        let literal = self.literal(node, "a default")?;
+        let calculates = |kind: &InputKind| matches!(kind, InputKind::Int | InputKind::Number | InputKind::Bool);
+        let calculates = match kind {
+            InputKind::List(Some(items)) => calculates(&items.kind),
+            kind => calculates(kind),
+        };
+        Some(if calculates { literal } else { Placed { value: node.as_written(), ..literal } })
     }
 
     fn kind(&mut self, entries: &Entries<'_>, what: &str, types: &[&str]) -> (InputKind, Limits) {

@@ -6,7 +6,7 @@ use super::expression::{Template, Written};
 use super::language::{self, Key as Known};
 use super::model::Placed;
 use super::source::Library;
-use super::syntax::{Node, NodeValue, PlacedKey};
+use super::syntax::{self, Node, NodeValue, PlacedKey};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -43,7 +43,15 @@ impl Decoder<'_> {
 
     pub(super) fn wrong(&mut self, node: &Node, what: &str, expected: &str) {
         let message = format!("{what} must be {expected}, not {}", node.kind());
-        self.report(Diagnostic::error(message, node.span).rule("type"));
+        let problem = Diagnostic::error(message, node.span).rule("type");
+        self.report(match (&node.value, expected) {
+            (NodeValue::Bool(_) | NodeValue::Int(_) | NodeValue::Float(_), "text") => problem.help("put it in quotes"),
+            (NodeValue::String(text), "true or false") => match yes_or_no(text) {
+                Some(meant) => problem.help(format!("write `{meant}`: in YAML 1.2 `{text}` is a word like any other")),
+                None => problem,
+            },
+            _ => problem,
+        });
     }
 
     /// A mapping whose keys are all known.
@@ -81,6 +89,10 @@ impl Decoder<'_> {
     fn repeated(&mut self, map: &[(PlacedKey, Node)], what: &str) {
         let mut seen = BTreeSet::new();
         for (key, _) in map {
+            if key.name.contains("${{") {
+                let problem = Diagnostic::error(format!("a name in {what} cannot be an expression"), key.span);
+                self.report(problem.rule("expression").help("write the name as it is; expressions stand in values"));
+            }
             if !seen.insert(key.name.as_str()) {
                 let problem = Diagnostic::error(format!("the key `{}` stands twice in {what}", key.name), key.span)
                     .rule("repeated-key")
@@ -101,6 +113,7 @@ impl Decoder<'_> {
     }
 
     pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
+        self.whole_text(node);
         match &node.value {
             NodeValue::String(text) => Some(text.clone()),
             _ => {
@@ -212,20 +225,37 @@ impl Decoder<'_> {
         }
     }
 
+    /// Complains where a `#` may have cut a text, here or deeper.
+    fn whole_text(&mut self, node: &Node) {
+        match &node.value {
+            NodeValue::List(values) => values.iter().for_each(|value| self.whole_text(value)),
+            NodeValue::Map(entries) => entries.iter().for_each(|(_, value)| self.whole_text(value)),
+            _ => {
+                let file = file_of(&self.included, self.root, node);
+                if let Some(span) = syntax::cut(file.text, file.offset, node) {
+                    let problem =
+                        Diagnostic::warning("a `#` after a space begins a remark: the text ends before it", span);
+                    self.report(problem.rule("cut").help(
+                        "put the text in quotes if the `#` belongs to it, or a space behind the `#` if it does not",
+                    ));
+                }
+            }
+        }
+    }
+
     pub(super) fn template(&mut self, node: &Node) -> Placed<Template> {
-        let included = self.included.iter().rev().map(|(_, included)| included);
-        let own = included.into_iter().find(|included| included.offset <= node.span.offset);
-        let written = match own {
-            Some(included) => Written { text: &included.text, offset: included.offset },
-            None => Written { text: self.root, offset: 0 },
-        };
+        self.whole_text(node);
+        let written = file_of(&self.included, self.root, node);
         Placed { value: Template::compile(node, written, &mut self.problems), span: node.span }
     }
 
     pub(super) fn condition(&mut self, node: &Node, what: &str) -> Placed<Template> {
         let condition = self.template(node);
-        let decides =
-            matches!(condition.value, Template::Expression(_) | Template::Broken | Template::Literal(Value::Bool(_)));
+        let decides = match &condition.value {
+            Template::Expression(_) | Template::Broken => true,
+            Template::Literal(value) | Template::Spelled { value, .. } => value.is_boolean(),
+            Template::Text(_) | Template::List(_) | Template::Map(_) => false,
+        };
         if !decides {
             let problem = Diagnostic::error(format!("{what} must be one expression"), node.span)
                 .rule("type")
@@ -243,5 +273,23 @@ impl Decoder<'_> {
             self.report(Diagnostic::error(format!("{what} cannot be an expression"), node.span).rule("type"));
         }
         literal.map(|value| Placed { value, span: node.span })
+    }
+}
+
+/// The file in which a value stands.
+fn file_of<'a>(included: &'a [(String, Included)], root: &'a str, node: &Node) -> Written<'a> {
+    let own = included.iter().rev().map(|(_, included)| included).find(|own| own.offset <= node.span.offset);
+    match own {
+        Some(included) => Written { text: &included.text, offset: included.offset },
+        None => Written { text: root, offset: 0 },
+    }
+}
+
+/// What a word of YAML 1.1 meant, for those who still write it.
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "y" => Some(true),
+        "no" | "off" | "n" => Some(false),
+        _ => None,
     }
 }

@@ -30,6 +30,12 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()
 #[derive(Clone, Debug)]
 pub enum Template {
     Literal(Value),
+    /// A number, or true or false, that is not written as it would be shown.
+    Spelled {
+        value: Value,
+        written: String,
+        span: Span,
+    },
     Expression(Expression),
     /// An expression that cannot be read; it has been complained about.
     Broken,
@@ -119,11 +125,15 @@ impl Scope for Map<String, Value> {
 impl Template {
     /// Compiles a node; problems of its expressions are collected.
     pub fn compile(node: &Node, written: Written<'_>, problems: &mut Vec<Diagnostic>) -> Self {
+        let scalar = |value: Value| match &node.written {
+            Some(written) => Self::Spelled { value, written: written.clone(), span: node.span },
+            None => Self::Literal(value),
+        };
         match &node.value {
             NodeValue::Null => Self::Literal(Value::Null),
-            NodeValue::Bool(value) => Self::Literal(Value::Bool(*value)),
-            NodeValue::Int(value) => Self::Literal(Value::from(*value)),
-            NodeValue::Float(value) => Self::Literal(Value::from(*value)),
+            NodeValue::Bool(value) => scalar(Value::Bool(*value)),
+            NodeValue::Int(value) => scalar(Value::from(*value)),
+            NodeValue::Float(value) => scalar(Value::from(*value)),
             NodeValue::String(text) => compile_text(text, node, written, problems),
             NodeValue::List(values) => {
                 Self::List(values.iter().map(|value| Self::compile(value, written, problems)).collect())
@@ -140,7 +150,7 @@ impl Template {
     /// The value, if there is no expression in it.
     pub fn literal(&self) -> Option<Value> {
         match self {
-            Self::Literal(value) => Some(value.clone()),
+            Self::Literal(value) | Self::Spelled { value, .. } => Some(value.clone()),
             Self::Expression(_) | Self::Text(_) | Self::Broken => None,
             Self::List(values) => values.iter().map(Self::literal).collect::<Option<Vec<_>>>().map(Value::Array),
             Self::Map(entries) => {
@@ -159,7 +169,7 @@ impl Template {
     /// All expressions in it.
     pub fn expressions(&self) -> Vec<&Expression> {
         match self {
-            Self::Literal(_) | Self::Broken => Vec::new(),
+            Self::Literal(_) | Self::Spelled { .. } | Self::Broken => Vec::new(),
             Self::Expression(expression) => vec![expression],
             Self::Text(parts) => parts
                 .iter()
@@ -176,7 +186,7 @@ impl Template {
     /// The value in a scope.
     pub fn evaluate(&self, scope: &dyn Scope) -> Result<Value, String> {
         match self {
-            Self::Literal(value) => Ok(value.clone()),
+            Self::Literal(value) | Self::Spelled { value, .. } => Ok(value.clone()),
             Self::Broken => Err("the expression cannot be read".to_owned()),
             Self::Expression(expression) => expression.evaluate(scope),
             Self::Text(parts) => {
@@ -213,10 +223,8 @@ fn compile_text(text: &str, node: &Node, written: Written<'_>, problems: &mut Ve
             parts.push(Part::Text(before.to_owned()));
         }
         let Some((source, after)) = split_expression(opened) else {
-            let problem = Diagnostic::error("the expression has no end", node.span)
-                .rule("expression")
-                .help("an expression is written `${{ … }}`");
-            problems.push(problem);
+            let problem = Diagnostic::error("the expression has no end", node.span).rule("expression");
+            problems.push(problem.help("an expression is written `${{ … }}`"));
             return Template::Literal(Value::String(text.to_owned()));
         };
         let start = written.find(&format!("${{{{{source}}}}}"), from, node.end).map(|at| at + 3);

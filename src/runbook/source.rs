@@ -73,3 +73,19 @@ pub(super) fn resolve(from: &str, path: &str) -> Result<String, &'static str> {
     }
     Ok(parts.join("/"))
 }
+
+/// The bytes of a file that people write, as text. The error says why they are none, and what they seem to be.
+pub fn text(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let before = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default()).into_owned();
+        let line = before.split('\n').count();
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let seems = match bytes {
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "it seems to be UTF-16",
+            bytes if bytes.contains(&0) => "it seems to be no text",
+            _ => "it seems to be Latin-1, or Windows-1252",
+        };
+        format!("it is not UTF-8 from line {line}, column {column} on: {seems}")
+    })
+}

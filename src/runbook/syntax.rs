@@ -1,12 +1,14 @@
 //! YAML text becomes a tree of nodes, each with its place.
 //!
-//! The tree keeps what was written; meaning is given by [`decode`](super::decode). Reading a tree first, instead of
+//! Words mean what YAML 1.2 says: `no`, `on` and `yes` are texts, `0123` is one as well, and a number keeps how it was
+//! written, so that nobody's release `1.10` becomes 1.1 unseen. The tree keeps what was written; meaning is given by [`decode`](super::decode). Reading a tree first, instead of
 //! deserialising straight into structs, is what allows every problem of a file to be reported at once.
 
 use super::diagnostic::{Diagnostic, Span};
 use super::secrets;
 use super::source::LARGEST_RUNBOOK;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 use std::fmt;
@@ -25,6 +27,8 @@ pub struct Node {
     /// Where it ends, in bytes.
     pub end: usize,
     pub value: NodeValue,
+    /// How a number, or true or false, was written, where that is not how it would be shown: `1.10`, `1e3`, `TRUE`.
+    pub written: Option<String>,
 }
 
 /// What stands there.
@@ -59,6 +63,23 @@ impl Node {
             NodeValue::Map(_) => "a mapping",
         }
     }
+
+    /// The value, with every number, and every true or false, as it was written where it would be shown otherwise: for
+    /// places that want text, or read it themselves.
+    pub fn as_written(&self) -> Value {
+        match (&self.written, &self.value) {
+            (Some(written), _) => Value::from(written.as_str()),
+            (None, NodeValue::Null) => Value::Null,
+            (None, NodeValue::Bool(value)) => Value::from(*value),
+            (None, NodeValue::Int(value)) => Value::from(*value),
+            (None, NodeValue::Float(value)) => Value::from(*value),
+            (None, NodeValue::String(text)) => Value::from(text.as_str()),
+            (None, NodeValue::List(values)) => values.iter().map(Self::as_written).collect(),
+            (None, NodeValue::Map(entries)) => {
+                entries.iter().map(|(key, value)| (key.name.clone(), value.as_written())).collect()
+            }
+        }
+    }
 }
 
 /// Reads one YAML document, in which no key may stand twice in one mapping.
@@ -91,6 +112,9 @@ fn tree(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Spanned<Tree>,
             max_replay_stack_depth: 8,
         },
         duplicate_keys: duplicate_keys,
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(text, &error))
 }
@@ -117,9 +141,38 @@ fn yaml_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
             .help("runbooks are written by people; is this the right file?");
     }
     let message = secrets::masked(first, &secrets::find(text));
-    Diagnostic::error(message, span)
-        .rule("yaml")
-        .help("the file must be YAML 1.2 before stanch can read it as a runbook")
+    let help = match (text.get(..span.offset).is_some_and(|before| before.ends_with('$')), first) {
+        (true, _) => "put the expression in quotes: `{ title: \"${{ … }}\" }`; braces would begin a mapping here",
+        (false, first) if first.starts_with("unclosed") && line_at(text, span.offset).contains(" #") => {
+            "a `#` after a space begins a remark, up to the end of the line: put the text in quotes if it belongs to it"
+        }
+        (false, "the number is too large") => "put it in quotes if it is no number to calculate with",
+        (false, _) => "the file must be YAML 1.2 before stanch can read it as a runbook",
+    };
+    Diagnostic::error(message, span).rule("yaml").help(help)
+}
+
+fn line_at(text: &str, offset: usize) -> &str {
+    text.get(offset..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+}
+
+/// What follows a value on its line after a `#` that may have been meant as part of it: `ticket #4711`. A remark has a
+/// space behind its `#`. The text begins at `offset`.
+pub(super) fn cut(text: &str, offset: usize, node: &Node) -> Option<Span> {
+    let start = node.span.offset;
+    let line = text.get(start.checked_sub(offset)?..)?.lines().next()?;
+    let is_plain = match &node.value {
+        NodeValue::Null => true,
+        NodeValue::String(value) => value.split_whitespace().next().is_some_and(|word| line.starts_with(word)),
+        _ => false,
+    };
+    let at = match line.strip_prefix('#') {
+        Some(_) => 0,
+        None => line.find(" #")? + 1,
+    };
+    let after = line.get(at + 1..)?;
+    let is_part = is_plain && after.starts_with(|first: char| !first.is_whitespace() && first != '#');
+    is_part.then(|| Span { offset: start + at, length: line.trim_end().len() - at })
 }
 
 /// The place that a message names at its end: `5, column 11`.
@@ -162,7 +215,24 @@ fn node(text: &str, base: usize, tree: Spanned<Tree>) -> Node {
         }
     };
     let (span, end) = place(text, &tree.referenced);
-    Node { span: span.moved(base), end: base + end, value }
+    let written = written(text, &tree.defined, &value);
+    Node { span: span.moved(base), end: base + end, value, written }
+}
+
+/// How a number, or true or false, stands in the text, if it would be shown otherwise.
+fn written(text: &str, location: &Location, value: &NodeValue) -> Option<String> {
+    let shown = match value {
+        NodeValue::Bool(value) => value.to_string(),
+        NodeValue::Int(value) => value.to_string(),
+        NodeValue::Float(value) => Value::from(*value).to_string(),
+        NodeValue::Null | NodeValue::String(_) | NodeValue::List(_) | NodeValue::Map(_) => return None,
+    };
+    let (span, _) = place(text, location);
+    let plain =
+        text.get(span.offset..)?.split(|letter: char| letter.is_whitespace() || ",]}".contains(letter)).next()?;
+    // What a tag made a number of says by itself what it is meant to be.
+    let is_plain = plain.starts_with(|first: char| first.is_ascii_alphanumeric() || "+-.".contains(first));
+    (is_plain && plain != shown).then(|| plain.to_owned())
 }
 
 /// A list of numbers with a fraction among them is one of fractions: expressions calculate with either, not with both.
@@ -171,7 +241,10 @@ fn alike(mut values: Vec<Node>) -> Vec<Node> {
     if are_numbers && values.iter().any(|node| matches!(node.value, NodeValue::Float(_))) {
         for node in &mut values {
             if let NodeValue::Int(whole) = node.value {
-                node.value = NodeValue::Float(whole as f64);
+                let (written, fraction) = (node.written.take(), whole as f64);
+                node.value = NodeValue::Float(fraction);
+                let shown = Value::from(fraction).to_string();
+                node.written = Some(written.unwrap_or_else(|| whole.to_string())).filter(|written| *written != shown);
             }
         }
     }

@@ -40,7 +40,7 @@ fn shown(mut command: Command, typed: &str) -> String {
         text.extend_from_slice(&chunk[..count]);
     }
     child.wait().unwrap();
-    String::from_utf8(text).expect("what is shown is UTF-8")
+    String::from_utf8(text).unwrap()
 }
 
 /// Asserts that a transcript holds no character that acts, but for our own colours and the display's moves, and no line

@@ -343,7 +343,7 @@ pub(crate) fn several_can_play() -> bool {
     let logged_in = std::fs::read_to_string("/proc/self/loginuid").is_ok_and(|uid| uid.trim() != u32::MAX.to_string());
     let can = rustix::process::getuid().is_root() && !logged_in;
     if !can {
-        eprintln!("skipped: only root, started by nobody who logged in, can play several users");
+        println!("skipped: only root, started by nobody who logged in, can play several users");
     }
     can
 }

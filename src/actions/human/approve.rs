@@ -65,7 +65,7 @@ pub(crate) fn action() -> Action {
     Action::new("human/approve", Class::Human, "asks people to go on", "the question stays open", run)
         .aim(Aim::Gate)
         .plan(plan)
-        .fact(|outputs| fact(&outputs).into())
+        .fact(|outputs| fact(outputs).into())
         .idempotency("asked once: answers are kept in the journal and bind to the plan's digest")
         .example(EXAMPLE)
 }

@@ -6,6 +6,7 @@ use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::secret_prompt::StandardInput;
 use crate::cli::terminal::ui::Ui;
 use crate::failure::Failure;
+use crate::runbook::syntax;
 use crate::secret::{Nobody, SecretPrompt};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -66,11 +67,18 @@ pub(super) fn inputs(args: &Args) -> Result<Map<String, Value>, CommandError> {
     let mut given = Map::new();
     if let Some(path) = &args.inputs {
         let text = session::read_file(path, "the file of inputs")?;
-        given = serde_saphyr::from_str(&text).map_err(|error| {
+        let wrong = |why: String| {
             let summary = format!("the file of inputs `{}` is no mapping of names to values", path.display());
-            let why = error.without_snippet().to_string();
             CommandError::usage(Failure::refused(summary).because(why).help("write one `NAME: VALUE` a line"))
+        };
+        let tree = syntax::parse(&text).map_err(|problem| {
+            let line = text.get(..problem.span.offset).unwrap_or_default().split('\n').count();
+            wrong(format!("line {line}: {}", problem.message))
         })?;
+        given = match tree.as_written() {
+            Value::Object(given) => given,
+            _ => return Err(wrong(format!("it holds {}", tree.kind()))),
+        };
     }
     for input in &args.input {
         let Some((name, value)) = input.split_once('=') else {

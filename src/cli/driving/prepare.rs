@@ -72,7 +72,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         mode: session.mode(),
         operator: session::operator(),
         host: session::host(),
-        seen: Some(session::seen()),
+        seen: Some(Box::new(session::seen())),
         one_plays_all: false,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         lock: plan.lock.clone(),

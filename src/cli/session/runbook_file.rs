@@ -8,11 +8,14 @@ use crate::config::{Config, USUAL_RUNBOOK};
 use crate::failure::Failure;
 use crate::runbook::RunbookSource;
 use crate::runbook::diagnostic::nearest;
-use crate::runbook::source::{Fragment, LARGEST_RUNBOOK, Library};
+use crate::runbook::source::{Fragment, LARGEST_RUNBOOK, Library, text};
 use crate::vault::SecretUrl;
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Error, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+/// What to do with a file that is no text.
+const SAVE_AS_TEXT: &str = "save it as UTF-8";
 
 /// The runbooks that the program brings along.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -89,6 +92,7 @@ pub(crate) fn read_runbook(name: &str) -> Result<RunbookFile, CommandError> {
     let text = text.map_err(|error| {
         let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
         let help = match nearest(name, names.iter().copied()) {
+            _ if error.kind() == ErrorKind::InvalidData => SAVE_AS_TEXT.to_owned(),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("give a path, or the name of a built-in: {}", names.join(", ")),
         };
@@ -101,15 +105,21 @@ pub(crate) fn read_runbook(name: &str) -> Result<RunbookFile, CommandError> {
 
 /// A text, read no further than it takes to see that it is too large.
 fn bounded(from: impl Read) -> std::io::Result<String> {
-    let mut text = String::new();
-    from.take(LARGEST_RUNBOOK as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    from.take(LARGEST_RUNBOOK as u64 + 1).read_to_end(&mut bytes)?;
+    // Where it is cut, a letter may be cut as well: it is refused for its size.
+    if bytes.len() > LARGEST_RUNBOOK {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    text(bytes).map_err(|why| Error::new(ErrorKind::InvalidData, why))
 }
 
 /// The text of a file that the user named.
 pub(crate) fn read_file(path: &Path, what: &str) -> Result<String, CommandError> {
-    std::fs::read_to_string(path).map_err(|error| {
+    let wrong = |why: String, help: &str| {
         let summary = format!("{what} `{}` cannot be read", path.display());
-        CommandError::usage(Failure::refused(summary).because(error.to_string()).help("give the path of a file"))
-    })
+        CommandError::usage(Failure::refused(summary).because(why).help(help))
+    };
+    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string(), "give the path of a file"))?;
+    text(bytes).map_err(|why| wrong(why, SAVE_AS_TEXT))
 }

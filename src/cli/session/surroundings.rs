@@ -1,7 +1,5 @@
 //! From options to the things a command works with: who is at work, the configuration, the cloud, the services.
 
-#![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
-
 use super::stored::{fingerprints, own_prefixes};
 use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};

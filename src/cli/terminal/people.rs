@@ -12,6 +12,7 @@ use crate::engine::person::{self, AnswersFile, Seen};
 use crate::engine::{State, split_item};
 use crate::failure::Failure;
 use crate::journal::RunFolder;
+use crate::runbook::syntax;
 use futures::future::LocalBoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -59,11 +60,18 @@ impl Answers {
     /// Reads a file of answers.
     pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
         let text = session::read_file(path, "the file of answers")?;
-        let steps: BTreeMap<String, OneOrMany> = serde_saphyr::from_str(&text).map_err(|error| {
+        let wrong = |why: String| {
             let summary = format!("the file of answers `{}` cannot be read", path.display());
             let help = "write `STEP: { answer: approve, by: NAME }` for each step; answers are approve, reject, done, not-done, retry, continue, stop";
-            CommandError::usage(Failure::refused(summary).because(error.to_string()).help(help))
-        })?;
+            CommandError::usage(Failure::refused(summary).because(why).help(help))
+        };
+        // The first reading can point at what is wrong, the second keeps how a number was written.
+        let strict = serde_saphyr::options! { strict_booleans: true };
+        serde_saphyr::from_str_with_options::<BTreeMap<String, OneOrMany>>(&text, strict)
+            .map_err(|error| wrong(error.to_string()))?;
+        let tree = syntax::parse(&text).map_err(|problem| wrong(problem.message))?;
+        let steps: BTreeMap<String, OneOrMany> =
+            serde_json::from_value(tree.as_written()).map_err(|error| wrong(error.to_string()))?;
         let many = |answers| match answers {
             OneOrMany::One(answer) => vec![answer],
             OneOrMany::Many(answers) => answers,

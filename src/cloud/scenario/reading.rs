@@ -25,7 +25,9 @@ impl Scenario {
     /// With the place and the reason where the text has not the right form, else with everything that is wrong with
     /// what it says, one line each.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let written: WrittenScenario = serde_saphyr::from_str(text).map_err(|error| misformed(&error))?;
+        let written: WrittenScenario =
+            serde_saphyr::from_str_with_options(text, serde_saphyr::options! { strict_booleans: true })
+                .map_err(|error| misformed(&error))?;
         checks::resolve(written).map_err(|problems| problems.join("\n"))
     }
 

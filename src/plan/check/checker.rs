@@ -37,7 +37,7 @@ pub(super) fn item(view: &View<'_>, list: &Template) -> Type {
 /// The type of a value in which expressions may stand.
 pub(super) fn view_type(view: &View<'_>, template: &Template) -> Type {
     match template {
-        Template::Literal(value) => Type::of_value(value),
+        Template::Literal(value) | Template::Spelled { value, .. } => Type::of_value(value),
         Template::Expression(expression) => view.type_of(expression).0,
         Template::Broken => Type::Any,
         Template::Text(_) => TEXT,

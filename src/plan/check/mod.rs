@@ -7,6 +7,7 @@ mod parameters;
 mod reach;
 mod waits;
 
+use super::fits::spellings;
 use super::order::Graph;
 use super::spec::{Aim, Catalogue, Class};
 use super::types::Type;
@@ -126,13 +127,14 @@ impl Checker<'_> {
 
     fn for_each(&mut self, list: &Placed<Template>, view: &View<'_>) {
         let of = view_type(view, &list.value);
-        let is_nothing = matches!(list.value, Template::Literal(_));
+        let is_nothing = matches!(list.value, Template::Literal(_) | Template::Spelled { .. });
         if !matches!(of, Type::List(_) | Type::Any | Type::Null | Type::Never) || is_nothing {
             let message = format!("`for_each` needs a list, not {}", of.describe());
             self.report(
                 Diagnostic::error(message, list.span).rule(rule(&list.value)).help("for example `[one, other]`"),
             );
         }
+        self.problems.extend(spellings(None, &list.value));
         if matches!(&list.value, Template::List(items) if items.is_empty()) {
             let problem = Diagnostic::warning("the step never runs: its list is empty", list.span);
             self.report(problem.rule("unreachable"));

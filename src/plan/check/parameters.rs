@@ -1,6 +1,6 @@
 //! Parameters: each known, of the right type, and none of them a secret.
 
-use super::super::fits::Misfit;
+use super::super::fits::{Misfit, spellings};
 use super::super::order::Graph;
 use super::super::spec::{Aim, Spec, gate};
 use super::super::types::resolved;
@@ -62,7 +62,13 @@ impl Checker<'_> {
                     Diagnostic { help, ..Diagnostic::error(message, parameter.value.span).rule(rule(template)) };
                 self.report(problem);
             }
-            Ok(()) => self.literal(parameter, spec),
+            Ok(()) => {
+                let spellings = spellings(Some(schema), template);
+                if spellings.is_empty() {
+                    self.literal(parameter, spec);
+                }
+                self.problems.extend(spellings);
+            }
         }
     }
 

@@ -28,9 +28,11 @@ const BEYOND_SCHEMAS: &[&str] = &[
     // What looks like a credential, and what is more than stanch reads.
     "secret",
     "too-large",
-    // A validator is given values, not text: it never sees that a text is no YAML, or that a key stands twice.
+    // A validator is given values, not text: it never sees that a text is no YAML, that a key stands twice, or how a
+    // number was written.
     "yaml",
     "repeated-key",
+    "spelling",
 ];
 
 struct Judges {

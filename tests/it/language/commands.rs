@@ -1,6 +1,7 @@
 //! `lint`, `schema` and `actions` as editors, scripts and people call them.
 
 use super::{assert_same, command, folder, stanch};
+use crate::stage::Said;
 use std::io::Write;
 use std::process::Stdio;
 
@@ -127,4 +128,15 @@ fn every_runbook_names_its_schema_for_editors() {
         let first = text.lines().next().unwrap();
         assert_eq!(first, "# yaml-language-server: $schema=schema.json", "{name}");
     }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut empty = command(folder.path(), &["runs", "--state-dir", "state"]);
+    let said: Said = empty.env("STANCH_CLOUD", "").output().unwrap().into();
+    drop(said.exit(0));
+    // What was meant for a drill must not become a real run because a variable of the shell is not set.
+    let said: Said = command(folder.path(), &["runs", "--cloud", ""]).env("STANCH_CLOUD", "").output().unwrap().into();
+    drop(said.exit(2));
 }

@@ -59,3 +59,60 @@ fn values_outside_their_limits_are_refused_with_the_limit() {
         assert!(why.contains("the input `it` cannot be used") && why.contains(part), "{kind} {value}: {why}");
     }
 }
+
+#[test]
+fn words_and_numbers_of_a_file_stay_as_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let runbook = "schema: stanch/v1\nname: typed\ninputs:\n  region: { type: enum, values: [no, se] }\n  release: { type: string, \
+                   default: 1.20 }\n  extension: { type: string }\n  commit: { type: string }\n  wave: { type: number }\n  sure: { \
+                   type: bool }\n  releases: { type: list }\nsteps:\n  - id: pause\n    uses: wait\n    with: { for: 1ms }\n";
+    std::fs::write(folder.path().join("runbook.yaml"), runbook).unwrap();
+    let inputs = "region: no\nextension: 0123\ncommit: 1e3\nwave: 1e2\nsure: True\nreleases: [1.10, 2, 0x1F]\n";
+    std::fs::write(folder.path().join("inputs.yaml"), inputs).unwrap();
+    let arguments =
+        ["run", "runbook.yaml", "--inputs", "inputs.yaml", "--yes", "--state-dir", "state", "--run-id", "a"];
+    drop(super::stanch(folder.path(), &arguments).exit(0));
+    let journal = std::fs::read_to_string(folder.path().join("state/runs/a/journal.jsonl")).unwrap();
+    let opened: Value = serde_json::from_str(journal.lines().next().unwrap()).unwrap();
+    let expected = json!({
+        "region": "no", "release": "1.20", "extension": "0123", "commit": "1e3", "wave": 100.0, "sure": true,
+        "releases": ["1.10", "2", "0x1F"]
+    });
+    assert_eq!(opened["event"]["inputs"], expected);
+}
+
+#[test]
+fn what_a_variable_of_the_shell_left_empty_is_said() {
+    for kind in ["type: int", "type: timestamp", "type: keyvault_secret", "type: string", "type: bool"] {
+        let why = given(kind, json!("")).unwrap_err();
+        assert!(why.contains("the input `it` is empty") && why.contains("variable"), "{kind}: {why}");
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_is_called_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let utf16: Vec<u8> = [0xFF, 0xFE].into_iter().chain("schema: x".bytes().flat_map(|byte| [byte, 0])).collect();
+    for (bytes, seems) in [
+        (utf16.as_slice(), "UTF-16"),
+        (b"schema: stanch/v1\nname: Gr\xfc\xdfe\n", "line 2, column 9 on: it seems to be Latin-1"),
+        (b"\x7fELF\0\0\xff", "it seems to be no text"),
+    ] {
+        let runbook = "schema: stanch/v1\nname: a\nsteps:\n  - id: pause\n    uses: wait\n    with: { for: 1ms }\n";
+        std::fs::write(folder.path().join("good.yaml"), runbook).unwrap();
+        for name in ["file.yaml", "settings.yaml"] {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        for arguments in [
+            &["lint", "file.yaml"][..],
+            &["run", "secret-exposure", "--inputs", "file.yaml", "--yes"],
+            &["run", "good.yaml", "--answers", "file.yaml", "--yes"],
+            &["inventory", "--vault", "https://kv-a.vault.azure.net", "--config", "settings.yaml"],
+        ] {
+            let said = super::stanch(folder.path(), arguments).exit(2);
+            let words = said.stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+            let told = words.contains(seems) && words.contains("save it as UTF-8");
+            assert!(told, "{arguments:?}: {}", said.stderr);
+        }
+    }
+}
