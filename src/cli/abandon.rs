@@ -51,7 +51,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         store.truncate(journal.length).map_err(|error| cannot_write(folder.path(), &error))?;
         events.push(Event::TailCut { bytes: journal.torn });
     }
-    events.push(Event::RunAbandoned { by, because: args.because, seen: Some(session::seen()) });
+    events.push(Event::RunAbandoned { by, because: args.because });
     let (notices, _) = mpsc::unbounded_channel();
     let ledger = Ledger::start(store, journal.records, journal.head, state, notices);
     for event in events {

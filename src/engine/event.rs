@@ -45,13 +45,7 @@ pub enum Event {
         changed_nothing: bool,
     },
     /// A person gave the run up before its end: nobody goes on with it, and it holds nothing any more.
-    RunAbandoned {
-        by: String,
-        because: String,
-        /// What the machine knows of whoever that was; nothing in journals of older programs.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        seen: Option<Seen>,
-    },
+    RunAbandoned { by: String, because: String },
 
     /// A step begins, or begins again.
     StepStarted { step: String, attempt: u32 },
@@ -79,6 +73,7 @@ pub enum Event {
         answer: AfterFailure,
         by: String,
         because: String,
+        /// What the machine knows of whoever that was; nothing in journals of older programs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seen: Option<Seen>,
     },

@@ -130,7 +130,7 @@ impl State {
                 self.completed |= *status == RunStatus::Completed;
                 self.changed_nothing = *changed_nothing;
             }
-            Event::RunAbandoned { by, because, .. } => {
+            Event::RunAbandoned { by, because } => {
                 self.ended = Some(RunStatus::Failed);
                 self.abandoned = Some(Abandoned { by: by.clone(), because: because.clone(), at });
             }

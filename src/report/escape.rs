@@ -12,7 +12,8 @@ pub(super) fn html(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            '\n' => out.push('\n'),
+            // A browser shows the same; whoever looks at the text sees no line that is not ours.
+            '\n' => out.push_str("&#10;"),
             character if is_hidden(character) => out.push('\u{fffd}'),
             character => out.push(character),
         }
