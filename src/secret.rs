@@ -5,6 +5,7 @@
 
 use crate::correlation;
 use crate::failure::Failure;
+use crate::known;
 use async_trait::async_trait;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -15,8 +16,15 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the value over; the given string's memory becomes the secret's own.
+    /// Takes the value over; the given string's memory becomes the secret's own. From now on no answer may repeat it.
     pub fn new(value: String) -> Self {
+        known::remember(&value);
+        Self(Zeroizing::new(value))
+    }
+
+    /// A value that is only compared with another one, as those of a whole vault are: it goes nowhere, so nobody who
+    /// answers can have it from here.
+    pub(crate) fn passing(value: String) -> Self {
         Self(Zeroizing::new(value))
     }
 
@@ -28,6 +36,7 @@ impl Secret {
 
 impl From<Zeroizing<String>> for Secret {
     fn from(value: Zeroizing<String>) -> Self {
+        known::remember(&value);
         Self(value)
     }
 }
@@ -38,11 +47,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Shows how far a value has been entered: nothing yet, then how much of it, never what. Called with nothing again when
+/// the question must be shown anew.
+pub type ShowEntered<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
 /// Somebody who can be asked for a value, without it being shown: a person at a hidden prompt, or standard input.
 #[async_trait]
 pub trait SecretPrompt: fmt::Debug + Send + Sync {
-    /// Asks once; nothing if nobody is there, or no more is coming.
-    async fn ask(&self, prompt: &str) -> Result<Option<Secret>, Failure>;
+    /// Asks once; nothing if nobody is there, or no more is coming. The question is the caller's to show.
+    async fn ask(&self, shown: ShowEntered<'_>) -> Result<Option<Secret>, Failure>;
 
     /// Whether it is worth asking.
     fn is_there(&self) -> bool {
@@ -56,7 +69,7 @@ pub struct Nobody;
 
 #[async_trait]
 impl SecretPrompt for Nobody {
-    async fn ask(&self, _: &str) -> Result<Option<Secret>, Failure> {
+    async fn ask(&self, _: ShowEntered<'_>) -> Result<Option<Secret>, Failure> {
         Ok(None)
     }
 

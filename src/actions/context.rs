@@ -67,14 +67,18 @@ impl Context {
     /// Asks for a value that must not be shown; nothing if nobody is there. It is recorded nowhere: after a crash it is
     /// asked for again.
     pub async fn ask_secret(&self, prompt: &str) -> Result<Option<Secret>, Stop> {
-        let asked = |text: &str| drop(self.notices.send(DisplayEvent::Asked { text: text.to_owned() }));
-        asked(prompt);
+        let asked = |question: &str, entered: &str| {
+            let (question, entered) = (question.to_owned(), entered.to_owned());
+            drop(self.notices.send(DisplayEvent::Asked { question, entered }));
+        };
+        let shown = |entered: &str| asked(prompt, entered);
+        shown("");
         let mut stopping = self.stopping.clone();
         let given = tokio::select! {
-            given = self.services.secret_prompt.ask(prompt) => given.map_err(Stop::from),
+            given = self.services.secret_prompt.ask(&shown) => given.map_err(Stop::from),
             _ = stopping.wait_for(|stopping| *stopping) => Err(Stop::Interrupted),
         };
-        asked("");
+        asked("", "");
         given
     }
 

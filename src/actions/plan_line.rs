@@ -46,6 +46,8 @@ pub(crate) struct Surroundings {
     pub(crate) channel: Option<String>,
     /// The subscription that the configuration names.
     pub(crate) subscription: Option<String>,
+    /// Those who may answer gates that name nobody.
+    pub(crate) approvers: Vec<String>,
 }
 
 /// Who issues a secret, as far as it was asked.

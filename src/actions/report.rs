@@ -4,7 +4,7 @@ use super::action::Action;
 use crate::actions::context::Context;
 use crate::durable::Stop;
 use crate::plan::{Aim, Class};
-use crate::report::{self, Format, Report};
+use crate::report::{self, Format, History, Report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,8 +36,9 @@ pub(crate) fn action() -> Action {
 async fn run(context: &Context, _: Parameters) -> Result<Outputs, Stop> {
     let services = &context.services;
     context.ledger().flush().await?;
-    let head = context.ledger().head();
-    let report = Report::new(&context.ledger().records(), &head, &services.steps);
+    let mut history = History::new(services.steps.clone());
+    let head = context.ledger().fold(|record, _| history.apply(record))?.head;
+    let report = Report::new(history, &head);
     let templates = services.config.templates.as_deref();
     let files =
         report::write(&services.report_folder, &report, &[Format::Markdown, Format::Html, Format::Json], templates)?;

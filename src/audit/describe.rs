@@ -3,7 +3,7 @@
 //! Callers chose some of what stands in a log: nothing of it reaches the terminal as a control character.
 
 use super::blast_radius::{Access, BlastRadius};
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Nothing};
 use super::findings::{Evidence, Severity};
 use super::gaps::Likely;
 use crate::visible;
@@ -40,7 +40,9 @@ pub fn describe(radius: &BlastRadius) -> String {
 }
 
 fn accesses(text: &mut String, radius: &BlastRadius) {
-    if radius.accesses.is_empty() {
+    if let Some(Nothing::Unreadable(why) | Nothing::Empty(why)) = radius.coverage.nothing() {
+        wrapped(text, &format!("no answer: {why}"));
+    } else if radius.accesses.is_empty() {
         line(text, "the log shows no access");
     } else {
         row(text, ["WHO", "", "OPERATION", "VERSION", "", "COUNT", "FIRST", "LAST", "FROM"]);
@@ -205,13 +207,13 @@ fn kind(access: &Access, radius: &BlastRadius) -> &'static str {
     match access {
         access if access.own => "own",
         access if access.known => "known",
-        access if radius.unknown_callers.contains(&access.oid) => "unknown",
+        access if radius.unknown_callers.contains(&access.id()) => "unknown",
         _ => "",
     }
 }
 
 fn name_of<'a>(radius: &'a BlastRadius, oid: &'a str) -> &'a str {
-    let access = radius.accesses.iter().find(|access| access.oid == oid);
+    let access = radius.accesses.iter().find(|access| access.id() == oid);
     access.map_or(oid, Access::caller)
 }
 

@@ -32,7 +32,7 @@ impl Store for Folder {
         })?;
         if metadata.is_file() {
             let name = archive.display().to_string();
-            return Ok(Listing { files: vec![LogFile::new(name, &Place::default())], log_begins: None });
+            return Ok(Listing { files: vec![LogFile::new(name, &Place::default())], ..Listing::default() });
         }
         let root = fs::canonicalize(archive).map_err(|error| cannot_list(archive, &error))?;
         let names: Vec<String> =
@@ -75,6 +75,8 @@ impl Walk<'_> {
         for name in files.iter().filter(|name| is_log(name) && !has_twin(name)) {
             listing.files.push(LogFile::new(folder.join(name).to_string_lossy().into_owned(), place));
         }
+        let is_plain = |name: &&String| !is_log(name) && !name.starts_with(['.', '_']);
+        listing.passed_over.extend(files.iter().filter(is_plain).map(|name| folder.join(name).display().to_string()));
         let mut inner: Vec<(&Inside, Place)> = Vec::new();
         let places: Vec<(&Inside, Place)> =
             folders.iter().filter_map(|inside| Some((inside, place.enter(&inside.name, self.question)?))).collect();

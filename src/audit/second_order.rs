@@ -53,7 +53,8 @@ pub(super) fn second_order(reach: &Groups, question: &Question) -> Vec<SecondOrd
         let place = (key.vault.as_str(), key.secret.as_str());
         let succeeded = if key.succeeded() { group.count } else { 0 };
         let (first, last) = ((group.first.at, &*group.first.text), (group.last.at, &*group.last.text));
-        let row = rows.entry((place, &key.oid, &key.operation)).or_insert(Row { count: 0, succeeded: 0, first, last });
+        let row =
+            rows.entry((place, &key.caller, &key.operation)).or_insert(Row { count: 0, succeeded: 0, first, last });
         row.count += group.count;
         row.succeeded += succeeded;
         row.first = row.first.min(first);

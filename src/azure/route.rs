@@ -34,6 +34,9 @@ pub struct CloudFile {
     /// Where a drill looks at it from outside.
     #[serde(default)]
     pub control: Option<Url>,
+    /// The only folder from which a drill reads credentials: that of the configuration that fits it, else its own.
+    #[serde(skip)]
+    pub folder: PathBuf,
 }
 
 impl CloudFile {
@@ -55,10 +58,25 @@ impl CloudFile {
         for file in [&mut cloud.ca_pem, &mut cloud.archive, &mut cloud.config].into_iter().flatten() {
             *file = folder.join(&*file);
         }
+        cloud.folder = cloud.config.as_deref().and_then(Path::parent).unwrap_or(folder).to_owned();
         if cloud.smtp.is_some_and(|smtp| !smtp.ip().is_loopback()) {
             return Err(unreadable("its mail server is not on this machine".to_owned()));
         }
         Ok(cloud)
+    }
+
+    /// Whether a file lies in the drill's folder, wherever links lead; the file itself is not opened.
+    pub(crate) fn keeps(&self, file: &Path) -> bool {
+        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { self.folder.as_path() };
+        match (folder.canonicalize(), file.canonicalize()) {
+            (Ok(folder), Ok(file)) => file.starts_with(folder),
+            _ => false,
+        }
+    }
+
+    /// Whether an address is its own.
+    pub(super) fn is_at(&self, address: &str) -> bool {
+        Url::parse(address).is_ok_and(|url| is_same_server(&url, &self.base_url))
     }
 
     /// Whether it stands for a host, given with its port unless that is the usual one.

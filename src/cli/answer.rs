@@ -14,6 +14,7 @@ use crate::engine::State;
 use crate::engine::event::Event;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Lock, LockError, RunFolder};
+use crate::redaction::{value_without_credentials, without_credentials};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -83,8 +84,12 @@ pub(crate) async fn settle(common: &Common, ui: Ui, args: SettleArgs) -> Outcome
 }
 
 async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan: Option<String>) -> Outcome {
+    // It may be left in a file for the process that works on the run.
+    let clean = |text: String| without_credentials(&text).into_owned();
+    let answers = given.answers.into_iter().map(|(name, value)| (name, value_without_credentials(value))).collect();
+    let given = Given { by: clean(given.by), because: given.because.map(clean), answers, ..given };
     let folder = session::existing(common, run)?;
-    let state = state(&folder)?;
+    let (_, state) = session::state(&folder)?;
     refuse_abandoned(&folder, &state)?;
     let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
     let mut event = open.answer(given).map_err(CommandError::usage)?;
@@ -101,11 +106,6 @@ fn refused(open: &Open, run: &str, because: &str) -> CommandError {
     CommandError::refused(
         failure.help(format!("`{}` shows what is asked now", CommandLine::stanch("status").name(run))),
     )
-}
-
-fn state(folder: &RunFolder) -> Result<State, CommandError> {
-    let journal = session::journal(folder)?;
-    journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))
 }
 
 fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
@@ -159,8 +159,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
 }
 
 async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Lock) -> Outcome {
-    let journal = session::journal(folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
+    let (journal, state) = session::state(folder)?;
     if journal.torn > 0 {
         let failure = Failure::refused("the last write to the journal was torn");
         return Err(CommandError::refused(
@@ -169,7 +168,7 @@ async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Loc
     }
     let store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;
     let (notices, _) = mpsc::unbounded_channel();
-    let ledger = Ledger::start(store, journal.records, journal.head, state, notices);
+    let ledger = Ledger::start(store, &journal, state, notices);
     match ledger.record(event).await {
         Ok(_) => {}
         Err(AppendError::Refused(why)) => return Err(refused(open, folder.run(), &why)),

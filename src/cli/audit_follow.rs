@@ -13,28 +13,24 @@ use crate::actions;
 use crate::actions::SIGN_IN;
 use crate::audit::{self, Late, Own, Place, Query, Source};
 use crate::clock;
-use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::report::Report;
+use crate::report;
 use crate::vault::SecretUrl;
 use serde_json::json;
 use std::path::Path;
 
 pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>) -> Outcome {
     let folder = session::existing(common, run)?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = session::opened(&folder, &state)?;
-    let plan = session::pinned_plan(&folder, &opened)?;
-    let steps = plan.planned(&actions::catalogue());
-    let before = Known::of(&journal.records, &steps).last_look().cloned();
-    let url = Report::new(&journal.records, &journal.head, &steps).secret;
+    let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
+    let (_, known_before) = session::known(&folder, steps)?;
+    let before = known_before.last_look().cloned();
+    let url = report::secret(&known_before);
     let (Some(before), false) = (before, url.is_empty()) else {
         let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));
         return Err(CommandError::usage(failure.help("ask by `stanch audit --secret URL --since TIME`")));
     };
     let secret = SecretUrl::parse(&url).map_err(CommandError::usage)?;
-    let session = Session::open(common, Some(&opened))?;
+    let session = Session::open(common, known_before.state().opened())?;
     let trail = session.config.audit_trail(&secret.vault.name);
     let Some(place) = trail.place else {
         let failure = Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name));
@@ -44,7 +40,8 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let source = match place {
         Place::Path(path) => Source::path(path),
         place => Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)?,
-    };
+    }
+    .with_times(trail.times);
     let prefixes = session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default();
     // The run knew who it was: without that, requests from elsewhere would be news.
     let caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
@@ -68,7 +65,8 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     } else {
         ui.data(&describe(run, &late));
     }
-    Ok(Exit::Done)
+    // A question that rests on nothing is not answered.
+    Ok(if after.coverage.nothing().is_some() { Exit::Refused } else { Exit::Done })
 }
 
 fn describe(run: &str, late: &Late) -> Page {

@@ -55,10 +55,7 @@ pub(super) async fn run(ui: Ui, source: Source, query: Query, pace: Pace, mut li
             return Ok(Exit::Done);
         }
         let next = until.map_or(now + every, |until| until.min(now + every));
-        tokio::select! {
-            () = clock::sleep_until(next) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
-        }
+        clock::sleep_until(next).await;
     }
 }
 
@@ -67,7 +64,7 @@ fn show(ui: Ui, sight: &Sight) {
         ui.json_line(sight);
         return;
     }
-    let kind = match (sight.own, sight.known, sight.oid.is_empty()) {
+    let kind = match (sight.own, sight.known, sight.name.is_empty()) {
         (true, _, _) => "own",
         (_, true, _) => "known",
         (_, _, true) => "no token",

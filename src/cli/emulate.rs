@@ -5,7 +5,8 @@
     reason = "the scenario is a file that the user named, and may point into the environment"
 )]
 
-use super::exit::{CommandError, Exit, Outcome};
+use super::ending::InOrder;
+use super::exit::{CommandError, Outcome};
 use super::options::Common;
 use super::terminal::ui::Ui;
 use crate::cloud::scenario::Scenario;
@@ -15,7 +16,6 @@ use crate::failure::Failure;
 use crate::runbook::diagnostic::nearest;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -47,6 +47,8 @@ pub(crate) async fn run(_common: &Common, ui: Ui, args: Args) -> Outcome {
         ));
     }
     let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
+    // The folder goes with the process, however it is told to end.
+    let in_order = InOrder::hold();
     let temporary = match &args.data {
         Some(_) => None,
         None => Some(tempfile::tempdir().map_err(|error| unwritable(&std::env::temp_dir(), &error))?),
@@ -67,23 +69,10 @@ pub(crate) async fn run(_common: &Common, ui: Ui, args: Args) -> Outcome {
     if let Some(path) = &args.ready_file {
         ui.note(&format!("use it with `--cloud {}`; stop it with Ctrl-C", path.display()));
     }
-    let stopped = until_told_to_stop().await;
+    let told = in_order.wait().await;
     running.shutdown().await;
     drop(temporary);
-    stopped
-}
-
-async fn until_told_to_stop() -> Outcome {
-    let failed = |error: std::io::Error| {
-        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(Exit::Done)
+    Ok(told)
 }
 
 /// A scenario by its file or its name.

@@ -3,14 +3,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
 
-use super::driving::Args as RunArgs;
+use super::driving::{self, Args as RunArgs};
+use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
 use super::options::Common;
 use super::page::Page;
 use super::run;
 use super::session::{self, Session};
-use super::terminal::secret_prompt::StandardInput;
+use super::terminal::modes::{self, Mode};
+use super::terminal::secret_prompt::{StandardInput, cut};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
@@ -20,11 +22,10 @@ use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 const PROMPT: &str = "paste the leaked value, it will not be shown or stored: ";
@@ -51,18 +52,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
-    let failed = |error: std::io::Error| {
-        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let in_order = InOrder::hold();
     // Until the answer is there nothing but reads is sent, and a hidden prompt gives its terminal back when dropped.
-    let begun = tokio::select! {
-        begun = find(common, ui, &args) => begun?,
-        _ = interrupt.recv() => return Ok(Exit::Interrupted),
-        _ = terminate.recv() => return Ok(Exit::Terminated),
+    let begun = match in_order.or(find(common, ui, &args)).await {
+        Ok(begun) => begun?,
+        Err(told) => return Ok(told),
     };
-    drop((interrupt, terminate));
+    drop(in_order);
     match begun {
         Next::End(exit) => Ok(exit),
         Next::Run(args) => run::run(common, ui, *args).await,
@@ -76,15 +72,21 @@ enum Next {
 }
 
 async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError> {
+    if args.run {
+        driving::nobody_is_there(common, ui, "the run that fits")?;
+    }
     let session = Session::open(common, None)?;
     let vaults = session.vaults(&args.vault)?;
     let given = args.exposed_at.as_deref().map(time).transpose()?;
+    // Until the answer is there nothing that is typed is echoed, and nothing of it reaches the shell: it may be the rest
+    // of the value.
+    let listening = std::io::stdin().is_terminal().then(|| modes::take(Mode::Keys).ok()).flatten();
     let (values, mut leak) = match &args.from {
         Some(path) => match reported(ui, args, path).await? {
             Some(reported) => reported,
             None => return Ok(Next::End(Exit::Usage)),
         },
-        None => (vec![ask(PROMPT).await?], Leak::default()),
+        None => (vec![ask(ui, PROMPT).await?], Leak::default()),
     };
     if given.is_some() {
         (leak.exposed_at, leak.exposed_at_is) = (given, None);
@@ -115,6 +117,11 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let answer = search(&azure, &vaults, &needle, &progress).await;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
+    }
+    let more_came = listening.is_some() && modes::more_came();
+    drop(listening);
+    if answer.found.is_empty() && more_came {
+        return Err(CommandError::usage(cut("more came after it was taken")));
     }
     let shown = Shown::new(&answer, &session.config, &leak, fingerprint);
     match (args.run, ui.json) {
@@ -160,8 +167,13 @@ fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
     Ok(Box::new(RunArgs::played(&suggestion.runbook, suggestion.arguments(), None)))
 }
 
-async fn ask(prompt: &str) -> Result<Secret, CommandError> {
-    let given = StandardInput { writes_prompt: true }.ask(prompt).await.map_err(CommandError::usage)?;
+async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
+    let shown = |entered: &str| if entered.is_empty() { ui.ask(&Page::of(prompt)) } else { ui.entered(entered) };
+    let given = StandardInput.ask(&shown).await;
+    if std::io::stdin().is_terminal() {
+        ui.leave_entered();
+    }
+    let given = given.map_err(CommandError::usage)?;
     given.ok_or_else(|| {
         let failure = Failure::refused("no value was given");
         CommandError::usage(failure.help("paste it at the prompt, or pipe it in: `… | stanch find --vault URL`"))
@@ -170,10 +182,14 @@ async fn ask(prompt: &str) -> Result<Secret, CommandError> {
 
 /// The chosen finding of a report; nothing if there are several, which are listed then.
 async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret>, Leak)>, CommandError> {
-    let bytes = read_report(path).map_err(|error| {
+    let unreadable = |why: String| {
         let summary = format!("the report `{}` cannot be read", path.display());
-        CommandError::usage(Failure::refused(summary).because(error.to_string()))
-    })?;
+        CommandError::usage(Failure::refused(summary).because(why))
+    };
+    // Aside, so that whoever waits for a pipe that gives nothing can be told to end.
+    let place = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_report(&place)).await;
+    let bytes = read.map_err(|error| unreadable(error.to_string()))?.map_err(|error| unreadable(error.to_string()))?;
     let ScanReport { format, mut findings } = intake::read(&bytes).map_err(CommandError::usage)?;
     drop(bytes);
     let count = findings.len();
@@ -213,7 +229,7 @@ async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret
         ));
     }
     ui.note("the report does not hold the value");
-    Ok(Some((vec![ask(PROMPT).await?], leak)))
+    Ok(Some((vec![ask(ui, PROMPT).await?], leak)))
 }
 
 /// What is said of a finding, without its value.

@@ -88,7 +88,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         ui.json(&serde_json::json!({ "vaults": listings, "unreadable_runs": past.unreadable }));
     } else {
         for listing in &listings {
-            ui.data(&text(ui, listing));
+            ui.data(&text(ui, listing, past.unreadable == 0));
         }
     }
     if past.unreadable > 0 {
@@ -132,7 +132,8 @@ fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) 
     }
 }
 
-fn text(ui: Ui, listing: &Listing) -> Page {
+/// The table. Where not `all_runs` could be read, one of the others may have done what no run is known to have done.
+fn text(ui: Ui, listing: &Listing, all_runs: bool) -> Page {
     let mut page = Page::of("");
     page.line(listing.vault.url());
     if let Some(failure) = &listing.failure {
@@ -141,6 +142,11 @@ fn text(ui: Ui, listing: &Listing) -> Page {
     }
     let day = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d").to_string());
     let known = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), said);
+    let of_runs = |at: Option<Timestamp>, none: &str| match at {
+        None if !all_runs => "not known".to_owned(),
+        None => none.to_owned(),
+        at => day(at),
+    };
     let header = ["secret", "age", "owner", "issuer", "due", "runbook", "last drilled", "last run"].map(str::to_owned);
     let cells = |row: &Row| {
         [
@@ -150,8 +156,8 @@ fn text(ui: Ui, listing: &Listing) -> Page {
             known(&row.facts.issuer.clone().or_else(|| row.facts.provider.clone())),
             day(row.rotation_due),
             known(&row.facts.runbook),
-            row.last_drilled.map_or_else(|| "never".to_owned(), |at| day(Some(at))),
-            day(row.last_run_at),
+            of_runs(row.last_drilled, "never"),
+            of_runs(row.last_run_at, "-"),
         ]
     };
     let rows: Vec<[String; 8]> = listing.secrets.iter().map(cells).collect();
@@ -168,7 +174,7 @@ fn text(ui: Ui, listing: &Listing) -> Page {
     for (row, cells) in listing.secrets.iter().zip(&rows) {
         page.line(format!("  {}{}", line(cells), mark(ui, row)));
     }
-    page.line(summary(listing));
+    page.line(summary(listing, all_runs));
     page
 }
 
@@ -184,14 +190,18 @@ fn mark(ui: Ui, row: &Row) -> String {
 }
 
 /// What a review would ask.
-fn summary(listing: &Listing) -> String {
+fn summary(listing: &Listing, all_runs: bool) -> String {
     let live = || listing.secrets.iter().filter(|row| row.enabled && !row.managed);
     let count = |fits: fn(&&Row) -> bool| live().filter(fits).count();
+    let drilled = match all_runs {
+        true => "with a runbook that was never drilled from here",
+        false => "with a runbook of which no drill is known",
+    };
     let told: Vec<String> = [
         (count(|row| row.overdue), "overdue"),
         (count(|row| row.facts.owner.is_none()), "without an owner"),
         (count(|row| row.rotation_due.is_none()), "never due: no expiry and no rotation period"),
-        (count(|row| row.last_drilled.is_none()), "with a runbook that was never drilled from here"),
+        (count(|row| row.last_drilled.is_none()), drilled),
     ]
     .iter()
     .filter(|(count, _)| *count > 0)

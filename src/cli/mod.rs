@@ -14,6 +14,7 @@ mod audit_watch;
 mod drill;
 mod driving;
 mod emulate;
+mod ending;
 mod exit;
 mod find;
 mod found;
@@ -118,11 +119,12 @@ pub fn main() -> ExitCode {
         Err(error) => return complain(error).into(),
     };
     let ui = ui(&arguments.common);
-    let outcome = match &arguments.command {
+    let _terminal = terminal::modes::GivenBack;
+    let outcome = ending::listen().and_then(|()| match &arguments.command {
         // Gigabytes of log are read in a few megabytes; what waits for answers would be a tenth of them.
         Command::Audit(args) if args.asks_nobody() => audit::run_on_files(&arguments.common, ui, args),
         _ => wait_for(arguments, ui),
-    };
+    });
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -195,7 +197,7 @@ fn wait_for(arguments: Arguments, ui: Ui) -> Outcome {
         CommandError::program(crate::failure::Failure::refused(format!("the program cannot start: {error}")))
     })?;
     let outcome = runtime.block_on(dispatch(arguments, ui));
-    // A prompt may still be reading from the terminal; it must not keep the program from ending.
+    // A read may still be under way, from a terminal or a pipe; it must not keep the program from ending.
     runtime.shutdown_background();
     outcome
 }

@@ -103,6 +103,11 @@ impl Open {
         }
     }
 
+    /// The word that somebody typed, if it is one that answers.
+    pub(crate) fn word(&self, typed: &str) -> Option<Word> {
+        self.words().iter().copied().find(|word| name(*word).eq_ignore_ascii_case(typed))
+    }
+
     /// The answer as an event.
     pub(crate) fn answer(&self, given: Given) -> Result<Event, Failure> {
         let Given { word, by, seen, because, answers } = given;

@@ -4,7 +4,6 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
 use super::session;
-use super::session::{opened, pinned_plan};
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::report::{self, Format, Report};
@@ -39,12 +38,10 @@ enum FormatChoice {
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = opened(&folder, &state)?;
-    let plan = pinned_plan(&folder, &opened)?;
-    let steps = plan.planned(&actions::catalogue());
-    let report = Report::new(&journal.records, &journal.head, &steps);
+    let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
+    let (journal, history) = session::history(&folder, steps)?;
+    let opened = history.opened().cloned();
+    let report = Report::new(history, &journal.head);
     let formats: Vec<Format> = args
         .format
         .iter()
@@ -59,7 +56,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let out = args.out.clone().unwrap_or_else(|| folder.report());
     let templates = match &args.templates {
         Some(templates) => Some(templates.clone()),
-        None => session::Session::open(common, Some(&opened)).ok().and_then(|session| session.config.templates),
+        None => session::Session::open(common, opened.as_ref()).ok().and_then(|session| session.config.templates),
     };
     let files = report::write(&out, &report, &formats, templates.as_deref()).map_err(CommandError::program)?;
     if ui.json {

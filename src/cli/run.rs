@@ -3,6 +3,7 @@
 use super::driving::{self, Args};
 use super::exit::{CommandError, Outcome};
 use super::options::Common;
+use super::terminal::people;
 use super::terminal::ui::Ui;
 use crate::clock;
 use crate::failure::Failure;
@@ -11,17 +12,22 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let mut prepared = driving::prepare(common, &args)?;
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
     prepared.warn(ui);
+    driving::nobody_says_go(common, ui, &prepared)?;
     prepared.is_free()?;
-    if !common.yes && ui.is_terminal() && !ui.json {
+    if !common.yes && ui.asks() {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
-        ui.notes(&super::plan::render(ui, &prepared, &preflight));
-        ui.note("Go? [y/N]");
-        if !super::terminal::people::confirm().await {
-            return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
+        let mut question = super::plan::render(ui, &prepared, &preflight);
+        question.line("Go? [y/N]");
+        match people::confirm(ui, &question).await {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(CommandError::refused(Failure::refused("not started").help("nothing was changed")));
+            }
+            Err(ended) => return Ok(ended),
         }
     } else if let Some(rotated) = prepared.rotated_lately() {
         ui.note(&rotated.sentence(clock::now()));
     }
-    let (ended, _) = driving::begin(common, ui, prepared).await?;
+    let (ended, _) = driving::begin(ui, prepared).await?;
     Ok(ended)
 }

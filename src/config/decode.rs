@@ -11,8 +11,10 @@ use crate::runbook::source::text;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get};
+use crate::timestamp::Authority;
 use sha2::{Digest, Sha256};
 use std::path::Path;
+use url::Url;
 
 const SCHEMA: &str = "stanch-config/v1";
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
@@ -110,7 +112,9 @@ impl SettingsDecoder<'_> {
             "known_callers",
             "templates",
             "limits",
+            "approvers",
             "inventory",
+            "timestamp",
         ];
         let entries = self.entries(root, "the configuration", &known);
         if let Some(node) = get(&entries, "schema")
@@ -149,11 +153,15 @@ impl SettingsDecoder<'_> {
         if let Some(node) = get(&entries, "known_callers") {
             config.known_callers = self.callers(node, "known_callers");
         }
+        if let Some(node) = get(&entries, "approvers") {
+            config.approvers = self.approvers(node);
+        }
         if let Some(node) = get(&entries, "inventory") {
             config.inventory = self.inventory(node);
         }
         config.subscription = get(&entries, "subscription").and_then(|node| self.subscription(node));
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
+        config.timestamp = get(&entries, "timestamp").and_then(|node| self.timestamp(node));
         if let Some(node) = get(&entries, "limits") {
             config.limits = self.limits(node);
         }
@@ -170,6 +178,45 @@ impl SettingsDecoder<'_> {
             );
         }
         Some(text)
+    }
+
+    /// People by the names under which they answer. Two that are one person would make a second pair of eyes of none.
+    fn approvers(&mut self, node: &Node) -> Vec<String> {
+        let names: Vec<String> = self.texts(node, "`approvers`").iter().map(|name| name.trim().to_owned()).collect();
+        let is_again = |(index, name): (usize, &String)| {
+            name.is_empty() || names.iter().take(index).any(|other| other.to_lowercase() == name.to_lowercase())
+        };
+        if names.iter().enumerate().any(is_again) {
+            self.wrong("`approvers` names somebody twice, or nobody", node.span, "name each person once");
+        }
+        names
+    }
+
+    /// Who stamps the journal's head: reached with encryption, or on this machine.
+    fn timestamp(&mut self, node: &Node) -> Option<Authority> {
+        let entries = self.entries(node, "`timestamp`", &["url", "ca"]);
+        let certificates = get(&entries, "ca").and_then(|node| self.path(node, "`ca`"));
+        let url = self.required(&entries, "url", "`timestamp`", node.span)?;
+        let place = get(&entries, "url").map_or(node.span, |node| node.span);
+        let Some(parsed) = Url::parse(&url).ok().filter(Url::has_host) else {
+            self.wrong("the `url` of `timestamp` is not an address", place, "write `url: https://…`");
+            return None;
+        };
+        let is_near = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if !(parsed.scheme() == "https" || is_near && parsed.scheme() == "http") {
+            self.wrong("the authority would be asked without encryption", place, "write `url: https://…`");
+            return None;
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            self.literals.push(place);
+            self.wrong(
+                "a secret stands in the `url` of `timestamp`",
+                place,
+                "take it out: the authority is asked without",
+            );
+            return None;
+        }
+        Some(Authority { url, certificates })
     }
 
     /// How often each vault is asked at most; what is left out stays under what Azure publishes.

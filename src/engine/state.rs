@@ -6,7 +6,7 @@
 use super::event::{Answer, Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
 use super::illegal::{IllegalEvent, illegal};
 use super::person::Person;
-use super::step::{StepState, StepStatus, TimerState};
+use super::step::{Keeps, StepState, StepStatus, TimerState};
 use crate::clock::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -30,6 +30,7 @@ pub struct State {
     /// How often the run was taken over. A `finally` step that ended in an earlier life of the run runs once more.
     lives: u32,
     last_at: Option<Timestamp>,
+    keeps: Keeps,
 }
 
 /// Who gave a run up, why and when.
@@ -41,6 +42,17 @@ pub struct Abandoned {
 }
 
 impl State {
+    /// A state that says where everything stands, and keeps no value that a step's work rests on: however much was
+    /// recorded, it is small. Nobody can drive a run by it.
+    pub fn outline() -> Self {
+        Self { keeps: Keeps::Outline, ..Self::default() }
+    }
+
+    /// The same with the outputs of the runbook's steps, which are shown to people; not those of single items.
+    pub fn shown() -> Self {
+        Self { keeps: Keeps::Shown, ..Self::default() }
+    }
+
     /// What is pinned: at the beginning, and by what a person accepted since.
     pub fn opened(&self) -> Option<&RunOpened> {
         self.opened.as_ref().map(|(_, opened)| opened.as_ref())
@@ -141,7 +153,7 @@ impl State {
                     Some(step) => step,
                     None => self.steps.entry(step.into()).or_default(),
                 };
-                Arc::make_mut(step).apply(at, event, self.lives)?;
+                Arc::make_mut(step).apply(at, event, self.lives, self.keeps)?;
             }
         }
         self.last_at = Some(at);

@@ -44,7 +44,7 @@ pub struct ScanFinding {
     pub rule: String,
     /// The leaked value; several where the scanner tells its parts apart, none where the report hides it.
     pub values: Vec<Secret>,
-    /// Where it leaked, for the report of the run. It may still hold the value.
+    /// Where it leaked, for the report of the run.
     pub found_at: String,
     pub since: Option<Since>,
 }

@@ -2,7 +2,7 @@
 //! `secret_scanning_alert_location`. A webhook never holds the value.
 
 use super::finding::{ScanFinding, Since, SinceWhat};
-use super::parts::{not_stated, place, said, text, time, values};
+use super::parts::{not_stated, place, text, time, values};
 use serde_json::Value;
 
 /// The findings, if these are alerts.
@@ -29,9 +29,9 @@ fn finding(alert: &Value, around: &Value) -> ScanFinding {
     let page = text(alert, "html_url");
     let page = Some(page).filter(|page| page.starts_with("https://"));
     let found_at = match (inside, page) {
-        (Some(inside), Some(page)) => said(&format!("{inside}, {page}")),
+        (Some(inside), Some(page)) => format!("{inside}, {page}"),
         (Some(inside), None) => inside,
-        (None, page) => page.map_or_else(not_stated, said),
+        (None, page) => page.map_or_else(not_stated, str::to_owned),
     };
     let rule = match text(alert, "secret_type_display_name") {
         "" => text(alert, "secret_type"),
@@ -40,7 +40,7 @@ fn finding(alert: &Value, around: &Value) -> ScanFinding {
     let leaked = alert.get("publicly_leaked").and_then(Value::as_bool) == Some(true);
     let rule = if leaked { format!("{rule}, publicly leaked") } else { rule.to_owned() };
     ScanFinding {
-        rule: said(&rule),
+        rule,
         values: values(&[text(alert, "secret")]),
         found_at,
         since: time(text(alert, "created_at")).map(|at| Since { at, known: SinceWhat::Detected }),

@@ -1,7 +1,7 @@
 //! gitleaks, `--report-format json`: a list of findings, whose members begin with capitals.
 
 use super::finding::ScanFinding;
-use super::parts::{not_stated, place, said, text, values, written};
+use super::parts::{not_stated, place, text, values, written};
 use serde_json::Value;
 
 /// The findings, if it is such a report.
@@ -15,11 +15,11 @@ fn finding(entry: &Value) -> ScanFinding {
     let line = entry.get("StartLine").and_then(Value::as_u64);
     let link = text(entry, "Link");
     let found_at = match link.starts_with("https://") {
-        true => said(link),
+        true => link.to_owned(),
         false => place(None, text(entry, "File"), line, text(entry, "Commit")).unwrap_or_else(not_stated),
     };
     ScanFinding {
-        rule: said(text(entry, "RuleID")),
+        rule: text(entry, "RuleID").to_owned(),
         values: values(&[text(entry, "Secret")]),
         found_at,
         since: written(text(entry, "Date")),

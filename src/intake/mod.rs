@@ -13,6 +13,7 @@ mod trufflehog;
 
 use crate::failure::Failure;
 use documents::{decode, documents};
+use parts::shown;
 
 pub use finding::{ScanFinding, ScanFormat, ScanReport, Since, SinceWhat};
 pub use parts::said;
@@ -22,6 +23,11 @@ pub const LARGEST_REPORT: usize = 32 << 20;
 
 /// Reads a report of any format that is known.
 pub fn read(bytes: &[u8]) -> Result<ScanReport, Failure> {
+    let ScanReport { format, findings } = raw(bytes)?;
+    Ok(ScanReport { format, findings: findings.into_iter().map(shown).collect() })
+}
+
+fn raw(bytes: &[u8]) -> Result<ScanReport, Failure> {
     if bytes.len() > LARGEST_REPORT {
         let summary = format!("the report is larger than {} MiB", LARGEST_REPORT >> 20);
         return Err(Failure::refused(summary).help("give it the findings of one incident only"));

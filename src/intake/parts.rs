@@ -1,14 +1,18 @@
 //! The parts that findings of all formats are put together from.
 
-use super::finding::{Since, SinceWhat};
+use super::finding::{ScanFinding, Since, SinceWhat};
 use crate::clock::Timestamp;
+use crate::redaction::without_credentials;
 use crate::secret::Secret;
+use crate::told::unless_repeated;
 use crate::visible;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// More of a place than this is not shown.
 const LONGEST_PLACE: usize = 240;
+/// What is shorter stands in a place by chance.
+const SHORTEST_VALUE: usize = 4;
 
 /// A text member.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -44,12 +48,24 @@ pub(super) fn place(repository: Option<&str>, file: &str, line: Option<u64>, com
     let commit: String = commit.chars().filter(char::is_ascii_hexdigit).take(12).collect();
     let commit = (!commit.is_empty()).then(|| format!("in commit {commit}"));
     let known: Vec<String> = [repository, file, commit].into_iter().flatten().collect();
-    (!known.is_empty()).then(|| said(&known.join(" ")))
+    (!known.is_empty()).then(|| known.join(" "))
+}
+
+/// A finding whose texts are fit to be shown: without its values, and only then cut, so that no cut leaves half of one.
+pub(super) fn shown(finding: ScanFinding) -> ScanFinding {
+    let ScanFinding { rule, values, found_at, since } = finding;
+    let without = |text: String| {
+        let long = values.iter().map(|value| value.expose().trim()).filter(|value| value.len() >= SHORTEST_VALUE);
+        let text = long.fold(text, |text, value| text.replace(value, "[redacted]"));
+        said(&unless_repeated(&text))
+    };
+    ScanFinding { rule: without(rule), found_at: without(found_at), values, since }
 }
 
 /// What somebody else wrote, fit to be shown: one line, without control characters or marks that turn the writing
-/// direction, and cut.
+/// direction, without the credentials of an address, and cut.
 pub fn said(text: &str) -> String {
+    let text = &*without_credentials(text);
     let shown = visible::line(&text.chars().take(LONGEST_PLACE).collect::<String>());
     if text.chars().nth(LONGEST_PLACE).is_some() { shown + "…" } else { shown }
 }

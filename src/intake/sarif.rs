@@ -1,7 +1,7 @@
 //! SARIF 2.1.0, as gitleaks and others write it: what leaked is the snippet of a result's region.
 
 use super::finding::ScanFinding;
-use super::parts::{not_stated, place, said, text, values, written};
+use super::parts::{not_stated, place, text, values, written};
 use serde_json::Value;
 
 /// The findings, if it is such a log.
@@ -28,7 +28,7 @@ fn finding(run: &Value, result: &Value) -> ScanFinding {
         rule => rule,
     };
     ScanFinding {
-        rule: said(rule),
+        rule: rule.to_owned(),
         values: values(&[at(&format!("{location}/region/snippet/text"))]),
         found_at: place(
             repository,

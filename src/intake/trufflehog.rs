@@ -1,7 +1,7 @@
 //! TruffleHog version 3, `--json`: one object a line, between lines of its log.
 
 use super::finding::ScanFinding;
-use super::parts::{not_stated, place, said, text, values, written};
+use super::parts::{not_stated, place, text, values, written};
 use serde_json::Value;
 
 /// The findings, if there is one among the documents, or if all of them are the scanner's own log.
@@ -30,7 +30,7 @@ fn finding(entry: &Value) -> ScanFinding {
     let link = text(source, "link");
     let line = source.get("line").and_then(Value::as_u64);
     let found_at = match link.starts_with("https://") {
-        true => said(link),
+        true => link.to_owned(),
         false => place(
             first(&["repository", "bucket", "channel_name", "location", "project", "image"]),
             first(&["file", "path", "filename", "layer"]).unwrap_or_default(),
@@ -40,7 +40,7 @@ fn finding(entry: &Value) -> ScanFinding {
         .unwrap_or_else(not_stated),
     };
     ScanFinding {
-        rule: said(&rule),
+        rule,
         // The second holds both halves of a credential that has two.
         values: values(&[text(entry, "Raw"), text(entry, "RawV2")]),
         found_at,

@@ -3,12 +3,15 @@
 #![expect(clippy::disallowed_methods, reason = "this is where runs become folders")]
 
 use super::lock::{Claimant, Holder, Lock, LockError};
-use super::reader::{Damage, Journal};
+use super::reader::{Journal, ReadError, first_record, open};
 use super::record::Record;
 use super::store::LocalStore;
+use crate::clock::Timestamp;
+use crate::engine::event::RunOpened;
+use crate::engine::{IllegalEvent, State};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -25,13 +28,18 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
-/// Why a journal could not be read.
+/// A text that no run can have for its id.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Damaged(#[from] Damage),
+#[error("`{0}` cannot be the id of a run")]
+pub struct NotARunId(String);
+
+/// Letters, digits, `-`, `_` and `.`, at most 100, the first a letter or a digit: a run's id is the name of its folder,
+/// and a word on a command line.
+pub fn valid_run_id(run: &str) -> Result<&str, NotARunId> {
+    let valid = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    let is_one =
+        run.len() <= 100 && run.chars().all(valid) && run.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if is_one { Ok(run) } else { Err(NotARunId(run.to_owned())) }
 }
 
 impl Runs {
@@ -46,11 +54,16 @@ impl Runs {
     }
 
     /// A run's folder, which need not exist.
-    pub fn folder(&self, run: &str) -> RunFolder {
-        RunFolder { run: run.to_owned(), path: self.state.join("runs").join(run) }
+    ///
+    /// # Errors
+    /// If the text cannot be the id of a run.
+    pub fn folder(&self, run: &str) -> Result<RunFolder, NotARunId> {
+        let run = valid_run_id(run)?;
+        Ok(RunFolder { run: run.to_owned(), path: self.state.join("runs").join(run) })
     }
 
-    /// The ids of all runs, in the order of their names, which is that of their beginning.
+    /// The ids of all runs, in the order of their names, which is that of their beginning. What a folder holds is not
+    /// looked at: one without a journal is a run whose journal was taken away.
     pub fn list(&self) -> io::Result<Vec<String>> {
         let mut runs = Vec::new();
         match fs::read_dir(self.state.join("runs")) {
@@ -58,7 +71,7 @@ impl Runs {
                 for entry in entries {
                     let entry = entry?;
                     let name = entry.file_name().to_string_lossy().into_owned();
-                    if !name.starts_with('.') && entry.path().join("journal.jsonl").is_file() {
+                    if !name.starts_with('.') && entry.path().is_dir() {
                         runs.push(name);
                     }
                 }
@@ -99,7 +112,7 @@ impl RunFolder {
 
     /// Whether there is such a run.
     pub fn exists(&self) -> bool {
-        self.journal().is_file()
+        self.path.is_dir()
     }
 
     /// The place where a new run is made ready. It gets its name by [`publish`](Self::publish), when its first record
@@ -181,16 +194,19 @@ impl RunFolder {
         Lock::holder(&self.path.join("lock"), &host)
     }
 
-    /// Reads and verifies the journal.
-    pub fn read(&self) -> Result<Journal, ReadError> {
-        read_journal(&self.journal())
+    /// Reads and verifies the journal, which must be this run's.
+    pub fn fold(&self, take: impl FnMut(&Record, &str) -> Result<(), IllegalEvent>) -> Result<Journal, ReadError> {
+        Journal::fold_file(&self.journal(), Some(&self.run), take)
     }
 
-    /// The first record, without a look at the rest.
-    pub fn first_record(&self) -> Option<Record> {
-        let mut line = String::new();
-        BufReader::new(File::open(self.journal()).ok()?).read_line(&mut line).ok()?;
-        serde_json::from_str(&line).ok()
+    /// Where the run stands, in outline, and where its journal ends.
+    pub fn state(&self) -> Result<(Journal, State), ReadError> {
+        Journal::state(open(&self.journal())?, Some(&self.run))
+    }
+
+    /// With what the run began, and when; the rest of the journal is not looked at.
+    pub fn opened(&self) -> Result<(Timestamp, RunOpened), ReadError> {
+        first_record(open(&self.journal())?, &self.run)
     }
 
     /// Begins the journal.
@@ -260,11 +276,6 @@ fn pin(path: &Path, text: &str) -> io::Result<()> {
 
 fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
-}
-
-/// Reads and verifies a journal by its path.
-pub fn read_journal(path: &Path) -> Result<Journal, ReadError> {
-    Ok(Journal::read(&fs::read(path)?)?)
 }
 
 pub(super) fn create_folder(path: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@ use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::{Failure, Retry};
 use crate::settings::SecretReference;
+use crate::told::told;
 use async_trait::async_trait;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a server may talk with us, however often it says something.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Its settings: mail, through a server.
 #[derive(Clone, Debug)]
@@ -105,7 +108,11 @@ impl Channel for Email {
         let id = format!("<{}@stanch>", message.key);
         let mail = compose(self, message, &id)?;
         let server = server(self, azure).await?;
-        match server.send(mail).await {
+        let sent = tokio::time::timeout(LONGEST, server.send(mail)).await.map_err(|_| {
+            Failure::unknown(format!("the mail server `{}` did not come to an end", self.host))
+                .because(format!("it has {} s for one mail", LONGEST.as_secs()))
+        })?;
+        match sent {
             Ok(_) => Ok(Receipt { id }),
             Err(error) => {
                 let summary = format!("the mail server `{}` did not take the message", self.host);
@@ -116,7 +123,7 @@ impl Channel for Email {
                 } else {
                     Failure::unknown(summary)
                 };
-                Err(failure.because(error.to_string()))
+                Err(failure.because(told(&error.to_string())))
             }
         }
     }
@@ -124,10 +131,14 @@ impl Channel for Email {
     async fn reach(&self, azure: &Azure) -> Result<&'static str, Failure> {
         // A greeting, our login, and a goodbye.
         let summary = format!("the mail server `{}` does not answer", self.host);
-        match server(self, azure).await?.test_connection().await {
+        let server = server(self, azure).await?;
+        let Ok(greeted) = tokio::time::timeout(LONGEST, server.test_connection()).await else {
+            return Err(Failure::refused(summary).because(format!("it talked for {} s", LONGEST.as_secs())));
+        };
+        match greeted {
             Ok(true) => Ok("the mail server answers"),
             Ok(false) => Err(Failure::refused(summary)),
-            Err(error) => Err(Failure::refused(summary).because(error.to_string())),
+            Err(error) => Err(Failure::refused(summary).because(told(&error.to_string()))),
         }
     }
 }
@@ -145,7 +156,7 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
     for to in &channel.to {
         builder = builder.to(address(to)?);
     }
-    let mut text = format!("{}\n\n", message.text());
+    let mut text = format!("{}\n\n", message.summary());
     for (name, value) in message.all_facts() {
         // A line of a value is none of ours.
         text.push_str(&format!("{name}: {}\n", value.replace('\n', "\n    ")));
@@ -156,7 +167,7 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
 /// In a drill all mail goes to the cloud on this machine.
 async fn server(channel: &Email, azure: &Azure) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
     let unusable = |error: lettre::transport::smtp::Error| {
-        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(error.to_string())
+        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(told(&error.to_string()))
     };
     let builder = match azure.transport.cloud() {
         Some(cloud) => {

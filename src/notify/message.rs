@@ -1,5 +1,6 @@
-//! A message, before it takes the shape of a channel.
+//! A message, before it takes the shape of a channel. No address in it carries a credential.
 
+use crate::redaction::without_credentials;
 use crate::visible;
 
 /// What is told.
@@ -37,12 +38,13 @@ pub struct Receipt {
 impl Message<'_> {
     /// The first line, and one line only; a drill is called one.
     pub(super) fn headline(&self) -> String {
-        let title = visible::line(self.title);
+        let title = visible::line(&without_credentials(self.title));
         if self.drill { format!("[DRILL] {title}") } else { title }
     }
 
-    /// What is told, line by line, with nothing in it that a reader obeys in place of seeing it.
-    pub(super) fn text(&self) -> String {
+    /// What to know, line by line, without the credentials of an address, and with nothing in it that a reader obeys in
+    /// place of seeing it.
+    pub(super) fn summary(&self) -> String {
         seen(self.summary)
     }
 
@@ -59,5 +61,5 @@ impl Message<'_> {
 }
 
 fn seen(text: &str) -> String {
-    text.lines().map(visible::line).collect::<Vec<_>>().join("\n")
+    without_credentials(text).lines().map(visible::line).collect::<Vec<_>>().join("\n")
 }

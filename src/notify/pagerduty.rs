@@ -57,7 +57,7 @@ impl Channel for PagerDuty {
         };
         let mut details: Map<String, Value> =
             message.all_facts().into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-        details.insert("summary".to_owned(), Value::from(message.text()));
+        details.insert("summary".to_owned(), Value::from(message.summary()));
         let summary: String = message.headline().chars().take(LONGEST_SUMMARY).collect();
         let event = json!({
             "routing_key": routing_key.expose(),
@@ -65,7 +65,7 @@ impl Channel for PagerDuty {
             "dedup_key": message.key,
             "payload": { "summary": summary, "source": "stanch", "severity": severity, "custom_details": details },
         });
-        post("PagerDuty", ENQUEUE, &event, [routing_key.expose()], azure).await?;
+        post("PagerDuty", ENQUEUE, &event, azure).await?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

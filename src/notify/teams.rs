@@ -2,7 +2,7 @@
 
 use super::channel::{Channel, ChannelKind, KEY_READ, SENT_TWICE, UNKEYED};
 use super::message::{Message, Receipt};
-use super::received::post_to_webhook;
+use super::received::post;
 use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::Failure;
@@ -61,13 +61,13 @@ impl Channel for Teams {
                     "version": "1.4",
                     "body": [
                         { "type": "TextBlock", "size": "Medium", "weight": "Bolder", "wrap": true, "text": plain(&message.headline()) },
-                        { "type": "TextBlock", "wrap": true, "text": plain(&message.text()) },
+                        { "type": "TextBlock", "wrap": true, "text": plain(&message.summary()) },
                         { "type": "FactSet", "facts": facts },
                     ],
                 },
             }],
         });
-        post_to_webhook("Teams", &webhook, &body, azure).await?;
+        post("Teams", webhook.expose(), &body, azure).await?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::Field;
+use crate::redaction::value_without_credentials;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::model::{InputKind, Limits, Runbook};
@@ -26,12 +27,13 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     let mut values = Map::new();
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
-        match value {
+        // An input is recorded, shown and sent: what an address in it lets somebody in with ends here.
+        match value.cloned().map(value_without_credentials) {
             Some(Value::String(text)) if text.is_empty() && (input.required || !may_be_empty(&input.kind)) => {
                 let help = "give a value; if it comes from a variable of the shell, the variable is not set or empty";
                 problems.push(format!("the input `{}` is empty\n  help: {help}", input.name));
             }
-            Some(value) => match typed(&input.kind, &input.limits, value) {
+            Some(value) => match typed(&input.kind, &input.limits, &value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
                 Err(problem) => {
                     let help = if problem.contains("help: ") {
@@ -70,7 +72,7 @@ pub fn answer(field: &Field, value: &Value) -> Result<Value, String> {
         "keyvault_secret" => InputKind::KeyvaultSecret,
         _ => InputKind::String,
     };
-    typed(&kind, &Limits::default(), value)
+    typed(&kind, &Limits::default(), &value_without_credentials(value.clone()))
 }
 
 /// Text from a command line, or a value from a file, as the type has it and within its limits.

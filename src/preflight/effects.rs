@@ -81,6 +81,7 @@ fn surroundings(
         issuer: issuers.get(&secret).map(issuer_seen),
         channel: channel.map(|(name, _)| name.clone()),
         subscription: config.subscription.clone(),
+        approvers: config.approvers.clone(),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::{Report, escape, ocsf};
 use crate::failure::Failure;
+use crate::redaction::without_credentials;
 use crate::visible;
 use handlebars::{Handlebars, handlebars_helper};
 use serde::Serialize;
@@ -129,7 +130,8 @@ pub fn write(
 ) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for format in formats {
-        let text = render(report, *format, templates)?;
+        // A journal of an earlier program may hold an address as it was given.
+        let text = without_credentials(&render(report, *format, templates)?).into_owned();
         let path = folder.join(format.file_name());
         persist(folder, &path, &text).map_err(|error| {
             Failure::refused(format!("the report cannot be written to `{}`", path.display())).because(error.to_string())

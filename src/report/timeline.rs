@@ -10,13 +10,28 @@ use crate::engine::person::{Person, Seen};
 use crate::evidence::ObservationName;
 use crate::journal::Record;
 use crate::vault::short;
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What happened in a run, in order.
-#[derive(Clone, Debug, Serialize)]
-pub struct Timeline {
-    pub entries: Vec<Entry>,
+/// The days on which something happened.
+#[derive(Clone, Debug, Default)]
+pub struct Days {
+    first: Option<NaiveDate>,
+    are_several: bool,
+}
+
+impl Days {
+    /// Takes in when something happened.
+    pub fn take(&mut self, at: Timestamp) {
+        let day = at.date_naive();
+        self.are_several |= *self.first.get_or_insert(day) != day;
+    }
+
+    /// How times are written: a run that waits for a person may end on another day.
+    pub fn time_format(&self) -> &'static str {
+        if self.are_several { "%Y-%m-%d %H:%M:%S%.3f" } else { "%H:%M:%S%.3f" }
+    }
 }
 
 /// One thing that happened.
@@ -32,28 +47,17 @@ pub struct Entry {
     pub notable: bool,
 }
 
-impl Timeline {
-    /// How times are written: a run that waits for a person may end on another day.
-    pub fn time_format(&self) -> &'static str {
-        let mut days = self.entries.iter().map(|entry| entry.at.date_naive());
-        let first = days.next();
-        if days.all(|day| Some(day) == first) { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" }
+impl Entry {
+    /// What a record says.
+    pub fn new(record: &Record) -> Self {
+        let event = &record.event;
+        let notable = match event {
+            Event::Observed { name, .. } => matches!(ObservationName::parse(name), ObservationName::LateLook(_)),
+            Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. } => false,
+            _ => true,
+        };
+        Self { at: record.at, seq: record.seq, step: event.step().map(str::to_owned), what: sentence(event), notable }
     }
-
-    /// One entry for each record.
-    pub fn new(records: &[Record]) -> Self {
-        Self { entries: records.iter().map(entry).collect() }
-    }
-}
-
-fn entry(record: &Record) -> Entry {
-    let event = &record.event;
-    let notable = match event {
-        Event::Observed { name, .. } => matches!(ObservationName::parse(name), ObservationName::LateLook(_)),
-        Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. } => false,
-        _ => true,
-    };
-    Entry { at: record.at, seq: record.seq, step: event.step().map(str::to_owned), what: sentence(event), notable }
 }
 
 fn sentence(event: &Event) -> String {

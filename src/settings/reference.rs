@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a reference points into the environment or to a file")]
 
-use crate::azure::{Azure, Vault};
+use crate::azure::{Azure, CloudFile, Vault};
 use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::vault::SecretUrl;
@@ -50,8 +50,27 @@ impl SecretReference {
         }
     }
 
+    /// In a drill, what lies outside of its folder may be real: it is not read.
+    fn in_drill(&self, cloud: &CloudFile) -> Result<(), Failure> {
+        let is_drills = match self {
+            Self::KeyVault(_) => true,
+            Self::Environment(_) => false,
+            Self::File(path) => cloud.keeps(path),
+        };
+        if is_drills {
+            return Ok(());
+        }
+        Err(Failure::refused(format!("{} is not read in a drill", self.describe()))
+            .because("it may be a real credential, and a drill reads none: only files in its own folder")
+            .help(format!(
+                "put a made-up one into `{}` and write `file:` with its path, or leave `--config` out: the drill has a configuration of its own",
+                cloud.folder.display()
+            )))
+    }
+
     /// Fetches the secret.
     pub async fn resolve(&self, azure: &Azure) -> Result<Secret, Failure> {
+        azure.transport.cloud().map_or(Ok(()), |cloud| self.in_drill(cloud))?;
         let missing = |why: String| {
             let remedy = match self {
                 Self::Environment(_) => "set it where stanch is started, or change the reference in stanch.yaml",

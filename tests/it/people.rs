@@ -105,6 +105,45 @@ steps:
     assert!(refused.contains("carol may not answer; bob may"), "{refused}");
 }
 
+/// A run by alice with a configuration that names approvers.
+fn run_with(stage: &Stage, id: &str, approvers: &str) -> Said {
+    std::fs::write(stage.path("people.yaml"), format!("schema: stanch-config/v1\n{approvers}")).unwrap();
+    let arguments = ["run", "asking.yaml", "--run-id", id, "--yes", "--config", "people.yaml"];
+    stage.command(&arguments).env("STANCH_OPERATOR", "alice").output().unwrap().into()
+}
+
+#[tokio::test]
+async fn the_configuration_says_who_may_open_a_gate_that_names_nobody() {
+    let runbook = "steps:\n  - { id: gate, uses: human/approve, with: { prompt: \"go on?\" } }\n";
+    let stage = with_runbook(runbook).await;
+    let answer = |run: &str, by: &str| stage.stanch(&["approve", run, "gate", "--by", by]);
+    run_with(&stage, "several", "approvers: [alice, bob]\n").exit(4).done();
+    let refused = answer("several", "carol").exit(5).stderr;
+    assert!(refused.contains("carol may not answer; alice, bob may"), "{refused}");
+    let refused = answer("several", "alice").exit(5).stderr;
+    assert!(refused.contains("alice started this run"), "{refused}");
+    answer("several", "bob").exit(0).done();
+    let plan = ["plan", "asking.yaml", "--config", "people.yaml"];
+    let plan = stage.stanch(&plan).exit(0).stdout;
+    assert!(plan.contains("1 yes of alice, bob, not you"), "{plan}");
+    // One person alone answers for herself; where nobody is named, everybody may.
+    run_with(&stage, "one", "approvers: [alice]\n").exit(4).done();
+    answer("one", "alice").exit(0).done();
+    run_with(&stage, "nobody", "").exit(4).done();
+    answer("nobody", "alice").exit(0).done();
+    let refused = run_with(&stage, "twice", "approvers: [alice, 'Alice ']\n").exit(2).stderr;
+    assert!(refused.contains("names somebody twice"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_step_that_names_people_is_answered_by_them_alone() {
+    let gate = "steps:\n  - { id: gate, uses: human/approve, with: { prompt: go?, from: [alice] } }\n";
+    let stage = with_runbook(gate).await;
+    run_with(&stage, "r", "approvers: [bob, carol]\n").exit(4).done();
+    stage.stanch(&["approve", "r", "gate", "--by", "bob"]).exit(5).done();
+    stage.stanch(&["approve", "r", "gate", "--by", "alice"]).exit(0).done();
+}
+
 const BY_HAND: &str = r"
 steps:
   - id: revoke_at_stripe

@@ -282,8 +282,8 @@ async fn the_journal_shows_every_changed_byte() {
         for bit in [0x01, 0x20] {
             let mut changed = whole.clone();
             changed[place] ^= bit;
-            let damage = stanch::journal::Journal::read(&changed).expect_err("a changed byte is shown");
-            assert_eq!(damage.line, line_of(&whole, place), "byte {place}: {damage}");
+            let damage = crate::whole::Whole::read(&changed).expect_err("a changed byte is shown");
+            assert_eq!(damage.line, line_of(&whole, place) as u64, "byte {place}: {damage}");
         }
     }
     std::fs::write(&path, &whole).unwrap();

@@ -167,7 +167,7 @@ steps:
     let planned: Vec<&str> =
         plan["steps"].as_array().unwrap().iter().map(|step| step["uses"].as_str().unwrap()).collect();
     assert_eq!(planned, ["keyvault/rotate", "issuer/revoke", "human/approve", "keyvault/disable_old"]);
-    let stopped = stage.stanch(&["run", "old.yaml", "--run-id", "r", "-i", secret, "--json"]);
+    let stopped = stage.stanch(&["run", "old.yaml", "--run-id", "r", "-i", secret, "--yes", "--json"]);
     assert!(stopped.stderr.contains("`keyvault/revoke` is now called `keyvault/disable_old`"), "{}", stopped.stderr);
     stage.stanch(&["approve", "r", "gate", "--by", "kim"]).exit(0).done();
     let status = stage.stanch(&["resume", "r", "--json"]).exit(0).json();

@@ -89,9 +89,9 @@ fn announcement(secret: &SecretUrl, amendment: &LateLook) -> Announcement {
     let late = &amendment.late;
     let of = |oid: &String| {
         let name =
-            late.accesses.iter().find(|access| access.oid == *oid).map_or(oid.as_str(), |access| access.caller());
+            late.accesses.iter().find(|access| access.id() == *oid).map_or(oid.as_str(), |access| access.caller());
         let places: std::collections::BTreeSet<&str> =
-            late.accesses.iter().filter(|access| access.oid == *oid).map(|access| access.ip.as_str()).collect();
+            late.accesses.iter().filter(|access| access.id() == *oid).map(|access| access.ip.as_str()).collect();
         visible::line(&format!("{name} from {}", places.into_iter().collect::<Vec<_>>().join(", ")))
     };
     let mut facts = Vec::new();

@@ -23,16 +23,17 @@ struct Parameters {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 20))]
     min: u32,
-    /// Who may answer, by name; everybody if nobody is named.
+    /// Who may answer, by name; without it the `approvers` of the configuration, and everybody if it names none.
     #[serde(default)]
     from: Vec<String>,
     /// After this long without an answer it counts as a no.
     #[serde(default)]
     #[schemars(extend("x-waits" = true))]
     expires: Option<Length>,
-    /// Whether the one who started the run may not say yes.
+    /// Whether the one who started the run may not say yes; without it, that is so where several may answer by the
+    /// configuration.
     #[serde(default)]
-    not_requester: bool,
+    not_requester: Option<bool>,
 }
 
 fn one() -> u32 {
@@ -70,13 +71,22 @@ pub(crate) fn action() -> Action {
         .example(EXAMPLE)
 }
 
-early!(Known of Parameters { min: u32, from: Vec<String>, expires: Option<Length>, not_requester: bool });
+early!(Known of Parameters { min: u32, from: Vec<String>, expires: Option<Length>, not_requester: Option<bool> });
 
-fn plan(known: &Known, _: &Surroundings) -> PlanLine {
+/// Who may answer, and whether the one who started the run may not: as the step says, else as the configuration does.
+fn answering(from: Vec<String>, not_requester: Option<bool>, approvers: &[String]) -> (Vec<String>, bool) {
+    match from.is_empty() {
+        true => (approvers.to_vec(), not_requester.unwrap_or(approvers.len() > 1)),
+        false => (from, not_requester.unwrap_or_default()),
+    }
+}
+
+fn plan(known: &Known, seen: &Surroundings) -> PlanLine {
     let min = known.min.unwrap_or_else(one);
-    let from = known.from.as_deref().unwrap_or_default();
+    let from = known.from.clone().unwrap_or_default();
+    let (from, not_requester) = answering(from, known.not_requester.flatten(), &seen.approvers);
     let from = if from.is_empty() { String::new() } else { format!(" of {}", from.join(", ")) };
-    let not_you = if known.not_requester.unwrap_or_default() { ", not you" } else { "" };
+    let not_you = if not_requester { ", not you" } else { "" };
     let within = known.expires.flatten().map(|Length(expires)| format!(", within {}", duration::format(expires)));
     PlanLine::default().does(format!("{min} yes{from}{not_you}{}", within.unwrap_or_default()))
 }
@@ -91,12 +101,15 @@ fn fact(outputs: &Outputs) -> String {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { prompt, min, from, expires, not_requester } = parameters;
+    let approvers = &context.services.config.approvers;
+    let (from, not_requester) = answering(from, not_requester, approvers);
     let from = person::names(&from).map_err(|why| {
         Failure::refused("`from` holds what is no name of a person").because(why).help("write each name as it is given")
     })?;
     if min == 0 || (!from.is_empty() && usize::try_from(min).is_ok_and(|min| min > from.len())) {
         let summary = format!("{min} people must agree, and {} may answer", from.len());
-        return Err(Failure::refused(summary).help("name as many in `from` as `min` asks for").into());
+        let help = "name as many in `from`, or as `approvers` in the configuration, as `min` asks for";
+        return Err(Failure::refused(summary).help(help).into());
     }
     let question = Question { prompt, min, from, not_requester, ..Question::default() };
     let answer = context.gate(question, expires.map(|span| span.0)).await?;

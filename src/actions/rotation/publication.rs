@@ -4,13 +4,14 @@
 //! doubt is settled by looking for that tag among the versions.
 
 use crate::actions::context::Context;
-use crate::azure::{NewVersion, Vault};
+use crate::azure::{NewVersion, Vault, harmless};
 use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
 use crate::evidence::EffectName;
 use crate::failure::{Failure, Retry};
 use crate::issuers::{TAG_CREDENTIAL, TAG_VALIDITY};
 use crate::secret::Secret;
+use crate::told::{named, unless_repeated};
 use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
@@ -101,14 +102,17 @@ pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Pre
             .help("a rotation needs a version to follow; check the URL"));
     }
     let history = History::new(versions);
-    let tagged = |version: &Version| version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).cloned();
+    let tagged = |version: &Version| {
+        version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).and_then(|tag| named(tag, &[]))
+    };
     let older = history.versions().iter().filter_map(tagged).collect();
     let newest = history.newest().map(|version| version.id.clone()).collect();
     Ok(match history.latest(&current) {
         Some(version) => Predecessor {
             version: Some(version.id.clone()),
-            content_type: version.content_type.clone(),
-            tags: version.tags.clone(),
+            // They were listed before the value was known.
+            content_type: version.content_type.as_deref().map(unless_repeated),
+            tags: harmless(version.tags.iter()),
             created: Some(version.created),
             expires: version.expires,
             older,

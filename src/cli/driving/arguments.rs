@@ -43,8 +43,8 @@ pub(crate) struct Answering {
 impl Answering {
     /// Who is asked for a value: standard input if it was said so, a hidden prompt at a terminal, else nobody.
     pub(crate) fn secret_prompt(&self, ui: Ui) -> Arc<dyn SecretPrompt> {
-        if self.secret_stdin || (ui.is_terminal() && !ui.json && !ui.quiet) {
-            return Arc::new(StandardInput { writes_prompt: false });
+        if self.secret_stdin || ui.asks() {
+            return Arc::new(StandardInput);
         }
         Arc::new(Nobody)
     }

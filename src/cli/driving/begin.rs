@@ -4,19 +4,19 @@ use super::at_work::{Beginning, at_work};
 use super::prepare::Prepared;
 use super::targets::{take, targets};
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::options::Common;
 use crate::cli::session::{self, cannot_write, locked};
 use crate::cli::terminal::ui::Ui;
 use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::engine::event::Event;
+use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::journal::{GENESIS, LockError, RunFolder};
+use crate::journal::{Journal, LockError, RunFolder};
 
 /// Makes the run's folder, opens its journal and drives it.
-pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
+pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
     let Prepared { plan, opened, session, runs, answers } = prepared;
-    let folder = runs.folder(&opened.run);
+    let folder = runs.folder(&opened.run).map_err(|error| session::not_an_id(&error))?;
     let configuration = session.config_text().map(str::to_owned);
     let claimant = session::claimant();
     if folder.path().exists() {
@@ -37,14 +37,14 @@ pub(crate) async fn begin(common: &Common, ui: Ui, prepared: Prepared) -> Result
     })?;
     let store = staged.create_journal().map_err(unwritable)?;
     let beginning = Beginning {
-        records: Vec::new(),
-        head: GENESIS.to_owned(),
+        journal: Journal::default(),
         state: State::default(),
+        known: Known::new(services.steps.clone()),
         first: vec![Event::RunOpened(opened)],
         staged: Some(staged),
         answers,
     };
-    let exit = at_work(common, ui, plan, services, &folder, store, beginning).await?;
+    let exit = at_work(ui, plan, services, &folder, store, beginning).await?;
     drop(lock);
     Ok((exit, folder))
 }

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::correlation;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
-use crate::journal::Runs;
+use crate::journal::{Runs, valid_run_id};
 use crate::plan::Plan;
 use crate::preflight;
 
@@ -58,7 +58,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
     let plan = Plan::new(&runbook.source(), &given, &actions::catalogue())
         .map_err(|error| CommandError::page(Exit::Usage, session::not_planned(&error)))?;
     let run = match &args.run_id {
-        Some(run) => valid_id(run)?,
+        Some(run) => valid_run_id(run).map_err(|error| session::not_an_id(&error))?.to_owned(),
         None => new_id()?,
     };
     began_already(&plan, clock::now())?;
@@ -99,17 +99,6 @@ fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError>
         }
     }
     Ok(())
-}
-
-fn valid_id(run: &str) -> Result<String, CommandError> {
-    let valid = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    if !run.is_empty() && run.len() <= 100 && run.chars().all(valid) && !run.starts_with(['.', '-']) {
-        return Ok(run.to_owned());
-    }
-    let failure = Failure::refused(format!("`{run}` cannot be the id of a run"));
-    Err(CommandError::usage(
-        failure.help("letters, digits, `-`, `_` and `.`, at most 100, the first a letter or a digit"),
-    ))
 }
 
 /// An id that sorts by time and can be read out over the phone.

@@ -1,9 +1,9 @@
 //! What a run was pinned to when it began.
 
+use super::stored::{opened, state};
 use crate::actions;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::page::Page;
-use crate::engine::State;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::journal::RunFolder;
@@ -13,16 +13,8 @@ use sha2::{Digest, Sha256};
 use similar::TextDiff;
 use std::collections::BTreeMap;
 
-/// What was pinned when the run began.
-pub(crate) fn opened(folder: &RunFolder, state: &State) -> Result<RunOpened, CommandError> {
-    state.opened().cloned().ok_or_else(|| {
-        let summary = format!("the run `{}` ended before its first record was durable", folder.run());
-        CommandError::refused(Failure::refused(summary).help("nothing was done; start it again under another id"))
-    })
-}
-
 /// The plan of the pinned runbook, if its bytes are still those that were pinned.
-pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, CommandError> {
+fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, CommandError> {
     let text = folder.runbook().map_err(|error| {
         CommandError::refused(Failure::refused("the pinned runbook cannot be read").because(error.to_string()))
     })?;
@@ -42,6 +34,13 @@ pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan
         page.add(not_planned(&error));
         CommandError::page(Exit::Refused, page)
     })
+}
+
+/// The plan of a run's pinned runbook, from the journal's first record. That the journal is damaged is said before what
+/// follows from it.
+pub(crate) fn plan_of(folder: &RunFolder) -> Result<Plan, CommandError> {
+    let plan = pinned_plan(folder, &opened(folder)?);
+    plan.or_else(|error| state(folder).and(Err(error)))
 }
 
 /// The pinned fragments by their paths, if their bytes are still those that were pinned.

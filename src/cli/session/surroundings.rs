@@ -1,6 +1,6 @@
 //! From options to the things a command works with: who is at work, the configuration, the cloud, the services.
 
-use super::stored::{fingerprints, own_prefixes};
+use super::stored::{fingerprints, not_an_id, own_prefixes};
 use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
 use crate::cli::exit::{CommandError, Exit};
@@ -92,7 +92,11 @@ impl Session {
             None => Route::Real,
         };
         let transport = Transport::limited(route, request_prefix, self.config.limits).map_err(CommandError::usage)?;
-        let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
+        let identity = Identity::new(
+            self.config.identity.clone(),
+            transport.clone(),
+            Environment::of_process(self.cloud.as_ref()),
+        );
         Ok(Azure { transport, identity })
     }
 
@@ -122,7 +126,7 @@ impl Session {
             config: self.config,
             secret_prompt: self.secret_prompt,
             fingerprints,
-            report_folder: runs.folder(&opened.run).report(),
+            report_folder: runs.folder(&opened.run).map_err(|error| not_an_id(&error))?.report(),
             targets,
         })
     }

@@ -6,6 +6,7 @@ use crate::cli::exit::CommandError;
 use crate::engine::person::{self, Seen};
 use crate::failure::Failure;
 use crate::journal::Claimant;
+use crate::redaction::without_credentials;
 use std::fs::read_to_string;
 use std::io::{stderr, stdin};
 
@@ -14,7 +15,8 @@ const NOBODY: u32 = u32::MAX;
 
 /// What whoever is at work is called: what they say, else what the machine says.
 pub(crate) fn operator() -> String {
-    let set = |variable: &str| std::env::var(variable).ok().and_then(|name| person::name(&name).ok());
+    let set =
+        |variable: &str| std::env::var(variable).ok().and_then(|name| person::name(&without_credentials(&name)).ok());
     let uid = uid();
     set("STANCH_OPERATOR")
         .or_else(|| set("USER"))

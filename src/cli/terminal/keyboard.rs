@@ -1,28 +1,10 @@
 //! What is typed while a display stands on the terminal: line by line, shown by the display itself and not echoed, so
 //! that typing does not shift it.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::io::stdin;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc;
+use super::modes::{self, Mode, Taken};
 
-/// The terminal's modes as they were before; nothing while they are untouched.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
-
-/// Whether a value is asked for that must not be shown: until it is given, what is typed belongs to that question.
-static HIDDEN: AtomicBool = AtomicBool::new(false);
-
-/// Leaves what is typed to a hidden prompt, or takes it again.
-pub(crate) fn hide(hidden: bool) {
-    HIDDEN.store(hidden, Ordering::SeqCst);
-}
-
-/// Whether what is typed belongs to a hidden prompt.
-pub(crate) fn is_hidden() -> bool {
-    HIDDEN.load(Ordering::SeqCst)
-}
+/// Nobody types a longer answer.
+const LONGEST_LINE: usize = 4_096;
 
 /// What came from the keyboard.
 #[derive(Debug)]
@@ -36,103 +18,57 @@ pub(crate) enum Typed {
 /// The keyboard, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Keyboard {
-    typed: mpsc::UnboundedReceiver<Typed>,
+    /// Where the terminal's modes cannot be set, lines are echoed as ever.
+    _taken: Option<Taken>,
+    line: Vec<u8>,
+    /// Whether an escape sequence has begun: keys that are no characters.
+    in_escape: bool,
 }
 
 impl Keyboard {
-    /// Takes the keyboard. Where the terminal's modes cannot be set, lines are echoed as ever.
+    /// Takes the keyboard; what was typed before is thrown away.
     pub(crate) fn open() -> Self {
-        if let Ok(before) = tcgetattr(stdin()) {
-            let mut modes = before.clone();
-            modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-            // What was typed before somebody asked is thrown away.
-            if tcsetattr(stdin(), OptionalActions::Flush, &modes).is_ok()
-                && let Ok(mut kept) = BEFORE.lock()
-            {
-                kept.get_or_insert(before);
-            }
-        }
-        let (send, typed) = mpsc::unbounded_channel();
-        // The thread ends with the program: a read from a terminal cannot be called off.
-        std::thread::spawn(move || read(&send));
-        Self { typed }
+        Self { _taken: modes::take(Mode::Keys).ok(), line: Vec::new(), in_escape: false }
     }
 
-    /// What was typed and not yet looked at.
+    /// What was typed before somebody asked is no answer.
+    pub(crate) fn forget(&mut self) {
+        modes::drop_pending();
+        self.line.clear();
+        self.in_escape = false;
+    }
+
+    /// What was typed since; what belongs to a hidden prompt is left to it.
     pub(crate) fn next(&mut self) -> Option<Typed> {
-        self.typed.try_recv().ok()
-    }
-}
-
-impl Drop for Keyboard {
-    fn drop(&mut self) {
-        give_back();
-    }
-}
-
-/// Sets the terminal's modes back, however the program ends.
-pub(crate) fn give_back() {
-    if let Ok(mut kept) = BEFORE.lock()
-        && let Some(before) = kept.take()
-    {
-        tcsetattr(stdin(), OptionalActions::Now, &before).ok();
-    }
-}
-
-fn read(send: &mpsc::UnboundedSender<Typed>) {
-    let mut line: Vec<u8> = Vec::new();
-    let mut byte = [0];
-    loop {
-        // While a hidden prompt stands there, a key that waits is no reason to look again at once.
-        if is_hidden() {
-            rest();
-            continue;
+        if modes::is_hidden() {
+            return None;
         }
-        if !is_typed() {
-            continue;
+        let (mut byte, mut came) = ([0], false);
+        while let Ok(Some(1)) = modes::read(&mut byte) {
+            came = true;
+            if let Some(line) = self.take(byte[0]) {
+                return Some(Typed::Line(line));
+            }
         }
-        // Past the standard library's buffer, in which a key would wait unseen.
-        if !rustix::io::read(stdin(), &mut byte).is_ok_and(|count| count == 1) {
-            return;
+        came.then(|| Typed::SoFar(String::from_utf8_lossy(&self.line).trim_end_matches('\u{fffd}').to_owned()))
+    }
+
+    fn take(&mut self, byte: u8) -> Option<String> {
+        if std::mem::take(&mut self.in_escape) {
+            // `ESC [`, digits, and a letter or `~` at the end.
+            self.in_escape = matches!(byte, b'[' | b'O' | b'0'..=b'9' | b';');
+            return None;
         }
-        let typed = match byte[0] {
-            b'\n' | b'\r' => Typed::Line(String::from_utf8_lossy(&std::mem::take(&mut line)).into_owned()),
+        match byte {
+            b'\n' | b'\r' => return Some(String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned()),
             // Backspace takes a whole character away; ^U the whole line.
-            0x7f | 0x08 => {
-                let mut text = String::from_utf8_lossy(&line).into_owned();
-                text.pop();
-                line = text.into_bytes();
-                so_far(&line)
-            }
-            0x15 => {
-                line.clear();
-                so_far(&line)
-            }
-            control if control < 0x20 => continue,
-            other => {
-                line.push(other);
-                so_far(&line)
-            }
-        };
-        if send.send(typed).is_err() {
-            return;
+            0x7f | 0x08 => while self.line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
+            0x15 => self.line.clear(),
+            0x1b => self.in_escape = true,
+            control if control < 0x20 => {}
+            other if self.line.len() < LONGEST_LINE => self.line.push(other),
+            _ => {}
         }
+        None
     }
-}
-
-/// Waits a moment for a key; says whether one may be read that is not meant for a hidden prompt.
-fn is_typed() -> bool {
-    let moment = Timespec { tv_sec: 0, tv_nsec: 30_000_000 };
-    let input = stdin();
-    let mut keys = [PollFd::new(&input, PollFlags::IN)];
-    poll(&mut keys, Some(&moment)).is_ok_and(|ready| ready > 0) && !is_hidden()
-}
-
-fn rest() {
-    let moment = Timespec { tv_sec: 0, tv_nsec: 30_000_000 };
-    poll(&mut [], Some(&moment)).ok();
-}
-
-fn so_far(line: &[u8]) -> Typed {
-    Typed::SoFar(String::from_utf8_lossy(line).trim_end_matches('\u{fffd}').to_owned())
 }

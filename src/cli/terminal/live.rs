@@ -2,6 +2,7 @@
 
 use super::screen;
 use super::ui::Ui;
+use super::wrapped::wrapped;
 use crate::actions::Services;
 use crate::cli::page::Page;
 use crate::clock::{self, Timestamp};
@@ -12,51 +13,49 @@ use crate::engine::{StepStatus, item_id, split_item};
 use crate::evidence::Known;
 use crate::journal::Record;
 use crate::plan::{Fact, Plan, PlannedStep};
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// The display at work.
 pub(crate) struct Display {
-    task: JoinHandle<()>,
+    task: JoinHandle<Known>,
 }
 
 impl Display {
-    /// Waits until everything that happened has been shown.
-    pub(crate) async fn finish(self) {
-        drop(self.task.await);
+    /// Waits until everything that happened has been shown. Gives what is known of the run by then.
+    pub(crate) async fn finish(self) -> Option<Known> {
+        self.task.await.ok()
     }
 }
 
 /// Shows a run's notices until the last of their senders is gone.
 ///
-/// `records` are what the journal holds when this process takes the run on: what is done stands there as done.
+/// `known` is what the journal tells when this process takes the run on: what is done stands there as done.
 pub(crate) fn show(
     ui: Ui,
     plan: &Plan,
     services: &Services,
-    records: &[Record],
+    known: Known,
     inbox: mpsc::UnboundedReceiver<DisplayEvent>,
 ) -> Display {
-    let mut view = View::new(ui, plan, services, records);
+    let mut view = View::new(ui, plan, services, known);
     let mut inbox = inbox;
     let task = tokio::spawn(async move {
         while let Some(notice) = inbox.recv().await {
             match notice {
                 DisplayEvent::Recorded(record) => view.record(&record),
                 DisplayEvent::Progress { step, text } => view.progress(&step, &text),
-                DisplayEvent::Asked { text } if text.is_empty() => view.warn(),
-                DisplayEvent::Asked { text } => view.ask(&text),
+                DisplayEvent::Asked { question, .. } if question.is_empty() => view.go_on(),
+                DisplayEvent::Asked { question, entered } => view.ask(&question, &entered),
                 DisplayEvent::Aside { text } => view.aside(&text),
             }
         }
         view.close();
+        view.known
     });
     Display { task }
 }
@@ -98,7 +97,10 @@ struct View {
     header: Option<ProgressBar>,
     /// Whether the leaked value still works: below the header, so that no terminal is too low for it.
     leaked: Option<ProgressBar>,
-    footer: Option<ProgressBar>,
+    /// What stands on the screen in place of the tree: a question is read in peace, and whole.
+    asked: Option<String>,
+    /// What is to be said once it is answered.
+    held_back: Vec<String>,
     width: usize,
     known: Known,
     began: Timestamp,
@@ -106,8 +108,7 @@ struct View {
 }
 
 impl View {
-    fn new(ui: Ui, plan: &Plan, services: &Services, records: &[Record]) -> Self {
-        let known = Known::of(records, &services.steps);
+    fn new(ui: Ui, plan: &Plan, services: &Services, known: Known) -> Self {
         let width = plan.steps().map(|step| step.id.value.len()).max().unwrap_or_default();
         let drill = if services.mode == Mode::Drill { "  DRILL" } else { "" };
         let title = format!("{}  {}{drill}", services.runbook, services.run);
@@ -120,19 +121,14 @@ impl View {
             header
         });
         let leaked = tree.as_ref().map(|tree| plain_bar(ui, tree, ""));
-        let mut view = Self { ui, lines, tree, header, leaked, footer: None, width, known, began, title };
+        let mut view =
+            Self { ui, lines, tree, header, leaked, asked: None, held_back: Vec::new(), width, known, began, title };
         let tree = view.tree.clone();
         for step in &services.steps {
             let shown = tree.as_ref().filter(|_| !step.only_if_needed);
             let bar = shown.map(|tree| plain_bar(ui, tree, &format!("  · {}", step.id)));
             view.lines.insert(step.id.clone(), Line { bar, begun: None, items: Tally::default() });
         }
-        view.footer = tree.as_ref().map(|tree| {
-            let footer = plain_bar(ui, tree, "");
-            // A question is read to its end, however narrow the terminal is.
-            footer.set_style(style("{msg}"));
-            footer
-        });
         if view.header.is_none() {
             ui.note(&view.title);
         }
@@ -217,8 +213,13 @@ impl View {
                 let asked = Page::others(&question.prompt, "      │ ");
                 let mut lines = asked.lines().iter();
                 self.end(step, at, "‼", lines.next().map_or("", String::as_str));
-                lines.for_each(|line| self.write(line));
-                for (index, task) in question.checklist.iter().enumerate() {
+                // Where there is a tree, whoever sits before it is asked in full.
+                let (more, told) = match self.tree {
+                    None => (lines.as_slice(), question.checklist.as_slice()),
+                    Some(_) => (&[][..], &[][..]),
+                };
+                more.iter().for_each(|line| self.write(line));
+                for (index, task) in told.iter().enumerate() {
                     self.write(&format!("      {}. {task}", index + 1));
                 }
             }
@@ -237,10 +238,9 @@ impl View {
 
     fn begin(&mut self, step: &str, at: Timestamp) {
         let label = format!("{:<width$}", step, width = self.width);
-        let place = self.tree.as_ref().zip(self.footer.as_ref());
         let Some(line) = self.lines.get_mut(step) else { return };
-        if let (None, Some((tree, footer))) = (&line.bar, place) {
-            line.bar = Some(tree.insert_before(footer, ProgressBar::new_spinner()));
+        if let (None, Some(tree)) = (&line.bar, &self.tree) {
+            line.bar = Some(tree.add(ProgressBar::new_spinner()));
         }
         let again = line.begun.replace(line.begun.unwrap_or(at)).is_some();
         if let Some(bar) = &line.bar {
@@ -279,8 +279,9 @@ impl View {
     }
 
     /// A line of its own, above the tree.
-    fn write(&self, text: &str) {
+    fn write(&mut self, text: &str) {
         match &self.header {
+            _ if self.asked.is_some() => self.held_back.push(text.to_owned()),
             Some(header) => header.suspend(|| self.ui.note(text)),
             None => self.ui.note(text),
         }
@@ -298,11 +299,8 @@ impl View {
     }
 
     /// Something to know that belongs to no step.
-    fn aside(&self, text: &str) {
-        match &self.header {
-            Some(header) => header.println(self.ui.shown(&format!("  … {text}"))),
-            None => self.ui.note(&format!("  … {text}")),
-        }
+    fn aside(&mut self, text: &str) {
+        self.write(&format!("  … {text}"));
     }
 
     /// Something to know about a step that goes on.
@@ -335,24 +333,53 @@ impl View {
         }
     }
 
-    fn ask(&self, prompt: &str) {
-        self.foot(&format!("  {} {prompt}", self.ui.yellow("‼")));
+    /// Shows a question in place of the tree, and below it what was entered so far.
+    fn ask(&mut self, question: &str, entered: &str) {
+        if !self.ui.is_terminal() {
+            return;
+        }
+        if self.asked.as_deref() != Some(question) {
+            let mark = self.ui.yellow("‼");
+            if self.asked.is_some() {
+                self.ui.leave_entered();
+            } else if let Some(tree) = &self.tree {
+                // Nobody looks at a terminal that cannot be written to.
+                tree.clear().ok();
+                tree.set_draw_target(ProgressDrawTarget::hidden());
+                if let Some(leaked) = self.known.leaked_value() {
+                    self.ui.ask(&Page::of(format!("  {}", screen::colored(self.ui, &leaked))).below_blank());
+                }
+            }
+            let text = format!("{mark} {}", wrapped(question, self.ui.width()).trim_start());
+            self.ui.ask(&Page::document(&text).below_blank());
+            self.asked = Some(question.to_owned());
+        }
+        self.ui.entered(entered);
+    }
+
+    /// Nothing is asked any more: the tree goes on.
+    fn go_on(&mut self) {
+        if self.asked.take().is_some() {
+            self.ui.leave_entered();
+            for text in std::mem::take(&mut self.held_back) {
+                self.ui.note(&text);
+            }
+            if let Some(tree) = &self.tree {
+                tree.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        }
+        self.warn();
     }
 
     /// The line that says whether the leaked value still works.
     fn warn(&self) {
-        self.foot("");
-    }
-
-    /// That line, and below it what a person is asked.
-    fn foot(&self, question: &str) {
-        let (Some(line), Some(footer)) = (&self.leaked, &self.footer) else { return };
+        let Some(line) = &self.leaked else { return };
         let leaked = self.known.leaked_value().map(|leaked| screen::colored(self.ui, &leaked)).unwrap_or_default();
         line.set_message(self.ui.shown(&format!("  {leaked}")));
-        footer.set_message(if question.is_empty() { String::new() } else { format!("\n{}", self.ui.shown(question)) });
     }
 
-    fn close(&self) {
+    fn close(&mut self) {
+        self.go_on();
         if let Some(header) = &self.header {
             header.disable_steady_tick();
             header.set_style(message_style());
@@ -364,8 +391,8 @@ impl View {
                 bar.abandon();
             }
         }
-        for below in [&self.leaked, &self.footer].into_iter().flatten() {
-            below.finish_and_clear();
+        if let Some(leaked) = &self.leaked {
+            leaked.finish_and_clear();
         }
     }
 }
@@ -398,58 +425,4 @@ fn timed_style(template: &str) -> ProgressStyle {
 fn elapsed(from: Timestamp, to: Timestamp) -> String {
     let seconds = (to - from).num_seconds().max(0);
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// What told the program to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    Interrupt,
-    Terminate,
-}
-
-/// The first signal that came.
-pub(crate) struct Signals(Arc<AtomicU8>);
-
-impl Signals {
-    /// Which one came, if any did.
-    pub(crate) fn received(&self) -> Option<Signal> {
-        match self.0.load(Ordering::SeqCst) {
-            1 => Some(Signal::Interrupt),
-            2 => Some(Signal::Terminate),
-            _ => None,
-        }
-    }
-}
-
-/// Tells the run to stop at the first signal; a second one ends the program at once, which a journal survives.
-pub(crate) fn watch_signals(stop: watch::Sender<bool>, tell: impl Fn(String) + Send + 'static) -> Signals {
-    let received = Arc::new(AtomicU8::new(0));
-    let seen = Arc::clone(&received);
-    tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            std::future::pending::<()>().await;
-            return;
-        };
-        loop {
-            let code = tokio::select! {
-                _ = interrupt.recv() => 1,
-                _ = terminate.recv() => 2,
-            };
-            if seen.swap(code, Ordering::SeqCst) != 0 {
-                end_now(code);
-            }
-            tell(
-                "told to stop: what is on its way gets its answer first; once more ends the program at once".to_owned(),
-            );
-            stop.send(true).ok();
-        }
-    });
-    Signals(received)
-}
-
-#[expect(clippy::disallowed_methods, reason = "somebody insists on the end of the program")]
-fn end_now(code: u8) {
-    super::keyboard::give_back();
-    std::process::exit(if code == 1 { 130 } else { 143 });
 }

@@ -1,9 +1,13 @@
 //! The terminal: the live display, the screen at the end, prompts and keys.
 
+mod asking;
+mod entry;
 pub(crate) mod keyboard;
 pub(crate) mod live;
+pub(crate) mod modes;
 pub(crate) mod people;
 pub(crate) mod screen;
 pub(crate) mod secret_prompt;
 pub(crate) mod ui;
 pub(crate) mod when;
+mod wrapped;

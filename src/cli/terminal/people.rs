@@ -1,8 +1,12 @@
 //! Those at the terminal, those who answer from another one, and a file that somebody filled in before.
 
-use super::keyboard::{self, Keyboard, Typed};
-use crate::cli::exit::CommandError;
-use crate::cli::question::{self, Asked, Given, Open, Word};
+use super::asking::{About, Asking};
+use super::keyboard::{Keyboard, Typed};
+use super::modes;
+use super::ui::Ui;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::page::Page;
+use crate::cli::question::{self, Given, Word};
 use crate::cli::session;
 use crate::clock;
 use crate::driver::People;
@@ -18,9 +22,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead;
 use std::path::Path;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How often the answers from other terminals are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -119,27 +123,24 @@ impl Answers {
 /// The people around a run.
 pub(crate) struct Terminal {
     folder: RunFolder,
-    interactive: bool,
     operator: String,
     notices: DisplayEvents,
     answers: Answers,
+    /// Where somebody can type an answer here.
     keyboard: Option<Keyboard>,
-    /// The question that stands on the screen, and what was typed to it so far.
     asking: Option<Asking>,
+    /// How often the terminal was taken back.
+    kept: u32,
+    /// Why the last answer from here was not taken.
+    refused: Option<String>,
     /// Who is told whether the last answer was taken.
     answered: Option<Source>,
 }
 
-struct Asking {
-    step: String,
-    prompt: String,
-    given: Map<String, Value>,
-    word: Option<Word>,
-}
-
 enum Source {
     Left(String),
-    Here(String),
+    Written(String),
+    Here,
 }
 
 impl Terminal {
@@ -151,7 +152,20 @@ impl Terminal {
         notices: DisplayEvents,
         answers: Answers,
     ) -> Self {
-        Self { folder, interactive, operator, notices, answers, keyboard: None, asking: None, answered: None }
+        // While a run is shown nothing that is typed is echoed: the display would be shifted, and what is left over of a
+        // pasted value seen.
+        let keyboard = interactive.then(Keyboard::open);
+        Self {
+            folder,
+            operator,
+            notices,
+            answers,
+            keyboard,
+            asking: None,
+            kept: modes::keep(),
+            refused: None,
+            answered: None,
+        }
     }
 
     /// The next answer that lies in the inbox. A file that is no answer is nobody's answer.
@@ -175,7 +189,7 @@ impl Terminal {
     fn written(&mut self, state: &State) -> Option<Event> {
         match self.answers.take(state)? {
             Ok(event) => {
-                self.answered = event.step().map(|step| Source::Here(step.to_owned()));
+                self.answered = event.step().map(|step| Source::Written(step.to_owned()));
                 Some(event)
             }
             Err(failure) => {
@@ -187,51 +201,64 @@ impl Terminal {
 
     /// Puts the first open question on the screen, and takes in what was typed to it.
     fn ask(&mut self, state: &State) -> Option<Event> {
-        if keyboard::is_hidden() {
+        self.keyboard.as_ref()?;
+        if modes::is_hidden() {
+            // Another question stands on the screen; this one is asked anew afterwards.
+            self.asking = None;
             return None;
+        }
+        if std::mem::replace(&mut self.kept, modes::keep()) != self.kept && self.asking.take().is_some() {
+            // Somebody else had the terminal: what is asked is shown anew.
+            self.show("", "");
         }
         let Some(open) = question::open(state).into_iter().next() else {
             if self.asking.take().is_some() {
-                drop(self.notices.send(DisplayEvent::Asked { text: String::new() }));
+                self.show("", "");
             }
             return None;
         };
-        if self.asking.as_ref().is_none_or(|asking| asking.step != open.step) {
-            let prompt = String::new();
-            self.asking = Some(Asking { step: open.step.clone(), prompt, given: Map::new(), word: None });
+        if self.asking.as_ref().is_none_or(|asking| !asking.is_about(&open)) {
             // What was typed before the question stood there is no answer to it.
-            while self.keyboard.get_or_insert_with(Keyboard::open).next().is_some() {}
+            self.keyboard.as_mut()?.forget();
+            self.asking = Some(Asking::new(&open, self.refused.take()));
         }
         let asking = self.asking.as_mut()?;
-        let prompt = prompt(&open, asking);
-        if prompt != asking.prompt {
-            asking.prompt.clone_from(&prompt);
-            drop(self.notices.send(DisplayEvent::Asked { text: prompt }));
+        let about = About { run: self.folder.run(), operator: &self.operator, state };
+        if !asking.stands {
+            asking.shown = asking.text(&open, &about);
+            asking.stands = true;
+            let shown = asking.shown.clone();
+            self.show(&shown, "");
+            return None;
         }
-        let line = match self.keyboard.get_or_insert_with(Keyboard::open).next()? {
+        let line = match self.keyboard.as_mut()?.next()? {
             Typed::SoFar(typed) => {
-                let text = format!("{} {typed}", asking.prompt);
-                drop(self.notices.send(DisplayEvent::Asked { text }));
+                let shown = asking.shown.clone();
+                self.show(&shown, &typed);
                 return None;
             }
             Typed::Line(line) => line,
         };
-        asking.prompt.clear();
-        match read(&open, asking, line.trim(), &self.operator) {
+        asking.stands = false;
+        match asking.read(&open, line.trim(), &about) {
             Ok(event) => {
                 let event = event?;
                 self.asking = None;
-                self.answered = Some(Source::Here(open.step));
-                drop(self.notices.send(DisplayEvent::Asked { text: String::new() }));
+                self.answered = Some(Source::Here);
+                self.show("", "");
                 Some(event)
             }
             Err(failure) => {
                 self.asking = None;
-                let why: Vec<String> = std::iter::once(failure.summary).chain(failure.reasons).collect();
-                self.say(&open.step, &why.join(": "));
+                self.refused = Some(super::ui::describe(&failure).lines().join("\n"));
                 None
             }
         }
+    }
+
+    fn show(&self, question: &str, entered: &str) {
+        let (question, entered) = (question.to_owned(), entered.to_owned());
+        drop(self.notices.send(DisplayEvent::Asked { question, entered }));
     }
 
     fn say(&self, step: &str, text: &str) {
@@ -241,7 +268,7 @@ impl Terminal {
 
 impl People for Terminal {
     fn are_there(&self, state: &State) -> bool {
-        self.interactive || self.answers.has_one(state)
+        self.keyboard.is_some() || self.answers.has_one(state)
     }
 
     fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Event> {
@@ -250,9 +277,7 @@ impl People for Terminal {
                 if let Some(event) = self.left().or_else(|| self.written(state)) {
                     return event;
                 }
-                if self.interactive
-                    && let Some(event) = self.ask(state)
-                {
+                if let Some(event) = self.ask(state) {
                     return event;
                 }
                 clock::sleep(if self.asking.is_some() { TYPE_EVERY } else { LOOK_EVERY }).await;
@@ -264,81 +289,32 @@ impl People for Terminal {
         match (self.answered.take(), refused) {
             // Whoever left it may be gone by now.
             (Some(Source::Left(name)), refused) => drop(self.folder.reply(&name, refused.as_deref())),
-            (Some(Source::Here(step)), Some(why)) => self.say(&step, &format!("not taken: {why}")),
+            (Some(Source::Written(step)), Some(why)) => self.say(&step, &format!("not taken: {why}")),
+            (Some(Source::Here), why) => self.refused = why,
             _ => {}
         }
     }
 }
 
-/// What is asked next.
-fn prompt(open: &Open, asking: &Asking) -> String {
-    match (&open.what, asking.word) {
-        (Asked::Gate { question, .. }, _) => match next_field(question, &asking.given) {
-            Some(field) => {
-                let about = field.description.as_ref().map(|text| format!(", {text}")).unwrap_or_default();
-                let words =
-                    if field.values.is_empty() { String::new() } else { format!(": {}", field.values.join(", ")) };
-                format!("`{}`  {} ({}{words}{about}): ", open.step, field.name, field.kind)
-            }
-            None if question.checklist.is_empty() && question.fields.is_empty() => {
-                format!("`{}`  [y/n]  {}", open.step, question.prompt)
-            }
-            None => format!("`{}`  is it done? [y/n]  {}", open.step, question.prompt),
-        },
-        (Asked::Decision { summary, .. }, None) => {
-            format!("`{}`  did it happen? [done/not-done]  {summary}", open.step)
-        }
-        (Asked::Failure(failure), None) => {
-            let why = failure.as_ref().map(|failure| failure.summary.as_str()).unwrap_or_default();
-            format!("`{}` failed: {why}  [retry/continue/stop]", open.step)
-        }
-        (_, Some(word)) => format!("`{}`  {}, because: ", open.step, question::name(word)),
-    }
-}
-
-fn next_field<'a>(
-    question: &'a crate::engine::event::Question,
-    given: &Map<String, Value>,
-) -> Option<&'a crate::engine::event::Field> {
-    question.fields.iter().find(|field| !given.contains_key(&field.name))
-}
-
-/// Takes one typed line in; gives the answer once it is whole.
-fn read(open: &Open, asking: &mut Asking, line: &str, operator: &str) -> Result<Option<Event>, Failure> {
-    let given =
-        |word, because, answers| Given { word, by: operator.to_owned(), seen: session::seen(), because, answers };
-    if let Asked::Gate { question, .. } = &open.what {
-        if let Some(field) = next_field(question, &asking.given) {
-            let value = if line.is_empty() { Value::Null } else { Value::from(line) };
-            asking.given.insert(field.name.clone(), value);
-            return Ok(None);
-        }
-        let word = match line.to_lowercase().as_str() {
-            "y" | "yes" => Word::Approve,
-            "n" | "no" => Word::Reject,
-            _ => return Ok(None),
-        };
-        let answers = std::mem::take(&mut asking.given).into_iter().filter(|(_, value)| !value.is_null()).collect();
-        return open.answer(given(word, None, answers)).map(Some);
-    }
-    match asking.word {
-        None => {
-            asking.word = open.words().iter().copied().find(|word| {
-                let name = question::name(*word);
-                name == line || (line.len() == 1 && name.starts_with(line))
-            });
-            Ok(None)
-        }
-        Some(_) if line.is_empty() => Ok(None),
-        Some(word) => open.answer(given(word, Some(line.to_owned()), Map::new())).map(Some),
-    }
-}
-
-/// Asks at the start whether to go.
-pub(crate) async fn confirm() -> bool {
+/// Asks at the start whether to go; tells what ended the program instead.
+pub(crate) async fn confirm(ui: Ui, question: &Page) -> Result<bool, Exit> {
+    let ended = |_| Exit::Program;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ended)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(ended)?;
+    // What was typed before the plan could be seen is no answer to it.
+    modes::drop_pending();
+    ui.ask(question);
     let line = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+        let mut line = [0; 64];
+        // Past the standard library's buffer, which would keep what follows the line.
+        let count = rustix::io::read(std::io::stdin(), &mut line).unwrap_or_default();
+        String::from_utf8_lossy(line.get(..count).unwrap_or_default()).trim().to_lowercase()
     });
-    matches!(line.await, Ok(Ok(line)) if ["y", "yes", "go"].contains(&line.trim().to_lowercase().as_str()))
+    let line = tokio::select! {
+        line = line => line.unwrap_or_default(),
+        _ = interrupt.recv() => return Err(Exit::Interrupted),
+        _ = terminate.recv() => return Err(Exit::Terminated),
+    };
+    modes::drop_pending();
+    Ok(["y", "yes", "go"].contains(&line.as_str()))
 }

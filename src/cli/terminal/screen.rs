@@ -3,17 +3,15 @@
 
 use super::ui::{Ui, describe};
 use super::when::when;
-use crate::actions;
-use crate::cli::exit::{CommandError, Exit};
 use crate::cli::page::Page;
 use crate::cli::question::{self, Asked, Open};
 use crate::command_line::CommandLine;
-use crate::engine::event::{Answer, RunOpened, RunStatus};
+use crate::engine::event::{Answer, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
-use crate::journal::{Record, RunFolder};
-use crate::plan::{Aim, Plan, PlannedStep};
-use crate::report::{Report, Status};
+use crate::journal::RunFolder;
+use crate::plan::{Aim, PlannedStep};
+use crate::report::{Left, Status};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -60,38 +58,26 @@ pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
 }
 
 /// Shows where a run stands: the object for scripts, or the screen for people.
-pub(crate) fn show(
-    ui: Ui,
-    plan: &Plan,
-    folder: &RunFolder,
-    records: &[Record],
-    head: &str,
-) -> Result<Ended, CommandError> {
-    let steps = plan.planned(&actions::catalogue());
-    let mut known = Known::new(steps.clone());
-    for record in records {
-        known.apply(record).map_err(|illegal| CommandError::page(Exit::Program, Page::of(illegal.to_string())))?;
-    }
+pub(crate) fn show(ui: Ui, folder: &RunFolder, known: &Known, head: &str) -> Ended {
     let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
-    let status = Status::new(&known, head, &folder.journal().display().to_string(), alive);
+    let status = Status::new(known, head, &folder.journal().display().to_string(), alive);
     if ui.json {
         ui.json(&status);
     } else {
-        let report = Report::new(records, head, &steps);
-        ui.data(&people(ui, folder, &known, &status, &report));
+        ui.data(&people(ui, folder, known, &status));
     }
     let failed = |(_, step): (String, &StepState)| step.status == StepStatus::Failed;
-    Ok(Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) })
+    Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) }
 }
 
 fn own_process() -> u32 {
     std::process::id()
 }
 
-fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &Report) -> Page {
+fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> Page {
     let mut page = Page::of("");
     let state = known.state();
-    let drill = if report.run.drill { "DRILL  " } else { "" };
+    let drill = if status.mode == Some(Mode::Drill) { "DRILL  " } else { "" };
     page.line(format!("{drill}{}", verdict(ui, known)));
     if let Some(leaked) = &status.leaked_value {
         page.line(colored(ui, leaked));
@@ -120,20 +106,20 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
             }
         }
     }
-    found(&mut page, report, &status.verdict);
+    found(&mut page, &Left::new(known), &status.verdict);
     asked_again(&mut page, folder.run(), state);
     next(&mut page, folder.run(), state);
     let written = folder.report().join("report.html");
     if written.is_file() {
         page.line(format!("report  {}", written.display()));
     }
-    page.line(format!("head    {}", report.evidence.head));
+    page.line(format!("head    {}", status.head));
     page
 }
 
 /// What a responder must know before going to bed.
-fn found(page: &mut Page, report: &Report, verdict: &evidence::Verdict) {
-    let radii = &report.blast_radii;
+fn found(page: &mut Page, left: &Left, verdict: &evidence::Verdict) {
+    let radii = &left.blast_radii;
     let unknown = radii.iter().flat_map(|radius| {
         radius.accesses.iter().filter(|access| access.unknown).map(move |access| (radius.secret.as_str(), access))
     });
@@ -154,15 +140,15 @@ fn found(page: &mut Page, report: &Report, verdict: &evidence::Verdict) {
     if strangers.len() > 5 {
         page.line(format!("  {:<16}and {} more, see the report", "", strangers.len() - 5));
     }
-    for (index, left) in report.follow_ups.iter().enumerate() {
+    for (index, task) in left.follow_ups.iter().enumerate() {
         let label = if index == 0 { "left to you" } else { "" };
-        page.line(format!("  {label:<16}{}", left.what));
-        if !left.command.is_empty() {
-            page.line(format!("  {:<16}  {}", "", left.command));
+        page.line(format!("  {label:<16}{}", task.what));
+        if !task.command.is_empty() {
+            page.line(format!("  {:<16}  {}", "", task.command));
         }
     }
     // What stands under the verdict is not said twice.
-    let unseen = report.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
+    let unseen = left.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
     for (index, unseen) in unseen.enumerate() {
         let label = if index == 0 { "not seen" } else { "" };
         page.line(format!("  {label:<16}{}", unseen));
@@ -272,8 +258,8 @@ fn waits_for(step: &StepState) -> Page {
     for (index, task) in question.checklist.iter().enumerate() {
         page.line(format!("  {}. {task}", index + 1));
     }
-    if let Some(plan) = question.plan.get(..12) {
-        page.line(format!("about the plan {plan}…"));
+    if !question.plan.is_empty() {
+        page.line(format!("about the plan sha256:{}", question.plan));
     }
     page
 }

@@ -1,114 +1,138 @@
 //! Asking for a value without showing it: a hidden prompt at a terminal, standard input elsewhere.
 //!
-//! The value is read past the standard library's buffer, which would keep it.
+//! The value is read past the standard library's buffer, which would keep it, and past the terminal's lines, which would
+//! cut it.
 
-use super::keyboard;
+use super::entry::{Entry, Key, LARGEST, Stand};
+use super::modes::{self, Mode, Taken};
+use crate::clock;
 use crate::failure::Failure;
-use crate::secret::{Secret, SecretPrompt};
+use crate::secret::{Secret, SecretPrompt, ShowEntered};
 use async_trait::async_trait;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::io::{IsTerminal, Write, stderr, stdin};
+use rustix::io::Errno;
+use std::io::{IsTerminal, stdin};
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// Key Vault takes 25 KiB; a leaked file that holds a value may be larger.
-const LARGEST: usize = 256 << 10;
-/// A terminal takes no longer line.
-const LONGEST_LINE: usize = 4_095;
+/// How often the terminal is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How long an interruption may take to be heard.
+const HEARD: Duration = Duration::from_secs(5);
+const PIPE_IT_IN: &str = "pipe the value in instead: `… | stanch …`";
 
 /// The standard input of this process.
 #[derive(Debug)]
-pub(crate) struct StandardInput {
-    /// Whether the prompt is written here; while a run is shown, its display does that.
-    pub(crate) writes_prompt: bool,
-}
+pub(crate) struct StandardInput;
 
 #[async_trait]
 impl SecretPrompt for StandardInput {
-    async fn ask(&self, prompt: &str) -> Result<Option<Secret>, Failure> {
-        let terminal = stdin().is_terminal();
-        let _hidden = if terminal { Some(Hidden::new(self.writes_prompt.then_some(prompt))?) } else { None };
-        let read = tokio::task::spawn_blocking(move || read(terminal));
-        let bytes = read
-            .await
-            .map_err(|error| error.to_string())
-            .and_then(|read| read.map_err(|error| error.to_string()))
-            .map_err(|why| Failure::refused("the value cannot be read").because(why))?;
-        value(bytes, terminal)
+    async fn ask(&self, shown: ShowEntered<'_>) -> Result<Option<Secret>, Failure> {
+        if stdin().is_terminal() {
+            return value(entered(shown).await?);
+        }
+        let read = tokio::task::spawn_blocking(piped).await;
+        value(read.map_err(unreadable)?.map_err(unreadable)?)
     }
 }
 
-/// A terminal that shows nothing of what is typed, until this is dropped.
-struct Hidden {
-    before: Option<Termios>,
-    prompted: bool,
-}
-
-impl Hidden {
-    fn new(prompt: Option<&str>) -> Result<Self, Failure> {
-        let failed = |error: rustix::io::Errno| {
-            Failure::refused("the terminal cannot be told to hide what is typed")
-                .because(error.to_string())
-                .help("pipe the value in instead")
-        };
-        let before = tcgetattr(stdin()).map_err(failed)?;
-        keyboard::hide(true);
-        let mut hidden = before.clone();
-        hidden.local_modes.remove(LocalModes::ECHO);
-        // A question before this one may have left the terminal without lines.
-        hidden.local_modes.insert(LocalModes::ICANON);
-        tcsetattr(stdin(), OptionalActions::Flush, &hidden).map_err(|error| {
-            keyboard::hide(false);
-            failed(error)
-        })?;
-        if let Some(prompt) = prompt {
-            let mut out = stderr().lock();
-            drop(write!(out, "{prompt}"));
-            drop(out.flush());
+/// What is entered at the terminal, once it is whole.
+async fn entered(shown: ShowEntered<'_>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let hidden = modes::take(Mode::Hidden).map_err(|error| {
+        Failure::refused("the terminal cannot be told to hide what is typed")
+            .because(error.to_string())
+            .help(PIPE_IT_IN)
+    })?;
+    shown("");
+    let mut entry = Entry::default();
+    let mut chunk = Zeroizing::new([0; 8 << 10]);
+    let (mut last, mut told, mut kept) = (Instant::now(), String::new(), modes::keep());
+    loop {
+        if std::mem::replace(&mut kept, modes::keep()) != kept {
+            // Somebody else had the terminal.
+            shown("");
+            told.clear();
         }
-        Ok(Self { before: Some(before), prompted: prompt.is_some() })
+        if let Some(count) = modes::read(chunk.as_mut_slice()).map_err(unreadable)? {
+            let key = entry.feed(chunk.get(..count).unwrap_or_default(), last.elapsed());
+            last = Instant::now();
+            match key {
+                _ if count == 0 => return Err(cut("the terminal went away")),
+                Some(Key::End) => return taken(entry, hidden),
+                Some(Key::Stop) => modes::stop(),
+                Some(Key::Interrupt) => {
+                    modes::interrupt();
+                    // Whoever hears of it drops this.
+                    clock::sleep(HEARD).await;
+                    return Err(Failure::refused("no value was entered"));
+                }
+                None => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            }
+        }
+        match entry.stand(last.elapsed()) {
+            Stand::Whole => return taken(entry, hidden),
+            Stand::Open(ends) => tell(&entry, ends, &mut told, shown),
+        }
+        clock::sleep(LOOK_EVERY).await;
     }
 }
 
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        keyboard::hide(false);
-        if let Some(before) = self.before.take() {
-            // Nothing can be done about a terminal that went away.
-            tcsetattr(stdin(), OptionalActions::Now, &before).ok();
-        }
-        if self.prompted {
-            drop(writeln!(stderr().lock()));
-        }
+/// Shows how much was entered, and what would end it.
+fn tell(entry: &Entry, ends: &str, told: &mut String, shown: ShowEntered<'_>) {
+    let text = if entry.is_empty() { String::new() } else { format!("{}; {ends}", entry.size()) };
+    if text != *told {
+        shown(if text.is_empty() { "0 characters" } else { &text });
+        *told = text;
     }
 }
 
-/// Everything up to the end, or to the end of the line at a terminal.
-fn read(line: bool) -> rustix::io::Result<Zeroizing<Vec<u8>>> {
+/// The value, if there is nothing that says that it was cut.
+fn taken(entry: Entry, hidden: Taken) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let unfinished = if entry.is_empty() { None } else { entry.unfinished() };
+    let more = modes::more_came();
+    drop(hidden);
+    match unfinished {
+        _ if entry.too_large => Err(too_large()),
+        Some(why) => Err(cut(why)),
+        None if more => Err(cut("more came after its end")),
+        None => Ok(entry.into_bytes()),
+    }
+}
+
+/// A part of a value is not looked for, and not stored.
+pub(crate) fn cut(why: &str) -> Failure {
+    Failure::refused("the value may have been cut").because(why).help(format!("paste it once more, or {PIPE_IT_IN}"))
+}
+
+fn too_large() -> Failure {
+    Failure::refused(format!("the value is larger than {} KiB", LARGEST >> 10))
+        .help("Key Vault holds 25 KiB at most: give it the value alone")
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Failure {
+    Failure::refused("the value cannot be read").because(error.to_string())
+}
+
+/// Everything up to the end.
+fn piped() -> Result<Zeroizing<Vec<u8>>, Errno> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(8 << 10));
     let mut chunk = Zeroizing::new([0; 8 << 10]);
     while bytes.len() <= LARGEST {
-        let count = match rustix::io::read(stdin(), chunk.as_mut_slice()) {
+        match rustix::io::read(stdin(), chunk.as_mut_slice()) {
             Ok(0) => break,
-            Ok(count) => count,
-            Err(rustix::io::Errno::INTR) => continue,
+            Ok(count) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error),
-        };
-        bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        if line && bytes.ends_with(b"\n") {
-            break;
         }
     }
     Ok(bytes)
 }
 
-fn value(mut bytes: Zeroizing<Vec<u8>>, terminal: bool) -> Result<Option<Secret>, Failure> {
+fn value(mut bytes: Zeroizing<Vec<u8>>) -> Result<Option<Secret>, Failure> {
     if bytes.len() > LARGEST {
-        return Err(Failure::refused(format!("the value is larger than {} KiB", LARGEST >> 10))
-            .help("Key Vault holds 25 KiB at most: give it the value alone"));
-    }
-    if terminal && bytes.len() >= LONGEST_LINE {
-        return Err(Failure::refused("the value is longer than a terminal's line, and may have been cut")
-            .help("pipe it in: `… | stanch …`"));
+        return Err(too_large());
     }
     // Whoever types a value, or lets a shell write one, ends it with a line end that is none of its own.
     for end in [b'\n', b'\r'] {

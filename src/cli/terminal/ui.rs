@@ -6,6 +6,7 @@
 use crate::cli::exit::{CommandError, Shown};
 use crate::cli::page::Page;
 use crate::failure::Failure;
+use crate::redaction::without_credentials;
 use crate::visible;
 use serde::Serialize;
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -33,14 +34,23 @@ static MARK: LazyLock<Option<String>> = LazyLock::new(|| {
 const STYLES: [(char, &str); 5] = [('r', "31;1"), ('g', "32;1"), ('y', "33;1"), ('d', "2"), ('0', "0")];
 
 impl Ui {
-    /// Data: what was asked for. A reader that went away is not an error.
+    /// Data: what was asked for, without the credentials of an address. A reader that went away is not an error.
     pub(crate) fn data(self, page: &Page) {
+        self.write(page.lines().iter().map(|line| self.shown(&without_credentials(line))));
+    }
+
+    /// Data that the program itself holds, as it stands there: an address in it is an example.
+    pub(crate) fn own(self, page: &Page) {
+        self.write(page.lines().iter().map(|line| self.shown(line)));
+    }
+
+    fn write(self, lines: impl Iterator<Item = String>) {
         if !self.results {
             return;
         }
         let mut text = String::new();
-        for line in page.lines() {
-            text.push_str(&self.shown(line));
+        for line in lines {
+            text.push_str(&line);
             text.push('\n');
         }
         write_out(&text);
@@ -76,6 +86,38 @@ impl Ui {
         }
     }
 
+    /// What a person at the terminal is asked; shown however quiet.
+    pub(crate) fn ask(self, question: &Page) {
+        self.tell(question);
+    }
+
+    /// What was entered so far, on a line of its own that is written anew each time: its end, if it is too long.
+    pub(crate) fn entered(self, text: &str) {
+        if !stderr().is_terminal() {
+            return;
+        }
+        let most = self.width().saturating_sub(6);
+        let hidden = text.chars().count().saturating_sub(most);
+        let mark = if hidden > 0 { "…" } else { "" };
+        let end: String = text.chars().skip(hidden).collect();
+        let mut out = stderr().lock();
+        drop(write!(out, "\r\u{1b}[K  > {mark}{}", visible::line(&end)));
+        drop(out.flush());
+    }
+
+    /// Leaves the line of what was entered.
+    pub(crate) fn leave_entered(self) {
+        if stderr().is_terminal() {
+            drop(writeln!(stderr().lock()));
+        }
+    }
+
+    /// How many columns the terminal has.
+    pub(crate) fn width(self) -> usize {
+        let columns = rustix::termios::tcgetwinsize(stderr()).map_or(0, |size| size.ws_col);
+        if columns == 0 { 80 } else { usize::from(columns) }
+    }
+
     /// An error; shown however quiet.
     pub(crate) fn error(self, error: &CommandError) {
         match &error.shown {
@@ -85,8 +127,8 @@ impl Ui {
     }
 
     fn tell(self, page: &Page) {
-        let text: String = page.lines().iter().map(|line| format!("{}\n", self.shown(line))).collect();
-        drop(stderr().lock().write_all(text.as_bytes()));
+        let lines = page.lines().iter().map(|line| format!("{}\n", self.shown(&without_credentials(line))));
+        drop(stderr().lock().write_all(lines.collect::<String>().as_bytes()));
     }
 
     /// One line as a terminal may get it.
@@ -106,6 +148,11 @@ impl Ui {
     /// Whether a person may be looking, and typing.
     pub(crate) fn is_terminal(self) -> bool {
         stderr().is_terminal() && std::io::stdin().is_terminal()
+    }
+
+    /// Whether a person at the terminal is asked: not where only results are wanted.
+    pub(crate) fn asks(self) -> bool {
+        self.is_terminal() && !self.json && !self.quiet
     }
 
     /// Whether something that moves can be shown.

@@ -4,6 +4,7 @@
 //! Main type: [`Ready`]. The ready file appears by a rename, whole, after connections are accepted.
 #![expect(clippy::disallowed_methods, reason = "these files are how the cloud makes itself known")]
 
+use super::door::Door;
 use crate::cloud::wire::host::HOSTS;
 use crate::cloud::world::sink_credentials::SinkCredentials;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub struct Ready {
     pub archive: Option<PathBuf>,
     /// A configuration that fits.
     pub config: Option<PathBuf>,
+    /// Where the control is. The address holds the key to it: whoever knows it can do with this cloud what they like.
     pub control: Option<String>,
     /// Where mail to any server goes, as `address:port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,10 +37,10 @@ pub struct Ready {
 
 impl Ready {
     /// What a cloud at `address` with its files in `data` has to say.
-    pub(crate) fn new(address: SocketAddr, tls: bool, data: &Path, archive: &Path) -> Self {
+    pub(crate) fn new(address: SocketAddr, tls: bool, door: &Door, data: &Path, archive: &Path) -> Self {
         let base_url = format!("{}://{address}", if tls { "https" } else { "http" });
         Self {
-            control: Some(format!("{base_url}/_control")),
+            control: Some(door.control(&base_url)),
             base_url,
             ca_pem: tls.then(|| authority_path(data)),
             hosts: HOSTS.iter().map(|host| (*host).to_owned()).collect(),
@@ -49,7 +51,7 @@ impl Ready {
         }
     }
 
-    /// Writes the ready file beside its place and renames it there.
+    /// Writes the ready file beside its place, for its owner's eyes only, and renames it there.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -118,7 +120,8 @@ fn configuration(data: &Path, archive: &Path, known_callers: &[String]) -> Strin
          \x20 stakeholders: {{ kind: teams, webhook: {teams} }}\n\
          \x20 mail:         {{ kind: email, server: \"smtp.drill.example:587\", from: stanch@drill.example, to: [security@drill.example], tls: none }}\n\
          \x20 siem:         {{ kind: webhook, url: \"https://hooks.drill.example/stanch\", signing_key: {webhook} }}\n\
-         known_callers: [{known_callers}]\n",
+         known_callers: [{known_callers}]\n\
+         # approvers: [alice, bob]  # who may answer gates that name nobody; with several, not whoever started the run\n",
         archive = quoted(&archive.display().to_string()),
         pagerduty = credential("pagerduty-routing-key"),
         slack = credential("slack-webhook"),

@@ -3,6 +3,7 @@
 use super::line::{Line, Trouble, Which};
 use super::setting::{SECRET, Setting, Staged};
 use crate::surroundings::Surroundings;
+use crate::whole::Whole;
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 use stanch::actions::Services;
@@ -13,13 +14,12 @@ use stanch::durable::Ledger;
 use stanch::engine::event::{AfterFailure, Answer, Event, Mode, RunOpened, RunStatus, SettledAs};
 use stanch::engine::{EffectPhase, State, StepStatus};
 use stanch::failure::Failure;
-use stanch::journal::{GENESIS, Journal, Store};
+use stanch::journal::{Damage, DamageKind, Journal, ReadError, Store};
 use stanch::plan::{Plan, PlannedStep};
-use stanch::report::Report;
 use stanch::runbook::RunbookSource;
 use stanch::runbook::model::InputKind;
 use stanch::runbook::source::NoLibrary;
-use stanch::secret::{FingerprintKey, Secret, SecretPrompt};
+use stanch::secret::{FingerprintKey, Secret, SecretPrompt, ShowEntered};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -92,6 +92,10 @@ impl Store for Mortal {
         Err(io::Error::other("the machine is dead"))
     }
 
+    fn read(&self) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.disk.lock().unwrap().bytes.clone())))
+    }
+
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.disk.lock().unwrap().bytes.truncate(usize::try_from(length).unwrap());
         Ok(())
@@ -107,7 +111,7 @@ struct Telling(String);
 
 #[async_trait::async_trait]
 impl SecretPrompt for Telling {
-    async fn ask(&self, _: &str) -> Result<Option<Secret>, Failure> {
+    async fn ask(&self, _: ShowEntered<'_>) -> Result<Option<Secret>, Failure> {
         Ok(Some(Secret::new(self.0.clone())))
     }
 }
@@ -237,7 +241,7 @@ impl World {
         }
         let (notices, inbox) = mpsc::unbounded_channel();
         drop(inbox);
-        let ledger = Ledger::start(store, journal.records, journal.head, state, notices.clone());
+        let ledger = Ledger::start(store, &journal, state, notices.clone());
         for event in first {
             if ledger.record(event).await.is_err() {
                 return Ended::Died;
@@ -273,8 +277,16 @@ impl World {
             disk.appends = 0;
             disk.bytes.clone()
         };
-        let journal = Journal::read(&bytes).unwrap();
-        let state = journal.state().unwrap();
+        // A run has no name before its first record is durable: what came before that is begun anew.
+        let mut state = State::default();
+        let journal = Journal::fold(bytes.as_slice(), None, |record, _| state.apply(record.at, &record.event));
+        let (journal, state) = match journal {
+            Ok(journal) => (journal, state),
+            Err(ReadError::Damaged(Damage { kind: DamageKind::Empty | DamageKind::NoWholeLine, .. })) => {
+                (Journal { torn: bytes.len() as u64, ..Journal::default() }, State::default())
+            }
+            Err(error) => panic!("{error}"),
+        };
         let mut first = Vec::new();
         if journal.torn > 0 {
             store.truncate(journal.length).unwrap();
@@ -292,7 +304,6 @@ impl World {
                 took_over: None,
             });
         }
-        assert!(!journal.records.is_empty() || journal.head == GENESIS);
         (store, journal, state, first, died)
     }
 
@@ -339,7 +350,7 @@ impl World {
     /// What the report says of later looks, but for times and versions.
     pub(crate) fn late(&self) -> Value {
         let journal = self.journal();
-        let report = Report::new(&journal.records, &journal.head, &steps(&self.plan));
+        let report = crate::whole::report(&journal.records, &journal.end.head, &steps(&self.plan));
         let mut late = serde_json::to_value(report.late).unwrap();
         for look in late.as_array_mut().unwrap() {
             for name in ["asked_at", "horizon", "horizon_before", "seq"] {
@@ -376,12 +387,12 @@ impl World {
     /// Every surface shows one verdict, wherever the run stands.
     pub(crate) fn shows_one_verdict(&self) {
         let journal = self.journal();
-        crate::verdict::agree_in_writing(&journal.records, &journal.head, &steps(&self.plan));
+        crate::verdict::agree_in_writing(&journal.records, &journal.end.head, &steps(&self.plan));
     }
 
     /// The journal as it stands on the disk.
-    pub(crate) fn journal(&self) -> Journal {
-        Journal::read(&self.disk.lock().unwrap().bytes).unwrap()
+    pub(crate) fn journal(&self) -> Whole {
+        Whole::read(&self.disk.lock().unwrap().bytes).unwrap()
     }
 }
 
