@@ -14,7 +14,7 @@ pub(super) async fn post(who: &str, url: &str, body: &Value, azure: &Azure) -> R
 
 /// What an answer of a receiver means. What the receiver said is repeated, on one line, as far as it may be.
 pub(super) fn received(who: &str, answer: &HttpAnswer) -> Result<(), Failure> {
-    let said = answer.said();
+    let said = answer.said().replace(char::is_control, "");
     let failure = Failure::refused(format!("{who} answered {}", answer.status));
     let failure = if said.is_empty() { failure } else { failure.because(visible::line(&said)) };
     match answer.status {

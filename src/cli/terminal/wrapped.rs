@@ -5,10 +5,6 @@ pub(super) fn wrapped(text: &str, columns: usize) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let indent = line.len() - line.trim_start().len() + 2;
-        // What others said stays marked as theirs.
-        let margin =
-            if line.trim_start().starts_with("│ ") { format!("{:>1$}", "│ ", indent) } else { " ".repeat(indent) };
-        let line = line.trim_start().trim_start_matches("│ ");
         let mut column = columns;
         for word in line.split_whitespace() {
             let length = word.chars().count();
@@ -16,7 +12,7 @@ pub(super) fn wrapped(text: &str, columns: usize) -> String {
             let fits = column + 1 + length < columns;
             if column == columns || !fits && indent + length < columns {
                 out.push('\n');
-                out.push_str(&margin);
+                out.push_str(&" ".repeat(indent));
                 column = indent;
             } else {
                 out.push(' ');
