@@ -111,6 +111,7 @@ fn opened(plan: &Plan) -> RunOpened {
         lock: None,
         fragments: BTreeMap::new(),
         request_prefix: "01234567-89ab".to_owned(),
+        nonce: None,
         cloud: None,
         config: None,
         config_sha256: None,

@@ -154,6 +154,7 @@ async fn rotation(folder: &Path, longer: Duration) {
         lock: None,
         fragments: BTreeMap::new(),
         request_prefix: "01234567-89ab".to_owned(),
+        nonce: None,
         cloud: None,
         config: None,
         config_sha256: None,

@@ -60,8 +60,10 @@
 //! - What a tag of a secret says is not believed where it could lead a privileged request astray: it is checked against
 //!   the secret's own value first.
 //! - No answer is taken without a bound on its bytes once unpacked, its entries, its pages and its time
-//!   (`azure/answer.rs`, `azure/listing.rs`, `program.rs`).
+//!   (`azure/answer.rs`, `azure/listing.rs`, `programs.rs`).
 //! - No command outlives a signal by five seconds, whatever it waits for (`cli/ending.rs`).
+//! - No file is opened whose name somebody else could choose, or whose place somebody else could take, unless `files` has
+//!   looked at what was opened; what a tag says is never a path.
 //! - Only `cli` prints, in one place, through one filter: nothing that others wrote acts on a terminal (`visible`), and
 //!   no command that is shown holds it unquoted (`command_line`).
 //! - Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
@@ -148,8 +150,11 @@ pub mod command_line;
 /// Request ids of our own, so that a run's calls can be told apart in an audit trail.
 pub mod correlation;
 
-/// Other programs: bounded, and ended with this one.
-pub mod program;
+/// Files that we did not just make, opened as far as each is trusted.
+pub mod files;
+
+/// Programs of others: found, started with a clean environment, bounded, and ended with this one.
+pub mod programs;
 
 /// What went wrong, in the words a tired person needs.
 pub mod failure;

@@ -5,9 +5,10 @@ use super::place::{CONTAINER, Place, is_log};
 use super::question::Question;
 use super::store::{Listing, LogFile, Store};
 use crate::failure::Failure;
+use crate::files;
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -49,7 +50,7 @@ impl Store for Folder {
     }
 
     fn open<'s>(&'s self, file: &LogFile) -> io::Result<Box<dyn Read + 's>> {
-        Ok(Box::new(File::open(Path::new(&file.name))?))
+        Ok(Box::new(files::open_regular(Path::new(&file.name))?))
     }
 }
 

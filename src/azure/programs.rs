@@ -1,10 +1,11 @@
 //! `az` and `azd`, which the official client starts for a person's token.
 
-use crate::program::{self, Complaints, Unanswered};
+use crate::programs::{self, AZURE_TOOLS, Complaints, Unanswered};
 use async_trait::async_trait;
 use azure_identity::Executor;
 use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -18,11 +19,11 @@ pub(super) struct Programs;
 #[async_trait]
 impl Executor for Programs {
     async fn run(&self, program: &OsStr, arguments: &[&OsStr]) -> io::Result<Output> {
-        program::ask(program, arguments, b"", Complaints::Heard, PATIENCE).await.map_err(
-            |unanswered| match unanswered {
-                Unanswered::NotStarted(error) | Unanswered::BrokenOff(error) => error,
-                Unanswered::TooLong(_) | Unanswered::TooMuch => io::Error::other(unanswered.to_string()),
-            },
-        )
+        let mut command = programs::command(Path::new(program), &AZURE_TOOLS);
+        command.args(arguments);
+        programs::ask(command, b"", Complaints::Heard, PATIENCE).await.map_err(|unanswered| match unanswered {
+            Unanswered::NotStarted(error) | Unanswered::BrokenOff(error) => error,
+            Unanswered::TooLong(_) | Unanswered::TooMuch => io::Error::other(unanswered.to_string()),
+        })
     }
 }

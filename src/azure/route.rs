@@ -1,8 +1,7 @@
 //! Where requests go: to the real hosts, or every one of them to a cloud on this machine.
 
-#![expect(clippy::disallowed_methods, reason = "a cloud file is a file that the user named")]
-
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_TEXT};
 use crate::secret::Secret;
 use serde::{Deserialize, Deserializer};
 use std::net::{IpAddr, SocketAddr};
@@ -47,8 +46,11 @@ impl CloudFile {
                 .because(why)
                 .help("`stanch emulate --ready-file FILE` writes one")
         };
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        let mut cloud: Self = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        let text = files::text_named(path, LARGEST_TEXT).map_err(|error| unreadable(error.to_string()))?;
+        let mut cloud: Self = serde_json::from_str(&text).map_err(|error| {
+            // It may hold a token, and may be another file than was meant.
+            unreadable(format!("line {}, column {} is not of this form", error.line(), error.column()))
+        })?;
         for url in [Some(&cloud.base_url), cloud.control.as_ref()].into_iter().flatten() {
             if !is_loopback(url) {
                 return Err(unreadable(format!("`{url}` is not a loopback address")));

@@ -1,7 +1,5 @@
 //! The one seam through which every request leaves the program: routed, numbered, and told apart when it fails.
 
-#![expect(clippy::disallowed_methods, reason = "the authority of a local cloud is a file")]
-
 use super::answer::{Bounds, REQUEST_TIMEOUT, Unread, read};
 use super::budget::{Answered, Budgets, VaultLimits};
 use super::carried::{carry, root_cause};
@@ -10,6 +8,7 @@ use super::route::{CloudFile, Route};
 use super::unavailable::{Unavailable, retry_after};
 use crate::correlation::Correlation;
 use crate::failure::{FailedOutcome, Failure, Retry};
+use crate::files::{self, LARGEST_CREDENTIAL};
 use crate::told::told;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
@@ -151,13 +150,26 @@ impl Transport {
     }
 
     fn client(&self, url: &Url) -> &Client {
-        let is_near = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(domain)) => domain == "localhost",
-            None => false,
-        };
-        if is_near { &self.inner.direct } else { &self.inner.client }
+        if is_near(url) { &self.inner.direct } else { &self.inner.client }
+    }
+
+    /// Refuses to send a credential in the clear, whatever the header is that holds it.
+    pub fn must_be_hidden(&self, url: &str) -> Result<(), Failure> {
+        match Url::parse(url) {
+            Ok(url) => self.must_hide(&url, false),
+            Err(error) => Err(Failure::refused("the address cannot be used").because(error.to_string())),
+        }
+    }
+
+    /// Refuses to send a credential in the clear. The cloud of a drill listens on this machine; Azure's own endpoints for
+    /// identities, which are near as well, speak nothing else.
+    fn must_hide(&self, url: &Url, near_is_fine: bool) -> Result<(), Failure> {
+        if url.scheme() == "https" || self.cloud().is_some() || near_is_fine && is_near(url) {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or_default();
+        Err(Failure::refused(format!("a credential would be sent to `{host}` without encryption"))
+            .help("write its address with `https://`; nothing was sent"))
     }
 
     /// Sends one request that is not the Azure crates' own. Only the host stands in a failure: paths may hold
@@ -215,6 +227,9 @@ impl Transport {
         let unusable = |why: String| Failure::refused("the address cannot be used").because(why);
         let url = Url::parse(url).map_err(|error| unusable(error.to_string()))?;
         let host = url.host_str().unwrap_or_default().to_owned();
+        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            self.must_hide(&url, false)?;
+        }
         let way = self.inner.route.way(&url)?;
         let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| unusable(error.to_string()))?;
         let mut request = self.client(&way.url).request(method, way.url).timeout(bounds.longest).body(body);
@@ -236,6 +251,8 @@ impl Transport {
     /// Sends a request of the Azure crates, and reads its answer.
     pub(super) async fn execute(&self, request: &Request, bounds: Bounds) -> azure_core::Result<AsyncRawResponse> {
         let way = self.inner.route.way(request.url()).map_err(|failure| carry(ErrorKind::Other, failure))?;
+        let hidden = self.must_hide(request.url(), true);
+        hidden.map_err(|failure| carry(ErrorKind::Credential, failure))?;
         let mut request = request.clone();
         let asked = request.url().host_str().unwrap_or_default().to_owned();
         *request.url_mut() = way.url;
@@ -294,11 +311,21 @@ async fn whole(
     }
 }
 
+/// On this machine, or on the wire that it shares with its host.
+fn is_near(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(domain)) => domain == "localhost",
+        None => false,
+    }
+}
+
 fn authority(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let unusable = |why: String| {
         Failure::refused(format!("the authority `{}` of the cloud file cannot be used", path.display())).because(why)
     };
-    let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let pem = files::read_pointed(path, LARGEST_CREDENTIAL).map_err(|error| unusable(error.to_string()))?;
     let authority = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;
     if authority.is_empty() { Err(unusable("it holds no certificate".to_owned())) } else { Ok(authority) }
 }

@@ -144,7 +144,7 @@ fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome
 }
 
 fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
-    let trail = session.config.audit_trail(&secret.vault.name);
+    let trail = session.config().audit_trail(&secret.vault.name);
     let (known, names) = known_names(session, secret, args.known.as_deref())?;
     let baseline = args.baseline.as_deref().map(|text| span(text, "--baseline")).transpose()?.or(trail.baseline);
     let until = args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now);
@@ -164,7 +164,7 @@ fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) ->
 }
 
 fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<(Source, Option<Azure>), CommandError> {
-    let trail = session.config.audit_trail(&secret.vault.name);
+    let trail = session.config().audit_trail(&secret.vault.name);
     let zone = args.timezone.as_deref().map(Zone::parse).transpose().map_err(CommandError::usage)?;
     let order = args.date_order.as_deref().map(DateOrder::parse).transpose().map_err(CommandError::usage)?;
     let times = Times { zone: zone.or(trail.times.zone), order: order.or(trail.times.order) };

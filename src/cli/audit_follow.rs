@@ -31,7 +31,7 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     };
     let secret = SecretUrl::parse(&url).map_err(CommandError::usage)?;
     let session = Session::open(common, known_before.state().opened())?;
-    let trail = session.config.audit_trail(&secret.vault.name);
+    let trail = session.config().audit_trail(&secret.vault.name);
     let Some(place) = trail.place else {
         let failure = Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name));
         return Err(CommandError::usage(failure.help("set `audit` in stanch.yaml")));

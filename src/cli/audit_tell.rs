@@ -41,8 +41,8 @@ impl Listeners {
         let runs = session::runs(common)?;
         let mut listeners = Vec::new();
         for name in channels {
-            let Some(channel) = session.config.channels.get(name) else {
-                let known: Vec<&str> = session.config.channels.keys().map(String::as_str).collect();
+            let Some(channel) = session.config().channels.get(name) else {
+                let known: Vec<&str> = session.config().channels.keys().map(String::as_str).collect();
                 let help = match known.as_slice() {
                     [] => "configure one under `channels:` in stanch.yaml".to_owned(),
                     known => format!("the channels in stanch.yaml are: {}", known.join(", ")),

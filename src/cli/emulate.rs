@@ -13,6 +13,7 @@ use crate::cloud::scenario::Scenario;
 use crate::cloud::{self, Limits, Options};
 use crate::command_line::CommandLine;
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_TEXT};
 use crate::runbook::diagnostic::nearest;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,9 +63,7 @@ pub(crate) async fn run(_common: &Common, ui: Ui, args: Args) -> Outcome {
         ready_file: args.ready_file.clone(),
         ..Options::new(data.unwrap_or_default())
     };
-    let running = cloud::serve(options).await.map_err(|error| {
-        CommandError::program(Failure::refused("the embedded cloud cannot start").because(error.to_string()))
-    })?;
+    let running = cloud::serve(options).await.map_err(|error| cannot_start(&error))?;
     ui.note(&format!("serving {}", running.ready().base_url));
     if let Some(path) = &args.ready_file {
         ui.note(&format!("use it with `--cloud {}`; stop it with Ctrl-C", path.display()));
@@ -75,11 +74,22 @@ pub(crate) async fn run(_common: &Common, ui: Ui, args: Args) -> Outcome {
     Ok(told)
 }
 
+fn cannot_start(error: &cloud::Error) -> CommandError {
+    let source = std::error::Error::source(error);
+    let failure = Failure::refused("the embedded cloud cannot start").because(error.to_string());
+    match source.and_then(|source| source.downcast_ref()).and_then(files::distrust) {
+        Some(distrust) => CommandError::refused(distrust.failure().help("name a folder of yours with `--data`")),
+        None => {
+            CommandError::program(source.into_iter().fold(failure, |failure, why| failure.because(why.to_string())))
+        }
+    }
+}
+
 /// A scenario by its file or its name.
 pub(crate) fn read_scenario(name: &str) -> Result<Scenario, CommandError> {
     let text = match Scenario::builtin_text(name) {
         Some(text) => text.to_owned(),
-        None => std::fs::read_to_string(Path::new(name)).map_err(|error| {
+        None => files::text_named(Path::new(name), LARGEST_TEXT).map_err(|error| {
             let names: Vec<&str> = Scenario::builtin_names().collect();
             let failure = Failure::refused(format!("the scenario `{name}` cannot be read")).because(error.to_string());
             CommandError::usage(failure.help(match nearest(name, names.iter().copied()) {

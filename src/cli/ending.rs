@@ -9,7 +9,7 @@
 use super::exit::{CommandError, Exit};
 use super::terminal::modes;
 use crate::failure::Failure;
-use crate::program;
+use crate::programs;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, mpsc};
@@ -96,7 +96,7 @@ async fn hear(mut heard: Heard) {
 /// Ends the program now, with those that it started.
 fn end(exit: Exit) -> ! {
     modes::give_back();
-    program::end_all();
+    programs::end_all();
     std::process::exit(exit.code().into());
 }
 

@@ -1,8 +1,6 @@
 //! `stanch find`: a leaked value, or a scanner's report, becomes the secret and version that hold it, and the run that
 //! fits. Only reads are sent; the value is asked for without being shown, and kept nowhere.
 
-#![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
-
 use super::driving::{self, Args as RunArgs};
 use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
@@ -16,6 +14,7 @@ use super::terminal::secret_prompt::{StandardInput, cut};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
+use crate::files;
 use crate::find::{Needle, Progress, search};
 use crate::intake::{self, ScanFinding, ScanReport};
 use crate::secret::{Secret, SecretPrompt};
@@ -123,7 +122,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     if answer.found.is_empty() && more_came {
         return Err(CommandError::usage(cut("more came after it was taken")));
     }
-    let shown = Shown::new(&answer, &session.config, &leak, fingerprint);
+    let shown = Shown::new(&answer, session.config(), &leak, fingerprint);
     match (args.run, ui.json) {
         // What the run prints is the command's data then.
         (true, _) => ui.notes(&shown.text(ui, common)),
@@ -269,13 +268,12 @@ fn list(ui: Ui, findings: &[ScanFinding]) {
 
 /// The report's bytes, no more of them than a report may have.
 fn read_report(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let most = intake::LARGEST_REPORT as u64 + 1;
-    if path == Path::new("-") {
-        std::io::stdin().lock().take(most).read_to_end(&mut bytes)?;
-    } else {
-        std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    let most = intake::LARGEST_REPORT + 1;
+    if path != Path::new("-") {
+        return files::read_named(path, most).map(Zeroizing::new);
     }
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::io::stdin().lock().take(most as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

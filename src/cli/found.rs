@@ -42,6 +42,8 @@ pub(crate) struct Holder<'a> {
     pub(crate) suggestion: Suggestion,
     /// What to think of before it is followed.
     pub(crate) caution: Option<String>,
+    /// What is said where a tag names a runbook that is not followed.
+    not_followed: Option<String>,
 }
 
 /// A version that holds the value, for scripts.
@@ -59,6 +61,8 @@ struct Row<'a> {
     #[serde(flatten)]
     facts: &'a SecretFacts,
     next: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook_not_followed: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caution: Option<String>,
 }
@@ -111,8 +115,9 @@ impl<'a> Shown<'a> {
                 known.into_iter().filter(|(name, value)| *name != "found_at" || value.is_some()).collect();
             let fitting = session::fitting_runbook(config, &found.secret, &found.version.tags);
             let caution = (facts.issuer.is_none() && facts.provider.is_none()).then(|| NOBODY_KNOWN.to_owned());
-            let suggestion = Suggestion::new(&fitting, &known);
-            holders.push(Holder { versions: vec![found], facts, suggestion, caution });
+            let suggestion = Suggestion::new(&fitting.runbook, &known);
+            let not_followed = fitting.not_followed;
+            holders.push(Holder { versions: vec![found], facts, suggestion, caution, not_followed });
         }
         // One value has one issuer: where it is known for one secret, the others hold a copy.
         holders.sort_by_key(|holder| holder.caution.is_some());
@@ -189,6 +194,9 @@ impl<'a> Shown<'a> {
             if let Some(caution) = &holder.caution {
                 page.line(format!("      {} {caution}", ui.yellow("!")));
             }
+            if let Some(not_followed) = &holder.not_followed {
+                page.line(format!("      {} {not_followed}", ui.yellow("!")));
+            }
             if !holder.suggestion.is_here {
                 page.line(format!(
                     "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret",
@@ -264,6 +272,7 @@ impl Holder<'_> {
             matched: found.matched,
             facts: &self.facts,
             next: next.clone(),
+            runbook_not_followed: self.not_followed.as_deref(),
             caution: self.caution.clone(),
         };
         self.versions.iter().map(row).collect()

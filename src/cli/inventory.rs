@@ -53,6 +53,9 @@ struct Row {
     /// With the usual runbook where none is named.
     #[serde(flatten)]
     facts: SecretFacts,
+    /// What is said where a tag names a runbook that is not followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook_not_followed: Option<String>,
     /// When the current version expires, or has been there for as long as it should.
     rotation_due: Option<Timestamp>,
     overdue: bool,
@@ -106,14 +109,14 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) -> Row {
     let (now, current) = (clock::now(), &listed.current);
     let secret = format!("{}/secrets/{}", vault.url(), listed.name);
-    let mut facts = session.config.inventory.facts(&vault.name, &listed.name, &current.tags);
+    let mut facts = session.config().inventory.facts(&vault.name, &listed.name, &current.tags);
     let good_for = facts.rotate_every.and_then(|period| TimeDelta::from_std(period).ok());
     let until = good_for.and_then(|period| current.created.checked_add_signed(period));
     let rotation_due = [until, current.expires].into_iter().flatten().min();
     let url = SecretUrl { vault: vault.clone(), name: listed.name.clone(), version: None };
-    let runbook = session::fitting_runbook(&session.config, &url, &current.tags);
-    let last_drilled = past.drilled(&runbook);
-    facts.runbook = Some(runbook);
+    let fitting = session::fitting_runbook(session.config(), &url, &current.tags);
+    let last_drilled = past.drilled(&fitting.runbook);
+    facts.runbook = Some(fitting.runbook);
     let last_run = past.last_run(&secret, session.mode());
     Row {
         name: listed.name.clone(),
@@ -125,6 +128,7 @@ fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) 
         rotation_due,
         overdue: current.enabled && !current.managed && rotation_due.is_some_and(|due| due <= now),
         last_drilled,
+        runbook_not_followed: fitting.not_followed,
         last_run: last_run.map(|(run, _)| run.to_owned()),
         last_run_at: last_run.map(|(_, at)| at),
         secret,
@@ -202,6 +206,7 @@ fn summary(listing: &Listing, all_runs: bool) -> String {
         (count(|row| row.facts.owner.is_none()), "without an owner"),
         (count(|row| row.rotation_due.is_none()), "never due: no expiry and no rotation period"),
         (count(|row| row.last_drilled.is_none()), drilled),
+        (count(|row| row.runbook_not_followed.is_some()), "with a tag that names no runbook of ours, so not followed"),
     ]
     .iter()
     .filter(|(count, _)| *count > 0)

@@ -7,6 +7,7 @@ use super::session::read_runbook;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::plan;
+use crate::redaction::without_credentials;
 use crate::runbook::{Diagnostic, Diagnostics};
 use serde_json::{Value, json};
 
@@ -37,7 +38,8 @@ pub(crate) fn run(ui: Ui, args: &Args) -> Outcome {
             ui.note(&format!("{name}: no problems"));
         }
         if !ui.json && !args.sarif {
-            ui.data(&Page::document(&found.render()));
+            // What stands around an address may lie on another line than its credential.
+            ui.own(&Page::document(&without_credentials(&found.render())));
         }
         all.push(found);
     }

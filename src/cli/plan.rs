@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 /// Looks at everything that a prepared run would touch.
 pub(crate) async fn look(prepared: &Prepared, request_prefix: &str) -> Result<Preflight, CommandError> {
     let azure = prepared.session.azure(request_prefix)?;
-    let (plan, config) = (&prepared.plan, &prepared.session.config);
+    let (plan, config) = (&prepared.plan, prepared.session.config());
     let mut own = session::own_prefixes(&prepared.runs);
     own.push(request_prefix.into());
     Ok(preflight::look(plan, &actions::by_name(), &azure, config, prepared.opened.mode, &own).await)
@@ -43,6 +43,7 @@ fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
         "runbook_sha256": prepared.plan.sha256,
         "plan": prepared.plan.digest(),
         "mode": prepared.opened.mode,
+        "config": prepared.session.configuration.object(),
         "inputs": prepared.plan.inputs,
         "failed": preflight.failed(),
     });
@@ -71,6 +72,7 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Page
     for (name, value) in prepared.plan.inputs.iter().filter(|(_, value)| !value.is_null()) {
         page.line(format!("  {name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     }
+    page.add(prepared.session.configuration.lines().after("  ", "  "));
     page.blank();
     page.line("before anything is changed");
     if let Some(rotated) = prepared.rotated_lately() {

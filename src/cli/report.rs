@@ -6,7 +6,8 @@ use super::page::Page;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::actions;
-use crate::report::{self, Format, Report};
+use crate::files;
+use crate::report::{self, Format, Report, Templates};
 use clap::ValueEnum;
 use serde_json::json;
 use std::path::PathBuf;
@@ -53,12 +54,23 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
             FormatChoice::Ocsf => Format::Ocsf,
         })
         .collect();
-    let out = args.out.clone().unwrap_or_else(|| folder.report());
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => {
+            let own = folder.report();
+            files::make_folder(&own).map_err(|error| session::cannot_write(&own, &error))?;
+            own
+        }
+    };
     let templates = match &args.templates {
         Some(templates) => Some(templates.clone()),
-        None => session::Session::open(common, opened.as_ref()).ok().and_then(|session| session.config.templates),
+        None => {
+            session::Session::open(common, opened.as_ref()).ok().and_then(|session| session.config().templates.clone())
+        }
     };
-    let files = report::write(&out, &report, &formats, templates.as_deref()).map_err(CommandError::program)?;
+    let is_named = args.templates.is_some();
+    let templates = templates.as_deref().map(|folder| Templates { folder, is_named });
+    let files = report::write(&out, &report, &formats, templates).map_err(CommandError::program)?;
     if ui.json {
         ui.json(&json!({ "run": folder.run(), "files": files, "head": format!("sha256:{}", journal.head) }));
     } else {

@@ -4,9 +4,9 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
+use crate::files;
 use clap::Command;
 use clap_complete::Shell;
-use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -57,9 +57,7 @@ fn page(command: Command) -> Result<Vec<u8>, CommandError> {
 fn write(folder: &std::path::Path, name: &str, command: Command) -> Result<(), CommandError> {
     let page = page(command)?;
     let path = folder.join(format!("{name}.1"));
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::File::create(&path))
-        .and_then(|mut file| file.write_all(&page));
+    let written = std::fs::create_dir_all(folder).and_then(|()| files::write_whole(&path, &page));
     written.map_err(|error| {
         let failure = Failure::refused(format!("`{}` cannot be written", path.display())).because(error.to_string());
         CommandError::program(failure.help("name a folder that can be written with `--out`"))

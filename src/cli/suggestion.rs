@@ -21,7 +21,7 @@ pub(crate) struct Suggestion {
 impl Suggestion {
     /// Takes those of the inputs that the runbook has.
     pub(crate) fn new(runbook: &str, known: &[(&'static str, Option<String>)]) -> Self {
-        let text = session::read_runbook(runbook).ok();
+        let text = session::look_at_runbook(runbook);
         let read = text.and_then(|file| runbook::read(&file.source()).runbook);
         let inputs: Vec<(&'static str, String)> = known
             .iter()

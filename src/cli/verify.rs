@@ -151,8 +151,9 @@ fn not_held(path: &Path, journal: &Journal, head: &str) -> CommandError {
 fn stamps(common: &Common, journal: &Path, certificates: Option<&Path>) -> Result<Vec<Stamp>, CommandError> {
     let configured = || -> Result<Option<PathBuf>, CommandError> {
         // Not the configuration that the journal names: whoever wrote the journal anew would choose the authority.
-        let config = Session::open(common, None)?.config;
-        Ok(config.timestamp.and_then(|authority| authority.certificates))
+        let session = Session::open(common, None)?;
+        let config = session.config();
+        Ok(config.timestamp.as_ref().and_then(|authority| authority.certificates.clone()))
     };
     let path = certificates.map(|path| Ok(Some(path.to_owned()))).unwrap_or_else(configured)?;
     let Some(path) = path else {

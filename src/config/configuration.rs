@@ -18,6 +18,8 @@ pub struct Config {
     pub channels: Channels,
     /// A folder with templates of the user's own.
     pub templates: Option<PathBuf>,
+    /// A folder with runbooks of the user's own, which tags may name.
+    pub runbooks: Option<PathBuf>,
     /// The subscription whose App Service and Functions sites read the vaults.
     pub subscription: Option<String>,
     /// How often each vault is asked at most.

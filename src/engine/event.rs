@@ -175,21 +175,42 @@ pub struct RunOpened {
     pub fragments: BTreeMap<String, String>,
     /// What every request id of this run begins with, so that its own calls can be told apart in an audit trail.
     pub request_prefix: String,
+    /// Drawn when the run began: the keys of its effects cannot be told before they are sent. Earlier programs had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
     /// Path of the cloud file of a drill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<String>,
     /// Path of the configuration in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// SHA-256 of its bytes, lower-case hex.
+    /// SHA-256 of its bytes, lower-case hex; `none` where the run began without one. Earlier programs left it out then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_sha256: Option<String>,
+}
+
+/// The configuration that a run began with, for people.
+#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
+pub struct BegunWith {
+    /// `none` where there was none.
+    pub path: String,
+    /// `none` likewise.
+    pub sha256: String,
 }
 
 impl RunOpened {
     /// Who began it.
     pub fn requester(&self) -> Person {
         Person::new(&self.operator, self.seen.as_deref())
+    }
+
+    /// The configuration that the run began with.
+    pub fn configuration(&self) -> BegunWith {
+        let without = if self.config.is_some() { "not recorded" } else { "none" };
+        BegunWith {
+            path: self.config.clone().unwrap_or_else(|| "none".to_owned()),
+            sha256: self.config_sha256.clone().unwrap_or_else(|| without.to_owned()),
+        }
     }
 
     /// What stands before the names of its targets: nothing for the real world, the cloud's file for a drill.

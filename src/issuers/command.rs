@@ -2,6 +2,7 @@
 //!
 //! It is started once per request, with the request as one JSON object on its standard input, and answers with one
 //! JSON object on its standard output. Values go through these two only, never through arguments or the environment.
+//! Of our environment it gets the little that every program needs (`programs`), and what `environment:` names.
 //! What it writes to standard error is not shown: it may hold anything. What it answers is kept only as far as it does not
 //! repeat a value: an `answer` that does is replaced, and a `credential` that holds a part of one is no name.
 //!
@@ -20,15 +21,18 @@ use super::record::IssuerState;
 use super::surroundings::Surroundings;
 use super::trial::Trial;
 use crate::failure::Failure;
-use crate::program::{self, Complaints, Unanswered};
+use crate::files;
+use crate::programs::{self, Complaints, Unanswered};
 use crate::secret::Secret;
 use crate::told::{named, told_about};
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a program may take. What it may say is bounded by [`program::LARGEST_OUTPUT`].
+/// How long a program may take. What it may say is bounded by [`programs::LARGEST_OUTPUT`].
 const PATIENCE: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Deserialize)]
@@ -36,10 +40,16 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(super) struct Settings {
     /// The program and its arguments; it is started as it stands here, by no shell.
     program: Vec<String>,
+    /// Variables of our environment that it gets beside the few that every program needs, by their names.
+    #[serde(default)]
+    environment: Vec<String>,
 }
 
 pub(super) struct Command {
     program: Vec<String>,
+    /// Where it lies.
+    path: PathBuf,
+    environment: Vec<String>,
     secret: String,
     is_drill: bool,
 }
@@ -58,8 +68,11 @@ impl Command {
             return Err(Failure::refused("the provider `command` names no program")
                 .help("add `program: [PATH, …]` to its settings"));
         }
+        let name = settings.program.first().map(String::as_str).unwrap_or_default();
+        let path = programs::find(name).map_err(|error| not_started(name, &error))?;
         let is_drill = surroundings.azure.transport.cloud().is_some();
-        Ok(Self { program: settings.program, secret: surroundings.secret.to_string(), is_drill })
+        let Settings { program, environment } = settings;
+        Ok(Self { program, path, environment, secret: surroundings.secret.to_string(), is_drill })
     }
 
     fn name(&self) -> &str {
@@ -72,13 +85,14 @@ impl Command {
             fields.insert("drill".to_owned(), self.is_drill.into());
         }
         let name = self.name();
+        // It may have been changed since the run began.
+        files::check_program(&self.path).map_err(|error| not_started(name, &error))?;
         let text = zeroize::Zeroizing::new(format!("{request}\n"));
-        let arguments = self.program.iter().skip(1);
-        let asked = program::ask(name.as_ref(), arguments, text.as_bytes(), Complaints::Dropped, PATIENCE).await;
+        let mut command = programs::command(&self.path, &self.environment);
+        command.args(self.program.iter().skip(1));
+        let asked = programs::ask(command, text.as_bytes(), Complaints::Dropped, PATIENCE).await;
         let output = asked.map_err(|unanswered| match unanswered {
-            Unanswered::NotStarted(error) => {
-                Failure::refused(format!("the program `{name}` cannot be started")).because(error.to_string())
-            }
+            Unanswered::NotStarted(error) => not_started(name, &error),
             unanswered => Failure::unknown(format!("the program `{name}` gave no answer"))
                 .because(unanswered.to_string())
                 .help("to each request it writes one JSON object to its standard output, and ends"),
@@ -90,6 +104,17 @@ impl Command {
         }
         serde_json::from_slice(&output.stdout)
             .map_err(|_| Failure::unknown(format!("what the program `{name}` answered is no JSON object")))
+    }
+}
+
+fn not_started(name: &str, error: &io::Error) -> Failure {
+    let failure = Failure::refused(format!("the program `{name}` is not started"));
+    match files::distrust(error).map(files::Distrust::failure) {
+        None => failure.because(error.to_string()),
+        Some(distrust) => {
+            let failure = distrust.reasons.into_iter().fold(failure.because(distrust.summary), Failure::because);
+            failure.help(distrust.help.unwrap_or_default())
+        }
     }
 }
 

@@ -21,8 +21,6 @@
 //! The server is told a SCRAM verifier, never the password itself: neither its log nor its statistics hold one. Setting
 //! the staged password again changes nothing, so a repetition is harmless.
 
-#![expect(clippy::disallowed_methods, reason = "the authority of a server is a file that the settings name")]
-
 use super::envelope;
 use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
 use super::record::IssuerState;
@@ -30,6 +28,7 @@ use super::surroundings::{Surroundings, is_near};
 use super::trial::Trial;
 use crate::azure::Vault;
 use crate::failure::{Failure, Retry};
+use crate::files::{self, LARGEST_CREDENTIAL};
 use crate::secret::Secret;
 use crate::told::told;
 use crate::vault::SecretUrl;
@@ -262,7 +261,9 @@ fn tls(ca: Option<&Path>) -> Result<ClientConfig, Failure> {
         let builder = builder.with_platform_verifier().map_err(|error| unusable(error.to_string()))?;
         return Ok(builder.with_no_client_auth());
     };
-    let pem = std::fs::read(path).map_err(|error| unusable(format!("`{}`: {error}", path.display())))?;
+    // The user names it, and the server's own account may own it.
+    let pem = files::read_known(path, LARGEST_CREDENTIAL)
+        .map_err(|error| unusable(format!("`{}`: {error}", path.display())))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| unusable(format!("`{}`: {error}", path.display())))?;

@@ -9,9 +9,10 @@ use super::store::LocalStore;
 use crate::clock::Timestamp;
 use crate::engine::event::RunOpened;
 use crate::engine::{IllegalEvent, State};
+use crate::files::{self, LARGEST_TEXT};
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -130,7 +131,7 @@ impl RunFolder {
         fragments: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> io::Result<()> {
         if let Some(runs) = self.path.parent() {
-            create_folder(runs)?;
+            files::make_folder(runs)?;
         }
         if self.path.exists() && self.holder().is_none() {
             fs::remove_dir_all(&self.path)?;
@@ -141,7 +142,7 @@ impl RunFolder {
         let mut fragments = fragments.peekable();
         if fragments.peek().is_some() {
             let folder = self.path.join("fragments");
-            create_folder(&folder)?;
+            files::make_folder(&folder)?;
             // Two paths may name the same bytes.
             let fragments: BTreeMap<&str, &str> = fragments.collect();
             for (sha256, text) in fragments {
@@ -160,12 +161,12 @@ impl RunFolder {
 
     /// The pinned runbook.
     pub fn runbook(&self) -> io::Result<String> {
-        fs::read_to_string(self.path.join("runbook.yaml"))
+        files::text_own(&self.path.join("runbook.yaml"), LARGEST_TEXT)
     }
 
     /// The pinned configuration.
     pub fn configuration(&self) -> io::Result<String> {
-        fs::read_to_string(self.path.join("stanch.yaml"))
+        files::text_own(&self.path.join("stanch.yaml"), LARGEST_TEXT)
     }
 
     /// Where a pinned fragment lies, by its SHA-256.
@@ -175,7 +176,7 @@ impl RunFolder {
 
     /// A pinned fragment, by its SHA-256.
     pub fn read_fragment(&self, sha256: &str) -> io::Result<String> {
-        fs::read_to_string(self.fragment(sha256))
+        files::text_own(&self.fragment(sha256), LARGEST_TEXT)
     }
 
     /// Takes the run: one live process works on it.
@@ -222,7 +223,7 @@ impl RunFolder {
     /// Leaves an answer for the process that works on the run.
     pub fn leave_answer(&self, name: &str, answer: &[u8]) -> io::Result<()> {
         let inbox = self.inbox();
-        create_folder(&inbox)?;
+        files::make_folder(&inbox)?;
         let mut file = tempfile::NamedTempFile::new_in(&inbox)?;
         file.write_all(answer)?;
         file.persist(inbox.join(format!("{name}.json"))).map(drop).map_err(|error| error.error)
@@ -233,22 +234,23 @@ impl RunFolder {
         fs::remove_file(self.inbox().join(format!("{name}.json"))).is_ok()
     }
 
-    /// Takes the oldest answer that was left, with its name, and the user who left it.
+    /// Takes the oldest answer that was left, with its name, and the user whose file it is. One that somebody else left is
+    /// nobody's: only who may go on with the run, and root, answer for it.
     pub fn take_answer(&self) -> Option<(String, u32, Vec<u8>)> {
-        let mut left: Vec<PathBuf> =
-            fs::read_dir(self.inbox()).ok()?.flatten().map(|entry| entry.path()).filter(|path| is_json(path)).collect();
+        let inbox = self.inbox();
+        let left = fs::read_dir(&inbox).ok()?.flatten().map(|entry| entry.path());
+        let mut left: Vec<PathBuf> = left.filter(|path| is_json(path)).collect();
+        if left.is_empty() || files::check_place(&inbox).is_err() {
+            return None;
+        }
         left.sort();
-        let path = left.first()?;
-        let read = |path: &PathBuf| {
-            let (mut file, mut answer) = (fs::File::open(path)?, Vec::new());
-            file.read_to_end(&mut answer)?;
-            Ok::<_, io::Error>((file.metadata()?.uid(), answer))
-        };
-        let read = read(path).ok();
-        // Taken or not, it must not be met again.
-        drop(fs::remove_file(path));
-        let (owner, answer) = read?;
-        Some((path.file_stem()?.to_string_lossy().into_owned(), owner, answer))
+        left.iter().find_map(|path| {
+            let owner = fs::symlink_metadata(path).map(|seen| seen.uid()).ok();
+            let answer = files::read_own(path, LARGEST_TEXT).ok();
+            // Taken or not, it must not be met again.
+            drop(fs::remove_file(path));
+            Some((path.file_stem()?.to_string_lossy().into_owned(), owner?, answer?))
+        })
     }
 
     /// Tells whoever left an answer why it was not taken; nothing if it was.
@@ -262,22 +264,18 @@ impl RunFolder {
     /// The reply to an answer that was left, once there is one. Empty if it was taken.
     pub fn take_reply(&self, name: &str) -> Option<String> {
         let path = self.inbox().join(format!("{name}.reply"));
-        let reply = fs::read_to_string(&path).ok()?;
+        let reply = files::text_own(&path, LARGEST_TEXT).ok()?;
         drop(fs::remove_file(path));
         Some(reply)
     }
 }
 
 fn pin(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
 fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
-}
-
-pub(super) fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -5,10 +5,10 @@ use super::record::{FORMAT_VERSION, GENESIS, LONGEST_LINE, Record, line_hash};
 use crate::clock::Timestamp;
 use crate::engine::event::{Event, RunOpened};
 use crate::engine::{IllegalEvent, State};
+use crate::files;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// How far a journal goes that was read to its end and is whole: where whoever goes on with it begins.
@@ -148,7 +148,8 @@ impl Journal {
         run: Option<&str>,
         take: impl FnMut(&Record, &str) -> Result<(), IllegalEvent>,
     ) -> Result<Self, ReadError> {
-        Self::fold(open(path)?, run, take)
+        let file = if run.is_some() { open(path)? } else { open_copy(path)? };
+        Self::fold(file, run, take)
     }
 
     /// Where the run stands that a source is the journal of, in outline.
@@ -206,17 +207,25 @@ pub(super) fn first_record(source: impl Read, run: &str) -> Result<(Timestamp, R
     Err(Damage::first(kind).into())
 }
 
-/// Opens a journal to read it. Where nothing or no file lies, it is damaged: whoever asks has seen that there should be
-/// one.
+/// Opens the journal of a run of ours to read it. Where nothing or no file lies, it is damaged: whoever asks has seen that
+/// there should be one.
 pub(super) fn open(path: &Path) -> Result<File, ReadError> {
-    // A pipe in its place would keep whoever opens it waiting.
-    let unblocked = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-    match OpenOptions::new().read(true).custom_flags(unblocked).open(path) {
-        Ok(file) if file.metadata()?.is_file() => Ok(file),
+    there(path)?;
+    Ok(files::open_own(path, OpenOptions::new().read(true))?)
+}
+
+/// Opens a journal that the user named, whosesoever.
+fn open_copy(path: &Path) -> Result<File, ReadError> {
+    there(path)?;
+    Ok(files::open_regular(path)?)
+}
+
+fn there(path: &Path) -> Result<(), ReadError> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
         Ok(_) => Err(Damage::first(DamageKind::NotAFile).into()),
         Err(error) => Err(match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Damage::first(DamageKind::Missing).into(),
-            io::ErrorKind::IsADirectory => Damage::first(DamageKind::NotAFile).into(),
             _ => ReadError::Io(error),
         }),
     }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the local store is where journals become files")]
 
+use crate::files;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -41,7 +42,11 @@ impl LocalStore {
 
     /// Opens a journal to append to it.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).append(true).open(path)?;
+        Self::on(files::open_own(path, OpenOptions::new().read(true).append(true))?)
+    }
+
+    /// Goes on with an open journal, to which lines are appended.
+    pub fn on(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file, length })
     }

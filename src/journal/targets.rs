@@ -13,10 +13,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where claims become lines of a file")]
 
-use super::folder::{Runs, create_folder, valid_run_id};
+use super::folder::{Runs, valid_run_id};
 use super::held::{HeldBy, Stands};
 use super::lock::{Claimant, Holder, Life, says_everything};
 use crate::engine::State;
+use crate::files;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -55,9 +56,11 @@ impl Targets {
     pub fn take(&self, target: &str) -> Result<(), TargetError> {
         let path = self.path(target);
         if let Some(folder) = path.parent() {
-            create_folder(folder)?;
+            files::make_folder(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let mut file = files::open_own(&path, &mut options)?;
         file.lock()?;
         let text = read(&mut file)?;
         let claim = claims(&text).next();
@@ -98,7 +101,7 @@ impl Targets {
     }
 
     fn open(&self, target: &str) -> io::Result<Option<(File, String)>> {
-        let mut file = match File::open(self.path(target)) {
+        let mut file = match files::open_own(&self.path(target), OpenOptions::new().read(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };

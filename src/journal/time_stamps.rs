@@ -2,8 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "time stamps are files beside the journal")]
 
-use super::folder::{RunFolder, create_folder};
-use std::fs::{self, File};
+use super::folder::RunFolder;
+use crate::files;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ impl RunFolder {
     pub fn keep_stamp(&self, head: &str, answer: &[u8]) -> io::Result<PathBuf> {
         let path = stamp_of(&self.journal(), head);
         let folder = path.parent().unwrap_or(self.path());
-        create_folder(folder)?;
+        files::make_folder(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(answer)?;
         file.as_file().sync_all()?;
@@ -42,7 +43,8 @@ pub fn stamps_beside(journal: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     paths.sort();
     let read = |path: PathBuf| {
         let mut answer = Vec::new();
-        File::open(&path)?.take(LARGEST).read_to_end(&mut answer)?;
+        // Believed for its signature, wherever it came from.
+        files::open_regular(&path)?.take(LARGEST).read_to_end(&mut answer)?;
         Ok((path, answer))
     };
     paths.into_iter().take(MOST).map(read).collect()

@@ -2,6 +2,7 @@
 
 use crate::azure::{Azure, HttpAnswer, Unavailable, again};
 use crate::failure::Failure;
+use crate::secret::Secret;
 use crate::visible;
 use serde_json::Value;
 
@@ -10,6 +11,16 @@ pub(super) async fn post(who: &str, url: &str, body: &Value, azure: &Azure) -> R
     let body = body.to_string().into_bytes();
     let answer = azure.transport.send("POST", url, &[("content-type", "application/json")], body).await?;
     received(who, &answer)
+}
+
+/// Sends JSON to a webhook whose address is a secret.
+pub(super) async fn post_to_webhook(who: &str, webhook: &Secret, body: &Value, azure: &Azure) -> Result<(), Failure> {
+    // Whoever reads the address on its way may write there as well.
+    if !webhook.expose().starts_with("https://") && azure.transport.cloud().is_none() {
+        return Err(Failure::refused(format!("the address of {who}'s webhook is not `https://…`, and it is a secret"))
+            .help("put the whole address into the vault or the file that stanch.yaml points to"));
+    }
+    post(who, webhook.expose(), body, azure).await
 }
 
 /// What an answer of a receiver means. What the receiver said is repeated, on one line, as far as it may be.

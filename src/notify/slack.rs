@@ -2,7 +2,7 @@
 
 use super::channel::{Channel, ChannelKind, KEY_READ, SENT_TWICE, UNKEYED};
 use super::message::{Message, Receipt};
-use super::received::post;
+use super::received::post_to_webhook;
 use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::Failure;
@@ -66,7 +66,7 @@ impl Channel for Slack {
             .collect();
         blocks.extend(fields.chunks(MOST_FIELDS).map(|fields| json!({ "type": "section", "fields": fields })));
         let body = json!({ "text": headline, "blocks": blocks });
-        post("Slack", webhook.expose(), &body, azure).await?;
+        post_to_webhook("Slack", &webhook, &body, azure).await?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

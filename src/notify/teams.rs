@@ -2,7 +2,7 @@
 
 use super::channel::{Channel, ChannelKind, KEY_READ, SENT_TWICE, UNKEYED};
 use super::message::{Message, Receipt};
-use super::received::post;
+use super::received::post_to_webhook;
 use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::Failure;
@@ -67,7 +67,7 @@ impl Channel for Teams {
                 },
             }],
         });
-        post("Teams", webhook.expose(), &body, azure).await?;
+        post_to_webhook("Teams", &webhook, &body, azure).await?;
         Ok(Receipt { id: message.key.to_owned() })
     }
 

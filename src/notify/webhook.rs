@@ -76,6 +76,15 @@ fn address(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<String> {
         settings.decoder.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
         return None;
     }
+    // Anybody on this machine may listen where nobody does.
+    if url.scheme() != "https" && settings.get("token").is_some() && !settings.decoder.in_drill {
+        settings.decoder.wrong(
+            format!("{what} would send its token without encryption"),
+            place,
+            "write `url: https://…`, or take `token:` out; `signing_key:` proves who sent it without being sent",
+        );
+        return None;
+    }
     Some(text)
 }
 

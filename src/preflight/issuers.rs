@@ -6,7 +6,7 @@ use crate::actions::{Identified, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::IssuerKind;
+use crate::issuers::{IssuerKind, TAGS_ARE_WRONG};
 use crate::vault::SecretUrl;
 use crate::visible;
 
@@ -31,6 +31,7 @@ async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Confi
         provider: named.provider.name(),
         because: named.because,
         assumed: named.assumed,
+        from_tags: named.from_tags,
         old: state.old.unwrap_or_default(),
         next: state.next.unwrap_or_default(),
         revoke_first: step.revokes_first(),
@@ -68,6 +69,9 @@ fn check(issuer: &Issuer) -> Check {
         help = format!(
             "name its issuer in the inventory or by the tag `stanch-provider`, `random` if the vault is it\n{help}"
         );
+    }
+    if issuer.from_tags {
+        help.push_str(&format!("\n{TAGS_ARE_WRONG}"));
     }
     if let Some(by_hand) = &issuer.by_hand {
         help.push_str(&format!("\na person enters the new value, and is then asked: {}", visible::line(by_hand)));

@@ -4,6 +4,7 @@
 
 use crate::azure::{Azure, CloudFile, Vault};
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_CREDENTIAL};
 use crate::secret::Secret;
 use crate::vault::SecretUrl;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,8 @@ impl SecretReference {
                 if value.is_empty() { Err(missing("it is empty".to_owned())) } else { Ok(Secret::new(value)) }
             }
             Self::File(path) => {
-                let mut text = std::fs::read_to_string(path).map_err(|error| missing(error.to_string()))?;
+                let mut text =
+                    files::text_pointed(path, LARGEST_CREDENTIAL).map_err(|error| missing(error.to_string()))?;
                 text.truncate(text.trim_end_matches(['\r', '\n']).len());
                 if text.is_empty() { Err(missing("it is empty".to_owned())) } else { Ok(Secret::new(text)) }
             }

@@ -1,12 +1,10 @@
 //! The certificates from which those of an authority must follow.
 
-#![expect(clippy::disallowed_methods, reason = "the user named the file")]
-
 use crate::clock::Timestamp;
 use crate::failure::Failure;
+use crate::files;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +29,7 @@ impl Certificates {
                 .help("name the authority's root certificate, in PEM")
         };
         let mut pem = Vec::new();
-        let file = File::open(path).map_err(|error| unusable(error.to_string()))?;
+        let file = files::open_regular(path).map_err(|error| unusable(error.to_string()))?;
         file.take(LARGEST).read_to_end(&mut pem).map_err(|error| unusable(error.to_string()))?;
         let read = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
         let certificates = read.map_err(|error| unusable(error.to_string()))?;

@@ -99,6 +99,7 @@ impl World {
             lock: None,
             fragments: BTreeMap::new(),
             request_prefix: String::new(),
+            nonce: None,
             cloud: None,
             config: None,
             config_sha256: None,

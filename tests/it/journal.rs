@@ -406,6 +406,10 @@ async fn a_clock_that_was_set_back_is_said_so_and_no_time_is_made_up() {
     assert!(found[2].at < at && found[2].event == intent(1));
 }
 
+fn appending(path: &Path) -> std::fs::File {
+    std::fs::OpenOptions::new().append(true).open(path).unwrap()
+}
+
 #[test]
 fn a_failed_sync_of_a_real_file_is_an_error_and_takes_the_line_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -413,11 +417,11 @@ fn a_failed_sync_of_a_real_file_is_an_error_and_takes_the_line_back() {
     let path = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let reader = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
-    let error = LocalStore::open(&path).unwrap().append(b"{}\n").unwrap_err();
+    let error = LocalStore::on(appending(&path)).unwrap().append(b"{}\n").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     drop(reader);
     // The full device takes nothing.
-    let error = LocalStore::open(Path::new("/dev/full")).unwrap().append(b"{}\n").unwrap_err();
+    let error = LocalStore::on(appending(Path::new("/dev/full"))).unwrap().append(b"{}\n").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }
 

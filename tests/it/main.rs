@@ -50,6 +50,7 @@ mod surroundings;
 mod taking_over;
 mod terminal;
 mod time_stamps;
+mod trust;
 mod vault;
 mod verdict;
 mod who;

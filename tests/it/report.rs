@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stanch::engine::event::Event;
 use stanch::journal::Record;
 use stanch::plan::PlannedStep;
-use stanch::report::{Format, render};
+use stanch::report::{Format, Templates, render};
 
 const STEPS: &[(&str, &str)] = &[
     ("page", "notify/pagerduty"),
@@ -104,13 +104,14 @@ async fn a_templates_folder_replaces_files_and_a_broken_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("report.md.hbs");
     std::fs::write(&own, "{{run.id}}: {{verdict.headline}}").unwrap();
-    let rendered = render(&report, Format::Markdown, Some(folder.path())).unwrap();
+    let templates = Some(Templates { folder: folder.path(), is_named: false });
+    let rendered = render(&report, Format::Markdown, templates).unwrap();
     assert!(rendered.starts_with("r-report: Contained."), "{rendered}");
     std::fs::write(&own, "{{#if run}}").unwrap();
-    let failure = render(&report, Format::Markdown, Some(folder.path())).unwrap_err();
+    let failure = render(&report, Format::Markdown, templates).unwrap_err();
     assert!(failure.summary.contains("report.md.hbs") && failure.help.is_some(), "{failure:?}");
     std::fs::write(&own, "{{no.such.thing}}").unwrap();
-    let failure = render(&report, Format::Markdown, Some(folder.path())).unwrap_err();
+    let failure = render(&report, Format::Markdown, templates).unwrap_err();
     assert!(
         failure.reasons.iter().any(|reason| reason.contains("no.such.thing") || reason.contains("\"no\"")),
         "{failure:?}"

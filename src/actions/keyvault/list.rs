@@ -32,6 +32,9 @@ struct Parameters {
     /// The issuers whose secrets are listed; the vault alone unless given. Those of another one are left alone.
     #[serde(default = "the_vault")]
     providers: Vec<String>,
+    /// Whether what the secrets' tags say of their issuers is left aside.
+    #[serde(default)]
+    ignore_tags: bool,
 }
 
 fn the_vault() -> Vec<String> {
@@ -96,7 +99,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let (mut secrets, mut skipped): (Vec<String>, Vec<Skipped>) = (Vec::new(), Vec::new());
     for secret in listed.iter().filter(|secret| fits(secret, &parameters, &wanted)) {
         let url = SecretUrl { vault: parameters.vault.clone(), name: secret.name.clone(), version: None };
-        let elsewhere = || issued_by(context, &url, &secret.current.tags, &providers).err();
+        let elsewhere = || issued_by(context, &url, &secret.current.tags, &providers, parameters.ignore_tags).err();
         let left_alone = left_alone(secret, &parameters).map(|because| (because, false));
         match left_alone.or_else(|| elsewhere().map(|because| (because, true))) {
             Some((because, open)) => skipped.push(Skipped { secret: url.to_string(), because, open }),

@@ -31,6 +31,9 @@ struct Parameters {
     /// The issuers whose secrets are rotated; all unless given. Secrets of another one are named in `by_hand`.
     #[serde(default = "all")]
     providers: Vec<String>,
+    /// Whether what the secrets' tags say of their issuers is left aside.
+    #[serde(default)]
+    ignore_tags: bool,
 }
 
 fn all() -> Vec<String> {
@@ -157,7 +160,7 @@ async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKin
     };
     let searched = search(&context.services.azure, &parameters.vaults, &needle, &progress);
     let answer = correlation::scope(format!("{}/find", context.step), searched).await;
-    let outputs = outputs(context, providers, &answer, fingerprint);
+    let outputs = outputs(context, (providers, parameters.ignore_tags), &answer, fingerprint);
     // Containment does not wait for a vault that cannot be searched; a miss without it would be no answer.
     let mut closed = answer.vaults.iter().filter(|vault| !vault.listed).flat_map(|vault| &vault.failures);
     match closed.next() {
@@ -166,7 +169,12 @@ async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKin
     }
 }
 
-fn outputs(context: &Context, providers: &[IssuerKind], answer: &Answer, fingerprint: String) -> Outputs {
+fn outputs(
+    context: &Context,
+    (providers, ignore_tags): (&[IssuerKind], bool),
+    answer: &Answer,
+    fingerprint: String,
+) -> Outputs {
     let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| found.matched == Match::InLeak);
     let urls = |found: &[&Found]| {
         let mut urls: Vec<String> = Vec::new();
@@ -184,7 +192,7 @@ fn outputs(context: &Context, providers: &[IssuerKind], answer: &Answer, fingerp
         current: found.current,
         how: found.matched.describe(),
     };
-    let issued_by = |found: &Found| issued_by(context, &found.secret, &found.version.tags, providers);
+    let issued_by = |found: &Found| issued_by(context, &found.secret, &found.version.tags, providers, ignore_tags);
     let (secrets, by_hand) = share_out(&sure, issued_by);
     let closed = answer.vaults.iter().filter(|vault| !vault.listed);
     let not_searched = closed.map(|vault| format!("the vault {} was not searched", vault.vault.name));

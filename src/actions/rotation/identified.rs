@@ -1,10 +1,10 @@
 //! Who issues a secret, and what ending the old credential would break: asked before anything is changed.
 
-use super::naming::{issuer, open};
+use super::naming::{blaming_tags, issuer, open};
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Held, Impact, IssuerClaim, IssuerState, Named};
+use crate::issuers::{Held, Impact, IssuerClaim, IssuerState, Named, TAG_CREDENTIAL};
 use crate::vault::{History, SecretUrl};
 use futures::try_join;
 
@@ -30,15 +30,22 @@ pub(crate) async fn identify(
     let history = History::new(versions);
     // Its tags tell who issued it, although nobody may get its value.
     let latest = history.latest(&current);
-    let tags = latest.map(|version| version.tags.clone()).unwrap_or_default();
+    let mut tags = latest.map(|version| version.tags.clone()).unwrap_or_default();
     let named = issuer(config, secret, &tags, claim)?;
-    let issuer = open(azure, secret, &named)?;
+    if claim.ignore_tags {
+        tags.clear();
+    }
+    let blamed = |failure| match named.from_tags || tags.contains_key(TAG_CREDENTIAL) {
+        true => blaming_tags(failure),
+        false => failure,
+    };
+    let issuer = open(azure, secret, &named).map_err(blamed)?;
     let state = match latest.filter(|version| version.enabled) {
         // There is nobody to ask, and no reason to read the value.
         _ if !issuer.needs_value() => IssuerState::default(),
         Some(version) => {
             let value = vault.value(&secret.name, Some(&version.id)).await?;
-            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt }).await?
+            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt }).await.map_err(blamed)?
         }
         None => {
             return Err(Failure::refused(format!("`{}` has no current version that can be read", secret.name))

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Retry};
 use crate::issuers::{TAG_CREDENTIAL, TAG_VALIDITY};
 use crate::secret::Secret;
 use crate::told::{named, unless_repeated};
-use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version};
+use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version, taken_over};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,8 +20,6 @@ use std::collections::BTreeMap;
 
 /// The observation that holds the [`Predecessor`].
 pub(crate) const PREDECESSOR: &str = "predecessor";
-/// Key Vault takes no more tags than this.
-const MOST_TAGS: usize = 15;
 
 /// What the new version takes over, recorded before anything is written.
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,6 +35,13 @@ pub(crate) struct Predecessor {
     /// The versions of the newest second: the new one may be of the same.
     #[serde(default)]
     newest: Vec<String>,
+}
+
+impl Predecessor {
+    /// The same, with no tag believed.
+    pub(crate) fn without_tags(&self) -> Self {
+        Self { tags: BTreeMap::new(), older: Vec::new(), ..self.clone() }
+    }
 }
 
 /// The versions of the newest second that a recorded [`Predecessor`] names.
@@ -67,13 +72,18 @@ pub(crate) async fn publish(
     value: impl AsyncFn() -> Result<Secret, Failure>,
 ) -> Result<Published, Stop> {
     let run = &context.services.run;
+    let (tags, left_out) = taken_over(&predecessor.tags, &more_tags);
+    let without = match left_out.as_slice() {
+        [] => String::new(),
+        names => format!(", without its tags `{}`: Key Vault takes no more", names.join("`, `")),
+    };
     context
         .effect(
-            Intent::new(EffectName::Publish, format!("new version of {}", secret.name)),
+            Intent::new(EffectName::Publish, format!("new version of {}{without}", secret.name)),
             async |key| {
                 let new = NewVersion {
                     content_type: predecessor.content_type.clone(),
-                    tags: tags(predecessor, &more_tags, run, &key)?,
+                    tags: stamped(&tags, run, &key),
                     expires: expiry(predecessor),
                 };
                 let version = vault.set(&secret.name, &value().await?, new).await?;
@@ -130,23 +140,10 @@ pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Pre
     })
 }
 
-/// The predecessor's tags, with those of an earlier run replaced by ours.
-fn tags(
-    predecessor: &Predecessor,
-    more: &BTreeMap<String, String>,
-    run: &str,
-    key: &str,
-) -> Result<BTreeMap<String, String>, Failure> {
-    let mut tags = predecessor.tags.clone();
-    tags.extend(more.clone());
-    tags.insert(TAG_RUN.to_owned(), run.to_owned());
-    tags.insert(TAG_EFFECT.to_owned(), key.to_owned());
-    if tags.len() > MOST_TAGS {
-        let summary = format!("the new version would have {} tags; Key Vault takes {MOST_TAGS}", tags.len());
-        return Err(Failure::refused(summary)
-            .help("take a tag off the current version: stanch needs two for its own, and up to two for the issuer"));
-    }
-    Ok(tags)
+/// The tags of a version that an effect puts in.
+fn stamped(tags: &BTreeMap<String, String>, run: &str, key: &str) -> BTreeMap<String, String> {
+    let own = [(TAG_RUN, run), (TAG_EFFECT, key)].map(|(tag, text)| (tag.to_owned(), text.to_owned()));
+    tags.clone().into_iter().chain(own).collect()
 }
 
 /// A version inherits nothing: the new one gets the days that the tag says, else, where the old one had an expiry, a

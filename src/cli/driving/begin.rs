@@ -17,7 +17,7 @@ use crate::journal::{Journal, LockError, RunFolder};
 pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
     let Prepared { plan, opened, session, runs, answers } = prepared;
     let folder = runs.folder(&opened.run).map_err(|error| session::not_an_id(&error))?;
-    let configuration = session.config_text().map(str::to_owned);
+    let configuration = session.config().text().map(str::to_owned);
     let claimant = session::claimant();
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);

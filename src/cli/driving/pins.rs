@@ -53,7 +53,7 @@ pub(crate) fn check(
     }
     // Runs of older programs have no such pin.
     if let Some(was) = &opened.config_sha256 {
-        let now = session.config.sha256().unwrap_or("none");
+        let now = session.configuration.sha256();
         if was != now {
             if !accepting.accept_config {
                 return Err(other_configuration(folder, session, was, now));
@@ -85,10 +85,10 @@ fn other_version(folder: &RunFolder, was: &str) -> CommandError {
 }
 
 fn other_configuration(folder: &RunFolder, session: &Session, was: &str, now: &str) -> CommandError {
-    let path = session.config_path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+    let path = session.configuration.place();
     let mut page = Page::of("error: the configuration was changed since the run began");
     page.line(format!("  {path}: sha256 {}…, pinned {}…", start(now), start(was)));
-    let present = session.config_text().unwrap_or_default();
+    let present = session.config().text().unwrap_or_default();
     match folder.configuration() {
         Ok(pinned) => page.add(difference(&pinned, present)),
         Err(error) => page.line(format!("  the pinned copy cannot be read: {error}")),

@@ -78,9 +78,10 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         lock: plan.lock.clone(),
         fragments: plan.fragments.iter().map(|(path, pinned)| (path.clone(), pinned.sha256.clone())).collect(),
         request_prefix: request_prefix()?,
+        nonce: Some(hex::encode(random_bytes(16)?)),
         cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
-        config: session.config_path.as_ref().map(|path| path.display().to_string()),
-        config_sha256: session.config.sha256().map(str::to_owned),
+        config: session.configuration.path.as_ref().map(|path| path.display().to_string()),
+        config_sha256: Some(session.configuration.sha256().to_owned()),
     };
     Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
 }

@@ -4,6 +4,7 @@ use crate::cli::exit::CommandError;
 use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::failure::Failure;
+use crate::files::{self, Distrust};
 use crate::journal::{AppendError, LockError, RunFolder};
 
 /// Another process works on the run, or may.
@@ -31,14 +32,29 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
             )
         }
         LockError::Io(error) => {
+            if let Some(distrust) = files::distrust(error) {
+                return distrusted(distrust);
+            }
             let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
             CommandError::program(failure.help("make the state directory writable").and("nothing was changed"))
         }
     }
 }
 
+/// Something in the state directory, or the directory itself, is somebody else's, or may be written by others.
+pub(crate) fn distrusted(distrust: &Distrust) -> CommandError {
+    let mut failure = distrust.failure();
+    let help = failure.help.take().unwrap_or_default();
+    CommandError::refused(
+        failure.help(format!("{help}, or name another place with `--state-dir`")).and("nothing was changed"),
+    )
+}
+
 /// The state directory does not take files.
 pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> CommandError {
+    if let Some(distrust) = files::distrust(error) {
+        return distrusted(distrust);
+    }
     CommandError::program(
         Failure::refused(format!("the state directory `{}` cannot be written", path.display()))
             .because(error.to_string())

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says where runs are kept")]
 
-use super::refused::cannot_write;
+use super::refused::{cannot_write, distrusted};
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
 use crate::correlation::Prefix;
@@ -10,6 +10,7 @@ use crate::engine::State;
 use crate::engine::event::RunOpened;
 use crate::evidence::Known;
 use crate::failure::Failure;
+use crate::files;
 use crate::journal::{DamageKind, Journal, NotARunId, ReadError, RunFolder, Runs};
 use crate::plan::PlannedStep;
 use crate::report::History;
@@ -17,7 +18,8 @@ use crate::runbook::diagnostic::nearest;
 use crate::secret::FingerprintKey;
 use std::path::{Path, PathBuf};
 
-/// All runs of this user.
+/// All runs of this user. A state directory of somebody else, or one that others may write to, is refused: whoever writes
+/// there says what was done, and where secrets are sent.
 pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
     let state = match &common.state_dir {
         Some(folder) => folder.clone(),
@@ -26,7 +28,9 @@ pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
             CommandError::usage(failure.help("name a place with `--state-dir` or STANCH_STATE_DIR"))
         })?,
     };
-    Ok(Runs::new(std::path::absolute(&state).unwrap_or(state)))
+    let state = std::path::absolute(&state).unwrap_or(state);
+    files::check_place(&state).map_err(|error| cannot_write(&state, &error))?;
+    Ok(Runs::new(state))
 }
 
 fn platform_state_dir() -> Option<PathBuf> {
@@ -93,6 +97,9 @@ pub(crate) fn history(folder: &RunFolder, steps: Vec<PlannedStep>) -> Result<(Jo
 pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
     let damage = match error {
         ReadError::Io(error) => {
+            if let Some(distrust) = files::distrust(error) {
+                return distrusted(distrust);
+            }
             let summary = format!("the journal `{}` cannot be read", path.display());
             return CommandError::refused(Failure::refused(summary).because(error.to_string()));
         }

@@ -72,10 +72,10 @@ impl Answers {
         // The first reading can point at what is wrong, the second keeps how a number was written.
         let strict = serde_saphyr::options! { strict_booleans: true };
         serde_saphyr::from_str_with_options::<BTreeMap<String, OneOrMany>>(&text, strict)
-            .map_err(|error| wrong(error.to_string()))?;
-        let tree = syntax::parse(&text).map_err(|problem| wrong(problem.message))?;
+            .map_err(|error| wrong(session::place_of(&error)))?;
+        let tree = syntax::parse(&text).map_err(|_| wrong("it is not YAML".to_owned()))?;
         let steps: BTreeMap<String, OneOrMany> =
-            serde_json::from_value(tree.as_written()).map_err(|error| wrong(error.to_string()))?;
+            serde_json::from_value(tree.as_written()).map_err(|_| wrong("an answer is not of this form".to_owned()))?;
         let many = |answers| match answers {
             OneOrMany::One(answer) => vec![answer],
             OneOrMany::Many(answers) => answers,

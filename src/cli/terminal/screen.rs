@@ -6,7 +6,7 @@ use super::when::when;
 use crate::cli::page::Page;
 use crate::cli::question::{self, Asked, Open};
 use crate::command_line::CommandLine;
-use crate::engine::event::{Answer, Mode, RunOpened, RunStatus};
+use crate::engine::event::{Answer, BegunWith, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
 use crate::journal::RunFolder;
@@ -112,6 +112,10 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> Page {
     let written = folder.report().join("report.html");
     if written.is_file() {
         page.line(format!("report  {}", written.display()));
+    }
+    if let Some(BegunWith { path, sha256 }) = state.opened().map(RunOpened::configuration) {
+        let sha256 = if sha256 == path { "" } else { &sha256 };
+        page.line(format!("config  {path}  {sha256}").trim_end());
     }
     page.line(format!("head    {}", status.head));
     page

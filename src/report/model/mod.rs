@@ -13,7 +13,7 @@ mod source;
 mod words;
 
 use super::timeline::Entry;
-use crate::engine::event::Mode;
+use crate::engine::event::{BegunWith, Mode};
 use crate::engine::{StepState, StepStatus};
 use crate::evidence::Known;
 use crate::plan::PlannedStep;
@@ -71,6 +71,7 @@ pub struct RunHeader {
     pub host: String,
     pub program_version: String,
     pub runbook_sha256: String,
+    pub config: BegunWith,
     pub began: String,
     pub last: String,
     pub inputs: Vec<Named>,
@@ -189,6 +190,7 @@ fn header(source: &Source<'_>) -> RunHeader {
         host: opened.host.clone(),
         program_version: opened.program_version.clone(),
         runbook_sha256: opened.runbook_sha256.clone(),
+        config: opened.configuration(),
         began: source.known.state().opened_at().map(second).unwrap_or_default(),
         last: source.known.state().last_at().map(second).unwrap_or_default(),
         inputs: inputs.map(|(name, value)| Named { name: name.clone(), value: plain(value) }).collect(),

@@ -416,6 +416,7 @@ fn opened(plan: &Plan) -> RunOpened {
         lock: plan.lock.clone(),
         fragments: BTreeMap::new(),
         request_prefix: "01234567-89ab".to_owned(),
+        nonce: None,
         cloud: None,
         config: None,
         config_sha256: None,

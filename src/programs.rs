@@ -1,18 +1,78 @@
-//! Other programs: started by no shell of ours, given something, and heard out, no longer and no more than agreed.
+//! Programs of others: where they lie, what they are told of us, and how long and how much they are heard.
+//!
+//! A program gets its arguments, and of our environment what every program needs to find its way: no credential, no setting
+//! of ours or of Azure's. Whoever names it may name more. It is found by its whole path or in the folders of the search path
+//! that do not depend on where we are, and nobody but us and root may be able to write it.
 //!
 //! Each is the head of a process group, so that what it started ends with it: when it says too much, when it takes too
 //! long, when nobody waits for it any more, and when this program ends. Only a death without warning (`kill -9`) leaves
 //! one behind.
 
+#![expect(clippy::disallowed_methods, reason = "this is where the environment of other programs is made")]
+
+use crate::files;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
+
+/// Handed on to every program, with `LC_…`.
+const HANDED_ON: [&str; 5] = ["HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
+/// What Azure's own tools need: where their login lies, and the way out of a network.
+pub const AZURE_TOOLS: [&str; 11] = [
+    "AZURE_CONFIG_DIR",
+    "AZD_CONFIG_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// Where a program lies that is named by its whole path, or is in the search path.
+pub fn find(name: &str) -> io::Result<PathBuf> {
+    let path = Path::new(name);
+    if path.is_absolute() {
+        return files::check_program(path).map(|()| path.to_owned());
+    }
+    if path.components().count() != 1 || name.contains('/') {
+        let error = format!("`{name}` depends on where stanch is started; write its whole path");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+    }
+    let found = folders().into_iter().map(|folder| folder.join(path)).find(|path| files::is_program(path));
+    let found = found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is in no folder of PATH"))?;
+    files::check_program(&found).map(|()| found)
+}
+
+/// A program with a clean environment; `more` are the names of variables that it gets as well.
+pub fn command(program: &Path, more: &[impl AsRef<str>]) -> Command {
+    let mut command = Command::new(program);
+    let more = more.iter().map(AsRef::as_ref).map(OsString::from);
+    let localized =
+        std::env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"LC_"));
+    let names = HANDED_ON.iter().map(OsString::from).chain(localized).chain(more);
+    command.env_clear().envs(names.filter_map(|name| Some((name.clone(), std::env::var_os(name)?))));
+    if let Ok(path) = std::env::join_paths(folders()) {
+        command.env("PATH", path);
+    }
+    command
+}
+
+/// The folders of the search path. An empty one means the folder where we are, as `.` does: neither is looked into.
+fn folders() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path as &OsStr).filter(|folder| folder.is_absolute()).collect()
+}
 
 /// More than this no program has to say, on either of its outputs.
 pub const LARGEST_OUTPUT: usize = 1 << 20;
@@ -91,14 +151,12 @@ pub enum Complaints {
 /// # Errors
 /// If it cannot be started, says more than [`LARGEST_OUTPUT`], or takes longer than `longest`. It has ended then.
 pub async fn ask(
-    program: &OsStr,
-    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    mut command: Command,
     input: &[u8],
     complaints: Complaints,
     longest: Duration,
 ) -> Result<Output, Unanswered> {
-    let mut child = Command::new(program)
-        .args(arguments)
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(if complaints == Complaints::Heard { Stdio::piped() } else { Stdio::null() })
