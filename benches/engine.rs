@@ -105,6 +105,8 @@ fn opened(plan: &Plan) -> RunOpened {
         mode: Mode::Real,
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
+        seen: None,
+        one_plays_all: false,
         program_version: "0".to_owned(),
         lock: None,
         fragments: BTreeMap::new(),

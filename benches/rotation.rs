@@ -148,6 +148,8 @@ async fn rotation(folder: &Path, longer: Duration) {
         mode: Mode::Drill,
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
+        seen: None,
+        one_plays_all: false,
         program_version: "0".to_owned(),
         lock: None,
         fragments: BTreeMap::new(),

@@ -8,6 +8,7 @@
 
 use crate::known;
 use crate::redaction::without_credentials;
+use crate::visible;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -83,10 +84,18 @@ impl Failure {
         self
     }
 
-    /// Says what to do next.
+    /// Says what to do next, in one line: whatever others wrote into it begins no other.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(fit(help.into()));
+        self.help = Some(visible::line(&fit(help.into())));
+        self
+    }
+
+    /// Says what else to do or to know, in a line below.
+    #[must_use]
+    pub fn and(mut self, help: impl Into<String>) -> Self {
+        let below = visible::line(&fit(help.into()));
+        self.help = Some(self.help.map_or_else(|| below.clone(), |above| format!("{above}\n{below}")));
         self
     }
 

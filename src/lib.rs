@@ -64,7 +64,9 @@
 //! - No command outlives a signal by five seconds, whatever it waits for (`cli/ending.rs`).
 //! - No file is opened whose name somebody else could choose, or whose place somebody else could take, unless `files` has
 //!   looked at what was opened; what a tag says is never a path.
-//! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
+//! - Only `cli` prints, in one place, through one filter: nothing that others wrote acts on a terminal (`visible`), and
+//!   no command that is shown holds it unquoted (`command_line`).
+//! - Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
 //! - `cloud`, the embedded cloud, knows no runbook: everyone reaches it over HTTP, as they reach the real one.
 //! - No file knows one that knows it, and no folder: imports have no circle.
 //!
@@ -142,6 +144,9 @@ pub mod cli;
 /// The only way to learn the time.
 pub mod clock;
 
+/// Commands of this program as they are shown: quoted for a shell.
+pub mod command_line;
+
 /// Request ids of our own, so that a run's calls can be told apart in an audit trail.
 pub mod correlation;
 
@@ -153,6 +158,9 @@ pub mod programs;
 
 /// What went wrong, in the words a tired person needs.
 pub mod failure;
+
+/// What others wrote, fit to be seen: which characters act in place of being seen.
+pub mod visible;
 
 /// A value that cannot be printed, serialised or cloned by accident.
 pub mod secret;

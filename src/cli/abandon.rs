@@ -10,6 +10,7 @@ use crate::actions;
 use crate::durable::Ledger;
 use crate::engine::State;
 use crate::engine::event::Event;
+use crate::engine::person;
 use crate::failure::Failure;
 use crate::journal::{Claimant, RunFolder, Store};
 use crate::report::{self, Format, Report};
@@ -32,11 +33,11 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
-    for (option, text) in [("--because", Some(&args.because)), ("--by", args.by.as_ref())] {
-        if text.is_some_and(|text| text.trim().is_empty()) {
-            return Err(CommandError::usage(Failure::refused(format!("`{option}` is empty")).help("write it out")));
-        }
+    if args.because.trim().is_empty() {
+        return Err(CommandError::usage(Failure::refused("`--because` is empty").help("write it out")));
     }
+    let by = args.by.map_or_else(|| Ok(session::operator()), |by| person::name(&by));
+    let by = by.map_err(|why| CommandError::usage(Failure::refused("`--by` holds no name").because(why)))?;
     let claimant = Claimant { takes_over: args.take_over, ..session::claimant() };
     let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
     let (journal, state) = session::state(&folder)?;
@@ -47,7 +48,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         store.truncate(journal.length).map_err(|error| cannot_write(folder.path(), &error))?;
         events.push(Event::TailCut { bytes: journal.torn });
     }
-    events.push(Event::RunAbandoned { by: args.by.unwrap_or(claimant.operator), because: args.because });
+    events.push(Event::RunAbandoned { by, because: args.because });
     let (notices, _) = mpsc::unbounded_channel();
     let ledger = Ledger::start(store, &journal, state, notices);
     for event in events {

@@ -3,6 +3,7 @@
 use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use super::{audit_follow, audit_tell, audit_watch, session};
 use crate::actions::SIGN_IN;
@@ -134,9 +135,9 @@ fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome
     if ui.json {
         ui.json(found);
     } else if args.csv {
-        ui.data(&audit::csv(found, &secret.vault.name).map_err(CommandError::program)?);
+        ui.data(&Page::document(&audit::csv(found, &secret.vault.name).map_err(CommandError::program)?));
     } else {
-        ui.data(&audit::describe(found));
+        ui.data(&Page::document(&audit::describe(found)));
     }
     // A question that rests on nothing is not answered.
     Ok(if found.coverage.nothing().is_some() { Exit::Refused } else { Exit::Done })

@@ -6,6 +6,7 @@
 use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use crate::actions;
@@ -68,26 +69,26 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     Ok(if after.coverage.nothing().is_some() { Exit::Refused } else { Exit::Done })
 }
 
-fn describe(run: &str, late: &Late) -> String {
+fn describe(run: &str, late: &Late) -> Page {
     let moment = |at: Option<clock::Timestamp>| {
         at.map_or_else(|| "nothing".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S").to_string())
     };
     let (before, now) = (moment(late.horizon_before), moment(late.horizon));
-    let mut lines = vec![format!("{run}: the log spoke until {before} (UTC), and now until {now}")];
+    let mut page = Page::of(format!("{run}: the log spoke until {before} (UTC), and now until {now}"));
     if late.is_empty() {
-        lines.push("nothing has arrived that was not known".to_owned());
+        page.line("nothing has arrived that was not known");
     }
     for access in late.accesses.iter().filter(|access| !access.own) {
         let kind = if access.known { "known" } else { "UNKNOWN" };
-        lines.push(format!(
+        page.line(format!(
             "  {kind:7} {}  {}  {} ×{}  {}  {}  last {}",
             access.name, access.ip, access.operation, access.count, access.version, access.status, access.last
         ));
     }
-    lines.extend(late.second_order.iter().map(|row| {
+    for row in &late.second_order {
         let command = if row.command.is_empty() { String::new() } else { format!("  → {}", row.command) };
-        format!("  touched {}/{} {} ×{}{command}", row.vault, row.secret, row.operation, row.count)
-    }));
-    lines.extend(late.findings.iter().map(|finding| format!("  finding {}", finding.summary)));
-    lines.iter().map(|line| format!("{}\n", audit::plain(line))).collect()
+        page.line(format!("  touched {}/{} {} ×{}{command}", row.vault, row.secret, row.operation, row.count));
+    }
+    late.findings.iter().for_each(|finding| page.line(format!("  finding {}", finding.summary)));
+    page
 }

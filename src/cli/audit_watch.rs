@@ -2,8 +2,9 @@
 
 use super::audit_tell::Listeners;
 use super::exit::{CommandError, Exit, Outcome};
+use super::page::Page;
 use super::terminal::ui::Ui;
-use crate::audit::{Query, Sight, Source, Watch, plain};
+use crate::audit::{Query, Sight, Source, Watch};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use chrono::TimeDelta;
@@ -60,9 +61,7 @@ pub(super) async fn run(ui: Ui, source: Source, query: Query, pace: Pace, mut li
 
 fn show(ui: Ui, sight: &Sight) {
     if ui.json {
-        if let Ok(text) = serde_json::to_string(sight) {
-            ui.data(&format!("{text}\n"));
-        }
+        ui.json_line(sight);
         return;
     }
     let kind = match (sight.own, sight.known, sight.name.is_empty()) {
@@ -81,5 +80,5 @@ fn show(ui: Ui, sight: &Sight) {
         sight.status,
         sight.user_agent
     );
-    ui.data(&format!("{}\n", plain(line.trim_end())));
+    ui.data(&Page::of(line.trim_end()));
 }

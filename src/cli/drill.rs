@@ -6,6 +6,7 @@ use super::emulate::read_scenario;
 use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::scorecard::{Observed, Scorecard};
 use super::session;
 use super::suggestion::Suggestion;
@@ -50,7 +51,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         let text =
             scenario::Scenario::builtin(&args.scenario).map(|_| scenario::Scenario::builtin_text(&args.scenario));
         let text = text.map_err(|why| CommandError::usage(Failure::refused(why)))?;
-        ui.own(text.unwrap_or_default());
+        ui.own(&Page::document(text.unwrap_or_default()));
         return Ok(Exit::Done);
     }
     let scenario = read_scenario(&args.scenario)?;
@@ -99,6 +100,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     // Asked for JSON, the drill prints one object: its own.
     let shown = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
     let mut prepared = driving::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
+    // Whoever practises plays everybody, and answers for each by name.
+    prepared.opened.one_plays_all = true;
     prepared.warn(shown);
     let entered = match enters {
         EnteredValue::LeakedValue => cloud.leaked_value(&vault, &secret),
@@ -124,7 +127,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         }));
     } else {
         ui.data(&scorecard.render(ui));
-        ui.data(&format!("report  {}\n", report.display()));
+        ui.data(&Page::of(format!("report  {}", report.display())));
     }
     if exit == Exit::Waiting {
         ui.note("the cloud of this game day is gone: answer at the terminal, or beforehand with `--answers FILE`");

@@ -11,6 +11,7 @@ use super::options::Common;
 use super::terminal::ui::Ui;
 use crate::cloud::scenario::Scenario;
 use crate::cloud::{self, Limits, Options};
+use crate::command_line::CommandLine;
 use crate::failure::Failure;
 use crate::files::{self, LARGEST_TEXT};
 use crate::runbook::diagnostic::nearest;
@@ -104,10 +105,9 @@ pub(crate) fn read_scenario(name: &str) -> Result<Scenario, CommandError> {
     scenario.fetch(&set).map_err(|missing| {
         let summary = format!("the scenario `{name}` needs a server of yours, and is not told which");
         let why = format!("not set in the environment: {}", missing.join(", "));
-        let help = format!(
-            "`stanch drill {name} --show` prints the scenario, and at its head how to set it up\nnothing was changed"
-        );
-        CommandError::usage(Failure::refused(summary).because(why).help(help))
+        let show = CommandLine::stanch("drill").name(name).words("--show");
+        let help = format!("`{show}` prints the scenario, and at its head how to set it up");
+        CommandError::usage(Failure::refused(summary).because(why).help(help).and("nothing was changed"))
     })?;
     Ok(scenario)
 }

@@ -1,5 +1,6 @@
 //! The exit codes, documented once; scripts rely on them.
 
+use crate::cli::page::Page;
 use crate::failure::Failure;
 use std::process::ExitCode;
 
@@ -74,7 +75,7 @@ pub(crate) enum Shown {
     /// What, why, and what to do.
     Failure(Failure),
     /// Text that is laid out already.
-    Text(String),
+    Page(Page),
 }
 
 /// What commands give back.
@@ -87,8 +88,8 @@ impl CommandError {
     }
 
     /// Laid out text with its exit code.
-    pub(crate) fn text(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, shown: Shown::Text(text.into()) }
+    pub(crate) fn page(exit: Exit, page: Page) -> Self {
+        Self { exit, shown: Shown::Page(page) }
     }
 
     /// Wrong usage.

@@ -6,6 +6,7 @@ use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
 use super::options::Common;
+use super::page::Page;
 use super::reported::{self, Chosen, Reported, reported};
 use super::run;
 use super::session::{self, Session};
@@ -126,7 +127,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
             (Progress::Read { versions: read }, Some(bar)) => {
                 let versions = versions.fetch_add(read, Ordering::Relaxed) + read;
                 bar.inc(1);
-                bar.set_message(format!("{versions} versions"));
+                bar.set_message(ui.shown(&format!("{versions} versions")));
             }
             (Progress::Found(secret), None) => ui.note(&format!("found in {secret}; going on")),
             (Progress::Listed(_) | Progress::Read { .. }, None) => {}
@@ -144,7 +145,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let shown = Shown::new(&answer, session.config(), &leak, fingerprint);
     match (args.run, ui.json) {
         // What the run prints is the command's data then.
-        (true, _) => ui.note(&shown.text(ui, common)),
+        (true, _) => ui.notes(&shown.text(ui, common)),
         (false, true) => shown.json(ui, common),
         (false, false) => ui.data(&shown.text(ui, common)),
     }
@@ -208,7 +209,7 @@ async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
 }
 
 async fn entered(ui: Ui, prompt: &str) -> Result<Option<Secret>, CommandError> {
-    let shown = |entered: &str| if entered.is_empty() { ui.ask(prompt) } else { ui.entered(entered) };
+    let shown = |entered: &str| if entered.is_empty() { ui.ask(&Page::of(prompt)) } else { ui.entered(entered) };
     let given = StandardInput.ask(&shown).await;
     if std::io::stdin().is_terminal() {
         ui.leave_entered();
@@ -253,7 +254,7 @@ fn progress_bar(ui: Ui) -> Option<ProgressBar> {
     if let Ok(style) = ProgressStyle::with_template("reading {bar:20} {pos} of {len} secrets, {msg}") {
         bar.set_style(style.progress_chars("━━─"));
     }
-    bar.set_message("0 versions");
+    bar.set_message(ui.shown("0 versions"));
     bar.enable_steady_tick(Duration::from_millis(120));
     Some(bar)
 }

@@ -1,6 +1,7 @@
 //! What a search for a leaked value found, as people and scripts see it.
 
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::suggestion::Suggestion;
 use super::terminal::ui::{Ui, describe};
@@ -173,59 +174,56 @@ impl<'a> Shown<'a> {
     }
 
     /// For people.
-    pub(crate) fn text(&self, ui: Ui, common: &Common) -> String {
-        let mut text = format!("{}\n", self.headline(ui));
+    pub(crate) fn text(&self, ui: Ui, common: &Common) -> Page {
+        let mut page = Page::of(self.headline(ui));
         for searched in self.answer.vaults.iter().filter(|searched| !searched.listed) {
             for failure in &searched.failures {
-                text.push_str(&format!(
-                    "  {} {}: {}\n",
-                    ui.red("not searched"),
-                    searched.vault.name,
-                    describe(failure).replace('\n', "\n  ")
-                ));
+                let first = format!("  {} {}: ", ui.red("not searched"), searched.vault.name);
+                page.add(describe(failure).after(&first, "  "));
             }
         }
         for searched in self.answer.vaults.iter().filter(|searched| searched.listed) {
             for failure in &searched.failures {
-                text.push_str(&format!(
-                    "  {}: deleted secrets are not known: {}\n",
-                    searched.vault.name, failure.summary
-                ));
+                page.line(format!("  {}: deleted secrets are not known: {}", searched.vault.name, failure.summary));
             }
         }
         for holder in &self.holders {
-            text.push_str(&holder.text(ui));
+            page.add(holder.text(ui));
         }
-        text.push_str(&self.not_read(ui));
-        text.push_str(&self.looked_through(ui));
+        page.add(self.not_read(ui));
+        page.add(self.looked_through(ui));
         let fingerprint =
             if self.fingerprint.is_empty() { "not known: only a hash of the value is" } else { &self.fingerprint };
-        text.push_str(&format!("\nfingerprint {fingerprint}\n"));
+        page.blank();
+        page.line(format!("fingerprint {fingerprint}"));
         if let Some(found_at) = &self.leak.found_at {
-            text.push_str(&format!("found at    {found_at}\n"));
+            page.line(format!("found at    {found_at}"));
         }
         if let Some(at) = self.leak.exposed_at {
             let what = self.leak.exposed_at_is.map(|what| format!("  ({})", what.describe())).unwrap_or_default();
             let zone = if self.leak.zone_assumed { "  (the report names no time zone: taken for UTC)" } else { "" };
-            text.push_str(&format!("since       {}{what}{zone}\n", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
+            page.line(format!("since       {}{what}{zone}", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
         }
         for (index, holder) in self.holders.iter().enumerate() {
-            let label = if index == 0 { "\nnext: " } else { " and: " };
-            text.push_str(&format!("{label}{}\n", holder.suggestion.command(common)));
+            if index == 0 {
+                page.blank();
+            }
+            let label = if index == 0 { "next: " } else { " and: " };
+            page.line(format!("{label}{}", holder.suggestion.command(common)));
             if let Some(caution) = &holder.caution {
-                text.push_str(&format!("      {} {caution}\n", ui.yellow("!")));
+                page.line(format!("      {} {caution}", ui.yellow("!")));
             }
             if let Some(not_followed) = &holder.not_followed {
-                text.push_str(&format!("      {} {not_followed}\n", ui.yellow("!")));
+                page.line(format!("      {} {not_followed}", ui.yellow("!")));
             }
             if !holder.suggestion.is_here {
-                text.push_str(&format!(
-                    "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret\n",
+                page.line(format!(
+                    "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret",
                     said(&holder.suggestion.runbook)
                 ));
             }
         }
-        text
+        page
     }
 
     fn headline(&self, ui: Ui) -> String {
@@ -257,21 +255,22 @@ impl<'a> Shown<'a> {
     }
 
     /// Of a miss: in what forms it was looked for, and in what others it may still stand there.
-    fn looked_through(&self, ui: Ui) -> String {
-        let mut text = String::new();
+    fn looked_through(&self, ui: Ui) -> Page {
+        let mut page = Page::default();
         if self.holders.is_empty() {
-            text.push_str(&format!("\n  {} {}\n", ui.dim("looked through:"), LAYERS.join("; ")));
-            text.push_str(&format!("  {} what is encrypted, compressed or hashed\n", ui.dim("not looked through:")));
+            page.blank();
+            page.line(format!("  {} {}", ui.dim("looked through:"), LAYERS.join("; ")));
+            page.line(format!("  {} what is encrypted, compressed or hashed", ui.dim("not looked through:")));
         }
         for part in &self.answer.not_tried {
-            text.push_str(&format!("  {} {part}\n", ui.yellow("not looked for:")));
+            page.line(format!("  {} {part}", ui.yellow("not looked for:")));
         }
-        text
+        page
     }
 
     /// Names of what could not be read: the value may stand there.
-    fn not_read(&self, ui: Ui) -> String {
-        let mut text = String::new();
+    fn not_read(&self, ui: Ui) -> Page {
+        let mut page = Page::default();
         for (because, count) in self.answer.unread() {
             let of_vault = |searched: &'a Searched| {
                 let fits = searched.unread.iter().filter(|unread| unread.because == because);
@@ -283,9 +282,9 @@ impl<'a> Shown<'a> {
             let names: Vec<String> = self.answer.vaults.iter().flat_map(of_vault).take(MOST_NAMES).collect();
             let more = count.saturating_sub(names.len());
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            text.push_str(&format!("  {} {}: {}{more}\n", ui.dim("not read"), word(&because), names.join(", ")));
+            page.line(format!("  {} {}: {}{more}", ui.dim("not read"), word(&because), names.join(", ")));
         }
-        if text.is_empty() { text } else { format!("\n{text}") }
+        if page.is_empty() { page } else { page.below_blank() }
     }
 }
 
@@ -300,7 +299,7 @@ impl Holder<'_> {
     }
 
     fn rows(&self, common: &Common) -> Vec<Row<'_>> {
-        let next = self.suggestion.command(common);
+        let next = self.suggestion.command(common).to_string();
         let row = |found: &&'_ Found| Row {
             secret: found.secret.to_string(),
             version: found.version.id.clone(),
@@ -317,16 +316,17 @@ impl Holder<'_> {
         self.versions.iter().map(row).collect()
     }
 
-    fn text(&self, ui: Ui) -> String {
-        let mut text = format!("\n  {}\n", self.secret());
+    fn text(&self, ui: Ui) -> Page {
+        let mut page = Page::of("");
+        page.line(format!("  {}", self.secret()));
         for found in &self.versions {
             let state = match (found.current, found.version.enabled) {
                 (true, _) => ui.red("current, enabled"),
                 (false, true) => "not current, but enabled: it can still be read".to_owned(),
                 (false, false) => "disabled".to_owned(),
             };
-            text.push_str(&format!(
-                "  version {}  {state}, created {}; {}\n",
+            page.line(format!(
+                "  version {}  {state}, created {}; {}",
                 short(&found.version.id),
                 found.version.created.format("%Y-%m-%d"),
                 found.matched.describe()
@@ -343,8 +343,8 @@ impl Holder<'_> {
             .owner
             .as_deref()
             .map_or_else(|| "owner not known".to_owned(), |owner| format!("owner {}", said(owner)));
-        text.push_str(&format!("  {owner} · {issuer} · runbook {}\n", said(&self.suggestion.runbook)));
-        text
+        page.line(format!("  {owner} · {issuer} · runbook {}", said(&self.suggestion.runbook)));
+        page
     }
 }
 

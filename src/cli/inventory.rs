@@ -3,6 +3,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::past::Past;
 use super::session::{self, Session};
 use super::terminal::ui::{Ui, describe};
@@ -136,10 +137,12 @@ fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) 
 }
 
 /// The table. Where not `all_runs` could be read, one of the others may have done what no run is known to have done.
-fn text(ui: Ui, listing: &Listing, all_runs: bool) -> String {
-    let mut text = format!("\n{}\n", listing.vault.url());
+fn text(ui: Ui, listing: &Listing, all_runs: bool) -> Page {
+    let mut page = Page::of("");
+    page.line(listing.vault.url());
     if let Some(failure) = &listing.failure {
-        return format!("{text}  {} {}\n", ui.red("not listed:"), describe(failure).replace('\n', "\n  "));
+        page.add(describe(failure).after(&format!("  {} ", ui.red("not listed:")), "  "));
+        return page;
     }
     let day = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d").to_string());
     let known = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), said);
@@ -171,11 +174,12 @@ fn text(ui: Ui, listing: &Listing, all_runs: bool) -> String {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    text.push_str(&format!("  {}\n", ui.dim(&line(&header))));
+    page.line(format!("  {}", ui.dim(&line(&header))));
     for (row, cells) in listing.secrets.iter().zip(&rows) {
-        text.push_str(&format!("  {}{}\n", line(cells), mark(ui, row)));
+        page.line(format!("  {}{}", line(cells), mark(ui, row)));
     }
-    text + &summary(listing, all_runs)
+    page.line(summary(listing, all_runs));
+    page
 }
 
 fn mark(ui: Ui, row: &Row) -> String {
@@ -209,5 +213,5 @@ fn summary(listing: &Listing, all_runs: bool) -> String {
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
     let told = if told.is_empty() { "nothing is left to say".to_owned() } else { told.join("; ") };
-    format!("  {}: {told}\n", counted(listing.secrets.len() as u64, "secret"))
+    format!("  {}: {told}", counted(listing.secrets.len() as u64, "secret"))
 }

@@ -2,6 +2,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::engine::{IllegalEvent, State};
@@ -35,7 +36,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         if record.seq < journal.records {
             let Entry { at, seq, step, what, .. } = Entry::new(record);
             let at = at.format(days.time_format());
-            ui.data(&format!("{at}  {seq:<4} {:<width$} {what}\n", step.as_deref().unwrap_or("-")));
+            ui.data(&Page::of(format!("{at}  {seq:<4} {:<width$} {what}", step.as_deref().unwrap_or("-"))));
         }
         Ok(())
     })?;

@@ -2,6 +2,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::actions;
@@ -74,7 +75,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         ui.json(&json!({ "run": folder.run(), "files": files, "head": format!("sha256:{}", journal.head) }));
     } else {
         for file in &files {
-            ui.data(&format!("{}\n", file.display()));
+            ui.data(&Page::of(file.display().to_string()));
         }
     }
     Ok(Exit::Done)

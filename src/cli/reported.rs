@@ -4,6 +4,7 @@
 
 use super::exit::CommandError;
 use super::found::{Leak, ReportSeen};
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
 use crate::files;
@@ -83,7 +84,7 @@ fn nothing(ui: Ui, title: &str, report: &ScanReport) -> Result<Reported, Command
     if ui.json {
         ui.json(&json!({ "format": report.format.map(|format| format.name), "findings": [], "unread": [] }));
     } else {
-        ui.data(&format!("{title} without a finding: nothing leaked as far as it tells\n"));
+        ui.data(&Page::of(format!("{title} without a finding: nothing leaked as far as it tells")));
     }
     Ok(Reported::Clean)
 }
@@ -144,10 +145,10 @@ fn list(ui: Ui, report: &ScanReport) {
         ui.json(&json!({ "findings": rows.collect::<Vec<_>>(), "unread": report.unread }));
         return;
     }
-    let mut text = format!("{} findings; choose one with `--finding N`\n", findings.len());
+    let mut page = Page::of(format!("{} findings; choose one with `--finding N`", findings.len()));
     for (index, finding) in findings.iter().enumerate().take(MOST_LISTED) {
-        text.push_str(&format!(
-            "  {:>3}  {:<32} {:<21} {}{}\n",
+        page.line(format!(
+            "  {:>3}  {:<32} {:<21} {}{}",
             index + 1,
             redacted(finding, &finding.rule),
             since(finding).unwrap_or_default(),
@@ -156,9 +157,9 @@ fn list(ui: Ui, report: &ScanReport) {
         ));
     }
     if findings.len() > MOST_LISTED {
-        text.push_str(&format!("       and {} more, see `--json`\n", findings.len() - MOST_LISTED));
+        page.line(format!("       and {} more, see `--json`", findings.len() - MOST_LISTED));
     }
-    ui.data(&text);
+    ui.data(&page);
 }
 
 /// `stanch find --formats`: the table of what can be read.
@@ -174,10 +175,10 @@ pub(super) fn formats(ui: Ui) {
         )
     };
     let table: Vec<String> = FORMATS.iter().map(told).collect();
-    ui.data(&format!(
+    ui.data(&Page::document(&format!(
         "{}\nUTF-8 or UTF-16, with any line ends, also compressed with gzip. A value that a report hides is asked for.\n",
         table.join("\n")
-    ));
+    )));
 }
 
 /// The report's bytes, no more of them than a report may have.

@@ -18,7 +18,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     prepared.session.configuration.consent(is_asked)?;
     if is_asked {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
-        let question = format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight));
+        let mut question = super::plan::render(ui, &prepared, &preflight);
+        question.line("Go? [y/N]");
         match people::confirm(ui, &question).await {
             Ok(true) => {}
             Ok(false) => {
@@ -27,7 +28,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
             Err(ended) => return Ok(ended),
         }
     } else {
-        ui.note(prepared.session.configuration.lines().trim_end());
+        ui.notes(&prepared.session.configuration.lines());
     }
     if let (false, Some(rotated)) = (is_asked, prepared.rotated_lately()) {
         ui.note(&rotated.sentence(clock::now()));

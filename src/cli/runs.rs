@@ -2,6 +2,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
@@ -48,7 +49,7 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
                 None => text(row, "error"),
             }
         );
-        ui.data(&format!("{}\n", line.trim_end()));
+        ui.data(&Page::of(line.trim_end()));
     }
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! `stanch completions` and `stanch man`: what a shell and `man` know of the commands, from the same definition.
 
 use super::exit::{CommandError, Exit, Outcome};
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
 use crate::files;
@@ -24,14 +25,14 @@ pub(crate) struct ManArgs {
 pub(crate) fn completions(ui: Ui, args: &CompletionsArgs, mut stanch: Command) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut stanch, "stanch", &mut script);
-    ui.own(&String::from_utf8_lossy(&script));
+    ui.own(&Page::document(&String::from_utf8_lossy(&script)));
     Ok(Exit::Done)
 }
 
 pub(crate) fn man(ui: Ui, args: &ManArgs, mut stanch: Command) -> Outcome {
     let Some(folder) = &args.out else {
         let page = page(stanch)?;
-        ui.own(&String::from_utf8_lossy(&page));
+        ui.own(&Page::document(&String::from_utf8_lossy(&page)));
         return Ok(Exit::Done);
     };
     stanch.build();

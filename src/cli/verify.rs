@@ -2,6 +2,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
@@ -71,7 +72,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
             "proves": proven, "does_not_prove": not_proven,
         }));
     } else {
-        ui.data(&format!("sha256:{}\n", journal.head));
+        ui.data(&Page::of(format!("sha256:{}", journal.head)));
         tell(ui, &state, &journal, &sent);
         proven.iter().for_each(|proven| ui.note(&format!("proven      {proven}")));
         not_proven.iter().for_each(|not| ui.note(&format!("not proven  {not}")));

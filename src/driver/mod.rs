@@ -270,7 +270,7 @@ impl Driver {
     async fn expire(&self, step: String) -> Result<(), AppendError> {
         let comment = Some("nobody answered in time".to_owned());
         let (by, answers) = ("stanch".to_owned(), Map::new());
-        let event = Event::GateAnswered { step, answer: Answer::Expired, by, comment, answers, plan: None };
+        let event = Event::GateAnswered { step, answer: Answer::Expired, by, seen: None, comment, answers, plan: None };
         self.answer(event).await.map(drop)
     }
 

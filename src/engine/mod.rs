@@ -6,6 +6,7 @@
 pub mod event;
 mod illegal;
 mod next;
+pub mod person;
 mod retry;
 mod state;
 mod step;

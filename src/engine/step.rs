@@ -4,6 +4,7 @@ use super::event::{
     AfterFailure, Answer, EffectOutcome, Event, LOCKED, Question, SettledAs, StepOutcome, VALUE_WANTED,
 };
 use super::illegal::{IllegalEvent, illegal};
+use super::person::Person;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde_json::{Map, Value};
@@ -159,7 +160,7 @@ pub struct GateState {
     pub question: Question,
     pub opened_at: Timestamp,
     /// Those who said yes so far, while more must.
-    pub agreed: Vec<String>,
+    pub agreed: Vec<Person>,
     /// The answer that decided.
     pub answer: Option<GateAnswer>,
 }
@@ -169,7 +170,7 @@ pub struct GateState {
 pub struct GateAnswer {
     pub answer: Answer,
     /// Everybody who said yes, or the one who said no.
-    pub by: Vec<String>,
+    pub by: Vec<Person>,
     pub comment: Option<String>,
     pub answers: Map<String, Value>,
 }
@@ -182,9 +183,19 @@ impl GateState {
 }
 
 impl GateAnswer {
-    /// Who answered, as one text.
+    /// Who answered, as they are called.
+    pub fn names(&self) -> Vec<&str> {
+        self.by.iter().map(|person| person.name.as_str()).collect()
+    }
+
+    /// The same as one text.
     pub fn who(&self) -> String {
-        self.by.join(", ")
+        self.names().join(", ")
+    }
+
+    /// Who answered, and what that rests on.
+    pub fn told(&self) -> String {
+        self.by.iter().map(Person::told).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -311,11 +322,12 @@ impl StepState {
 
     /// Takes in an answer that may be given. A yes counts once as many agree as must.
     fn answer(&mut self, event: &Event) {
-        let Event::GateAnswered { answer, by, comment, answers, .. } = event else { return };
+        let Event::GateAnswered { answer, by, seen, comment, answers, .. } = event else { return };
         let Some(gate) = self.gate.as_mut() else { return };
-        let mut who = vec![by.clone()];
+        let person = Person::new(by, seen.as_ref());
+        let mut who = vec![person.clone()];
         if *answer == Answer::Approved {
-            gate.agreed.push(by.clone());
+            gate.agreed.push(person);
             if gate.agreed.len() < usize::try_from(gate.question.min).unwrap_or(usize::MAX) {
                 return;
             }

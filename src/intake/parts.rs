@@ -5,6 +5,7 @@ use crate::find::is_placeholder;
 use crate::redaction::without_credentials;
 use crate::secret::Secret;
 use crate::told::unless_repeated;
+use crate::visible;
 use serde_json::Value;
 
 /// More of a place than this is not shown.
@@ -120,14 +121,6 @@ pub(super) fn shown(finding: ScanFinding) -> ScanFinding {
 /// direction, without the credentials of an address, and cut.
 pub fn said(text: &str) -> String {
     let text = &*without_credentials(text);
-    let is_hidden = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let shown: String = text
-        .chars()
-        .take(LONGEST_PLACE)
-        .map(|character| if is_hidden(character) { '\u{fffd}' } else { character })
-        .collect();
+    let shown = visible::line(&text.chars().take(LONGEST_PLACE).collect::<String>());
     if text.chars().nth(LONGEST_PLACE).is_some() { shown + "…" } else { shown }
 }

@@ -13,7 +13,7 @@ use crate::files::{self, LARGEST_TEXT};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// All runs of a state directory.
@@ -234,9 +234,9 @@ impl RunFolder {
         fs::remove_file(self.inbox().join(format!("{name}.json"))).is_ok()
     }
 
-    /// Takes the oldest answer that was left, with its name. One that somebody else left is nobody's: only who may go on
-    /// with the run, and root, answer for it.
-    pub fn take_answer(&self) -> Option<(String, Vec<u8>)> {
+    /// Takes the oldest answer that was left, with its name, and the user whose file it is. One that somebody else left is
+    /// nobody's: only who may go on with the run, and root, answer for it.
+    pub fn take_answer(&self) -> Option<(String, u32, Vec<u8>)> {
         let inbox = self.inbox();
         let left = fs::read_dir(&inbox).ok()?.flatten().map(|entry| entry.path());
         let mut left: Vec<PathBuf> = left.filter(|path| is_json(path)).collect();
@@ -245,10 +245,11 @@ impl RunFolder {
         }
         left.sort();
         left.iter().find_map(|path| {
+            let owner = fs::symlink_metadata(path).map(|seen| seen.uid()).ok();
             let answer = files::read_own(path, LARGEST_TEXT).ok();
             // Taken or not, it must not be met again.
             drop(fs::remove_file(path));
-            Some((path.file_stem()?.to_string_lossy().into_owned(), answer?))
+            Some((path.file_stem()?.to_string_lossy().into_owned(), owner?, answer?))
         })
     }
 

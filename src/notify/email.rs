@@ -156,7 +156,8 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
     }
     let mut text = format!("{}\n\n", message.summary());
     for (name, value) in message.all_facts() {
-        text.push_str(&format!("{name}: {value}\n"));
+        // A line of a value is none of ours.
+        text.push_str(&format!("{name}: {}\n", value.replace('\n', "\n    ")));
     }
     let parts = MultiPart::alternative_plain_html(text, html(message));
     builder.multipart(parts).map_err(|error| Failure::refused("the mail cannot be written").because(error.to_string()))

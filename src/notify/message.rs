@@ -1,7 +1,7 @@
 //! A message, before it takes the shape of a channel. No address in it carries a credential.
 
 use crate::redaction::without_credentials;
-use std::borrow::Cow;
+use crate::visible;
 
 /// What is told.
 #[derive(Debug)]
@@ -40,19 +40,20 @@ pub struct Receipt {
 impl Message<'_> {
     /// The first line, and one line only; a drill is called one.
     pub(super) fn headline(&self) -> String {
-        let title = without_credentials(self.title).replace(char::is_control, " ");
+        let title = visible::line(&without_credentials(self.title));
         if self.drill { format!("[DRILL] {title}") } else { title }
     }
 
-    /// What to know, without the credentials of an address.
-    pub(super) fn summary(&self) -> Cow<'_, str> {
-        without_credentials(self.summary)
+    /// What to know, line by line, without the credentials of an address, and with nothing in it that a reader obeys in
+    /// place of seeing it.
+    pub(super) fn summary(&self) -> String {
+        seen(self.summary)
     }
 
     /// All facts, and where they come from.
     pub(super) fn all_facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
-        facts.extend(self.facts.iter().map(|(name, value)| (name.clone(), without_credentials(value).into_owned())));
+        facts.extend(self.facts.iter().map(|(name, value)| (visible::line(name), seen(value))));
         if let Some(origin) = &self.origin {
             facts.push(("run".to_owned(), format!("{} ({})", origin.run, origin.runbook)));
             facts.push(("journal".to_owned(), origin.head.to_owned()));
@@ -73,4 +74,8 @@ impl Message<'_> {
         }
         facts
     }
+}
+
+fn seen(text: &str) -> String {
+    without_credentials(text).lines().map(visible::line).collect::<Vec<_>>().join("\n")
 }

@@ -4,6 +4,7 @@
 use crate::azure::{Azure, HttpAnswer, Unavailable, again};
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
+use crate::visible;
 use serde_json::Value;
 
 /// What a receiver's answer says of the message.
@@ -63,6 +64,7 @@ pub(super) async fn post_to_webhook(
 /// What an answer of a receiver means. What the receiver said is repeated, on one line, as far as it may be.
 pub(super) fn received(who: &str, answer: &HttpAnswer, says: Says) -> Result<Option<String>, Failure> {
     let said = answer.said().replace(char::is_control, "");
+    let said = visible::line(&said);
     let told = |failure: Failure| if said.is_empty() { failure } else { failure.because(said.clone()) };
     let failure = || told(Failure::refused(format!("{who} answered {}", answer.status)));
     match answer.status {

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::issuers::{IssuerKind, TAGS_ARE_WRONG};
 use crate::vault::SecretUrl;
+use crate::visible;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
 pub(super) async fn look(
@@ -59,9 +60,9 @@ fn check(issuer: &Issuer) -> Check {
     let mark = |chosen: bool| if chosen { "  ← this run" } else { "" };
     let mut help = format!(
         "ending the old one with an overlap breaks {}{}\nending it first (`revoke_first`) breaks {}{}",
-        issuer.breaks_with_overlap,
+        visible::line(&issuer.breaks_with_overlap),
         mark(!issuer.revoke_first),
-        issuer.breaks_with_revoke_first,
+        visible::line(&issuer.breaks_with_revoke_first),
         mark(issuer.revoke_first),
     );
     if issuer.assumed {
@@ -73,7 +74,7 @@ fn check(issuer: &Issuer) -> Check {
         help.push_str(&format!("\n{TAGS_ARE_WRONG}"));
     }
     if let Some(by_hand) = &issuer.by_hand {
-        help.push_str(&format!("\na person enters the new value, and is then asked: {by_hand}"));
+        help.push_str(&format!("\na person enters the new value, and is then asked: {}", visible::line(by_hand)));
     }
     Check::new(if issuer.assumed { CheckResult::Warning } else { CheckResult::Fine }, what).help(help)
 }

@@ -7,6 +7,7 @@ use super::{Report, escape, ocsf};
 use crate::failure::Failure;
 use crate::files::{self, LARGEST_TEXT};
 use crate::redaction::without_credentials;
+use crate::visible;
 use handlebars::{Handlebars, handlebars_helper};
 use serde::Serialize;
 use serde_json::Value;
@@ -78,7 +79,7 @@ pub fn render(report: &Report, format: Format, templates: Option<Templates<'_>>)
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
+        .map(|text| visible::json(&text) + "\n")
         .map_err(|error| Failure::refused("the report cannot be written as JSON").because(error.to_string()))
 }
 

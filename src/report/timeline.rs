@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::engine::event::{
     AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Pin, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
 };
+use crate::engine::person::{Person, Seen};
 use crate::evidence::ObservationName;
 use crate::journal::Record;
 use crate::vault::short;
@@ -63,8 +64,8 @@ fn sentence(event: &Event) -> String {
     match event {
         Event::RunOpened(opened) => {
             let drill = if opened.mode == Mode::Drill { "DRILL: " } else { "" };
-            let who = format!("{} on {}", opened.operator, opened.host);
-            format!("{drill}run `{}` of `{}` begun by {who}", opened.run, opened.runbook)
+            let (who, host) = (opened.requester().told(), &opened.host);
+            format!("{drill}run `{}` of `{}` begun by {who} on {host}", opened.run, opened.runbook)
         }
         Event::RunResumed { operator, host, took_over: None, .. } => format!("taken over by {operator} on {host}"),
         Event::RunResumed { operator, host, took_over: Some(dead), .. } => {
@@ -109,20 +110,22 @@ fn sentence(event: &Event) -> String {
         Event::StepSkipped { because, .. } => format!("skipped: {because}"),
         Event::LoopOpened { items, .. } => format!("to be done for {}", counted(items.len() as u64, "item")),
         Event::FailureAsked { .. } => "a person is asked how to go on".to_owned(),
-        Event::FailureAnswered { answer, by, because, .. } => {
+        Event::FailureAnswered { answer, by, because, seen, .. } => {
             let what = match answer {
                 AfterFailure::Retry => "it is tried again",
                 AfterFailure::Continue => "the run goes on without it",
                 AfterFailure::Stop => "the run stops",
             };
-            format!("{by} says: {what}, because {because}")
+            format!("{} says: {what}, because {because}", told(by, seen.as_ref()))
         }
         Event::Observed { name, value, .. } => observed(name, value),
         Event::EffectStarted { summary, attempt: 1, .. } => format!("about to: {summary}"),
         Event::EffectStarted { summary, attempt, .. } => format!("about to, attempt {attempt}: {summary}"),
         Event::EffectFinished { effect, outcome, by, error, .. } => effect_ended(effect, *outcome, *by, error.as_ref()),
         Event::GateOpened { question, .. } => asked(question),
-        Event::GateAnswered { answer, by, comment, .. } => answered(*answer, by, comment.as_deref()),
+        Event::GateAnswered { answer, by, seen, comment, .. } => {
+            answered(*answer, &told(by, seen.as_ref()), comment.as_deref())
+        }
         Event::TimerSet { until, follow_up: true, .. } => {
             format!("to be asked again at {}", until.format("%Y-%m-%d %H:%M:%SZ"))
         }
@@ -131,9 +134,9 @@ fn sentence(event: &Event) -> String {
         Event::DecisionAsked { known, not_known, .. } => {
             format!("a person must decide: {known}; not known: {not_known}")
         }
-        Event::Settled { effect, outcome, because, by, .. } => {
+        Event::Settled { effect, outcome, because, by, seen, .. } => {
             let what = if *outcome == SettledAs::Done { "it happened" } else { "it did not happen" };
-            format!("{by} says of `{effect}`: {what}, because {because}")
+            format!("{} says of `{effect}`: {what}, because {because}", told(by, seen.as_ref()))
         }
     }
 }
@@ -206,6 +209,10 @@ fn effect_ended(
         (EffectOutcome::Refused, _) => format!("{name}: refused{why}"),
         (EffectOutcome::Unknown, _) => format!("{name}: not known whether it happened{why}"),
     }
+}
+
+fn told(by: &str, seen: Option<&Seen>) -> String {
+    Person::new(by, seen).told()
 }
 
 fn answered(answer: Answer, by: &str, comment: Option<&str>) -> String {

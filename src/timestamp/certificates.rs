@@ -1,7 +1,5 @@
 //! The certificates from which those of an authority must follow.
 
-#![expect(clippy::disallowed_methods, reason = "the user named the file")]
-
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::files;

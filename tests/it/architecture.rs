@@ -66,8 +66,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-const KNOWN_BY_ALL: &[&str] =
-    &["clock", "correlation", "failure", "files", "known", "programs", "redaction", "secret", "told"];
+const KNOWN_BY_ALL: &[&str] = &[
+    "clock",
+    "command_line",
+    "correlation",
+    "failure",
+    "files",
+    "known",
+    "programs",
+    "redaction",
+    "secret",
+    "told",
+    "visible",
+];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

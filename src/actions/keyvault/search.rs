@@ -7,6 +7,7 @@
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::rotation::{ask, issued_by, providers};
+use crate::command_line::CommandLine;
 use crate::correlation;
 use crate::durable::Stop;
 use crate::failure::Failure;
@@ -130,8 +131,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         let summary = format!("{} holds the value, and is rotated by other means", found.secret);
         let because = found.by_hand.into_iter().map(|held| format!("{}: {}", held.secret, held.because));
         let failure = because.fold(Failure::refused(summary), Failure::because);
-        let help = "begin the runbook that fits: `stanch find` names it for each secret\nnothing was changed";
-        return Err(failure.help(help).into());
+        let help = "begin the runbook that fits: `stanch find` names it for each secret";
+        return Err(failure.help(help).and("nothing was changed").into());
     }
     // A miss is not recorded: what was pasted may have been something else.
     let vaults: Vec<&str> = parameters.vaults.iter().map(|vault| vault.name.as_str()).collect();
@@ -142,11 +143,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         .into_iter()
         .map(|url| format!("{url} and the leaked text have a part in common, which may be chance"));
     let failure = found.not_read.into_iter().chain(doubtful).fold(Failure::refused(summary), Failure::because);
-    let help = format!(
-        "`stanch resume {}` asks again; other vaults need another run\nnothing was changed",
-        context.services.run
-    );
-    Err(failure.help(help).into())
+    let again = CommandLine::stanch("resume").name(&context.services.run);
+    let failure = failure.help(format!("`{again}` asks again; other vaults need another run"));
+    Err(failure.and("nothing was changed").into())
 }
 
 async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKind]) -> Result<Outputs, Stop> {

@@ -176,7 +176,7 @@ impl Rotation<'_> {
         }
         let answer = self.context.gate(Question::new(question), None).await?;
         if answer.answer == Answer::Approved {
-            self.context.note(SAID, &answer.by).await?;
+            self.context.note(SAID, &answer.names()).await?;
             return Ok(answer.who());
         }
         Err(Failure::refused("the old credential was not revoked at its issuer")

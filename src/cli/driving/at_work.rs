@@ -108,6 +108,7 @@ fn cannot_begin(folder: &RunFolder, error: &AppendError) -> CommandError {
     CommandError::program(
         Failure::refused(error.to_string())
             .because(format!("the run `{}` did not begin", folder.run()))
-            .help("make room, or name another place with `--state-dir`, then start it again\nnothing was changed"),
+            .help("make room, or name another place with `--state-dir`, then start it again")
+            .and("nothing was changed"),
     )
 }

@@ -6,6 +6,7 @@ use super::targets::{take, targets};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, cannot_write, locked};
 use crate::cli::terminal::ui::Ui;
+use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::engine::event::Event;
 use crate::evidence::Known;
@@ -20,7 +21,7 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     let claimant = session::claimant();
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);
-        let help = format!("`stanch resume {}` goes on with it", opened.run);
+        let help = format!("`{}` goes on with it", CommandLine::stanch("resume").name(&opened.run));
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
     let targets = targets(&runs, &opened);

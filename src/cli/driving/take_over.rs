@@ -80,6 +80,7 @@ fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
         step: id.to_owned(),
         answer: Answer::Approved,
         by: operator.to_owned(),
+        seen: Some(session::seen()),
         comment: Some("enters the value".to_owned()),
         answers: Map::new(),
         plan: None,

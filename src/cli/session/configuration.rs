@@ -4,6 +4,7 @@
 use crate::azure::CloudFile;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
+use crate::cli::page::Page;
 use crate::config::Config;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
@@ -61,7 +62,7 @@ impl Configuration {
             text.and_then(|bytes| source::text(bytes).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why)));
         let text = text.map_err(|error| unreadable(&path, &error))?;
         let config = Config::of(&path, text, cloud.is_some())
-            .map_err(|error| CommandError::text(Exit::Usage, error.to_string()))?;
+            .map_err(|error| CommandError::page(Exit::Usage, Page::document(&error.to_string())))?;
         Ok(Self { config, path: Some(path), is_found })
     }
 
@@ -83,16 +84,12 @@ impl Configuration {
     }
 
     /// For people: what nobody named is said so.
-    pub(crate) fn lines(&self) -> String {
-        let mut text = format!("configuration {}", self.place());
-        if self.path.is_some() {
-            text.push_str(&format!("  sha256:{}", self.sha256()));
-        }
-        text.push_str(if self.is_found { "  (it lay here; nobody named it)\n" } else { "\n" });
-        for program in self.programs() {
-            text.push_str(&format!("  it lets this run start {program}\n"));
-        }
-        text
+    pub(crate) fn lines(&self) -> Page {
+        let sha256 = if self.path.is_some() { format!("  sha256:{}", self.sha256()) } else { String::new() };
+        let found = if self.is_found { "  (it lay here; nobody named it)" } else { "" };
+        let mut page = Page::of(format!("configuration {}{sha256}{found}", self.place()));
+        self.programs().iter().for_each(|program| page.line(format!("  it lets this run start {program}")));
+        page
     }
 
     /// The programs that it lets the run start, each by the path that would be started.
@@ -113,8 +110,9 @@ impl Configuration {
         }
         let summary = format!("`{}` lies here by chance, and names programs to start", self.place());
         let mut failure = Failure::refused(summary).help(format!(
-            "if you trust it, name it: `--config {FOUND}`; or start at a terminal without `--yes` and be asked\nnothing was changed"
+            "if you trust it, name it: `--config {FOUND}`; or start at a terminal without `--yes` and be asked"
         ));
+        failure = failure.and("nothing was changed");
         failure.reasons = programs;
         Err(CommandError::usage(failure))
     }
@@ -138,7 +136,9 @@ fn unreadable(path: &Path, error: &io::Error) -> CommandError {
     };
     let mut failure = distrust.failure();
     let help = failure.help.take().unwrap_or_default();
-    CommandError::usage(failure.help(format!(
-        "{help}; or name the configuration with `--config FILE`, or start stanch in another folder\nnothing was changed"
-    )))
+    CommandError::usage(
+        failure
+            .help(format!("{help}; or name the configuration with `--config FILE`, or start stanch in another folder"))
+            .and("nothing was changed"),
+    )
 }

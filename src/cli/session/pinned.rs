@@ -3,10 +3,11 @@
 use super::stored::{opened, state};
 use crate::actions;
 use crate::cli::exit::{CommandError, Exit};
+use crate::cli::page::Page;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::journal::RunFolder;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanError};
 use crate::runbook::RunbookSource;
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
@@ -29,7 +30,9 @@ fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, CommandEr
         &actions::catalogue(),
     )
     .map_err(|error| {
-        CommandError::text(Exit::Refused, format!("error: the pinned runbook no longer passes the checks\n{error}"))
+        let mut page = Page::of("error: the pinned runbook no longer passes the checks");
+        page.add(not_planned(&error));
+        CommandError::page(Exit::Refused, page)
     })
 }
 
@@ -65,24 +68,35 @@ fn pinned_fragments(folder: &RunFolder, opened: &RunOpened) -> Result<BTreeMap<S
 /// The copy of the runbook in the run's folder is not what was pinned.
 fn other_runbook(folder: &RunFolder, opened: &RunOpened, text: &str, found: &str) -> CommandError {
     let path = folder.path().join("runbook.yaml").display().to_string();
-    let mut shown = format!(
-        "error: the pinned runbook was changed since the run began\n  {path}: sha256 {}…, pinned {}…\n",
-        start(found),
-        start(&opened.runbook_sha256)
-    );
+    let mut page = Page::of("error: the pinned runbook was changed since the run began");
+    page.line(format!("  {path}: sha256 {}…, pinned {}…", start(found), start(&opened.runbook_sha256)));
     // Runs of older programs have their digest only.
     if let Some(pinned) = &opened.runbook_text {
-        shown.push_str(&difference(pinned, text));
+        page.add(difference(pinned, text));
     }
-    shown.push_str(&format!("  help: put the pinned bytes back into `{path}`\n  nothing was changed"));
-    CommandError::text(Exit::Refused, shown)
+    page.line(format!("  help: put the pinned bytes back into `{path}`"));
+    page.line("  nothing was changed");
+    CommandError::page(Exit::Refused, page)
 }
 
 /// What changed, as `diff -u` shows it.
-pub(crate) fn difference(pinned: &str, now: &str) -> String {
+pub(crate) fn difference(pinned: &str, now: &str) -> Page {
     let changes = TextDiff::from_lines(pinned, now);
     let changes = changes.unified_diff().context_radius(1).header("pinned", "now").to_string();
-    changes.lines().map(|line| format!("  {line}\n")).collect()
+    Page::document(&changes).after("  ", "  ")
+}
+
+/// Why a runbook with its inputs makes no plan.
+pub(crate) fn not_planned(error: &PlanError) -> Page {
+    match error {
+        PlanError::Runbook(diagnostics) => Page::document(&diagnostics.render()),
+        PlanError::Inputs(problems) => {
+            let mut page = Page::default();
+            // What was given stands in them as one line.
+            problems.iter().for_each(|problem| page.add(Page::document(&format!("error: {problem}"))));
+            page
+        }
+    }
 }
 
 pub(crate) fn start(digest: &str) -> &str {

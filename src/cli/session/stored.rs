@@ -106,7 +106,7 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
         ReadError::Damaged(damage) => damage,
     };
     let help = match damage.kind {
-        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one\nnothing was changed",
+        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one",
         _ if damage.takes_everything() => {
             "what the run did is not known, and what it worked on stays kept from other runs; look for a copy of the journal, and at the vault's own log"
         }
@@ -115,7 +115,11 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
         }
     };
     let place = format!("{}:{}", path.display(), damage.line);
-    CommandError::refused(Failure::refused(damage.to_string()).because(place).help(help))
+    let failure = Failure::refused(damage.to_string()).because(place).help(help);
+    CommandError::refused(match damage.kind {
+        DamageKind::NewerFormat(_) => failure.and("nothing was changed"),
+        _ => failure,
+    })
 }
 
 /// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is

@@ -1,7 +1,5 @@
 //! From options to the things a command works with: who is at work, the configuration, the cloud, the services.
 
-#![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
-
 use super::configuration::Configuration;
 use super::stored::{fingerprints, not_an_id, own_prefixes};
 use crate::actions::{self, Services};
@@ -12,35 +10,12 @@ use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::engine::event::{Mode, RunOpened};
 use crate::failure::Failure;
-use crate::journal::{Claimant, Runs, Targets};
+use crate::journal::{Runs, Targets};
 use crate::plan::Plan;
-use crate::redaction::without_credentials;
 use crate::secret::{Nobody, SecretPrompt};
 use crate::vault::VaultUrl;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Who is at work, and where.
-pub(crate) fn operator() -> String {
-    let set = |name: &str| {
-        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
-        Some(without_credentials(&value).into_owned())
-    };
-    set("STANCH_OPERATOR")
-        .or_else(|| set("USER"))
-        .or_else(|| set("LOGNAME"))
-        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
-}
-
-/// The machine's name.
-pub(crate) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// Who wants to work on a run.
-pub(crate) fn claimant() -> Claimant {
-    Claimant { operator: operator(), host: host(), takes_over: false }
-}
 
 /// The surroundings of a run or a question: real or drill, with the configuration that goes with it.
 #[derive(Debug)]

@@ -4,9 +4,11 @@ use super::screen;
 use super::ui::Ui;
 use super::wrapped::wrapped;
 use crate::actions::Services;
+use crate::cli::page::Page;
 use crate::clock::{self, Timestamp};
 use crate::durable::DisplayEvent;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
+use crate::engine::person::Person;
 use crate::engine::{StepStatus, item_id, split_item};
 use crate::evidence::Known;
 use crate::journal::Record;
@@ -113,18 +115,18 @@ impl View {
         let (lines, began) = (BTreeMap::new(), known.state().opened_at().unwrap_or_else(clock::now));
         let tree = (ui.is_terminal() && !ui.quiet && !ui.json).then(MultiProgress::new);
         let header = tree.as_ref().map(|tree| {
-            let header = plain_bar(tree, &title);
+            let header = plain_bar(ui, tree, &title);
             header.set_style(timed_style("{msg}  {clock}"));
             header.enable_steady_tick(Duration::from_secs(1));
             header
         });
-        let leaked = tree.as_ref().map(|tree| plain_bar(tree, ""));
+        let leaked = tree.as_ref().map(|tree| plain_bar(ui, tree, ""));
         let mut view =
             Self { ui, lines, tree, header, leaked, asked: None, held_back: Vec::new(), width, known, began, title };
         let tree = view.tree.clone();
         for step in &services.steps {
             let shown = tree.as_ref().filter(|_| !step.only_if_needed);
-            let bar = shown.map(|tree| plain_bar(tree, &format!("  · {}", step.id)));
+            let bar = shown.map(|tree| plain_bar(ui, tree, &format!("  · {}", step.id)));
             view.lines.insert(step.id.clone(), Line { bar, begun: None, items: Tally::default() });
         }
         if view.header.is_none() {
@@ -208,9 +210,15 @@ impl View {
                 self.say(step, &format!("? was sent, the answer never came; asked the other side: {found}"));
             }
             Event::GateOpened { step, question } => {
-                self.end(step, at, "‼", &question.prompt);
+                let asked = Page::others(&question.prompt, "      │ ");
+                let mut lines = asked.lines().iter();
+                self.end(step, at, "‼", lines.next().map_or("", String::as_str));
                 // Where there is a tree, whoever sits before it is asked in full.
-                let told = if self.tree.is_none() { question.checklist.as_slice() } else { &[] };
+                let (more, told) = match self.tree {
+                    None => (lines.as_slice(), question.checklist.as_slice()),
+                    Some(_) => (&[][..], &[][..]),
+                };
+                more.iter().for_each(|line| self.write(line));
                 for (index, task) in told.iter().enumerate() {
                     self.write(&format!("      {}. {task}", index + 1));
                 }
@@ -219,7 +227,8 @@ impl View {
             Event::DecisionAsked { step, .. } => {
                 self.end(step, at, "‼", "needs a decision that only a person can make")
             }
-            Event::GateAnswered { by, answer, step, .. } => {
+            Event::GateAnswered { by, seen, answer, step, .. } => {
+                let by = Person::new(by, seen.as_ref()).told();
                 self.say(step, &format!("{} by {by}", format!("{answer:?}").to_lowercase()));
                 self.warn();
             }
@@ -239,7 +248,7 @@ impl View {
                 bar.reset_elapsed();
             }
             bar.set_style(timed_style("  {spinner} {prefix}  {clock}  {wide_msg}"));
-            bar.set_prefix(label);
+            bar.set_prefix(self.ui.shown(&label));
             bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(100));
         }
@@ -285,7 +294,7 @@ impl View {
             _ => text.to_owned(),
         };
         if let Some(bar) = self.lines.get(step).and_then(|line| line.bar.as_ref()) {
-            bar.set_message(text);
+            bar.set_message(self.ui.shown(&text));
         }
     }
 
@@ -317,7 +326,7 @@ impl View {
             Some(bar) => {
                 bar.disable_steady_tick();
                 bar.set_style(message_style());
-                bar.set_message(shown);
+                bar.set_message(self.ui.shown(&shown));
                 bar.tick();
             }
             None => self.ui.note(&shown),
@@ -338,10 +347,11 @@ impl View {
                 tree.clear().ok();
                 tree.set_draw_target(ProgressDrawTarget::hidden());
                 if let Some(leaked) = self.known.leaked_value() {
-                    self.ui.ask(&format!("\n  {}", screen::colored(self.ui, &leaked)));
+                    self.ui.ask(&Page::of(format!("  {}", screen::colored(self.ui, &leaked))).below_blank());
                 }
             }
-            self.ui.ask(&format!("\n{mark} {}", wrapped(question, self.ui.width()).trim_start()));
+            let text = format!("{mark} {}", wrapped(question, self.ui.width()).trim_start());
+            self.ui.ask(&Page::document(&text).below_blank());
             self.asked = Some(question.to_owned());
         }
         self.ui.entered(entered);
@@ -365,7 +375,7 @@ impl View {
     fn warn(&self) {
         let Some(line) = &self.leaked else { return };
         let leaked = self.known.leaked_value().map(|leaked| screen::colored(self.ui, &leaked)).unwrap_or_default();
-        line.set_message(format!("  {leaked}"));
+        line.set_message(self.ui.shown(&format!("  {leaked}")));
     }
 
     fn close(&mut self) {
@@ -373,7 +383,8 @@ impl View {
         if let Some(header) = &self.header {
             header.disable_steady_tick();
             header.set_style(message_style());
-            header.finish_with_message(format!("{}  {}", self.title, elapsed(self.began, clock::now())));
+            let title = format!("{}  {}", self.title, elapsed(self.began, clock::now()));
+            header.finish_with_message(self.ui.shown(&title));
         }
         for line in self.lines.values() {
             if let Some(bar) = &line.bar {
@@ -386,10 +397,10 @@ impl View {
     }
 }
 
-fn plain_bar(tree: &MultiProgress, message: &str) -> ProgressBar {
+fn plain_bar(ui: Ui, tree: &MultiProgress, message: &str) -> ProgressBar {
     let bar = tree.add(ProgressBar::new_spinner());
     bar.set_style(message_style());
-    bar.set_message(message.to_owned());
+    bar.set_message(ui.shown(message));
     bar.tick();
     bar
 }

@@ -66,6 +66,8 @@ pub struct RunHeader {
     pub runbook: String,
     pub drill: bool,
     pub operator: String,
+    /// Who that was, and whether it is only a name.
+    pub begun_by: String,
     pub host: String,
     pub program_version: String,
     pub runbook_sha256: String,
@@ -184,6 +186,7 @@ fn header(source: &Source<'_>) -> RunHeader {
         runbook: opened.runbook.clone(),
         drill: opened.mode == Mode::Drill,
         operator: opened.operator.clone(),
+        begun_by: opened.requester().told(),
         host: opened.host.clone(),
         program_version: opened.program_version.clone(),
         runbook_sha256: opened.runbook_sha256.clone(),

@@ -139,9 +139,13 @@ impl People for Agreeable {
 fn answer(step: String, at: &stanch::engine::StepState) -> Option<Event> {
     let by = "kim".to_owned();
     match at.status {
-        StepStatus::Waiting if at.asks_after_failure => {
-            Some(Event::FailureAnswered { step, answer: AfterFailure::Retry, by, because: "again".to_owned() })
-        }
+        StepStatus::Waiting if at.asks_after_failure => Some(Event::FailureAnswered {
+            step,
+            answer: AfterFailure::Retry,
+            by,
+            because: "again".to_owned(),
+            seen: None,
+        }),
         StepStatus::Waiting => {
             let question = &at.gate.as_ref()?.question;
             let given = |field: &stanch::engine::event::Field| match field.kind.as_str() {
@@ -153,13 +157,21 @@ fn answer(step: String, at: &stanch::engine::StepState) -> Option<Event> {
             let answers = question.fields.iter().map(|field| (field.name.clone(), given(field))).collect();
             let plan = Some(question.plan.clone());
             let who = question.from.first().cloned().unwrap_or(by);
-            Some(Event::GateAnswered { step, answer: Answer::Approved, by: who, comment: None, answers, plan })
+            Some(Event::GateAnswered {
+                step,
+                answer: Answer::Approved,
+                by: who,
+                seen: None,
+                comment: None,
+                answers,
+                plan,
+            })
         }
         StepStatus::Unknown => {
             let open = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
             let (effect, _) = at.effects.iter().find(|(_, effect)| open(&effect.phase))?;
             let (effect, because) = (effect.clone(), "nothing came of it".to_owned());
-            Some(Event::Settled { step, effect, outcome: SettledAs::NotDone, because, by })
+            Some(Event::Settled { step, effect, outcome: SettledAs::NotDone, because, by, seen: None })
         }
         _ => None,
     }
@@ -398,6 +410,8 @@ fn opened(plan: &Plan) -> RunOpened {
         mode: Mode::Drill,
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
+        seen: None,
+        one_plays_all: false,
         program_version: "0".to_owned(),
         lock: plan.lock.clone(),
         fragments: BTreeMap::new(),
