@@ -89,6 +89,11 @@ impl Inventory {
     }
 }
 
+/// Whether a tag of this name says something of the secret.
+pub fn is_read(tag: &str) -> bool {
+    [OWNER, ISSUER, PROVIDER, RUNBOOK, PERIOD].concat().iter().any(|name| name.eq_ignore_ascii_case(tag))
+}
+
 fn of_tags(tags: &BTreeMap<String, String>) -> SecretFacts {
     let tag = |names: &[&str]| {
         let named = |name: &&str| tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(name));

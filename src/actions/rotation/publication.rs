@@ -3,13 +3,14 @@
 //! Set Secret is not idempotent. The new version therefore carries the effect's key as a tag, and an outcome in
 //! doubt is settled by looking for that tag among the versions.
 
+use super::succession::{life, with_room};
 use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault};
 use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
 use crate::evidence::EffectName;
 use crate::failure::{Failure, Retry};
-use crate::issuers::{TAG_CREDENTIAL, TAG_VALIDITY};
+use crate::issuers::TAG_CREDENTIAL;
 use crate::secret::Secret;
 use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version};
 use futures::try_join;
@@ -19,14 +20,12 @@ use std::collections::BTreeMap;
 
 /// The observation that holds the [`Predecessor`].
 pub(crate) const PREDECESSOR: &str = "predecessor";
-/// Key Vault takes no more tags than this.
-const MOST_TAGS: usize = 15;
 
 /// What the new version takes over, recorded before anything is written.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Predecessor {
     pub(crate) version: Option<String>,
-    content_type: Option<String>,
+    pub(crate) content_type: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     created: Option<Timestamp>,
     expires: Option<Timestamp>,
@@ -48,11 +47,13 @@ pub(crate) fn newest_seen(recorded: &Value) -> Option<Vec<String>> {
 pub(crate) struct Published {
     pub(crate) version: String,
     pub(crate) created: Timestamp,
+    #[serde(default)]
+    pub(crate) expires: Option<Timestamp>,
 }
 
 impl From<Version> for Published {
     fn from(version: Version) -> Self {
-        Self { version: version.id, created: version.created }
+        Self { version: version.id, created: version.created, expires: version.expires }
     }
 }
 
@@ -70,19 +71,19 @@ pub(crate) async fn publish(
         .effect(
             Intent::new(EffectName::Publish, format!("new version of {}", secret.name)),
             async |key| {
+                let Predecessor { content_type, tags, created, expires, .. } = predecessor;
+                let mut more = more_tags.clone();
+                more.extend([(TAG_RUN.to_owned(), run.clone()), (TAG_EFFECT.to_owned(), key)]);
                 let new = NewVersion {
-                    content_type: predecessor.content_type.clone(),
-                    tags: tags(predecessor, &more_tags, run, &key)?,
-                    expires: expiry(predecessor),
+                    content_type: content_type.clone(),
+                    tags: with_room(tags, &more).0,
+                    expires: life(tags, *created, *expires).map(|length| clock::now() + length),
                 };
-                let version = vault.set(&secret.name, &value().await?, new).await?;
-                Ok(Published { version: version.id, created: version.created })
+                vault.set(&secret.name, &value().await?, new).await.map(Published::from)
             },
             async |key| {
                 let found = find(vault, &secret.name, &key).await?;
-                Ok(found.map_or(Probed::NotDone, |version| {
-                    Probed::Done(Published { version: version.id, created: version.created })
-                }))
+                Ok(found.map_or(Probed::NotDone, |version| Probed::Done(Published::from(version))))
             },
         )
         .await
@@ -124,36 +125,6 @@ pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Pre
             newest,
         },
     })
-}
-
-/// The predecessor's tags, with those of an earlier run replaced by ours.
-fn tags(
-    predecessor: &Predecessor,
-    more: &BTreeMap<String, String>,
-    run: &str,
-    key: &str,
-) -> Result<BTreeMap<String, String>, Failure> {
-    let mut tags = predecessor.tags.clone();
-    tags.extend(more.clone());
-    tags.insert(TAG_RUN.to_owned(), run.to_owned());
-    tags.insert(TAG_EFFECT.to_owned(), key.to_owned());
-    if tags.len() > MOST_TAGS {
-        let summary = format!("the new version would have {} tags; Key Vault takes {MOST_TAGS}", tags.len());
-        return Err(Failure::refused(summary)
-            .help("take a tag off the current version: stanch needs two for its own, and up to two for the issuer"));
-    }
-    Ok(tags)
-}
-
-/// A version inherits nothing: the new one gets the days that the tag says, else, where the old one had an expiry, a
-/// fresh one of the same length.
-fn expiry(predecessor: &Predecessor) -> Option<Timestamp> {
-    let days = predecessor.tags.get(TAG_VALIDITY).and_then(|days| days.parse::<i64>().ok());
-    if let Some(days) = days.filter(|days| (1..=3_650).contains(days)) {
-        return Some(clock::now() + chrono::Duration::days(days));
-    }
-    let length = predecessor.expires? - predecessor.created?;
-    (length > chrono::Duration::zero()).then(|| clock::now() + length)
 }
 
 /// The version that an effect made.
