@@ -20,7 +20,7 @@ use stanch::durable::{Attempt, Intent, Ledger, Probed};
 use stanch::engine::State;
 use stanch::engine::event::{Event, Mode, RunOpened};
 use stanch::failure::Failure;
-use stanch::journal::{GENESIS, LocalStore, Store};
+use stanch::journal::{Journal, LocalStore, Store};
 use stanch::plan::Plan;
 use stanch::runbook::model::OnUnknown;
 use stanch::secret::FingerprintKey;
@@ -47,6 +47,10 @@ impl Store for Counting {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         self.file.as_mut().map_or(Ok(()), |file| file.append(bytes))
+    }
+
+    fn read(&self) -> io::Result<Box<dyn io::Read + Send>> {
+        self.file.as_ref().map_or_else(|| Ok(Box::new(io::empty()) as _), Store::read)
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
@@ -101,10 +105,13 @@ fn opened(plan: &Plan) -> RunOpened {
         mode: Mode::Real,
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
+        seen: None,
+        one_plays_all: false,
         program_version: "0".to_owned(),
         lock: None,
         fragments: BTreeMap::new(),
         request_prefix: "01234567-89ab".to_owned(),
+        nonce: None,
         cloud: None,
         config: None,
         config_sha256: None,
@@ -167,7 +174,7 @@ impl Bench {
         let store = Counting { file, syncs: Arc::clone(&syncs) };
         let (notices, inbox) = mpsc::unbounded_channel();
         drop(inbox);
-        let ledger = Ledger::start(store, Vec::new(), GENESIS.to_owned(), State::default(), notices.clone());
+        let ledger = Ledger::start(store, &Journal::default(), State::default(), notices.clone());
         let took = LocalSet::new().block_on(&self.runtime, async {
             ledger.record(Event::RunOpened(opened(&self.plan))).await.unwrap();
             syncs.store(0, Ordering::Relaxed);

@@ -20,7 +20,7 @@ use stanch::driver::{Driver, People};
 use stanch::durable::Ledger;
 use stanch::engine::State;
 use stanch::engine::event::{Event, Mode, RunOpened, RunStatus};
-use stanch::journal::{GENESIS, LocalStore, Store};
+use stanch::journal::{Journal, LocalStore, Store};
 use stanch::plan::Plan;
 use std::collections::BTreeMap;
 use std::io;
@@ -48,6 +48,10 @@ impl Store for Slow {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         std::thread::sleep(self.longer);
         self.file.append(bytes)
+    }
+
+    fn read(&self) -> io::Result<Box<dyn io::Read + Send>> {
+        self.file.read()
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
@@ -144,10 +148,13 @@ async fn rotation(folder: &Path, longer: Duration) {
         mode: Mode::Drill,
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
+        seen: None,
+        one_plays_all: false,
         program_version: "0".to_owned(),
         lock: None,
         fragments: BTreeMap::new(),
         request_prefix: "01234567-89ab".to_owned(),
+        nonce: None,
         cloud: None,
         config: None,
         config_sha256: None,
@@ -157,7 +164,7 @@ async fn rotation(folder: &Path, longer: Duration) {
     let store = Slow { file, longer, syncs: Arc::clone(&syncs) };
     let (notices, inbox) = mpsc::unbounded_channel();
     drop(inbox);
-    let ledger = Ledger::start(store, Vec::new(), GENESIS.to_owned(), State::default(), notices.clone());
+    let ledger = Ledger::start(store, &Journal::default(), State::default(), notices.clone());
     let (_stop, stopping) = watch::channel(false);
     let begun = Instant::now();
     ledger.record(Event::RunOpened(opened)).await.unwrap();
@@ -181,7 +188,7 @@ async fn rotation(folder: &Path, longer: Duration) {
         took.as_secs_f64() / floor,
         calls.len(),
         throttled as f64 * 100.0 / calls.len() as f64,
-        ledger.records().len(),
+        ledger.fold(|_, _| Ok(())).unwrap().records,
         syncs.load(Ordering::Relaxed),
     );
     cloud.shutdown().await;

@@ -2,7 +2,13 @@
 //!
 //! A [`Failure`] also says what is known about the world: whether the request was refused or its outcome is unknown,
 //! and whether trying again may help. Text follows the house's voice: lower case, no full stop.
+//!
+//! A failure is shown, recorded and sent on, so no text enters one that holds a secret value or an address with a
+//! credential. What somebody else said goes through [`told`](crate::told::told) before, which looks closer.
 
+use crate::known;
+use crate::redaction::without_credentials;
+use crate::visible;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -52,7 +58,7 @@ impl Failure {
     /// A refusal that will not mend itself.
     pub fn refused(summary: impl Into<String>) -> Self {
         Self {
-            summary: summary.into(),
+            summary: fit(summary.into()),
             reasons: Vec::new(),
             help: None,
             outcome: FailedOutcome::Refused,
@@ -74,14 +80,22 @@ impl Failure {
     /// Adds a reason, one line.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
-        self.reasons.push(reason.into());
+        self.reasons.push(fit(reason.into()));
         self
     }
 
-    /// Says what to do next.
+    /// Says what to do next, in one line: whatever others wrote into it begins no other.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(visible::line(&fit(help.into())));
+        self
+    }
+
+    /// Says what else to do or to know, in a line below.
+    #[must_use]
+    pub fn and(mut self, help: impl Into<String>) -> Self {
+        let below = visible::line(&fit(help.into()));
+        self.help = Some(self.help.map_or_else(|| below.clone(), |above| format!("{above}\n{below}")));
         self
     }
 
@@ -91,4 +105,12 @@ impl Failure {
         self.retry = retry;
         self
     }
+}
+
+/// A text of a failure, if it may be shown.
+fn fit(text: String) -> String {
+    if known::holds(&text, known::LONGER_THAN_WORDS) {
+        return "(not shown: a secret value stands in it)".to_owned();
+    }
+    without_credentials(&text).into_owned()
 }

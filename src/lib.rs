@@ -48,6 +48,9 @@
 //!   action by its name: others speak of a step by what it is for (`plan::Aim`).
 //! - No answer of the audit trail comes without its coverage; what was not seen is never taken for what did not happen.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
+//! - No answer becomes text of ours before it was looked at whole for every value that the process works with (`told`).
+//! - No address carries a credential further than to where it comes in (`redaction`).
+//! - No drill reads or sends a real credential: no variable, no program, no file but those of its own folder.
 //! - No run works on what another run holds: a target belongs to a run until it is over, or has failed before
 //!   it changed anything, whatever becomes of its process.
 //! - No run stays for what reaches a log late: it is put off durably, and done by whoever goes on with the run.
@@ -56,7 +59,14 @@
 //! - No random value takes the place of a credential that anybody is known to issue.
 //! - What a tag of a secret says is not believed where it could lead a privileged request astray: it is checked against
 //!   the secret's own value first.
-//! - Only `cli` prints. Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
+//! - No answer is taken without a bound on its bytes once unpacked, its entries, its pages and its time
+//!   (`azure/answer.rs`, `azure/listing.rs`, `programs.rs`).
+//! - No command outlives a signal by five seconds, whatever it waits for (`cli/ending.rs`).
+//! - No file is opened whose name somebody else could choose, or whose place somebody else could take, unless `files` has
+//!   looked at what was opened; what a tag says is never a path.
+//! - Only `cli` prints, in one place, through one filter: nothing that others wrote acts on a terminal (`visible`), and
+//!   no command that is shown holds it unquoted (`command_line`).
+//! - Only the edges touch the clock, the environment and files; `clippy.toml` keeps them there.
 //! - `cloud`, the embedded cloud, knows no runbook: everyone reaches it over HTTP, as they reach the real one.
 //! - No file knows one that knows it, and no folder: imports have no circle.
 //!
@@ -116,6 +126,9 @@ pub mod intake;
 /// `stanch.yaml`: identity, audit sources, channels, whose secrets there are, references to secrets.
 pub mod config;
 
+/// An anchor of the journal outside: RFC 3161 time stamps of its head.
+pub mod timestamp;
+
 /// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;
 
@@ -131,11 +144,32 @@ pub mod cli;
 /// The only way to learn the time.
 pub mod clock;
 
+/// Commands of this program as they are shown: quoted for a shell.
+pub mod command_line;
+
 /// Request ids of our own, so that a run's calls can be told apart in an audit trail.
 pub mod correlation;
+
+/// Files that we did not just make, opened as far as each is trusted.
+pub mod files;
+
+/// Programs of others: found, started with a clean environment, bounded, and ended with this one.
+pub mod programs;
 
 /// What went wrong, in the words a tired person needs.
 pub mod failure;
 
+/// What others wrote, fit to be seen: which characters act in place of being seen.
+pub mod visible;
+
 /// A value that cannot be printed, serialised or cloned by accident.
 pub mod secret;
+
+/// Which secret values this process has held: digests of their spellings.
+mod known;
+
+/// Addresses without the credentials in them.
+pub mod redaction;
+
+/// What somebody else said, fit to be kept, shown and sent on.
+pub mod told;

@@ -5,6 +5,7 @@
 
 use crate::correlation;
 use crate::failure::Failure;
+use crate::known;
 use async_trait::async_trait;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -15,8 +16,15 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the value over; the given string's memory becomes the secret's own.
+    /// Takes the value over; the given string's memory becomes the secret's own. From now on no answer may repeat it.
     pub fn new(value: String) -> Self {
+        known::remember(&value);
+        Self(Zeroizing::new(value))
+    }
+
+    /// A value that is only compared with another one, as those of a whole vault are: it goes nowhere, so nobody who
+    /// answers can have it from here.
+    pub(crate) fn passing(value: String) -> Self {
         Self(Zeroizing::new(value))
     }
 
@@ -28,6 +36,7 @@ impl Secret {
 
 impl From<Zeroizing<String>> for Secret {
     fn from(value: Zeroizing<String>) -> Self {
+        known::remember(&value);
         Self(value)
     }
 }

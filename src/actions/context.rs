@@ -110,11 +110,7 @@ impl Context {
 
 fn cannot_lock(secret: &str, error: TargetError) -> Failure {
     match error {
-        TargetError::Held(held) => {
-            let mut failure = held.refusal();
-            let help = failure.help.take().unwrap_or_default();
-            failure.help(format!("{help}\nresume this run when that one is over"))
-        }
+        TargetError::Held(held) => held.refusal().and("resume this run when that one is over"),
         TargetError::Io(error) => {
             Failure::refused(format!("{secret} cannot be kept from other runs")).because(error.to_string())
         }

@@ -48,6 +48,9 @@ struct Outputs {
     /// Why it was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
+    /// What the receiver complains of, though it took the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 /// A message that was taken, as it is recorded.
@@ -56,6 +59,8 @@ pub(super) struct Sent {
     id: String,
     #[serde(default)]
     head: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 /// One action for each kind of channel.
@@ -81,7 +86,8 @@ fn plan(kind: &'static str, known: &Known, surroundings: &Surroundings) -> PlanL
 
 fn fact(outputs: &Outputs) -> Fact {
     if outputs.sent {
-        return Fact::from(format!("sent through {}", outputs.channel));
+        let warned = outputs.warning.as_ref().map(|warning| format!("; its receiver warns: {warning}"));
+        return Fact::from(format!("sent through {}{}", outputs.channel, warned.unwrap_or_default()));
     }
     Fact { text: format!("not sent: {}", outputs.because.as_deref().unwrap_or_default()), in_vain: true }
 }
@@ -105,7 +111,14 @@ async fn tell(context: &Context, kind: &ChannelKind, parameters: Parameters) -> 
             deliver(context, channel, &content, &key).await
         })
         .await?;
-    Ok(Outputs { sent: true, channel: name.to_owned(), id: sent.id, head: sent.head, because: None })
+    Ok(Outputs {
+        sent: true,
+        channel: name.to_owned(),
+        id: sent.id,
+        head: sent.head,
+        because: None,
+        warning: sent.warning,
+    })
 }
 
 /// What a message of a run says.
@@ -138,5 +151,5 @@ pub(super) async fn deliver(
         key,
     };
     let receipt = channel.send(&message, &services.azure).await?;
-    Ok(Sent { id: receipt.id, head })
+    Ok(Sent { id: receipt.id, head, warning: receipt.warning })
 }

@@ -3,8 +3,10 @@
 use super::action::Action;
 use crate::actions::context::Context;
 use crate::durable::Stop;
+use crate::failure::Failure;
+use crate::files;
 use crate::plan::{Aim, Class};
-use crate::report::{self, Format, Report};
+use crate::report::{self, Format, History, Report, Templates};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,11 +38,16 @@ pub(crate) fn action() -> Action {
 async fn run(context: &Context, _: Parameters) -> Result<Outputs, Stop> {
     let services = &context.services;
     context.ledger().flush().await?;
-    let head = context.ledger().head();
-    let report = Report::new(&context.ledger().records(), &head, &services.steps);
-    let templates = services.config.templates.as_deref();
-    let files =
-        report::write(&services.report_folder, &report, &[Format::Markdown, Format::Html, Format::Json], templates)?;
+    let mut history = History::new(services.steps.clone());
+    let head = context.ledger().fold(|record, _| history.apply(record))?.head;
+    let report = Report::new(history, &head);
+    let templates = services.config.templates.as_deref().map(|folder| Templates { folder, is_named: false });
+    let (folder, formats) = (&services.report_folder, [Format::Markdown, Format::Html, Format::Json]);
+    files::make_folder(folder).map_err(|error| {
+        let summary = format!("the report cannot be written to `{}`", folder.display());
+        Failure::refused(summary).because(error.to_string())
+    })?;
+    let files = report::write(folder, &report, &formats, templates)?;
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let path = files.iter().find(|file| file.ends_with(".html")).cloned().unwrap_or_default();
     Ok(Outputs { path, files, head: format!("sha256:{head}") })

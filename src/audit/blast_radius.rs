@@ -10,7 +10,7 @@ use super::question::{Query, Question, Whose};
 use super::rules::{Facts, find};
 use super::second_order::{SecondOrder, second_order};
 use super::source::Source;
-use super::trail::{Reach, Sighting, left_out};
+use super::trail::{Callers, Reach, Sighting, left_out};
 use super::who;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub struct BlastRadius {
     pub window: Window,
     /// Who did what to the secret, in the order of time.
     pub accesses: Vec<Access>,
-    /// Object ids, in lower case, of callers that were not expected.
+    /// Callers that were not expected, in lower case: their object ids, or what else tells them apart ([`Access::id`]).
     pub unknown_callers: Vec<String>,
     /// What the unknown callers did to other secrets, what matters most first.
     pub second_order: Vec<SecondOrder>,
@@ -107,6 +107,13 @@ impl BlastRadius {
 }
 
 impl Access {
+    /// What tells the caller from others, in lower case: its object id, else its sign-in name, its application or its
+    /// resource. Empty for requests without a token.
+    pub fn id(&self) -> String {
+        let ids = [&self.oid, &self.upn, &self.appid, &self.resource];
+        ids.into_iter().find(|id| !id.is_empty()).map_or_else(String::new, |id| id.to_lowercase())
+    }
+
     /// The caller in words.
     pub(crate) fn caller(&self) -> &str {
         // Journals of earlier versions have no name.
@@ -129,8 +136,8 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
     let Sighting { accesses, before, vault_changes, vault_changes_before, mut seen } = sighting;
     let known_before: BTreeSet<&str> = before
         .iter()
-        .filter(|(key, _)| !key.is_own() && !key.oid.is_empty() && key.succeeded())
-        .map(|(key, _)| key.oid.as_str())
+        .filter(|(key, _)| !key.is_own() && !key.caller.is_empty() && key.succeeded())
+        .map(|(key, _)| key.caller.as_str())
         .collect();
     let known_by = |oid: &str| match oid {
         oid if question.is_listed(oid) => "listed",
@@ -138,9 +145,12 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         _ => "",
     };
     let strangers =
-        accesses.iter().filter(|(key, _)| !key.is_own() && !key.oid.is_empty() && known_by(&key.oid).is_empty());
-    let unknown: BTreeSet<String> = strangers.map(|(key, _)| key.oid.clone()).collect();
-    let reach = if unknown.is_empty() { Reach::default() } else { trail.reach(&question, &unknown)? };
+        accesses.iter().filter(|(key, _)| !key.is_own() && !key.caller.is_empty() && known_by(&key.caller).is_empty());
+    let mut callers = Callers::default();
+    strangers.for_each(|(key, group)| callers.take(&key.caller, !group.oid.is_empty()));
+    let strangers = callers;
+    let reach = if strangers.ids.is_empty() { Reach::default() } else { trail.reach(&question, &strangers)? };
+    let unknown = strangers.ids;
     seen.truncations.extend(not_told_apart.into_iter().chain(left_out(reach.groups.left_out)));
     seen.truncations.extend(reach.truncations);
     if !unknown.is_empty() {
@@ -176,7 +186,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
 /// What must be said of requests whose ids alone say that they are ours. One without a principal is the vault's challenge
 /// before a token is sent: it claims nothing of whom it is.
 fn claims(accesses: &Groups, question: &Question) -> Option<String> {
-    let claimed = accesses.iter().filter(|(key, _)| key.whose == Whose::Claimed && !key.oid.is_empty());
+    let claimed = accesses.iter().filter(|(key, _)| key.whose == Whose::Claimed && !key.caller.is_empty());
     let count: u64 = claimed.map(|(_, group)| group.count).sum();
     let why = match question.own.caller {
         Some(_) => "by another principal than stanch signs in as here",
@@ -190,7 +200,7 @@ fn access_rows<'k>(groups: &Groups, question: &Question, known_by: impl Fn(&str)
     let mut rows: Vec<(&Key, &Group)> = groups.iter().collect();
     rows.sort_by(|one, other| (&one.1.first, one.0).cmp(&(&other.1.first, other.0)));
     let row = |(key, group): (&Key, &Group)| Access {
-        oid: key.oid.clone(),
+        oid: group.oid.clone(),
         appid: group.appid.clone(),
         upn: group.upn.clone(),
         resource: group.resource.clone(),
@@ -201,15 +211,15 @@ fn access_rows<'k>(groups: &Groups, question: &Question, known_by: impl Fn(&str)
         count: group.count,
         first: group.first.text.clone(),
         last: group.last.text.clone(),
-        known: !known_by(&key.oid).is_empty(),
+        known: !known_by(&key.caller).is_empty(),
         own: key.is_own(),
         claims_to_be_own: key.whose == Whose::Claimed,
         runs: group.runs.iter().cloned().collect(),
         name: who::shown_as(
-            who::name_of(&question.names, &group.upn, &group.resource, &group.appid, &key.oid),
+            who::name_of(&question.names, &group.upn, &group.resource, &group.appid, &key.caller),
             key.whose,
         ),
-        known_by: known_by(&key.oid).to_owned(),
+        known_by: known_by(&key.caller).to_owned(),
         user_agent: group.agents(),
     };
     rows.into_iter().map(row).collect()

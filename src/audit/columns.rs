@@ -1,49 +1,73 @@
 //! A row of named columns → the fields of an event.
 //!
-//! The rows come from a query's answer or an export, in the shape of `AZKVAuditLogs` or of `AzureDiagnostics`, or are
-//! entries of the archive whose JSON names something twice. Columns are compared without case: portals, command lines
-//! and tables spell them differently (`CallerIPAddress`, `CallerIpAddress`).
+//! The rows come from a query's answer, an export or an envelope, in the shape of `AZKVAuditLogs`, of `AzureDiagnostics`,
+//! or of the archive itself, whose members somebody may have spread over columns. All of them are brought to one form of
+//! names: letters and digits in lower case, members after the names of what holds them, without the mark of a type.
+//! `identity.claim.oid`, `identity_claim_oid_g` and `Identity: "{\"claim\":{\"oid\":…}}"` are the same then.
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
-/// Where a field is found, the better place first. Claims are looked up in the identity as well.
-const TIME: [&str; 3] = ["TimeGenerated", "TimeGenerated [UTC]", "time"];
-const RESOURCE_ID: [&str; 2] = ["_ResourceId", "ResourceId"];
-const OPERATION: [&str; 1] = ["OperationName"];
-const SIGNATURE: [&str; 1] = ["ResultSignature"];
-const STATUS: [&str; 2] = ["HttpStatusCode", "httpStatusCode_d"];
-const ADDRESS: [&str; 1] = ["CallerIPAddress"];
-const CORRELATION: [&str; 1] = ["CorrelationId"];
-const ID: [&str; 2] = ["Id", "id_s"];
-const REQUEST_URI: [&str; 2] = ["RequestUri", "requestUri_s"];
-const USER_AGENT: [&str; 2] = ["ClientInfo", "clientInfo_s"];
-const OID: [&str; 3] = [
-    "identity_claim_oid_g",
-    "identity_claim_http_schemas_microsoft_com_identity_claims_objectidentifier_g",
-    "identity_claim_oid_s",
+/// Where a field is found, the better place first.
+pub(super) const TIME: [&str; 11] = [
+    "time",
+    "timegenerated",
+    "eventtime",
+    "timestamp",
+    "datetime",
+    "timeunixnano",
+    "observedtimeunixnano",
+    "observedtimestamp",
+    "enqueuedtimeutc",
+    "enqueuedtime",
+    "date",
 ];
-const OID_CLAIMS: [&str; 2] = ["oid", "http://schemas.microsoft.com/identity/claims/objectidentifier"];
-const APPID: [&str; 2] = ["identity_claim_appid_g", "identity_claim_appid_s"];
-const APPID_CLAIMS: [&str; 1] = ["appid"];
-const UPN: [&str; 3] = [
-    "identity_claim_upn_s",
-    "identity_claim_http_schemas_xmlsoap_org_ws_2005_05_identity_claims_upn_s",
-    "identity_claim_http_schemas_xmlsoap_org_ws_2005_05_identity_claims_name_s",
-];
-const UPN_CLAIMS: [&str; 3] = [
+pub(super) const OPERATION: &str = "operationname";
+const RESOURCE_ID: [&str; 3] = ["resourceid", "cloudresourceid", "resource"];
+const CATEGORY: [&str; 2] = ["category", "categoryvalue"];
+const SIGNATURE: [&str; 1] = ["resultsignature"];
+const STATUS: [&str; 3] = ["httpstatuscode", "propertieshttpstatuscode", "httpresponsestatuscode"];
+const ADDRESS: [&str; 5] =
+    ["calleripaddress", "propertiescalleripaddress", "netsockpeeraddr", "sourceaddress", "clientip"];
+const CORRELATION: [&str; 2] = ["correlationid", "propertiescorrelationid"];
+const ID: [&str; 2] = ["propertiesid", "id"];
+const REQUEST_URI: [&str; 2] = ["requesturi", "propertiesrequesturi"];
+const USER_AGENT: [&str; 2] = ["clientinfo", "propertiesclientinfo"];
+/// What claims are members of.
+const CLAIMS: [&str; 7] =
+    ["identityclaim", "identityclaims", "identity", "claim", "claims", "propertiesidentityclaim", "propertiesclaims"];
+const OID: [&str; 2] = ["oid", "httpschemasmicrosoftcomidentityclaimsobjectidentifier"];
+const APPID: [&str; 2] = ["appid", "azp"];
+const UPN: [&str; 5] = [
     "upn",
-    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn",
-    "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
+    "httpschemasxmlsoaporgws200505identityclaimsupn",
+    "httpschemasxmlsoaporgws200505identityclaimsname",
+    "uniquename",
+    "preferredusername",
 ];
-const RESOURCE: [&str; 1] = ["identity_claim_xms_mirid_s"];
-const RESOURCE_CLAIMS: [&str; 1] = ["xms_mirid"];
+const RESOURCE: [&str; 1] = ["xmsmirid"];
+/// Members that hold others, also where they are written as JSON text. What a caller chose is none of these.
+const HOLDERS: [&str; 9] = [
+    "properties",
+    "identity",
+    "identityclaim",
+    "identityclaims",
+    "claim",
+    "claims",
+    "propertiesidentity",
+    "propertiesidentityclaim",
+    "propertiesclaims",
+];
+/// Members that add nothing to the names of what they hold. A table with too many columns keeps the last ones in one.
+const TRANSPARENT: [&str; 3] = ["additionalfields", "azure", "platformlogs"];
 
 /// What an entry says, whatever shape it came in. What it does not say is empty.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
     pub(crate) time: Cow<'a, str>,
     pub(crate) resource_id: Cow<'a, str>,
+    pub(crate) category: Cow<'a, str>,
     pub(crate) operation: Cow<'a, str>,
     pub(crate) signature: Cow<'a, str>,
     pub(crate) status: Cow<'a, str>,
@@ -60,45 +84,113 @@ pub(crate) struct Fields<'a> {
 
 /// The fields that a row of columns holds.
 pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
-    let identity = object(get(row, "Identity"));
-    let claims = object(identity.as_ref().and_then(|identity| get(identity, "claim")));
-    // In the archive's own shape, what the table spreads over columns lies below `properties`.
-    let properties = object(get(row, "properties"));
-    let text = |names: &[&str]| -> Cow<'static, str> {
-        let places = [Some(row), properties.as_ref()];
-        first(places.into_iter().flatten(), names).into()
+    let mut flat = HashMap::new();
+    flatten("", row, &mut flat);
+    let mut text = |names: &[&str]| -> Cow<'static, str> {
+        names.iter().find_map(|name| flat.remove(*name)).unwrap_or_default().into()
     };
-    let claim = |columns: &[&str], names: &[&str]| -> Cow<'static, str> {
-        let column = first([row], columns);
-        if column.is_empty() { first(claims.as_ref(), names).into() } else { column.into() }
+    let (time, resource_id, category, operation) =
+        (text(&TIME), text(&RESOURCE_ID), text(&CATEGORY), text(&[OPERATION]));
+    let (signature, status, address, correlation) =
+        (text(&SIGNATURE), text(&STATUS), text(&ADDRESS), text(&CORRELATION));
+    let (id, request_uri, user_agent) = (text(&ID), text(&REQUEST_URI), text(&USER_AGENT));
+    let mut claim = |names: &[&str]| {
+        let places = names.iter().flat_map(|name| CLAIMS.iter().map(move |holder| format!("{holder}{name}")));
+        let places: Vec<String> = places.collect();
+        text(&places.iter().map(String::as_str).collect::<Vec<_>>())
     };
+    let (oid, appid, upn, resource) = (claim(&OID), claim(&APPID), claim(&UPN), claim(&RESOURCE));
     Fields {
-        time: moment(&text(&TIME)).into(),
-        resource_id: text(&RESOURCE_ID),
-        operation: text(&OPERATION),
-        signature: text(&SIGNATURE),
-        status: whole(text(&STATUS)),
-        address: text(&ADDRESS),
-        correlation: text(&CORRELATION),
-        oid: claim(&OID, &OID_CLAIMS),
-        appid: claim(&APPID, &APPID_CLAIMS),
-        upn: claim(&UPN, &UPN_CLAIMS),
-        resource: claim(&RESOURCE, &RESOURCE_CLAIMS),
-        id: text(&ID),
-        request_uri: text(&REQUEST_URI),
-        user_agent: text(&USER_AGENT),
+        time,
+        resource_id,
+        category,
+        operation,
+        signature,
+        status,
+        address,
+        correlation,
+        oid,
+        appid,
+        upn,
+        resource,
+        id,
+        request_uri,
+        user_agent,
     }
 }
 
-fn get<'r>(row: &'r Map<String, Value>, name: &str) -> Option<&'r Value> {
-    row.get(name).or_else(|| row.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+/// The one form of a name, without what a portal adds in brackets and without the type that a table adds.
+pub(super) fn plain_name(name: &str) -> String {
+    let name = name.trim();
+    let name = name.find(['[', '(']).filter(|at| *at > 0).and_then(|at| name.get(..at)).unwrap_or(name).trim_end();
+    let untyped = name.len().checked_sub(2).and_then(|at| name.split_at_checked(at));
+    let name =
+        untyped.filter(|(_, mark)| matches!(*mark, "_s" | "_g" | "_d" | "_b" | "_t")).map_or(name, |(bare, _)| bare);
+    let mut plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
+    for holder in ["azure", "platformlogs"] {
+        if plain.len() > holder.len() && plain.starts_with(holder) {
+            plain.drain(..holder.len());
+        }
+    }
+    plain
 }
 
-/// The first place that says something.
-fn first<'r>(places: impl IntoIterator<Item = &'r Map<String, Value>>, names: &[&str]) -> String {
-    let places: Vec<&Map<String, Value>> = places.into_iter().collect();
-    let found = names.iter().flat_map(|name| places.iter().filter_map(|place| get(place, name)));
-    found.map(plain).find(|text| !text.is_empty()).unwrap_or_default()
+/// Whether a text says something: tools write words where there is nothing.
+pub(super) fn says_something(text: &str) -> bool {
+    const NOTHING: [&str; 15] = [
+        "",
+        "-",
+        "--",
+        "none",
+        "null",
+        "nil",
+        "n/a",
+        "na",
+        "undefined",
+        "unknown",
+        "(null)",
+        "<null>",
+        "(none)",
+        "not available",
+        "00000000-0000-0000-0000-000000000000",
+    ];
+    let text = text.trim();
+    text.len() > 36 || !NOTHING.iter().any(|nothing| nothing.eq_ignore_ascii_case(text))
+}
+
+fn flatten(above: &str, row: &Map<String, Value>, flat: &mut HashMap<String, String>) {
+    for (key, value) in row {
+        let name = plain_name(key);
+        let path = if TRANSPARENT.contains(&name.as_str()) { above.to_owned() } else { format!("{above}{name}") };
+        let held = path == above || HOLDERS.contains(&path.as_str());
+        match only(value) {
+            Value::Object(inner) => flatten(&path, inner, flat),
+            Value::String(text) if held && text.trim_start().starts_with(['{', '[']) => {
+                let inner = serde_json::from_str(text).ok();
+                if let Some(Value::Object(inner)) = inner.as_ref().map(only) {
+                    flatten(&path, inner, flat);
+                }
+            }
+            scalar => {
+                let text = plain(scalar);
+                if says_something(&text) {
+                    flat.entry(path).or_insert(text);
+                }
+            }
+        }
+    }
+}
+
+/// What a list of one holds: some tools make a list of everything.
+fn only(value: &Value) -> &Value {
+    match value {
+        Value::Array(values) => match values.as_slice() {
+            [one] => one,
+            _ => &Value::Null,
+        },
+        one => one,
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -108,35 +200,4 @@ fn plain(value: &Value) -> String {
         Value::Bool(truth) => truth.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
     }
-}
-
-/// An object, also one that a query's answer or a CSV file carries as text.
-fn object(value: Option<&Value>) -> Option<Map<String, Value>> {
-    match value? {
-        Value::Object(object) => Some(object.clone()),
-        Value::String(text) => serde_json::from_str(text).ok(),
-        _ => None,
-    }
-}
-
-/// A status without the fraction that a column of reals gives it.
-fn whole(status: Cow<'static, str>) -> Cow<'static, str> {
-    match status.split_once('.') {
-        Some((whole, rest)) if rest.bytes().all(|byte| byte == b'0') => whole.to_owned().into(),
-        _ => status,
-    }
-}
-
-/// A time as RFC 3339 has it: the portal's CSV writes `11/20/2026, 10:00:05.123 AM`, always in UTC; some clients leave
-/// the zone out.
-fn moment(text: &str) -> String {
-    let text = text.trim();
-    for format in
-        ["%m/%d/%Y, %I:%M:%S%.f %p", "%m/%d/%Y %I:%M:%S%.f %p", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-    {
-        if let Ok(at) = chrono::NaiveDateTime::parse_from_str(text, format) {
-            return at.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string();
-        }
-    }
-    text.to_owned()
 }

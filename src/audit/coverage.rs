@@ -76,7 +76,7 @@ impl Coverage {
         let source = self.sources.join(", ");
         Some(match self.in_part() {
             Some(why) => Nothing::Unreadable(format!("{why}, in {source}")),
-            None => Nothing::Empty(format!("the audit trail holds no entry of this vault, in {source}")),
+            None => Nothing::Empty(format!("the audit trail holds no entry of this vault and this time, in {source}")),
         })
     }
 
@@ -125,7 +125,7 @@ pub(crate) fn coverage(seen: &Reading, source: String, question: &Question, now:
         unreadable_lines: seen.unreadable,
         unreadable_relevant: seen.unreadable_relevant,
         unanswered: seen.missing.iter().map(|(_, _, why)| why.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
-        horizon: parse(&seen.last).map(|last| last.min(until)),
+        horizon: parse(&seen.last).filter(|_| seen.speaks_of(question)).map(|last| last.min(until)),
         log_begins: seen.log_begins,
         unreadable: samples.collect(),
         truncations: seen.truncations.clone(),

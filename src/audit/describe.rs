@@ -3,9 +3,10 @@
 //! Callers chose some of what stands in a log: nothing of it reaches the terminal as a control character.
 
 use super::blast_radius::{Access, BlastRadius};
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Nothing};
 use super::findings::{Evidence, Severity};
 use super::gaps::Likely;
+use crate::visible;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -39,7 +40,9 @@ pub fn describe(radius: &BlastRadius) -> String {
 }
 
 fn accesses(text: &mut String, radius: &BlastRadius) {
-    if radius.accesses.is_empty() {
+    if let Some(Nothing::Unreadable(why) | Nothing::Empty(why)) = radius.coverage.nothing() {
+        wrapped(text, &format!("no answer: {why}"));
+    } else if radius.accesses.is_empty() {
         line(text, "the log shows no access");
     } else {
         row(text, ["WHO", "", "OPERATION", "VERSION", "", "COUNT", "FIRST", "LAST", "FROM"]);
@@ -97,7 +100,7 @@ fn second_order(text: &mut String, radius: &BlastRadius) {
     }
     for command in commands.into_iter().take(SHOWN_COMMANDS) {
         // A command is only worth something whole.
-        text.push_str(&format!("  → {}\n", plain(command)));
+        text.push_str(&format!("  → {}\n", visible::line(command)));
     }
     text.push('\n');
 }
@@ -204,13 +207,13 @@ fn kind(access: &Access, radius: &BlastRadius) -> &'static str {
     match access {
         access if access.own => "own",
         access if access.known => "known",
-        access if radius.unknown_callers.contains(&access.oid) => "unknown",
+        access if radius.unknown_callers.contains(&access.id()) => "unknown",
         _ => "",
     }
 }
 
 fn name_of<'a>(radius: &'a BlastRadius, oid: &'a str) -> &'a str {
-    let access = radius.accesses.iter().find(|access| access.oid == oid);
+    let access = radius.accesses.iter().find(|access| access.id() == oid);
     access.map_or(oid, Access::caller)
 }
 
@@ -244,20 +247,12 @@ fn line(text: &mut String, content: &str) {
     text.push('\n');
 }
 
-/// The text without control characters or marks that turn the writing direction: what callers chose stays text.
-pub fn plain(text: &str) -> String {
-    let is_hostile = |char: &char| {
-        char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|char| if is_hostile(&char) { '\u{fffd}' } else { char }).collect()
-}
-
-/// The same, cut to so many characters.
+/// One line, whatever callers chose to be called, cut to so many characters.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
-        return plain(text);
+        return visible::line(text);
     }
-    plain(text).chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    visible::line(text).chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {

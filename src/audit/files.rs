@@ -4,10 +4,13 @@ use super::event::Event;
 use super::groups::{Groups, Key, Moment};
 use super::question::Question;
 use super::reading::Reading;
-use super::scan::{Collect, Look, scan};
+use super::scan::{Collect, Look, Search, scan};
 use super::search::Needle;
-use super::store::{LogFile, Store};
-use super::trail::{Reach, Sighting, Trail};
+use super::seems::seems;
+use super::store::{Listing, LogFile, Store};
+use super::times::Times;
+use super::trail::{Callers, Reach, Sighting, Trail};
+use super::unpack::unpack;
 use crate::failure::Failure;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -16,13 +19,14 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Files<S> {
     store: S,
+    times: Times,
     /// What the first question learned for the second.
     only_lines: Mutex<HashSet<u64>>,
 }
 
 impl<S: Store> Files<S> {
-    pub(crate) fn new(store: S) -> Self {
-        Self { store, only_lines: Mutex::default() }
+    pub(crate) fn new(store: S, times: Times) -> Self {
+        Self { store, times, only_lines: Mutex::default() }
     }
 
     fn scan<C: Collect>(
@@ -32,13 +36,42 @@ impl<S: Store> Files<S> {
         look: Look,
         new: impl Fn() -> C + Sync + Send,
     ) -> Result<(C, Reading), Failure> {
-        let Some(threads) = self.store.side_by_side() else { return Ok(scan(&self.store, files, needle, look, new)) };
+        let search = Search { needle, look, times: self.times };
+        let Some(threads) = self.store.side_by_side() else { return Ok(scan(&self.store, files, search, new)) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool =
             pool.map_err(|error| Failure::refused("the log cannot be read side by side").because(error.to_string()))?;
-        Ok(pool.install(|| scan(&self.store, files, needle, look, new)))
+        Ok(pool.install(|| scan(&self.store, files, search, new)))
     }
 }
+
+impl<S: Store> Files<S> {
+    /// What else must be said of the files: where none of them holds an entry of the vault, what they seem to be.
+    fn notes(&self, question: &Question, listing: &Listing, seen: &Reading) -> Vec<String> {
+        let mut notes = Vec::new();
+        if seen.exports {
+            notes.push("an export holds what its query asked for: what the query left out is not in it".to_owned());
+        }
+        if !listing.passed_over.is_empty() {
+            let names: Vec<&str> = listing.passed_over.iter().take(SHOWN_FILES).map(String::as_str).collect();
+            let count = listing.passed_over.len();
+            notes.push(format!("{count} files whose names are not those of logs were not read: {}", names.join(", ")));
+        }
+        if !seen.speaks_of(question) {
+            let seem = listing.files.iter().take(SHOWN_FILES).map(|file| {
+                let source = self.store.open(file).and_then(|source| unpack(source, &file.name));
+                let what =
+                    source.map_or_else(|error| error.to_string(), |unpacked| seems(unpacked, &question.vault.name));
+                format!("`{}` seems to be {what}", file.name)
+            });
+            notes.extend(seem);
+        }
+        notes
+    }
+}
+
+/// So many files are named where all of them are meant.
+const SHOWN_FILES: usize = 3;
 
 impl<S: Store> Trail for Files<S> {
     fn describe(&self) -> String {
@@ -53,6 +86,11 @@ impl<S: Store> Trail for Files<S> {
         let (accesses, seen) = self.scan(&files, &Needle::secret(&question.secret), Look::AtAll, new)?;
         let mut sighting = accesses.sighting;
         sighting.seen = seen.finished();
+        if let ([_], Some((name, refusal))) = (files.as_slice(), sighting.seen.refused.first()) {
+            return Err(Failure::refused(format!("the export `{name}` cannot be read"))
+                .because(refusal.because.clone())
+                .help(refusal.help.clone()));
+        }
         self.only_lines.lock().unwrap_or_else(PoisonError::into_inner).extend(sighting.seen.only_lines.drain(..));
         sighting.seen.files = files.len() as u64;
         sighting.seen.log_begins = listing.log_begins;
@@ -72,10 +110,11 @@ impl<S: Store> Trail for Files<S> {
                 sighting.seen.vaults.insert(question.vault.name.clone());
             }
         }
+        sighting.seen.notes.extend(self.notes(&question, &listing, &sighting.seen));
         Ok(sighting)
     }
 
-    fn reach(&self, question: &Question, callers: &BTreeSet<String>) -> Result<Reach, Failure> {
+    fn reach(&self, question: &Question, callers: &Callers) -> Result<Reach, Failure> {
         let question = question.without_baseline();
         let mut listing = self.store.list(&question)?;
         let only_lines = self.only_lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +122,7 @@ impl<S: Store> Trail for Files<S> {
         drop(only_lines);
         let files: Vec<&LogFile> = listing.files.iter().collect();
         let new = || ReachOf { question: &question, callers, groups: Groups::default() };
-        let (reach, seen) = self.scan(&files, &Needle::callers(callers.iter()), Look::AtCandidates, new)?;
+        let (reach, seen) = self.scan(&files, &Needle::callers(callers), Look::AtCandidates, new)?;
         let mut vaults: BTreeSet<String> = files.iter().filter_map(|file| file.vault.clone()).collect();
         if seen.bytes > 0 && files.iter().any(|file| file.vault.is_none()) {
             vaults.extend(question.vaults().map(|vault| vault.name.clone()));
@@ -96,7 +135,9 @@ impl<S: Store> Trail for Files<S> {
         let listing = self.store.list(&question)?;
         for file in &listing.files {
             let new = || Single { question: &question, found: Vec::new() };
-            let (single, _) = scan(&self.store, &[file], &Needle::secret(&question.secret), Look::AtAll, new);
+            let needle = Needle::secret(&question.secret);
+            let search = Search { needle: &needle, look: Look::AtAll, times: self.times };
+            let (single, _) = scan(&self.store, &[file], search, new);
             single.found.iter().for_each(&mut *take);
         }
         Ok(())
@@ -135,7 +176,8 @@ impl OfVault<'_> {
 
 impl Collect for OfVault<'_> {
     fn event(&mut self, event: &Event<'_>) {
-        if self.question.is_of_own_vault(event) {
+        // No folder has spoken for what lies outside of the tree.
+        if event.names_vault() && self.question.is_of_own_vault(event) {
             let moment = Moment { at: event.at, text: event.time.clone().into_owned() };
             self.extend(moment.clone(), moment);
         }
@@ -151,13 +193,13 @@ impl Collect for OfVault<'_> {
 /// The second pass: what else the unknown callers did.
 struct ReachOf<'q> {
     question: &'q Question,
-    callers: &'q BTreeSet<String>,
+    callers: &'q Callers,
     groups: Groups,
 }
 
 impl Collect for ReachOf<'_> {
     fn event(&mut self, event: &Event<'_>) {
-        if self.callers.contains(&event.oid)
+        if self.callers.ids.contains(&event.caller)
             && let Some(key) = reach_key(self.question, event)
         {
             self.groups.add(key, event, None);

@@ -5,9 +5,10 @@ use super::place::{CONTAINER, Place, is_log};
 use super::question::Question;
 use super::store::{Listing, LogFile, Store};
 use crate::failure::Failure;
+use crate::files;
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -32,7 +33,7 @@ impl Store for Folder {
         })?;
         if metadata.is_file() {
             let name = archive.display().to_string();
-            return Ok(Listing { files: vec![LogFile::new(name, &Place::default())], log_begins: None });
+            return Ok(Listing { files: vec![LogFile::new(name, &Place::default())], ..Listing::default() });
         }
         let root = fs::canonicalize(archive).map_err(|error| cannot_list(archive, &error))?;
         let names: Vec<String> =
@@ -49,7 +50,7 @@ impl Store for Folder {
     }
 
     fn open<'s>(&'s self, file: &LogFile) -> io::Result<Box<dyn Read + 's>> {
-        Ok(Box::new(File::open(Path::new(&file.name))?))
+        Ok(Box::new(files::open_regular(Path::new(&file.name))?))
     }
 }
 
@@ -75,6 +76,8 @@ impl Walk<'_> {
         for name in files.iter().filter(|name| is_log(name) && !has_twin(name)) {
             listing.files.push(LogFile::new(folder.join(name).to_string_lossy().into_owned(), place));
         }
+        let is_plain = |name: &&String| !is_log(name) && !name.starts_with(['.', '_']);
+        listing.passed_over.extend(files.iter().filter(is_plain).map(|name| folder.join(name).display().to_string()));
         let mut inner: Vec<(&Inside, Place)> = Vec::new();
         let places: Vec<(&Inside, Place)> =
             folders.iter().filter_map(|inside| Some((inside, place.enter(&inside.name, self.question)?))).collect();

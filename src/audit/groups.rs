@@ -4,6 +4,7 @@ use super::event::Event;
 use super::pace::Pace;
 use super::question::Whose;
 use crate::clock::Timestamp;
+use crate::redaction::without_credentials;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest text that is kept from an entry: what callers choose must not fill the memory.
@@ -17,7 +18,8 @@ const MOST_GROUPS: usize = 50_000;
 /// What makes events one group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
-    pub(crate) oid: String,
+    /// What tells the caller from others: its object id, where the log has one.
+    pub(crate) caller: String,
     pub(crate) ip: String,
     /// The vault's name in lower case.
     pub(crate) vault: String,
@@ -33,7 +35,7 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new(event: &Event<'_>, vault: &str, secret: &str, version: &str, whose: Whose) -> Self {
         Self {
-            oid: clip(&event.oid),
+            caller: clip(&event.caller),
             ip: clip(&event.ip),
             vault: vault.to_owned(),
             secret: clip(secret),
@@ -60,7 +62,8 @@ pub(crate) struct Group {
     pub(crate) count: u64,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
-    /// Names as its first event has them, or the next that has them.
+    /// Ids and names as its first event has them, or the next that has them.
+    pub(crate) oid: String,
     pub(crate) appid: String,
     pub(crate) upn: String,
     pub(crate) resource: String,
@@ -89,6 +92,7 @@ impl Group {
             count: event.count,
             last: last.unwrap_or_else(|| first.clone()),
             first,
+            oid: clip(&event.oid),
             appid: clip(&event.appid),
             upn: clip(&event.upn),
             resource: clip(&event.resource),
@@ -196,6 +200,7 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, others: BTreeMap<K, u64>, limit: u
 
 /// At most the first 512 bytes.
 fn clip(text: &str) -> String {
+    let text = &*without_credentials(text);
     let mut end = text.len().min(LONGEST_TEXT_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -4,7 +4,7 @@
 //! filter is generous. Names are bound by `let` and hold letters, digits and dashes only, times are written by us: nothing
 //! that a caller or a log says becomes part of a query. A column exists only once a row had it, hence `column_ifexists`.
 
-use super::question::{Question, VaultName, is_name};
+use super::question::{Question, VaultName};
 use crate::clock::Timestamp;
 use crate::correlation::MARK;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,9 +125,18 @@ pub(super) fn reach(
     span: (Timestamp, Timestamp),
 ) -> String {
     let vaults: Vec<&VaultName> = question.vaults().collect();
-    let callers: Vec<String> = callers.iter().filter(|oid| is_name(oid)).map(|oid| format!("\"{oid}\"")).collect();
-    let wanted = format!("| where entry_oid in ({})\n", callers.join(", "));
+    let callers: Vec<String> = callers.iter().filter(|id| can_be_quoted(id)).map(|id| format!("\"{id}\"")).collect();
+    let callers = callers.join(", ");
+    // Whose object id is missing is known by something else; which of them tells, is decided here, as for files.
+    let wanted = format!(
+        "| where entry_oid in ({callers}) or entry_upn in~ ({callers}) or entry_appid in~ ({callers}) or entry_principal in~ ({callers})\n"
+    );
     format!("{}{}{}", once(table, &vaults, span, &wanted), own(question), summary("bin(TimeGenerated, 10m)"))
+}
+
+/// Whether an id may stand in a query as it is: that of a person is an address.
+pub(super) fn can_be_quoted(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+/#".contains(&byte))
 }
 
 /// The wanted entries of a table. What a vault logs to both tables is an entry of the first one alone: the same moment

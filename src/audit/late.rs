@@ -73,8 +73,8 @@ impl Late {
 /// Compares two answers.
 pub fn late(before: &BlastRadius, after: &BlastRadius) -> Late {
     let key = |access: &Access| {
-        let text = [&access.oid, &access.ip, &access.operation, &access.version].map(Clone::clone);
-        (text, access.status / 100, access.own, access.claims_to_be_own)
+        let text = [&access.ip, &access.operation, &access.version].map(Clone::clone);
+        (access.id(), text, access.status / 100, access.own, access.claims_to_be_own)
     };
     let counted: BTreeMap<_, u64> = before.accesses.iter().map(|access| (key(access), access.count)).collect();
     let grown = after.accesses.iter().filter(|access| !access.own).filter_map(|access| {

@@ -3,24 +3,30 @@
 //!
 //! ```text
 //! source ─► trail ─┬─ files  (folder · blobs: pruned by place, read side by side)
-//!                  │    └─► records (bytes → lines or list elements) ─► search (which are worth parsing) ─► event
-//!                  ├─ export (a portal's CSV: columns → event)
+//!                  │    └─► unpack (what a file is) ─┬─ records · document (JSON → records) ─► search (which are worth
+//!                  │                                 │    parsing) ─► raw (Azure's own shape), or entries · columns
+//!                  │                                 ├─ sheet (a table: columns) ─► columns
+//!                  │                                 └─ avro (captured events) ─► records
+//!                  │         ─► event; times (which moment is meant), seems (what a file is that holds nothing)
 //!                  └─ workspace (kql: summaries by the query engine → events that stand for many)
 //!         ─► groups (who, where from, what, how often, at which pace) ─► findings (rules) ─► blast radius ─► describe
 //!         ─► reading ─► coverage, gaps (what was read, what was missing, and which is more likely)
 //! ```
 //! The main types are [`Source`], [`Query`] and [`BlastRadius`]. Invariants: a record that could not be read is counted,
 //! never passed over in silence; no record is fatal; an empty log is "no evidence", never "no access"; memory does not
-//! grow with the size of the log; which secret an entry names is decided in one place, whatever the source.
+//! grow with the size of the log; what is looked at before an entry is parsed passes over nothing that the parser would
+//! read; which secret an entry names is decided in one place, whatever the source.
 
 mod answer;
+mod avro;
 mod blast_radius;
 mod blobs;
 mod columns;
 mod coverage;
 mod describe;
+mod document;
+mod entries;
 mod event;
-mod export;
 mod files;
 mod findings;
 mod folder;
@@ -31,6 +37,7 @@ mod late;
 mod pace;
 mod place;
 mod question;
+mod raw;
 mod readers;
 mod reading;
 mod records;
@@ -38,11 +45,15 @@ mod rules;
 mod scan;
 mod search;
 mod second_order;
+mod seems;
+mod sheet;
 mod source;
 mod store;
 mod table;
 mod thresholds;
+mod times;
 mod trail;
+mod unpack;
 mod uri;
 mod watch;
 mod who;
@@ -51,7 +62,7 @@ mod workspace;
 pub use answer::{Answer, Covered};
 pub use blast_radius::{Access, BlastRadius, Window, blast_radius};
 pub use coverage::{CLOCK_SKEW, Coverage, LATENESS, Nothing, UnreadableSample};
-pub use describe::{describe, plain};
+pub use describe::describe;
 pub use findings::{Evidence, Finding, Severity};
 pub use gaps::{Gap, Likely};
 pub use late::{Late, LateLook, NoAnswer, late};
@@ -61,4 +72,5 @@ pub use second_order::SecondOrder;
 pub use source::{Place, Source};
 pub use table::csv;
 pub use thresholds::Thresholds;
+pub use times::{DateOrder, Times, Zone};
 pub use watch::{Sight, Watch};

@@ -99,5 +99,5 @@ impl Place {
 pub(crate) fn is_log(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".json", ".jsonl", ".ndjson", ".log"].iter().any(|extension| name.ends_with(extension))
+    [".json", ".jsonl", ".ndjson", ".log", ".csv", ".tsv", ".avro"].iter().any(|extension| name.ends_with(extension))
 }

@@ -202,8 +202,8 @@ impl Question {
         self.vaults().find(|vault| event.is_of_vault(&vault.name, &vault.host)).map(|vault| vault.name.as_str())
     }
 
-    pub(crate) fn is_listed(&self, oid: &str) -> bool {
-        self.known.contains(oid)
+    pub(crate) fn is_listed(&self, caller: &str) -> bool {
+        self.known.contains(caller)
     }
 
     /// Whether anything says who is meant to read the secret.

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// others is two readers, told apart by `own`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reader {
-    /// Its object id in lower case; empty where the log has none.
+    /// Its object id in lower case, or what else tells it from others; empty where the log has nothing.
     pub oid: String,
     /// Its name to show: sign-in name, else the last part of its Azure resource, else application id, else object id.
     pub name: String,
@@ -60,7 +60,7 @@ pub fn readers(source: &Source, query: &Query) -> Result<Answer<Vec<Reader>>, Fa
     let mut principals: BTreeMap<(String, bool), BTreeMap<String, Group>> = BTreeMap::new();
     for (key, group) in accesses.groups {
         if key.operation == "SecretGet" && key.succeeded() {
-            let versions = principals.entry((key.oid, key.whose.is_own())).or_default();
+            let versions = principals.entry((key.caller, key.whose.is_own())).or_default();
             match versions.get_mut(&key.version) {
                 Some(present) => present.merge(group),
                 None => {

@@ -1,6 +1,8 @@
 //! What was seen of the log on the way: how much, from when to when, and what could not be read.
 
 use super::groups::Moment;
+use super::question::Question;
+use super::sheet::Refusal;
 use crate::clock::Timestamp;
 use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
@@ -38,8 +40,12 @@ pub(crate) struct Reading {
     pub(crate) notes: Vec<String>,
     /// Vaults that the source holds anything of, in lower case.
     pub(crate) vaults: BTreeSet<String>,
-    /// Marks of the files that hold lines alone, no lists.
+    /// Marks of the files that hold nothing but lines in the archive's own shape.
     pub(crate) only_lines: Vec<u64>,
+    /// Whether a table was read that somebody exported.
+    pub(crate) exports: bool,
+    /// Tables that were not read, as it is not certain how they are meant.
+    pub(crate) refused: Vec<(String, Refusal)>,
     hour: LatestHour,
 }
 
@@ -220,6 +226,14 @@ impl Reading {
         self.notes.extend(later.notes);
         self.vaults.extend(later.vaults);
         self.only_lines.extend(later.only_lines);
+        self.exports |= later.exports;
+        self.refused.extend(later.refused);
+    }
+
+    /// Whether any entry lies in the time that is asked about, or entries lie on both sides of it.
+    pub(crate) fn speaks_of(&self, question: &Question) -> bool {
+        let (first, last) = (parse(&self.first), parse(&self.last));
+        first.zip(last).is_some_and(|(first, last)| first < question.until && last >= question.from)
     }
 
     /// Lets these times, of the entries that count, take the place of all that were seen.
@@ -254,7 +268,7 @@ pub(crate) fn parse(time: &str) -> Option<Timestamp> {
 }
 
 /// Whether a text looks like `2026-11-20T22:02:11…`.
-fn has_shape(time: &str) -> bool {
+pub(crate) fn has_shape(time: &str) -> bool {
     let bytes = time.as_bytes();
     bytes.len() >= 20
         && matches!(

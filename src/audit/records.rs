@@ -1,27 +1,16 @@
-//! A file's bytes → its records, in constant memory: one JSON object a line, `[…]`, or `{"records":[…]}`, also mixed.
+//! A file's bytes → its records, in constant memory: one JSON object a line, or documents over many lines, also mixed.
 //!
-//! Lines are handed over in blocks, so that a search can run over many at once; the elements of a list one by one,
-//! whatever their layout. Invariant: every byte ends up in a record, in white space or separators between records, or
-//! in a call of [`Sink::broken`].
+//! Lines are handed over in blocks, so that a search can run over many at once. A document is one object, or holds a list
+//! of them, `[…]` or `{"records":[…]}` and the like, also within each other: its records are handed over one by one, and
+//! what stands around a list is not kept. Invariant: every byte ends up in a record, in white space or separators between
+//! records, in what an object with a list says beside it, or in a call of [`Sink::broken`].
 
+use super::document::{Document, LONGEST_RECORD_BYTES, Sink};
 use memchr::{memchr, memrchr};
 use std::io::{self, ErrorKind, Read};
 
 /// How much is read at once: small enough to stay in a core's cache.
 const BLOCK_BYTES: usize = 256 * 1024;
-/// The longest record that is looked at.
-const LONGEST_RECORD_BYTES: usize = 64 * 1024 * 1024;
-
-/// Takes what a file holds.
-pub(crate) trait Sink {
-    /// Takes whole lines; returns how many bytes it took: less than all if a line begins a list.
-    fn lines(&mut self, block: &[u8]) -> usize;
-    /// Takes one element of a list.
-    fn element(&mut self, element: &[u8]);
-    /// Learns of bytes that cannot be told apart into records, and of the beginning of them where it is at hand;
-    /// `at_end` if the file ends there.
-    fn broken(&mut self, why: &'static str, beginning: &[u8], at_end: bool);
-}
 
 /// What files are read into: one after the other into the same.
 #[derive(Debug, Default)]
@@ -65,17 +54,29 @@ pub(crate) fn read_records(mut source: impl Read, buffer: &mut Buffer, sink: &mu
     }
 }
 
-/// Whether a list of records begins here: `[` or `{"records"`.
-pub(crate) fn begins_list(bytes: &[u8]) -> bool {
-    if bytes.starts_with(b"{\"time\"") {
+/// Whether a document begins with this line, or with this much of one that is not `whole`: a list, an object that begins with a list,
+/// or one that is open where a printer breaks its lines.
+pub(crate) fn begins_document(line: &[u8], whole: bool) -> bool {
+    if line.starts_with(b"{\"time\"") && line.ends_with(b"}") {
         return false;
     }
-    let bytes = without_mark(bytes).trim_ascii_start();
-    match bytes.split_first() {
-        Some((b'[', _)) => true,
-        Some((b'{', rest)) => rest.trim_ascii_start().starts_with(b"\"records\""),
+    let line = without_mark(line).trim_ascii();
+    match line.split_first() {
+        Some((b'[', rest)) => rest.trim_ascii_start().first().is_none_or(|byte| b"{[]\"".contains(byte)),
+        Some((b'{', rest)) => begins_with_list(rest.trim_ascii_start()) || (whole && is_open(line)),
         _ => false,
     }
+}
+
+fn begins_with_list(members: &[u8]) -> bool {
+    let Some(name) = members.strip_prefix(b"\"") else { return false };
+    let Some((name, rest)) = memchr(b'"', name).and_then(|end| name.split_at_checked(end)) else { return false };
+    let value = rest.get(1..).unwrap_or_default().trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+    Document::is_list_name(name) && value.is_some_and(|value| value.starts_with(b"["))
+}
+
+fn is_open(line: &[u8]) -> bool {
+    matches!(line.last(), Some(b'{' | b'[' | b',' | b':')) && !line.ends_with(b"},")
 }
 
 /// As much of a long record as is worth showing.
@@ -114,7 +115,7 @@ fn whole_lines(bytes: &[u8], at_end: bool) -> usize {
 
 enum Framing {
     Lines,
-    List(List),
+    Document(Document),
     /// Inside a line that is too long.
     Skip,
 }
@@ -132,7 +133,7 @@ impl Framing {
                     }
                     None => return bytes.len(),
                 },
-                Self::List(list) => match list.take(rest, sink) {
+                Self::Document(document) => match document.take(rest, sink) {
                     Some(count) => {
                         taken += count;
                         *self = Self::Lines;
@@ -140,8 +141,10 @@ impl Framing {
                     None => return bytes.len(),
                 },
                 Self::Lines => {
-                    if begins_list(rest.get(..BLOCK_BYTES).unwrap_or(rest)) {
-                        *self = Self::List(List::default());
+                    let block = rest.get(..BLOCK_BYTES).unwrap_or(rest);
+                    let line = memchr(b'\n', block).and_then(|end| block.get(..end));
+                    if begins_document(line.unwrap_or(block), at_end || line.is_some()) {
+                        *self = Self::Document(Document::default());
                         continue;
                     }
                     let whole = whole_lines(rest, at_end);
@@ -156,105 +159,8 @@ impl Framing {
     }
 
     fn finish(&self, sink: &mut impl Sink) {
-        if matches!(self, Self::List(_)) {
-            sink.broken("the file ends inside a list of records", b"", true);
-        }
-    }
-}
-
-/// Takes a list apart into its elements by brackets and quotes alone.
-#[derive(Default)]
-struct List {
-    /// How many brackets are open.
-    depth: u64,
-    /// How many are open around an element: 1 in `[…]`, 2 in `{"records":[…]}`; 0 before the beginning.
-    base: u64,
-    in_string: bool,
-    escaped: bool,
-    inside_element: bool,
-    /// The beginning of an element that goes on in the next block.
-    carried: Vec<u8>,
-    too_long: bool,
-}
-
-impl List {
-    /// Returns how many bytes belong to the list, once it ends.
-    fn take(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Option<usize> {
-        let mut start = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            if self.in_string {
-                self.take_in_string(*byte, sink);
-                continue;
-            }
-            match byte {
-                b'"' => self.in_string = true,
-                b'{' | b'[' => {
-                    if self.base == 0 {
-                        self.base = if *byte == b'[' { 1 } else { 2 };
-                    } else if *byte == b'{' && self.depth == self.base && !self.inside_element {
-                        self.inside_element = true;
-                        start = at;
-                    }
-                    self.depth += 1;
-                }
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    if self.inside_element && self.depth == self.base {
-                        self.end_element(bytes.get(start..=at).unwrap_or_default(), sink);
-                    }
-                    if self.depth == 0 {
-                        return Some(at + 1);
-                    }
-                }
-                _ => {}
-            }
-        }
-        if self.inside_element {
-            self.carry(bytes.get(start..).unwrap_or_default());
-        }
-        None
-    }
-
-    fn take_in_string(&mut self, byte: u8, sink: &mut impl Sink) {
-        match byte {
-            // No string holds a line break: a quote was lost, so begin again with the next element.
-            b'\n' => {
-                sink.broken("a string does not end on its line", &self.carried, false);
-                self.inside_element = false;
-                self.in_string = false;
-                self.escaped = false;
-                self.too_long = false;
-                self.carried.clear();
-                self.depth = self.base;
-            }
-            _ if self.escaped => self.escaped = false,
-            b'\\' => self.escaped = true,
-            b'"' => self.in_string = false,
-            _ => {}
-        }
-    }
-
-    fn end_element(&mut self, end: &[u8], sink: &mut impl Sink) {
-        self.inside_element = false;
-        if self.carried.is_empty() && !self.too_long {
-            return sink.element(end);
-        }
-        self.carry(end);
-        if self.too_long {
-            sink.broken("it is longer than 64 MB", b"", false);
-        } else {
-            sink.element(&self.carried);
-        }
-        self.carried = Vec::new();
-        self.too_long = false;
-    }
-
-    fn carry(&mut self, bytes: &[u8]) {
-        if self.too_long || self.carried.len() + bytes.len() > LONGEST_RECORD_BYTES {
-            self.too_long = true;
-            self.carried = Vec::new();
-        } else {
-            self.carried.extend_from_slice(bytes);
+        if let Self::Document(document) = self {
+            document.finish(sink);
         }
     }
 }

@@ -3,13 +3,21 @@
 //! Every record is counted and its time noted; only candidates are parsed. Results are merged in the order of the
 //! files, so that the same archive always gives the same answer.
 
+use super::avro;
+use super::document::Sink;
+use super::entries;
 use super::event::{Event, read_events};
-use super::reading::{Reading, Unreadable};
-use super::records::{Buffer, Sink, begins_list, read_records, without_mark};
+use super::reading::{Reading, Unreadable, has_shape};
+use super::records::{Buffer, begins_document, read_records, without_mark};
 use super::search::{Candidates, Needle};
-use super::store::{LogFile, Store, decompress};
+use super::sheet::Sheet;
+use super::store::{LogFile, Store};
+use super::times::Times;
+use super::unpack::{Form, Unpacked, unpack};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+use std::cell::Cell;
+use std::io::{self, Cursor, Read};
 
 /// Makes something of events.
 pub(crate) trait Collect: Send {
@@ -28,6 +36,14 @@ pub(crate) enum Look {
     AtCandidates,
 }
 
+/// What is looked for, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search<'a> {
+    pub(crate) needle: &'a Needle,
+    pub(crate) look: Look,
+    pub(crate) times: Times,
+}
+
 /// What one worker has gathered so far, and what it works with.
 struct Work<C> {
     collector: C,
@@ -40,8 +56,7 @@ struct Work<C> {
 pub(crate) fn scan<C: Collect>(
     store: &impl Store,
     files: &[&LogFile],
-    needle: &Needle,
-    look: Look,
+    search: Search<'_>,
     new: impl Fn() -> C + Sync + Send,
 ) -> (C, Reading) {
     let empty = || Work {
@@ -50,7 +65,7 @@ pub(crate) fn scan<C: Collect>(
         buffer: Buffer::default(),
         candidates: Candidates::default(),
     };
-    let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, needle, look, work));
+    let work = files.par_iter().fold(empty, |work, file| scan_file(store, file, search, work));
     work.map(|work| (work.collector, work.seen)).reduce(
         || (new(), Reading::default()),
         |mut earlier, later| {
@@ -61,27 +76,14 @@ pub(crate) fn scan<C: Collect>(
     )
 }
 
-fn scan_file<C: Collect>(
-    store: &impl Store,
-    file: &LogFile,
-    needle: &Needle,
-    look: Look,
-    mut work: Work<C>,
-) -> Work<C> {
+fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, search: Search<'_>, mut work: Work<C>) -> Work<C> {
     let mut buffer = std::mem::take(&mut work.buffer);
     let events = work.seen.events;
-    let mut scanner = Scanner { file, needle, look, work, position: 0, has_list: false };
-    match store.open(file).and_then(decompress) {
-        Ok(source) => {
-            let (bytes, result) = read_records(source, &mut buffer, &mut scanner);
-            scanner.work.seen.bytes += bytes;
-            if !scanner.has_list && result.is_ok() {
-                scanner.work.seen.only_lines.push(file.mark());
-            }
-            if let Err(error) = result {
-                scanner.unreadable(format!("the file cannot be read any further: {error}"), b"", true);
-            }
-        }
+    let mut scanner = Scanner { file, search, work, position: 0, only_lines: true, columns: Vec::new() };
+    match store.open(file).and_then(|source| unpack(source, &file.name)) {
+        Ok(Unpacked { form: Form::Records, source }) => scanner.records(source, &mut buffer),
+        Ok(Unpacked { form: Form::Sheet(sheet), source }) => scanner.sheet(&sheet, source, store),
+        Ok(Unpacked { form: Form::Avro, source }) => scanner.avro(source, &mut buffer),
         Err(error) => scanner.unreadable(format!("the file cannot be opened: {error}"), b"", true),
     }
     let mut work = scanner.work;
@@ -94,18 +96,63 @@ fn scan_file<C: Collect>(
 
 struct Scanner<'a, C> {
     file: &'a LogFile,
-    needle: &'a Needle,
-    look: Look,
+    search: Search<'a>,
     work: Work<C>,
     position: u64,
-    has_list: bool,
+    /// Whether the file held nothing but lines, each an entry in the archive's own shape.
+    only_lines: bool,
+    /// Of the table whose rows are being read.
+    columns: Vec<String>,
+}
+
+impl<C: Collect> Scanner<'_, C> {
+    fn records(&mut self, source: impl Read, buffer: &mut Buffer) {
+        let (bytes, result) = read_records(source, buffer, self);
+        self.work.seen.bytes += bytes;
+        match result {
+            Ok(()) if self.only_lines => self.work.seen.only_lines.push(self.file.mark()),
+            Ok(()) => {}
+            Err(error) => self.unreadable(format!("the file cannot be read any further: {error}"), b"", true),
+        }
+    }
+
+    fn sheet<S: Store>(&mut self, sheet: &Sheet, source: Box<dyn Read + '_>, store: &S) {
+        let file = self.file;
+        let bytes = Cell::new(0);
+        let source = Counted { source, bytes: &bytes };
+        let again = || Ok(unpack(store.open(file)?, &file.name)?.source);
+        let read = sheet.read(Box::new(source), again, self.search.times, &mut |position, fields, times| {
+            self.position = position;
+            match fields.and_then(|fields| Event::new(fields, times)) {
+                Ok(event) => self.event(&event),
+                Err(why) => self.unreadable(why, b"", true),
+            }
+        });
+        self.work.seen.bytes += bytes.get();
+        self.work.seen.exports = true;
+        if let Err(refusal) = read {
+            self.unreadable(format!("{}: {}", refusal.because, refusal.help), b"", true);
+            self.work.seen.refused.push((file.name.clone(), refusal));
+        }
+    }
+
+    fn avro(&mut self, source: impl Read, buffer: &mut Buffer) {
+        self.only_lines = false;
+        let read = avro::bodies(source, &mut |body| {
+            let (bytes, _) = read_records(Cursor::new(body), buffer, self);
+            self.work.seen.bytes += bytes;
+        });
+        if let Err(why) = read {
+            self.unreadable(format!("the file cannot be read any further: {why}"), b"", true);
+        }
+    }
 }
 
 impl<C: Collect> Sink for Scanner<'_, C> {
     fn lines(&mut self, block: &[u8]) -> usize {
         let mut candidates = std::mem::take(&mut self.work.candidates);
-        self.needle.candidates(block, &mut candidates);
-        let taken = if self.look == Look::AtCandidates && self.file.only_lines {
+        self.search.needle.candidates(block, &mut candidates);
+        let taken = if self.search.look == Look::AtCandidates && self.file.only_lines {
             self.take_candidates(block, &candidates);
             block.len()
         } else {
@@ -116,23 +163,36 @@ impl<C: Collect> Sink for Scanner<'_, C> {
     }
 
     fn element(&mut self, element: &[u8]) {
-        self.has_list = true;
-        let mut candidates = std::mem::take(&mut self.work.candidates);
-        self.needle.candidates(element, &mut candidates);
-        self.record(element, !candidates.is_empty(), false);
-        self.work.candidates = candidates;
+        self.only_lines = false;
+        let is_candidate = self.is_candidate(element);
+        self.record(element, is_candidate, false);
+    }
+
+    fn head(&mut self, head: &[u8]) {
+        self.only_lines = false;
+        // Of an object that is cut where its list begins, the list is all that is missing.
+        let head = [head, b"]}"].concat();
+        let table = serde_json::from_slice(&head).ok();
+        self.columns = table.and_then(|table| entries::columns(&table)).unwrap_or_default();
     }
 
     fn broken(&mut self, why: &'static str, bytes: &[u8], at_end: bool) {
+        self.only_lines = false;
         self.position += 1;
         if at_end && self.file.may_grow {
             return self.growing(bytes);
         }
-        self.unreadable(why.into(), bytes, true);
+        let relevant = bytes.is_empty() || self.is_candidate(bytes);
+        self.unreadable(why.into(), bytes, relevant);
     }
 }
 
 impl<C: Collect> Scanner<'_, C> {
+    fn is_candidate(&mut self, record: &[u8]) -> bool {
+        self.search.needle.candidates(record, &mut self.work.candidates);
+        !self.work.candidates.is_empty()
+    }
+
     /// Parses the lines that hold a candidate, and passes the others over.
     fn take_candidates(&mut self, block: &[u8], candidates: &Candidates) {
         for at in candidates.firsts() {
@@ -155,12 +215,14 @@ impl<C: Collect> Scanner<'_, C> {
             if !candidate && line_break.is_some() && self.work.seen.ordinary(line) {
                 self.position += 1;
             } else {
+                // Of the first line it was said before that no document begins with it.
+                if start > 0 && begins_document(line, line_break.is_some()) {
+                    self.only_lines = false;
+                    return start;
+                }
                 let line = trim(line);
                 if line.is_empty() {
                     self.position += 1;
-                } else if begins_list(line) {
-                    self.has_list = true;
-                    return start;
                 } else {
                     self.record(line, candidate, line_break.is_none());
                 }
@@ -170,31 +232,36 @@ impl<C: Collect> Scanner<'_, C> {
         block.len()
     }
 
-    /// Counts a record, and parses it if it is a candidate. `unended` is what stands at a file's end without a line
-    /// break behind it.
+    /// Counts a record, and parses it if it is a candidate, or if what it is cannot be told without. `unended` is what
+    /// stands at a file's end without a line break behind it.
     fn record(&mut self, record: &[u8], candidate: bool, unended: bool) {
         self.position += 1;
-        let seen = &mut self.work.seen;
         let whole = record.starts_with(b"{") && record.ends_with(b"}");
-        if whole {
-            seen.events += 1;
-            if let Some(time) = time_of(record) {
-                seen.time(time);
-            }
-        } else if unended && self.file.may_grow {
+        if !candidate
+            && whole
+            && let Some(time) = time_of(record)
+        {
+            self.work.seen.events += 1;
+            return self.work.seen.time(time);
+        }
+        if !whole && unended && self.file.may_grow {
             return self.growing(record);
         }
-        if candidate {
-            let collector = &mut self.work.collector;
-            if let Err(why) = read_events(record, &mut |event| collector.event(event)) {
-                if whole {
-                    self.work.seen.events -= 1;
-                }
-                self.unreadable(why, record, true);
-            }
-        } else if !whole {
-            self.unreadable("it is cut off, or not an entry of the log".into(), record, false);
+        let times = self.search.times;
+        let columns = std::mem::take(&mut self.columns);
+        let read = read_events(record, &columns, &times, &mut |event| self.event(event));
+        self.columns = columns;
+        // What was parsed without being a candidate is in a shape of its own.
+        self.only_lines &= candidate;
+        if let Err(why) = read {
+            self.unreadable(why, record, candidate);
         }
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        self.work.seen.events += 1;
+        self.work.seen.time(&event.time);
+        self.work.collector.event(event);
     }
 
     /// The beginning of an entry that is still being written.
@@ -219,7 +286,8 @@ fn trim(line: &[u8]) -> &[u8] {
     line.strip_suffix(b",").map_or(line, <[u8]>::trim_ascii_end)
 }
 
-/// The record's time as it stands there. A quote inside a string has a backslash before it, so no caller can forge this.
+/// The record's time as it stands there, where it is plainly one of UTC. A quote inside a string has a backslash before it,
+/// so no caller can forge this.
 fn time_of(record: &[u8]) -> Option<&str> {
     const FIRST: &[u8] = b"{\"time\":\"";
     let value = match record.strip_prefix(FIRST) {
@@ -231,5 +299,19 @@ fn time_of(record: &[u8]) -> Option<&str> {
         })?,
     };
     let value = value.get(..memchr(b'"', value)?)?;
-    std::str::from_utf8(value).ok()
+    std::str::from_utf8(value).ok().filter(|time| has_shape(time) && time.ends_with('Z'))
+}
+
+/// Counts the bytes that are read.
+struct Counted<'a, R> {
+    source: R,
+    bytes: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.bytes.set(self.bytes.get() + count as u64);
+        Ok(count)
+    }
 }

@@ -1,9 +1,11 @@
 //! Which records are worth parsing: a block of bytes → the places of the candidates.
 //!
-//! The answer may be too generous, never too strict: a record without a candidate cannot be about what is sought.
+//! The answer may be too generous, never too strict: a record without a candidate cannot be about what is sought, in
+//! whatever spelling the parser reads. JSON stands inside of JSON text here, so quotes have backslashes or are escapes.
 //! A block is looked at in tiles, with whatever the processor has for many bytes at once: two bytes of the name that
 //! are rare in logs, at their distance, tell which tiles are looked at closely.
 
+use super::trail::Callers;
 use memchr::{memchr, memchr_iter, memchr2_iter};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::HashSet;
@@ -13,8 +15,11 @@ use std::ops::Range;
 const TILE: usize = 256;
 /// From frequent to rare in such logs: hexadecimal numbers, then the letters of addresses and claims.
 const BY_FREQUENCY: &[u8; 37] = b"0123456789abcdeftsinorl-puhmygvkwzxqj";
-const CLAIM: &[u8] = b"objectidentifier\"";
-const SHORT_CLAIM: &[u8] = b"\"oid\"";
+/// How the names of the claim end that holds the object id.
+const CLAIM: &[u8] = b"objectidentifier";
+const SHORT_CLAIM: &[u8] = b"oid";
+/// So many bytes at most may stand between a claim's name and its value.
+const MOST_BETWEEN: usize = 256;
 
 /// What makes a record worth parsing.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(crate) enum Needle {
     /// One of these object ids (lower case) called. They are looked for behind their claim's name: logs are full of
     /// hexadecimal, on which a search for several ids at once gives up its speed.
     Callers { oids: HashSet<Vec<u8>>, beginnings: Box<[bool; 256]> },
+    /// Whatever it is: of callers without an object id, entries cannot be told before they are parsed.
+    Everything,
 }
 
 /// Two places in a name, and the bytes there, in lower case.
@@ -53,8 +60,11 @@ impl Needle {
         Self::Secret { probe: Probe::of(&name), name }
     }
 
-    pub(crate) fn callers<'a>(oids: impl Iterator<Item = &'a String>) -> Self {
-        let oids: HashSet<Vec<u8>> = oids.map(|oid| oid.clone().into_bytes()).collect();
+    pub(crate) fn callers(callers: &Callers) -> Self {
+        if callers.some_without_object_id {
+            return Self::Everything;
+        }
+        let oids: HashSet<Vec<u8>> = callers.ids.iter().map(|oid| oid.clone().into_bytes()).collect();
         let mut beginnings = Box::new([false; 256]);
         for oid in &oids {
             if let Some(known) = beginnings.get_mut(beginning(oid)) {
@@ -73,6 +83,10 @@ impl Needle {
                 Arch::new().dispatch(Pass { block, tiles: SecretTiles(*probe), needle: self, found })
             }
             Self::Callers { .. } => Arch::new().dispatch(Pass { block, tiles: CallerTiles, needle: self, found }),
+            Self::Everything => {
+                let lines = std::iter::once(0).chain(memchr_iter(b'\n', block).map(|end| end + 1));
+                found.firsts.extend(lines.filter(|start| *start < block.len()));
+            }
         }
     }
 
@@ -82,7 +96,8 @@ impl Needle {
         match self {
             Self::Secret { name, .. } => match rest.first() {
                 Some(b'%' | b'\\') => spells(rest),
-                Some(b'"') => is_vault_change(rest),
+                // The last byte of a quote, or of the escape of one.
+                Some(b'"' | b'2') if is_vault_change(rest) => true,
                 _ => {
                     rest.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name))
                         && !continues_name(at.checked_sub(1).and_then(|before| block.get(before)))
@@ -90,10 +105,11 @@ impl Needle {
                 }
             },
             Self::Callers { oids, beginnings } => {
-                let behind = rest.strip_prefix(CLAIM).or_else(|| rest.strip_prefix(SHORT_CLAIM));
+                let behind = without_case(rest, CLAIM).or_else(|| without_case(rest, SHORT_CLAIM));
                 let escaped = || rest.starts_with(b"\\") && spells(rest);
                 behind.map_or_else(escaped, |behind| calls(behind, oids, beginnings))
             }
+            Self::Everything => true,
         }
     }
 }
@@ -167,7 +183,8 @@ impl Tiles for SecretTiles {
             // A letter and its capital differ in this bit; digits and dashes have it set.
             let name = u8::from(one | 0x20 == first.1) & u8::from(other | 0x20 == second.1);
             let escape = u8::from(*own == b'%') | u8::from(*own == b'\\');
-            let vault = u8::from(*own == b'"') & u8::from(*next == b'V');
+            // A quote, or the digit 2 that its escape ends with: they differ in this bit.
+            let vault = u8::from(*own | 0x10 == b'2') & u8::from(*next == b'V');
             names |= name;
             others |= escape | vault;
         }
@@ -185,15 +202,14 @@ impl Tiles for CallerTiles {
 
     #[inline(always)]
     fn may_begin_in(&self, bytes: &[u8]) -> u8 {
-        let (Some(own), Some(third), Some(fourth), Some(fifth)) =
-            (tile(bytes, 0), tile(bytes, 2), tile(bytes, 3), tile(bytes, 4))
-        else {
+        let (Some(own), Some(second), Some(third)) = (tile(bytes, 0), tile(bytes, 1), tile(bytes, 2)) else {
             return ANY;
         };
         let mut any = 0_u8;
-        for ((own, third), (fourth, fifth)) in own.iter().zip(third).zip(fourth.iter().zip(fifth)) {
-            let long = u8::from(*own == b'o') & u8::from(*third == b'j');
-            let short = u8::from(*own == b'"') & u8::from(*fourth == b'd') & u8::from(*fifth == b'"');
+        for ((own, second), third) in own.iter().zip(second).zip(third) {
+            let (first, second, third) = (u8::from(*own | 0x20 == b'o'), *second | 0x20, *third | 0x20);
+            let long = first & u8::from(third == b'j');
+            let short = first & u8::from(second == b'i') & u8::from(third == b'd');
             any |= (long * LONG) | (short * SHORT) | (u8::from(*own == b'\\') * ESCAPE);
         }
         any
@@ -249,10 +265,10 @@ fn look_closely(block: &[u8], places: Range<usize>, kinds: u8, needle: &Needle, 
     }
     if kinds & LONG != 0 {
         // `j` is the rarest letter of the long claim's name, and its third.
-        memchr_iter(b'j', ahead(2)).for_each(&mut take);
+        memchr2_iter(b'j', b'J', ahead(2)).for_each(&mut take);
     }
     if kinds & SHORT != 0 {
-        memchr_iter(b'd', ahead(3)).for_each(&mut take);
+        memchr2_iter(b'd', b'D', ahead(2)).for_each(&mut take);
     }
     if kinds & ESCAPE != 0 {
         memchr2_iter(b'%', b'\\', ahead(0)).for_each(&mut take);
@@ -279,20 +295,43 @@ fn spells(rest: &[u8]) -> bool {
 
 /// Whether an operation on the vault itself is named here, other than looking at it.
 fn is_vault_change(rest: &[u8]) -> bool {
-    rest.strip_prefix(b"\"Vault").is_some_and(|verb| matches!(verb.first(), Some(b'P' | b'D' | b'A' | b'R')))
+    let verb = rest.get(1..).and_then(|rest| rest.strip_prefix(b"Vault"));
+    verb.is_some_and(|verb| verb.strip_prefix(b"Get").is_none_or(|rest| continues_name(rest.first())))
 }
 
 /// Whether one of `oids` is the value of the claim that ends where `behind` begins.
 fn calls(behind: &[u8], oids: &HashSet<Vec<u8>>, beginnings: &[bool; 256]) -> bool {
-    let Some(value) = behind.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start) else {
-        return false;
-    };
-    let Some(value) = value.strip_prefix(b"\"") else { return false };
-    if !beginnings.get(beginning(value)).copied().unwrap_or_default() {
+    // A table says of which type the column is.
+    let behind = without_case(behind, b"_g").or_else(|| without_case(behind, b"_s")).unwrap_or(behind);
+    let mut value = behind;
+    while let Some(rest) = between(value).filter(|rest| behind.len() - rest.len() <= MOST_BETWEEN) {
+        value = rest;
+    }
+    if value.len() == behind.len() || !beginnings.get(beginning(value)).copied().unwrap_or_default() {
         return false;
     }
-    let Some(value) = memchr(b'"', value).and_then(|end| value.get(..end)) else { return false };
-    oids.contains(&value.to_ascii_lowercase())
+    let end = value.iter().position(|byte| !continues_name(Some(byte)) && *byte != b'_').unwrap_or(value.len());
+    value.get(..end).is_some_and(|value| oids.contains(&value.to_ascii_lowercase()))
+}
+
+/// What follows, if a part of what stands between a name and its value is here: quotes, a colon, as themselves or as
+/// escapes, white space, the bracket of a list.
+fn between(rest: &[u8]) -> Option<&[u8]> {
+    match rest.first()? {
+        b'"' | b':' | b'[' | b' ' | b'\t' | b'\r' | b'\n' => rest.get(1..),
+        b'\\' => {
+            let escaped = rest.get(1..)?;
+            let escape = escaped.get(..5).filter(|escape| escape.starts_with(b"u00"));
+            if escape.is_some() { escaped.get(5..) } else { Some(escaped) }
+        }
+        _ => None,
+    }
+}
+
+/// The rest behind a beginning (lower case) that is compared without case.
+fn without_case<'r>(rest: &'r [u8], beginning: &[u8]) -> Option<&'r [u8]> {
+    let (found, behind) = rest.split_at_checked(beginning.len())?;
+    found.eq_ignore_ascii_case(beginning).then_some(behind)
 }
 
 /// The first bytes of an object id mixed into one, without case.

@@ -3,6 +3,7 @@
 use super::groups::Groups;
 use super::question::{Question, is_name};
 use crate::clock::Timestamp;
+use crate::command_line::CommandLine;
 use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -52,7 +53,8 @@ pub(super) fn second_order(reach: &Groups, question: &Question) -> Vec<SecondOrd
         let place = (key.vault.as_str(), key.secret.as_str());
         let succeeded = if key.succeeded() { group.count } else { 0 };
         let (first, last) = ((group.first.at, &*group.first.text), (group.last.at, &*group.last.text));
-        let row = rows.entry((place, &key.oid, &key.operation)).or_insert(Row { count: 0, succeeded: 0, first, last });
+        let row =
+            rows.entry((place, &key.caller, &key.operation)).or_insert(Row { count: 0, succeeded: 0, first, last });
         row.count += group.count;
         row.succeeded += succeeded;
         row.first = row.first.min(first);
@@ -93,6 +95,7 @@ fn gives_the_value_out(operation: &str) -> bool {
 fn command(question: &Question, vault: &str, secret: &str, since: Timestamp) -> Option<String> {
     let host = &question.vaults().find(|known| known.name == vault)?.host;
     let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-    is_name(secret)
-        .then(|| format!("stanch plan secret-exposure -i secret=https://{host}/secrets/{secret} -i exposed_at={since}"))
+    let plan = CommandLine::stanch("plan secret-exposure");
+    let plan = plan.option("-i", format!("secret=https://{host}/secrets/{secret}"));
+    is_name(secret).then(|| plan.option("-i", format!("exposed_at={since}")).to_string())
 }

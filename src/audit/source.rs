@@ -1,14 +1,14 @@
 //! Where an audit trail lies → a [`Source`] that can be asked.
 
 use super::blobs::Blobs;
-use super::export::Export;
 use super::files::Files;
 use super::folder::Folder;
+use super::times::Times;
 use super::trail::Trail;
 use super::workspace::Workspace;
 use crate::azure::{Azure, BlobContainer, LogAnalytics};
 use crate::failure::Failure;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::runtime::Handle;
 use url::Url;
 use uuid::Uuid;
@@ -68,6 +68,7 @@ impl Place {
 #[derive(Clone, Debug)]
 pub struct Source {
     kind: Kind,
+    times: Times,
 }
 
 #[derive(Clone, Debug)]
@@ -80,7 +81,7 @@ enum Kind {
 impl Source {
     /// A folder or file on this machine.
     pub fn path(path: impl Into<PathBuf>) -> Self {
-        Self { kind: Kind::Path(path.into()) }
+        Self { kind: Kind::Path(path.into()), times: Times::default() }
     }
 
     /// Opens a place; nothing is asked yet. `vault_host` tells in which of Azure's clouds a workspace is.
@@ -98,7 +99,13 @@ impl Source {
             Place::Container(url) => Kind::Container(BlobContainer::open(url, azure)?, runtime()?),
             Place::Workspace(id) => Kind::Workspace(LogAnalytics::new(*id, vault_host, azure), runtime()?),
         };
-        Ok(Self { kind })
+        Ok(Self { kind, times: Times::default() })
+    }
+
+    /// The same, with what is known of times that do not say for themselves how they are meant.
+    #[must_use]
+    pub fn with_times(self, times: Times) -> Self {
+        Self { times, ..self }
     }
 
     /// The source, for people.
@@ -108,14 +115,11 @@ impl Source {
 
     pub(crate) fn trail(&self) -> Box<dyn Trail> {
         match &self.kind {
-            Kind::Path(path) if is_table(path) => Box::new(Export { path: path.clone() }),
-            Kind::Path(path) => Box::new(Files::new(Folder { path: path.clone() })),
-            Kind::Container(container, runtime) => Box::new(Files::new(Blobs::new(container.clone(), runtime.clone()))),
+            Kind::Path(path) => Box::new(Files::new(Folder { path: path.clone() }, self.times)),
+            Kind::Container(container, runtime) => {
+                Box::new(Files::new(Blobs::new(container.clone(), runtime.clone()), self.times))
+            }
             Kind::Workspace(logs, runtime) => Box::new(Workspace::new(logs.clone(), runtime.clone())),
         }
     }
-}
-
-fn is_table(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
 }

@@ -6,12 +6,9 @@ use super::question::Question;
 use super::reading::hour_start;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
-use flate2::read::MultiGzDecoder;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
-
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Where files lie.
 pub(crate) trait Store: Sync {
@@ -39,11 +36,14 @@ pub(crate) struct Listing {
     pub(crate) files: Vec<LogFile>,
     /// Since when there is any file of the secret's vault.
     pub(crate) log_begins: Option<Timestamp>,
+    /// Files beside them whose names are not those of logs.
+    pub(crate) passed_over: Vec<String>,
 }
 
 impl Listing {
     pub(crate) fn merge(&mut self, other: Self) {
         self.files.extend(other.files);
+        self.passed_over.extend(other.passed_over);
         self.log_begins = [self.log_begins, other.log_begins].into_iter().flatten().min();
     }
 }
@@ -76,16 +76,4 @@ impl LogFile {
         self.name.hash(&mut hasher);
         hasher.finish()
     }
-}
-
-/// Decompresses what is compressed, whatever its name.
-///
-/// # Errors
-/// If its first bytes cannot be read.
-pub(crate) fn decompress<'s>(mut source: Box<dyn Read + 's>) -> io::Result<Box<dyn Read + 's>> {
-    let mut beginning = Vec::with_capacity(GZIP_MAGIC.len());
-    source.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut beginning)?;
-    let compressed = beginning == GZIP_MAGIC;
-    let whole = io::Cursor::new(beginning).chain(source);
-    Ok(if compressed { Box::new(MultiGzDecoder::new(io::BufReader::new(whole))) } else { Box::new(whole) })
 }

@@ -5,6 +5,7 @@
 
 use super::blast_radius::BlastRadius;
 use crate::failure::Failure;
+use crate::visible;
 
 const HEADER: [&str; 17] = [
     "relation",
@@ -91,6 +92,6 @@ fn yes(truth: bool) -> &'static str {
 }
 
 fn cell(text: &str) -> String {
-    let clean: String = text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect();
-    if clean.starts_with(['=', '+', '-', '@', '\t']) { format!("'{clean}") } else { clean }
+    let clean = visible::line(text);
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{clean}") } else { clean }
 }

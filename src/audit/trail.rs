@@ -18,17 +18,33 @@ pub(crate) trait Trail {
     /// If the source cannot be asked. What it could not answer in full is in [`Sighting::seen`].
     fn sight(&self, question: &Question) -> Result<Sighting, Failure>;
 
-    /// What these callers (object ids in lower case) did to all else, in all vaults of the question.
+    /// What these callers did to all else, in all vaults of the question.
     ///
     /// # Errors
     /// If the source cannot be asked.
-    fn reach(&self, question: &Question, callers: &BTreeSet<String>) -> Result<Reach, Failure>;
+    fn reach(&self, question: &Question, callers: &Callers) -> Result<Reach, Failure>;
 
     /// Gives every event of the window that names the secret, one by one: for short windows.
     ///
     /// # Errors
     /// If the source cannot be asked.
     fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure>;
+}
+
+/// Callers that are looked for elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Callers {
+    /// What tells them from others, in lower case.
+    pub(crate) ids: BTreeSet<String>,
+    /// Whether some of these are no object ids.
+    pub(crate) some_without_object_id: bool,
+}
+
+impl Callers {
+    pub(crate) fn take(&mut self, id: &str, is_object_id: bool) {
+        self.ids.insert(id.to_owned());
+        self.some_without_object_id |= !is_object_id;
+    }
 }
 
 /// What was done to the secret and its vault.

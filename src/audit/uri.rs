@@ -21,7 +21,7 @@ const VERBS: [&str; 4] = ["versions", "backup", "recover", "restore"];
 /// manager's `…/vaults/VAULT/secrets/NAME[/versions/VERSION]`.
 pub(crate) fn secret_named(uri: &str) -> Option<Named> {
     let path = path_of(uri);
-    let path = percent_decode_str(path).decode_utf8_lossy().to_lowercase();
+    let path = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let first = segments.next()?;
     if first != "secrets" && first != "deletedsecrets" {

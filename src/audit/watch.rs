@@ -50,7 +50,7 @@ pub struct Sight {
 impl Sight {
     /// Whether it is what every client is answered that comes without a token, before it brings one.
     pub fn is_challenge(&self) -> bool {
-        self.status == 401 && self.oid.is_empty()
+        self.status == 401 && self.name.is_empty()
     }
 }
 
@@ -113,7 +113,7 @@ fn sight(question: &Question, event: &Event<'_>) -> Sight {
         version: event.version_of(&question.secret).to_owned(),
         status: event.status,
         user_agent: event.user_agent.clone().into_owned(),
-        known: question.is_listed(&event.oid),
+        known: question.is_listed(&event.caller),
         own: whose.is_own(),
         count: event.count,
     };
@@ -124,7 +124,7 @@ fn sight(question: &Question, event: &Event<'_>) -> Sight {
 /// Tells one entry from another. The request's id alone does not: callers choose it.
 fn mark(event: &Event<'_>, sight: &Sight) -> String {
     let mut digest = Sha256::new();
-    for part in [&sight.time, &sight.oid, &sight.ip, &sight.operation, &sight.version, &*event.correlation] {
+    for part in [&sight.time, &event.caller, &sight.ip, &sight.operation, &sight.version, &*event.correlation] {
         digest.update(part);
         digest.update([0]);
     }

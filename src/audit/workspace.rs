@@ -8,9 +8,10 @@ use super::event::Event;
 use super::files::reach_key;
 use super::groups::Groups;
 use super::kql::{self, MOST_PREFIXES, MOST_ROWS, SHAPES, Shape, Table};
-use super::question::{Question, is_name};
+use super::question::Question;
 use super::reading::{Reading, hour_of, parse};
-use super::trail::{Reach, Sighting, Trail};
+use super::times::Times;
+use super::trail::{Callers, Reach, Sighting, Trail};
 use crate::azure::{LogAnalytics, LogAnswer};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
@@ -199,7 +200,7 @@ impl Trail for Workspace {
                 for row in &rows.rows {
                     match event(row) {
                         Ok(event) => sighting.take(question, &event),
-                        Err(why) => seen.unreadable(|| unreadable(shape, row, why), true),
+                        Err(why) => seen.unreadable(|| unreadable(shape, row, &why), true),
                     }
                 }
                 seen.missing.extend(rows.missing);
@@ -212,10 +213,10 @@ impl Trail for Workspace {
         Ok(sighting)
     }
 
-    fn reach(&self, question: &Question, callers: &BTreeSet<String>) -> Result<Reach, Failure> {
+    fn reach(&self, question: &Question, callers: &Callers) -> Result<Reach, Failure> {
         let mut reach = Reach::default();
         let span = (question.since, question.until);
-        let odd = callers.iter().filter(|oid| !is_name(oid)).count();
+        let odd = callers.ids.iter().filter(|id| !kql::can_be_quoted(id)).count();
         if odd > 0 {
             reach.truncations.push(format!("{odd} callers have ids of an odd form and were not looked for elsewhere"));
         }
@@ -226,12 +227,12 @@ impl Trail for Workspace {
                 let name = |row: &Row| text(row, "entry_resource").rsplit('/').next().unwrap_or("").to_lowercase();
                 reach.vaults.extend(rows.iter().map(name));
             }
-            if odd == callers.len() {
+            if odd == callers.ids.len() {
                 continue;
             }
             let rows =
-                self.sliced(shape, span, |from, to| kql::reach(self.table(shape), question, callers, (from, to)))?;
-            add(question, &rows.rows, &mut reach.groups);
+                self.sliced(shape, span, |from, to| kql::reach(self.table(shape), question, &callers.ids, (from, to)))?;
+            add(question, callers, &rows.rows, &mut reach.groups);
             reach.truncations.extend(rows.truncations);
             reach.truncations.extend(rows.missing.into_iter().map(|(from, to, why)| {
                 format!("what the unknown callers did elsewhere from {from} to {to} is not known in full: {why}")
@@ -254,20 +255,23 @@ impl Trail for Workspace {
     }
 }
 
-fn add(question: &Question, rows: &[Row], groups: &mut Groups) {
+fn add(question: &Question, callers: &Callers, rows: &[Row], groups: &mut Groups) {
     for event in rows.iter().filter_map(|row| event(row).ok()) {
-        if let Some(key) = reach_key(question, &event) {
+        if callers.ids.contains(&event.caller)
+            && let Some(key) = reach_key(question, &event)
+        {
             groups.add(key, &event, None);
         }
     }
 }
 
 /// A row of a summary as an event that stands for many.
-fn event(row: &Row) -> Result<Event<'static>, &'static str> {
+fn event(row: &Row) -> Result<Event<'static>, String> {
     let field = |name: &str| text(row, name).into();
-    let mut event = Event::new(Fields {
+    let fields = Fields {
         time: field("first_seen"),
         resource_id: field("entry_resource"),
+        category: "".into(),
         operation: field("entry_operation"),
         signature: field("entry_signature"),
         status: field("entry_status"),
@@ -281,7 +285,8 @@ fn event(row: &Row) -> Result<Event<'static>, &'static str> {
         id: field("entry_id"),
         request_uri: field("entry_path"),
         user_agent: field("entry_agent"),
-    })?;
+    };
+    let mut event = Event::new(fields, &Times::default())?;
     let last = text(row, "last_seen");
     let at = parse(&last).ok_or("it has no time that can be read")?;
     event.count = number(row, "entry_count").max(1);

@@ -1,6 +1,7 @@
 //! A container of blobs: its names, and pieces of what they hold.
 
 use super::access::Azure;
+use super::answer::Bounds;
 use super::carried::{carried_or, root_cause};
 use super::failed::ServiceRefusal;
 use super::retry;
@@ -18,10 +19,16 @@ use std::num::NonZero;
 use std::sync::Arc;
 use url::Url;
 
+/// How many names are asked for at a time.
+const NAMES_AT_A_TIME: i32 = 1_000;
+/// No more bytes of a blob are read at once.
+const LARGEST_PIECE: usize = 8 << 20;
+
 /// A container of a storage account, or what lies below a folder of it.
 #[derive(Clone)]
 pub struct BlobContainer {
-    client: Arc<BlobContainerClient>,
+    names: Arc<BlobContainerClient>,
+    contents: Arc<BlobContainerClient>,
     url: Url,
     prefix: String,
     azure: Azure,
@@ -52,14 +59,18 @@ impl BlobContainer {
         let (container, prefix) = path.split_once('/').unwrap_or((&path, ""));
         let mut address = url.clone();
         address.set_path(container);
-        let options = BlobContainerClientOptions {
-            client_options: azure.transport.client_options(),
-            ..BlobContainerClientOptions::default()
+        let client = |bounds| {
+            let options = BlobContainerClientOptions {
+                client_options: azure.transport.client_options(bounds),
+                ..BlobContainerClientOptions::default()
+            };
+            let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
+            BlobContainerClient::new(address.clone(), Some(credential), Some(options))
+                .map(Arc::new)
+                .map_err(|error| unusable(root_cause(&error)))
         };
-        let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
-        let client = BlobContainerClient::new(address, Some(credential), Some(options))
-            .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { client: Arc::new(client), url: url.clone(), prefix: prefix.to_owned(), azure: azure.clone() })
+        let (names, contents) = (client(Bounds::BLOB_NAMES)?, client(Bounds::bytes(LARGEST_PIECE))?);
+        Ok(Self { names, contents, url: url.clone(), prefix: prefix.to_owned(), azure: azure.clone() })
     }
 
     /// Its address.
@@ -97,9 +108,13 @@ impl BlobContainer {
     /// One page of the names, by itself: a page that fails is asked for again, not the whole list.
     async fn page(&self, prefix: &str, marker: Option<String>) -> Result<ListBlobsResponse, Failure> {
         let prefix = Some(prefix.to_owned());
-        let options = BlobContainerClientListBlobsOptions { prefix, marker, ..Default::default() };
-        let mut pages =
-            self.client.list_blobs(Some(options)).map_err(|error| self.failed("list", &error))?.into_pages();
+        let options = BlobContainerClientListBlobsOptions {
+            prefix,
+            marker,
+            maxresults: Some(NAMES_AT_A_TIME),
+            ..Default::default()
+        };
+        let mut pages = self.names.list_blobs(Some(options)).map_err(|error| self.failed("list", &error))?.into_pages();
         match pages.try_next().await.map_err(|error| self.failed("list", &error))? {
             Some(page) => page.into_model().map_err(|error| self.failed("list", &error)),
             None => Ok(ListBlobsResponse::default()),
@@ -118,7 +133,7 @@ impl BlobContainer {
                 partition_size: NonZero::new(usize::try_from(length).unwrap_or(usize::MAX)),
                 ..Default::default()
             };
-            let blob = self.client.blob_client(name);
+            let blob = self.contents.blob_client(name);
             let answer = blob.download(Some(options)).await.map_err(|error| self.failed("read", &error))?;
             let bytes = answer.body.collect().await.map_err(|error| self.failed("read", &error))?;
             Ok(bytes.to_vec())

@@ -1,12 +1,13 @@
 //! What a vault holds, and values read one at a time, each with the reason where it cannot be read.
 
 use super::failed::{ServiceRefusal, failed};
+use super::listing::{self, Entry, Next};
 use super::retry;
 use super::vault::{Vault, last_part, listed};
 use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::vault::Version;
-use azure_core::http::pager::{Page, PagerContinuation, PagerOptions};
+use azure_core::http::pager::{Page, PagerOptions};
 use azure_core::http::{Pager, Response};
 use azure_security_keyvault_secrets::models::{
     SecretClientListDeletedSecretPropertiesOptions, SecretClientListSecretPropertiesOptions,
@@ -22,6 +23,12 @@ pub struct ListedSecret {
     pub current: Version,
 }
 
+impl Entry for ListedSecret {
+    fn weight(&self) -> usize {
+        self.name.weight() + self.current.weight()
+    }
+}
+
 /// A value, or why there is none.
 #[derive(Debug)]
 pub enum SecretReading {
@@ -34,13 +41,10 @@ pub enum SecretReading {
     Gone,
 }
 
-/// Where a list goes on.
-type Next = Option<PagerContinuation>;
-
 impl Vault {
     /// All secrets, without a value, in the vault's order.
     pub async fn secrets(&self) -> Result<Vec<ListedSecret>, Failure> {
-        self.all_pages(async |from| {
+        listing::all_pages(&self.name, async |from| {
             let asked = self.asked("*", "list secrets", "Get Secrets");
             let options = SecretClientListSecretPropertiesOptions {
                 method_options: PagerOptions { continuation: from, ..Default::default() },
@@ -59,7 +63,7 @@ impl Vault {
             let secrets: Option<Vec<ListedSecret>> = page.value.iter().map(secret).collect();
             match secrets {
                 Some(secrets) => Ok((secrets, next)),
-                None => Err(self.unreadable("a secret has no time of creation")),
+                None => Err(listing::unreadable(&self.name, "a secret has no time of creation")),
             }
         })
         .await
@@ -67,7 +71,7 @@ impl Vault {
 
     /// The names of the secrets that are soft-deleted. Their values cannot be read.
     pub async fn deleted_secrets(&self) -> Result<Vec<String>, Failure> {
-        self.all_pages(async |from| {
+        listing::all_pages(&self.name, async |from| {
             let asked = self.asked("*", "list deleted secrets", "Get Deleted Secrets");
             let options = SecretClientListDeletedSecretPropertiesOptions {
                 method_options: PagerOptions { continuation: from, ..Default::default() },
@@ -88,7 +92,7 @@ impl Vault {
     pub async fn read(&self, name: &str, version: &str) -> Result<SecretReading, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, Some(version)).await {
-            Ok((_, value)) => Ok(SecretReading::Value(value)),
+            Ok((_, mut value)) => Ok(SecretReading::Value(Secret::passing(std::mem::take(&mut *value)))),
             Err(error) => match ServiceRefusal::of(&error) {
                 Some(refusal) if refusal.is("SecretDisabled") => Ok(SecretReading::Disabled),
                 Some(refusal) if refusal.status == 403 => {
@@ -99,31 +103,6 @@ impl Vault {
             },
         })
         .await
-    }
-
-    /// All pages of a list. A page may be empty and still not be the last; one that fails for a moment is asked for
-    /// again, not the whole list.
-    async fn all_pages<T>(
-        &self,
-        page: impl AsyncFn(Next) -> Result<(Vec<T>, Next), Failure>,
-    ) -> Result<Vec<T>, Failure> {
-        let mut all = Vec::new();
-        let mut from: Next = None;
-        loop {
-            let (rows, next) = retry::read(async || page(from.clone()).await).await?;
-            all.extend(rows);
-            match &next {
-                None => return Ok(all),
-                Some(next) if from.as_ref().is_some_and(|from| from.as_ref() == next.as_ref()) => {
-                    return Err(self.unreadable("a page points to itself"));
-                }
-                Some(_) => from = next,
-            }
-        }
-    }
-
-    fn unreadable(&self, why: &str) -> Failure {
-        Failure::refused(format!("the list of `{}` cannot be read", self.name)).because(why)
     }
 }
 

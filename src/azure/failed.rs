@@ -5,6 +5,7 @@ use super::identity::Identity;
 use super::service_error::{ServiceError, in_short};
 use super::unavailable::{Unavailable, again, retry_after};
 use crate::failure::{FailedOutcome, Failure, Retry};
+use crate::told::told;
 use azure_core::error::ErrorKind;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ impl ServiceRefusal {
         };
         Some(Self {
             status: u16::from(*status),
-            code: code.map(str::to_owned),
+            code: code.map(told),
             message: said.as_ref().and_then(ServiceError::first_line).map(str::to_owned),
             retry_after: raw.and_then(|raw| retry_after(raw.headers())),
             address: said.as_ref().and_then(|said| said.address("Client address: ")),
@@ -87,7 +88,7 @@ pub(super) fn failed(asked: VaultRequest<'_>, error: &azure_core::Error) -> Fail
             let failure = Failure::unknown(format!("the vault `{vault}` did not answer to {}", asked.operation)).because(why);
             if asked.writes { failure } else { Failure { outcome: FailedOutcome::Refused, ..failure } }
         }
-        _ => Failure::refused(format!("{} in `{vault}` failed", asked.operation)).because(error.to_string()),
+        _ => Failure::refused(format!("{} in `{vault}` failed", asked.operation)).because(why),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Microsoft Graph, as far as an application's passwords go, and the sign-in that tells whether one still works.
 
 use super::access::Azure;
+use super::carried::misshapen;
 use super::management::{Management, Realm, parse};
 use super::transport::Transport;
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
+use crate::told::told;
 use crate::vault::VaultUrl;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -75,7 +77,7 @@ impl Graph {
         let path = format!("/v1.0/applications/{id}?$select=id,appId,passwordCredentials");
         let answer = self.management.read("GET", &path, None).await?;
         serde_json::from_value(answer).map_err(|error| {
-            Failure::refused("the application's registration cannot be read").because(error.to_string())
+            Failure::refused("the application's registration cannot be read").because(misshapen(&error))
         })
     }
 
@@ -115,9 +117,9 @@ impl Graph {
         if answer.status == 200 {
             return Ok(SignIn::Accepted);
         }
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let body: Value = answer.json().unwrap_or_default();
         let description = body.get("error_description").and_then(Value::as_str).unwrap_or_default();
-        let code: String = description.chars().take_while(|character| character.is_ascii_alphanumeric()).collect();
+        let code = told(&description.chars().take_while(char::is_ascii_alphanumeric).collect::<String>());
         // 7000215: not this application's; 7000222: its time is over.
         if answer.status == 401 && ["AADSTS7000215", "AADSTS7000222"].contains(&code.as_str()) {
             return Ok(SignIn::Refused(format!("401 {code}")));

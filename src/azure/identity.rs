@@ -1,23 +1,25 @@
 //! Who stanch is: an explicit chain of ways to sign in, which always says which one answered.
 
-#![expect(clippy::disallowed_methods, reason = "the environment says how to sign in")]
-
+use super::answer::Bounds;
 use super::carried::{carry, root_cause};
+use super::drill_identity::DrillIdentity;
+use super::environment::{DrillsMachine, Environment, NOT_IN_A_DRILL};
 use super::managed_endpoint::ManagedEndpoint;
 use super::transport::Transport;
 use super::unavailable::is_transient;
 use crate::clock;
 use crate::failure::{Failure, Retry};
+use crate::known;
 use crate::secret::Secret;
+use crate::told::told;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret as AzureSecret, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
 use azure_core::time::{Duration as TokenLife, OffsetDateTime};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
-    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions, Executor,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential,
+    ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use azure_security_keyvault_secrets::SecretClient;
 use base64::Engine;
@@ -30,6 +32,8 @@ use std::time::Duration;
 
 /// A token that ends sooner is not used any more, so that no request outlives it.
 const SHORTEST_LIFE_SECONDS: i64 = 300;
+const AS_THE_CLOUD: &str =
+    "a drill signs in as the embedded cloud's identity: set `identity: auto`, or `managed`, in its configuration";
 
 /// A way to sign in, or all of them in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,52 +48,6 @@ pub enum IdentityChoice {
     ClientSecret,
     AzureCli,
     AzureDeveloperCli,
-}
-
-/// What surrounds the program: the environment variables that matter here, and what runs other programs.
-#[derive(Clone, Default)]
-pub struct Environment {
-    variables: BTreeMap<String, String>,
-    executor: Option<Arc<dyn Executor>>,
-}
-
-impl fmt::Debug for Environment {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values are left out: one of them is a client secret.
-        formatter.debug_list().entries(self.variables.keys()).finish()
-    }
-}
-
-impl Environment {
-    /// Those of the process.
-    pub fn of_process() -> Self {
-        let names = [
-            "AZURE_TENANT_ID",
-            "AZURE_CLIENT_ID",
-            "AZURE_CLIENT_SECRET",
-            "AZURE_FEDERATED_TOKEN_FILE",
-            "IDENTITY_ENDPOINT",
-            "IDENTITY_HEADER",
-        ];
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self::new(names.iter().filter_map(|name| Some(((*name).to_owned(), set(name)?))))
-    }
-
-    /// These variables and no others.
-    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { variables: variables.into_iter().collect(), executor: None }
-    }
-
-    /// Runs `az` and `azd` by this in place of the system.
-    #[must_use]
-    pub fn with_executor(mut self, executor: Arc<dyn Executor>) -> Self {
-        self.executor = Some(executor);
-        self
-    }
-
-    fn get(&self, name: &str) -> Result<&str, String> {
-        self.variables.get(name).map(String::as_str).ok_or_else(|| format!("{name} is not set"))
-    }
 }
 
 /// Who stanch is. Signs in when a token is asked for first, and stays with the way that answered.
@@ -220,9 +178,10 @@ impl Identity {
     fn workload(&self) -> Candidate {
         let environment = &self.inner.environment;
         let credential = || {
+            environment.is_real()?;
             let options = WorkloadIdentityCredentialOptions {
                 credential_options: ClientAssertionCredentialOptions {
-                    client_options: self.inner.transport.client_options(),
+                    client_options: self.inner.transport.client_options(Bounds::ENTRY),
                 },
                 client_id: Some(environment.get("AZURE_CLIENT_ID")?.to_owned()),
                 tenant_id: Some(environment.get("AZURE_TENANT_ID")?.to_owned()),
@@ -240,6 +199,10 @@ impl Identity {
         } else {
             ("managed identity (IMDS)", guessed)
         };
+        if self.inner.environment.drill == Some(DrillsMachine::WithIdentity) {
+            let credential: Arc<dyn TokenCredential> = Arc::new(DrillIdentity::new(self.inner.transport.clone()));
+            return (name.to_owned(), Ok(credential), None);
+        }
         let client_id = client_id.or_else(|| self.inner.environment.get("AZURE_CLIENT_ID").ok());
         let endpoint = ManagedEndpoint::new(guessed, self.inner.transport.clone());
         let options = ManagedIdentityCredentialOptions {
@@ -252,7 +215,9 @@ impl Identity {
     fn client_secret(&self) -> Candidate {
         let environment = &self.inner.environment;
         let credential = || {
-            let options = ClientSecretCredentialOptions { client_options: self.inner.transport.client_options() };
+            environment.is_real()?;
+            let options =
+                ClientSecretCredentialOptions { client_options: self.inner.transport.client_options(Bounds::ENTRY) };
             made(ClientSecretCredential::new(
                 environment.get("AZURE_TENANT_ID")?,
                 environment.get("AZURE_CLIENT_ID")?.to_owned(),
@@ -264,13 +229,13 @@ impl Identity {
     }
 
     fn azure_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureCliCredentialOptions { executor, ..Default::default() };
         ("Azure CLI".to_owned(), self.of_a_person(|| made(AzureCliCredential::new(Some(options)))), None)
     }
 
     fn azure_developer_cli(&self) -> Candidate {
-        let executor = self.inner.environment.executor.clone();
+        let executor = Some(self.inner.environment.executor());
         let options = AzureDeveloperCliCredentialOptions { executor, ..Default::default() };
         let credential = self.of_a_person(|| made(AzureDeveloperCliCredential::new(Some(options))));
         ("Azure Developer CLI".to_owned(), credential, None)
@@ -281,7 +246,7 @@ impl Identity {
         &self,
         credential: impl FnOnce() -> Result<Arc<dyn TokenCredential>, String>,
     ) -> Result<Arc<dyn TokenCredential>, String> {
-        if self.inner.transport.cloud().is_some() { Err("not used in a drill".to_owned()) } else { credential() }
+        if self.inner.transport.cloud().is_some() { Err(NOT_IN_A_DRILL.to_owned()) } else { credential() }
     }
 
     /// The cloud on this machine stands for the metadata service: it is there.
@@ -292,8 +257,9 @@ impl Identity {
     /// What a person can do when nobody answered.
     fn remedy(&self) -> &'static str {
         match self.inner.choice {
-            IdentityChoice::AzureCli | IdentityChoice::AzureDeveloperCli if self.in_drill() => {
-                "a drill signs in as the embedded cloud's identity: set `identity: auto`, or `managed`, in its configuration"
+            IdentityChoice::AzureCli | IdentityChoice::AzureDeveloperCli if self.in_drill() => AS_THE_CLOUD,
+            IdentityChoice::Workload | IdentityChoice::ClientSecret if self.inner.environment.drill.is_some() => {
+                AS_THE_CLOUD
             }
             IdentityChoice::Auto => {
                 "sign in with `az login`, or set `identity` in stanch.yaml to the one that should answer"
@@ -352,9 +318,8 @@ impl Identity {
                 }
             }
         }
-        let mut failure = Failure::refused("no identity to sign in with").help(self.remedy());
-        failure.reasons = tried;
-        Err(failure.retry(retry))
+        let failure = Failure::refused("no identity to sign in with").help(self.remedy());
+        Err(tried.into_iter().fold(failure, Failure::because).retry(retry))
     }
 }
 
@@ -363,7 +328,7 @@ fn made<C: TokenCredential + 'static>(
 ) -> Result<Arc<dyn TokenCredential>, String> {
     match credential {
         Ok(credential) => Ok(credential),
-        Err(error) => Err(first_line(&error.to_string())),
+        Err(error) => Err(first_line(&told(&error.to_string()))),
     }
 }
 
@@ -381,6 +346,7 @@ impl Identity {
     }
 
     fn keep(&self, scope: String, token: &AccessToken) {
+        known::remember(token.token.secret());
         self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(scope, token.clone());
     }
 
@@ -439,13 +405,13 @@ fn claims(token: &str) -> Option<Value> {
 
 /// One claim of a token.
 fn claim(token: &str, name: &str) -> Option<String> {
-    claims(token)?.get(name).and_then(Value::as_str).map(str::to_owned)
+    claims(token)?.get(name).and_then(Value::as_str).map(told)
 }
 
 /// Who a token speaks of.
 fn principal(token: &str) -> Option<String> {
     let claims = claims(token)?;
-    let claim = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let claim = |name: &str| claims.get(name).and_then(Value::as_str).map(told);
     // A managed identity is known by the last part of its resource's id.
     let resource = claim("xms_mirid").and_then(|id| id.rsplit('/').next().map(str::to_owned));
     claim("upn").or_else(|| claim("unique_name")).or(resource).or_else(|| claim("oid")).or_else(|| claim("appid"))

@@ -4,9 +4,11 @@
 //! it: read a smaller stretch of time, go without a table, or give up.
 
 use super::access::Azure;
+use super::answer::Bounds;
+use super::carried::misshapen;
 use super::retry;
 use super::service_error::ServiceError;
-use super::transport::{HttpAnswer, Patience};
+use super::transport::HttpAnswer;
 use super::unavailable::{Unavailable, again};
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Retry};
@@ -17,7 +19,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// The service works on a query for three minutes unless asked for more; it gets that, and some time for the answer.
-const PATIENCE: Patience = Patience { longest: Duration::from_secs(240), largest_answer: 192 << 20 };
+const BOUNDS: Bounds =
+    Bounds { longest: Duration::from_secs(240), longest_body: Duration::from_secs(240), ..Bounds::bytes(192 << 20) };
 
 /// A workspace.
 #[derive(Clone, Debug)]
@@ -99,7 +102,7 @@ impl LogAnalytics {
         let url = format!("{}/v1/workspaces/{}/query", self.endpoint, self.id);
         let headers =
             [("content-type", "application/json"), ("authorization", authorization.expose()), ("prefer", "wait=180")];
-        let answer = self.azure.transport.send_patiently(PATIENCE, "POST", &url, &headers, body.into()).await?;
+        let answer = self.azure.transport.send_patiently(BOUNDS, "POST", &url, &headers, body.into()).await?;
         let Some(answer) = answer else {
             return Ok(LogAnswer::TooMuch("the answer was larger than stanch takes at once".to_owned()));
         };
@@ -112,7 +115,7 @@ impl LogAnalytics {
             200 if !answer.body.trim_ascii().is_empty() => {
                 let body: Body = serde_json::from_slice(&answer.body).map_err(|error| {
                     Failure::refused(format!("{workspace} gave an answer that cannot be read"))
-                        .because(error.to_string())
+                        .because(misshapen(&error))
                         .retry(Retry::Later)
                 })?;
                 Ok(rows(body))

@@ -1,5 +1,6 @@
 //! Where a managed identity gets its tokens: an endpoint on this machine that may be in trouble, or not exist at all.
 
+use super::answer::Bounds;
 use super::transport::Transport;
 use super::unavailable::Unavailable;
 use async_trait::async_trait;
@@ -32,7 +33,7 @@ struct Heard {
 #[async_trait]
 impl HttpClient for Heard {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let response = self.transport.execute_request(request).await;
+        let response = self.transport.execute(request, Bounds::ENTRY).await;
         if let Ok(response) = &response {
             *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(response.status().into());
         }
@@ -56,7 +57,7 @@ impl ManagedEndpoint {
     pub(super) fn client_options(&self) -> ClientOptions {
         ClientOptions {
             transport: Some(azure_core::http::Transport::new(self.heard.clone())),
-            ..self.heard.transport.client_options()
+            ..self.heard.transport.client_options(Bounds::ENTRY)
         }
     }
 

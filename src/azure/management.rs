@@ -157,5 +157,5 @@ fn as_read(failure: Failure) -> Failure {
 
 /// An answer's JSON. What cannot be read is not shown: it may hold a key.
 pub(super) fn parse(host: &str, answer: &HttpAnswer) -> Result<Value, Failure> {
-    serde_json::from_slice(&answer.body).map_err(|_| Failure::unknown(format!("the answer of `{host}` cannot be read")))
+    answer.json().ok_or_else(|| Failure::unknown(format!("the answer of `{host}` cannot be read")))
 }

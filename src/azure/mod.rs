@@ -6,16 +6,21 @@
 //! [`LogAnalytics`] with a workspace. No request that writes is ever repeated here.
 
 mod access;
+mod answer;
 mod blob;
 mod budget;
 mod carried;
 mod contents;
+mod drill_identity;
+mod environment;
 mod failed;
 mod graph;
 mod identity;
+mod listing;
 mod logs;
 mod managed_endpoint;
 mod management;
+mod programs;
 mod resource_manager;
 mod retry;
 mod route;
@@ -28,12 +33,14 @@ pub use access::Azure;
 pub use blob::{Blob, BlobContainer};
 pub use budget::VaultLimits;
 pub use contents::{ListedSecret, SecretReading};
+pub use environment::Environment;
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
-pub use identity::{Caller, Environment, Identity, IdentityChoice};
+pub use identity::{Caller, Identity, IdentityChoice};
 pub use logs::{LogAnalytics, LogAnswer};
 pub use management::Realm;
 pub use resource_manager::{ConfigReference, ResourceManager, Site};
 pub use route::{CloudFile, Route};
 pub use transport::{HttpAnswer, Transport};
 pub(crate) use unavailable::{Unavailable, again};
+pub(crate) use vault::harmless;
 pub use vault::{NewVersion, Readable, Vault};

@@ -1,9 +1,11 @@
 //! Azure Resource Manager: keys of accounts, and the sites whose configuration refers to a vault.
 
 use super::access::Azure;
+use super::carried::misshapen;
 use super::management::{Management, Realm};
 use super::transport::HttpAnswer;
 use crate::failure::Failure;
+use crate::told::told;
 use crate::vault::VaultUrl;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -93,7 +95,7 @@ impl ResourceManager {
             let Some(path) = next else { return Ok(items) };
             let page = self.management.read("GET", &path, None).await?;
             let page: Page<T> = serde_json::from_value(page).map_err(|error| {
-                Failure::refused("a list of the resource manager cannot be read").because(error.to_string())
+                Failure::refused("a list of the resource manager cannot be read").because(misshapen(&error))
             })?;
             items.extend(page.value);
             // Only the path is followed: the token goes to no other host than the first page's.
@@ -132,8 +134,8 @@ fn reference(item: &ReferenceItem) -> ConfigReference {
         inside.unwrap_or_default().split(';').filter_map(|part| part.split_once('=')).collect();
     let uri = parts.get("SecretUri").and_then(|uri| url::Url::parse(uri).ok());
     let path: Vec<String> = uri.iter().flat_map(url::Url::path_segments).flatten().map(str::to_owned).collect();
-    let non_empty = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
-    let part = |name: &str| parts.get(name).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
+    let non_empty = |text: Option<&String>| text.filter(|text| !text.is_empty()).map(|text| told(text));
+    let part = |name: &str| parts.get(name).filter(|text| !text.is_empty()).map(|text| told(text));
     // What the service says of the version is the version it holds; only the reference itself tells whether it is pinned.
     let pinned = match (inside, uri.is_some()) {
         (Some(_), true) => non_empty(path.get(2)),
@@ -142,8 +144,8 @@ fn reference(item: &ReferenceItem) -> ConfigReference {
     };
     let host = uri.as_ref().and_then(url::Url::host_str).and_then(|host| host.split('.').next()).map(str::to_owned);
     ConfigReference {
-        setting: item.name.rsplit('/').next().unwrap_or_default().to_owned(),
-        status: given.status.clone(),
+        setting: told(item.name.rsplit('/').next().unwrap_or_default()),
+        status: told(&given.status),
         vault: non_empty(given.vault_name.as_ref()).or(host).or_else(|| part("VaultName")),
         secret: non_empty(given.secret_name.as_ref()).or_else(|| non_empty(path.get(1))).or_else(|| part("SecretName")),
         pinned,

@@ -1,8 +1,7 @@
 //! Where requests go: to the real hosts, or every one of them to a cloud on this machine.
 
-#![expect(clippy::disallowed_methods, reason = "a cloud file is a file that the user named")]
-
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_TEXT};
 use crate::secret::Secret;
 use serde::{Deserialize, Deserializer};
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +33,9 @@ pub struct CloudFile {
     /// Where a drill looks at it from outside.
     #[serde(default)]
     pub control: Option<Url>,
+    /// The only folder from which a drill reads credentials: that of the configuration that fits it, else its own.
+    #[serde(skip)]
+    pub folder: PathBuf,
 }
 
 impl CloudFile {
@@ -44,8 +46,11 @@ impl CloudFile {
                 .because(why)
                 .help("`stanch emulate --ready-file FILE` writes one")
         };
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        let mut cloud: Self = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        let text = files::text_named(path, LARGEST_TEXT).map_err(|error| unreadable(error.to_string()))?;
+        let mut cloud: Self = serde_json::from_str(&text).map_err(|error| {
+            // It may hold a token, and may be another file than was meant.
+            unreadable(format!("line {}, column {} is not of this form", error.line(), error.column()))
+        })?;
         for url in [Some(&cloud.base_url), cloud.control.as_ref()].into_iter().flatten() {
             if !is_loopback(url) {
                 return Err(unreadable(format!("`{url}` is not a loopback address")));
@@ -55,10 +60,25 @@ impl CloudFile {
         for file in [&mut cloud.ca_pem, &mut cloud.archive, &mut cloud.config].into_iter().flatten() {
             *file = folder.join(&*file);
         }
+        cloud.folder = cloud.config.as_deref().and_then(Path::parent).unwrap_or(folder).to_owned();
         if cloud.smtp.is_some_and(|smtp| !smtp.ip().is_loopback()) {
             return Err(unreadable("its mail server is not on this machine".to_owned()));
         }
         Ok(cloud)
+    }
+
+    /// Whether a file lies in the drill's folder, wherever links lead; the file itself is not opened.
+    pub(crate) fn keeps(&self, file: &Path) -> bool {
+        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { self.folder.as_path() };
+        match (folder.canonicalize(), file.canonicalize()) {
+            (Ok(folder), Ok(file)) => file.starts_with(folder),
+            _ => false,
+        }
+    }
+
+    /// Whether an address is its own.
+    pub(super) fn is_at(&self, address: &str) -> bool {
+        Url::parse(address).is_ok_and(|url| is_same_server(&url, &self.base_url))
     }
 
     /// Whether it stands for a host, given with its port unless that is the usual one.

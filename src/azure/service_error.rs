@@ -1,9 +1,11 @@
 //! What an Azure service says is wrong: the body `{"error": {"code": …, "message": …}}`, read in one place.
 
+use crate::told::told;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// An error in a service's own words. What it leaves out, or leaves empty, is nothing here.
+/// An error in a service's own words, as far as they may be repeated. What it leaves out, or leaves empty, is nothing
+/// here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(from = "Value")]
 pub(super) struct ServiceError {
@@ -21,7 +23,7 @@ impl From<Value> for ServiceError {
 
 impl ServiceError {
     fn of(value: &Value) -> Self {
-        let text = |name| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+        let text = |name| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(told);
         let inner = value.get("innererror").or_else(|| value.get("innerError")).filter(|inner| inner.is_object());
         let details = value.get("details").and_then(Value::as_array);
         Self {

@@ -5,14 +5,17 @@
 //! the request needs them.
 
 use super::access::Azure;
-use super::carried::carry;
+use super::answer::Bounds;
+use super::carried::{carry, root_cause};
 use super::failed::{ServiceRefusal, VaultRequest, failed};
 use super::identity::Identity;
+use super::listing;
 use super::retry;
-use super::transport::Transport;
+use super::transport::{Transport, client_options};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::told::{named, told, unless_repeated};
 use crate::vault::{Current, SUFFIXES, VaultUrl, Version};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
@@ -31,7 +34,7 @@ use futures::TryStreamExt;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Key Vault takes no more bytes: 25 KB.
 const LARGEST_VALUE: usize = 25 * 1024;
@@ -85,25 +88,16 @@ impl Vault {
     /// a page that fails for a moment is asked for again, not the whole list.
     pub async fn versions(&self, name: &str) -> Result<Vec<Version>, Failure> {
         let asked = self.asked(name, "list the versions of secrets", "Get Secret Versions");
-        let unreadable =
-            |why: &str| Failure::refused(format!("the list of `{}` cannot be read", self.name)).because(why);
-        let mut versions = Vec::new();
-        let mut from: Option<PagerContinuation> = None;
-        loop {
-            let (page, next) = retry::read(async || self.page(asked, from.clone()).await).await?;
-            for properties in &page.value {
-                // A version that is passed over would never be revoked.
-                versions.push(listed(properties).ok_or_else(|| unreadable("a version has no time of creation"))?);
+        listing::all_pages(&self.name, async |from| {
+            let (page, next) = self.page(asked, from).await?;
+            // A version that is passed over would never be revoked.
+            let versions: Option<Vec<Version>> = page.value.iter().map(listed).collect();
+            match versions {
+                Some(versions) => Ok((versions, next)),
+                None => Err(listing::unreadable(&self.name, "a version has no time of creation")),
             }
-            match &next {
-                None => return Ok(versions),
-                Some(next) if from.as_ref().is_some_and(|from| from.as_ref() == next.as_ref()) => {
-                    return Err(unreadable("a page points to itself"));
-                }
-                Some(_) => tracing::info!(secret = name, versions = versions.len(), "listing goes on"),
-            }
-            from = next;
-        }
+        })
+        .await
     }
 
     /// One page of a list, and where the next one is.
@@ -129,7 +123,11 @@ impl Vault {
     pub async fn current(&self, name: &str) -> Result<Current, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, None).await {
-            Ok((id, _)) => Ok(Current::Enabled(id)),
+            Ok((id, value)) => {
+                // Whoever asks works on this secret: its value may stand in what else the vault says of it.
+                drop(Secret::from(value));
+                Ok(Current::Enabled(id))
+            }
             Err(error) => match ServiceRefusal::of(&error) {
                 Some(refusal) if refusal.is("SecretDisabled") => Ok(Current::Disabled),
                 Some(refusal) if refusal.status == 404 => Ok(Current::Missing),
@@ -158,7 +156,7 @@ impl Vault {
     pub async fn value(&self, name: &str, version: Option<&str>) -> Result<Secret, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || {
-            self.get(name, version).await.map(|(_, value)| value).map_err(|error| failed(asked, &error))
+            self.get(name, version).await.map(|(_, value)| Secret::from(value)).map_err(|error| failed(asked, &error))
         })
         .await
     }
@@ -167,7 +165,7 @@ impl Vault {
     pub async fn value_if_enabled(&self, name: &str, version: &str) -> Result<Option<Secret>, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
         retry::read(async || match self.get(name, Some(version)).await {
-            Ok((_, value)) => Ok(Some(value)),
+            Ok((_, value)) => Ok(Some(Secret::from(value))),
             Err(error) => match ServiceRefusal::of(&error) {
                 Some(refusal) if refusal.is("SecretDisabled") => Ok(None),
                 _ => Err(failed(asked, &error)),
@@ -186,10 +184,14 @@ impl Vault {
         }
     }
 
-    pub(super) async fn get(&self, name: &str, version: Option<&str>) -> azure_core::Result<(String, Secret)> {
+    pub(super) async fn get(
+        &self,
+        name: &str,
+        version: Option<&str>,
+    ) -> azure_core::Result<(String, Zeroizing<String>)> {
         let options = SecretClientGetSecretOptions { secret_version: version.map(str::to_owned), ..Default::default() };
         let mut secret = self.client.get_secret(name, Some(options)).await?.into_model()?;
-        let value = Secret::new(secret.value.take().unwrap_or_default());
+        let value = Zeroizing::new(secret.value.take().unwrap_or_default());
         Ok((last_part(secret.id.as_deref()), value))
     }
 
@@ -264,21 +266,20 @@ impl Vault {
 /// A client that reaches the vault's host and no other.
 fn client(url: &VaultUrl, azure: &Azure, is_azure: bool) -> Result<SecretClient, Failure> {
     let transport = OneHost { transport: azure.transport.clone(), host: url.host.clone() };
-    let mut client_options = azure.transport.client_options();
-    client_options.transport = Some(azure_core::http::Transport::new(Arc::new(transport)));
+    let client_options = client_options(transport);
     // The challenge must ask for a token of the vault's own domain; another server on this machine has none.
     let options =
         SecretClientOptions { client_options, verify_challenge_resource: Some(is_azure), ..Default::default() };
     let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
     SecretClient::new(&url.url(), credential, Some(options)).map_err(|error| {
-        Failure::refused(format!("the vault `{}` cannot be opened", url.name)).because(error.to_string())
+        Failure::refused(format!("the vault `{}` cannot be opened", url.name)).because(root_cause(&error))
     })
 }
 
 /// The request was answered with success, but the answer broke off: what it did is not known from here.
 fn unreadable(asked: VaultRequest<'_>, error: &azure_core::Error) -> Failure {
     Failure::unknown(format!("the answer of `{}` to {} cannot be read", asked.vault, asked.operation))
-        .because(error.to_string())
+        .because(root_cause(error))
 }
 
 pub(super) fn listed(properties: &SecretProperties) -> Option<Version> {
@@ -295,16 +296,22 @@ fn version(
 ) -> Option<Version> {
     let attributes = attributes?;
     Some(Version {
-        id: last_part(id),
+        // An id that holds a value is none: it would be recorded, and asked for.
+        id: id.map_or(Some(String::new()), |id| named(&last_part(Some(id)), &[]))?,
         enabled: attributes.enabled.unwrap_or(true),
         created: timestamp(attributes.created?)?,
         updated: timestamp(attributes.updated.or(attributes.created)?)?,
         expires: attributes.expires.and_then(timestamp),
         not_before: attributes.not_before.and_then(timestamp),
-        content_type: content_type.cloned(),
-        tags: tags.cloned().unwrap_or_default().into_iter().collect(),
+        content_type: content_type.map(|content_type| unless_repeated(content_type)),
+        tags: harmless(tags.into_iter().flatten()),
         managed: managed.unwrap_or(false),
     })
+}
+
+/// Tags without a value in them.
+pub(crate) fn harmless<'a>(tags: impl Iterator<Item = (&'a String, &'a String)>) -> BTreeMap<String, String> {
+    tags.map(|(name, text)| (unless_repeated(name), unless_repeated(text))).collect()
 }
 
 pub(super) fn last_part(id: Option<&str>) -> String {
@@ -321,7 +328,7 @@ fn offset(time: Timestamp) -> Option<OffsetDateTime> {
 
 fn request_id(error: &azure_core::Error) -> String {
     let ErrorKind::HttpResponse { raw_response: Some(raw), .. } = error.kind() else { return String::new() };
-    raw.headers().get_optional_str(&"x-ms-request-id".into()).unwrap_or_default().to_owned()
+    told(raw.headers().get_optional_str(&"x-ms-request-id".into()).unwrap_or_default())
 }
 
 /// A way out that leads to one host only: a list's next page on another host would take our token there.
@@ -342,6 +349,6 @@ impl HttpClient for OneHost {
                 .because("the token is for the vault alone, so nothing was sent there");
             return Err(carry(ErrorKind::Other, failure));
         }
-        self.transport.execute_request(request).await
+        self.transport.execute(request, Bounds::ENTRY).await
     }
 }

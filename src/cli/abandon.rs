@@ -4,13 +4,13 @@ use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::session;
 use super::session::{cannot_append, cannot_write, locked};
-use super::session::{opened, pinned_plan};
 use super::terminal::screen;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::durable::Ledger;
 use crate::engine::State;
 use crate::engine::event::Event;
+use crate::engine::person;
 use crate::failure::Failure;
 use crate::journal::{Claimant, RunFolder, Store};
 use crate::report::{self, Format, Report};
@@ -33,16 +33,14 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
-    for (option, text) in [("--because", Some(&args.because)), ("--by", args.by.as_ref())] {
-        if text.is_some_and(|text| text.trim().is_empty()) {
-            return Err(CommandError::usage(Failure::refused(format!("`{option}` is empty")).help("write it out")));
-        }
+    if args.because.trim().is_empty() {
+        return Err(CommandError::usage(Failure::refused("`--because` is empty").help("write it out")));
     }
+    let by = args.by.map_or_else(|| Ok(session::operator()), |by| person::name(&by));
+    let by = by.map_err(|why| CommandError::usage(Failure::refused("`--by` holds no name").because(why)))?;
     let claimant = Claimant { takes_over: args.take_over, ..session::claimant() };
     let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = opened(&folder, &state)?;
+    let (journal, state) = session::state(&folder)?;
     may_be_abandoned(&folder, &state)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;
     let mut events = Vec::new();
@@ -50,27 +48,28 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         store.truncate(journal.length).map_err(|error| cannot_write(folder.path(), &error))?;
         events.push(Event::TailCut { bytes: journal.torn });
     }
-    events.push(Event::RunAbandoned { by: args.by.unwrap_or(claimant.operator), because: args.because });
+    events.push(Event::RunAbandoned { by, because: args.because });
     let (notices, _) = mpsc::unbounded_channel();
-    let ledger = Ledger::start(store, journal.records, journal.head, state, notices);
+    let ledger = Ledger::start(store, &journal, state, notices);
     for event in events {
         ledger.record(event).await.map_err(|error| cannot_append(&folder, &error))?;
     }
-    let (records, head) = (ledger.records(), ledger.head());
-    drop(lock);
+    drop((ledger, lock));
     ui.note(&format!("{} is abandoned; what it worked on is free for another run", folder.run()));
-    match pinned_plan(&folder, &opened) {
+    match session::plan_of(&folder) {
         Ok(plan) => {
-            // The report of before still asks for an answer.
             let steps = plan.planned(&actions::catalogue());
-            let written = Report::new(&records, &head, &steps);
-            if folder.report().exists()
-                && let Err(failure) =
-                    report::write(&folder.report(), &written, &[Format::Markdown, Format::Html, Format::Json], None)
-            {
-                ui.note(&format!("the report could not be written: {}", failure.summary));
+            let (journal, known) = session::known(&folder, steps.clone())?;
+            // The report of before still asks for an answer.
+            if folder.report().exists() {
+                let (journal, history) = session::history(&folder, steps)?;
+                let report = Report::new(history, &journal.head);
+                let formats = [Format::Markdown, Format::Html, Format::Json];
+                if let Err(failure) = report::write(&folder.report(), &report, &formats, None) {
+                    ui.note(&format!("the report could not be written: {}", failure.summary));
+                }
             }
-            screen::show(ui, &plan, &folder, &records, &head).map(drop)?;
+            screen::show(ui, &folder, &known, &journal.head);
         }
         // A run may be given up because it cannot go on with what it was pinned to.
         Err(_) => ui.note("its pinned runbook is not as it was: where it stands cannot be shown"),

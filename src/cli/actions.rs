@@ -1,6 +1,7 @@
 //! `stanch actions`: what a step can do.
 
 use super::exit::{CommandError, Exit, Outcome};
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(ui: Ui, args: &Args) -> Outcome {
     let catalogue = actions::catalogue();
     match &args.name {
-        _ if args.markdown => ui.data(&plan::reference_page(&catalogue)),
+        _ if args.markdown => ui.data(&Page::document(&plan::reference_page(&catalogue))),
         Some(name) => {
             let spec = find(&catalogue, name)?;
             if ui.json { ui.json(&described(spec)) } else { ui.data(&shown(ui, spec)) }
@@ -42,36 +43,43 @@ fn find<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Spec, CommandErr
     })
 }
 
-fn listed(catalogue: &Catalogue) -> String {
+fn listed(catalogue: &Catalogue) -> Page {
     let width = catalogue.keys().map(|name| name.len()).max().unwrap_or_default();
-    let line = |spec: &Spec| format!("{:width$}  {:12}  {}\n", spec.name, spec.class.name(), spec.summary);
-    let mut text: String = catalogue.values().map(line).collect();
-    text.push_str("\n`stanch actions NAME` shows one in full\n");
-    text
+    let mut page = Page::default();
+    for spec in catalogue.values() {
+        page.line(format!("{:width$}  {:12}  {}", spec.name, spec.class.name(), spec.summary));
+    }
+    page.blank();
+    page.line("`stanch actions NAME` shows one in full");
+    page
 }
 
-fn shown(ui: Ui, spec: &Spec) -> String {
-    let mut text = format!("{}  {}\n  {}\n\n", spec.name, ui.dim(spec.class.name()), spec.summary);
-    text.push_str(&format!("if an answer is lost  {}\n", spec.if_lost));
-    text.push_str(&format!("when it runs again    {}\n", spec.idempotency));
+fn shown(ui: Ui, spec: &Spec) -> Page {
+    let mut page = Page::of(format!("{}  {}", spec.name, ui.dim(spec.class.name())));
+    page.line(format!("  {}", spec.summary));
+    page.blank();
+    page.line(format!("if an answer is lost  {}", spec.if_lost));
+    page.line(format!("when it runs again    {}", spec.idempotency));
     for (title, fields) in [("parameters", plan::fields(&spec.parameters)), ("outputs", plan::fields(&spec.outputs))] {
-        text.push_str(&format!("\n{title}\n"));
+        page.blank();
+        page.line(title);
         if fields.is_empty() {
-            text.push_str("  none\n");
+            page.line("  none");
         }
         let name = fields.iter().map(|field| field.name.len()).max().unwrap_or_default();
         let kind = fields.iter().map(|field| field.kind.chars().count()).max().unwrap_or_default().min(40);
         for field in &fields {
             let note = if title == "parameters" { note(field) } else { String::new() };
             let line = format!("  {:name$}  {:kind$}  {}{note}", field.name, field.kind, field.about);
-            text.push_str(&format!("{}\n", line.trim_end()));
+            page.line(line.trim_end());
         }
     }
-    text.push_str("\nexample\n");
+    page.blank();
+    page.line("example");
     for line in spec.example.lines() {
-        text.push_str(&format!("  {line}\n"));
+        page.line(format!("  {line}"));
     }
-    text
+    page
 }
 
 fn note(field: &Field) -> String {

@@ -8,11 +8,13 @@ use super::session::refuse_abandoned;
 use super::session::{cannot_write, locked};
 use super::terminal::ui::Ui;
 use crate::clock;
+use crate::command_line::CommandLine;
 use crate::durable::Ledger;
 use crate::engine::State;
 use crate::engine::event::Event;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Lock, LockError, RunFolder};
+use crate::redaction::{value_without_credentials, without_credentials};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -71,18 +73,23 @@ async fn gate(common: &Common, ui: Ui, args: GateArgs, word: Word) -> Outcome {
         };
         answers.insert(name.to_owned(), Value::from(value));
     }
-    let given = Given { word, by: args.by, because: args.comment, answers };
+    let given = Given { word, by: args.by, seen: session::seen(), because: args.comment, answers };
     give(common, ui, &args.run, &args.step, given, args.plan).await
 }
 
 pub(crate) async fn settle(common: &Common, ui: Ui, args: SettleArgs) -> Outcome {
-    let given = Given { word: args.outcome, by: session::operator(), because: Some(args.because), answers: Map::new() };
+    let (by, seen, because) = (session::operator(), session::seen(), Some(args.because));
+    let given = Given { word: args.outcome, by, seen, because, answers: Map::new() };
     give(common, ui, &args.run, &args.step, given, None).await
 }
 
 async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan: Option<String>) -> Outcome {
+    // It may be left in a file for the process that works on the run.
+    let clean = |text: String| without_credentials(&text).into_owned();
+    let answers = given.answers.into_iter().map(|(name, value)| (name, value_without_credentials(value))).collect();
+    let given = Given { by: clean(given.by), because: given.because.map(clean), answers, ..given };
     let folder = session::existing(common, run)?;
-    let state = state(&folder)?;
+    let (_, state) = session::state(&folder)?;
     refuse_abandoned(&folder, &state)?;
     let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
     let mut event = open.answer(given).map_err(CommandError::usage)?;
@@ -96,18 +103,15 @@ async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan
 
 fn refused(open: &Open, run: &str, because: &str) -> CommandError {
     let failure = Failure::refused(format!("the answer to `{}` was not taken", open.step)).because(because.to_owned());
-    CommandError::refused(failure.help(format!("`stanch status {run}` shows what is asked now")))
-}
-
-fn state(folder: &RunFolder) -> Result<State, CommandError> {
-    let journal = session::journal(folder)?;
-    journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))
+    CommandError::refused(
+        failure.help(format!("`{}` shows what is asked now", CommandLine::stanch("status").name(run))),
+    )
 }
 
 fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
     let waiting: Vec<String> = question::open(state).into_iter().map(|open| open.step).collect();
     let help = match waiting.as_slice() {
-        [] => format!("nothing waits; `stanch status {run}` shows where the run stands"),
+        [] => format!("nothing waits; `{}` shows where the run stands", CommandLine::stanch("status").name(run)),
         waiting => format!("these steps wait: {}", waiting.join(", ")),
     };
     let at = state.step(step);
@@ -115,7 +119,7 @@ fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
     let mut failure = Failure::refused(format!("`{step}` of `{run}` does not wait for an answer"));
     if let Some(answer) = answered {
         let word = format!("{:?}", answer.answer).to_lowercase();
-        failure = failure.because(format!("it was {word} by {}", answer.who()));
+        failure = failure.because(format!("it was {word} by {}", answer.told()));
     }
     CommandError::usage(failure.help(help))
 }
@@ -155,22 +159,24 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
 }
 
 async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Lock) -> Outcome {
-    let journal = session::journal(folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
+    let (journal, state) = session::state(folder)?;
     if journal.torn > 0 {
         let failure = Failure::refused("the last write to the journal was torn");
-        return Err(CommandError::refused(failure.help(format!("`stanch resume {}` cuts it off", folder.run()))));
+        return Err(CommandError::refused(
+            failure.help(format!("`{}` cuts it off", CommandLine::stanch("resume").name(folder.run()))),
+        ));
     }
     let store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;
     let (notices, _) = mpsc::unbounded_channel();
-    let ledger = Ledger::start(store, journal.records, journal.head, state, notices);
+    let ledger = Ledger::start(store, &journal, state, notices);
     match ledger.record(event).await {
         Ok(_) => {}
         Err(AppendError::Refused(why)) => return Err(refused(open, folder.run(), &why)),
         Err(error) => return Err(session::cannot_append(folder, &error)),
     }
     drop(lock);
-    ui.note(&format!("recorded\nnext: stanch resume {}", folder.run()));
+    ui.note("recorded");
+    ui.note(&format!("next: {}", CommandLine::stanch("resume").name(folder.run())));
     Ok(Exit::Done)
 }
 

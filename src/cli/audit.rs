@@ -3,10 +3,11 @@
 use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use super::{audit_follow, audit_tell, audit_watch, session};
 use crate::actions::SIGN_IN;
-use crate::audit::{self, BlastRadius, Own, Place, Query, Source};
+use crate::audit::{self, BlastRadius, DateOrder, Own, Place, Query, Source, Times, Zone};
 use crate::azure::Azure;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where the audit trail is archived: a folder (`insights-logs-auditevent`), a file of it or one exported from a
-    /// portal (JSON, CSV), or the URL of a container [default: as the configuration says]
+    /// portal (JSON, CSV), or one that Event Hubs captured (Avro), or the URL of a container [default: as the configuration says]
     #[arg(long, value_name = "DIR|FILE|URL", conflicts_with = "workspace")]
     archive: Option<String>,
     /// The Log Analytics workspace that the vault logs to, by its id
@@ -43,6 +44,12 @@ pub(crate) struct Args {
     /// Another vault in which to look for what the unknown callers did; repeat it for more
     #[arg(long, value_name = "URL")]
     vault: Vec<String>,
+    /// The zone of times in files that name none: `UTC`, `+01:00`, or a place like `Europe/Berlin`
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
+    /// What comes first in dates like 03/04/2026: `day-first` or `month-first`
+    #[arg(long, value_name = "ORDER")]
+    date_order: Option<String>,
     /// Print the accesses as CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -50,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["csv", "until"])]
     watch: bool,
     /// Ask a run's question again, and show what has reached the log since it was answered
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["secret", "since", "until", "archive", "workspace", "watch", "csv", "vault", "baseline"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["secret", "since", "until", "archive", "workspace", "watch", "csv", "vault", "baseline", "timezone", "date_order"])]
     follow: Option<String>,
     /// Tell a configured channel of new accesses as well, each once, also over restarts; repeat it for more channels
     #[arg(long, value_name = "CHANNEL", requires = "watch")]
@@ -128,16 +135,16 @@ fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome
     if ui.json {
         ui.json(found);
     } else if args.csv {
-        ui.data(&audit::csv(found, &secret.vault.name).map_err(CommandError::program)?);
+        ui.data(&Page::document(&audit::csv(found, &secret.vault.name).map_err(CommandError::program)?));
     } else {
-        ui.data(&audit::describe(found));
+        ui.data(&Page::document(&audit::describe(found)));
     }
     // A question that rests on nothing is not answered.
     Ok(if found.coverage.nothing().is_some() { Exit::Refused } else { Exit::Done })
 }
 
 fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
-    let trail = session.config.audit_trail(&secret.vault.name);
+    let trail = session.config().audit_trail(&secret.vault.name);
     let (known, names) = known_names(session, secret, args.known.as_deref())?;
     let baseline = args.baseline.as_deref().map(|text| span(text, "--baseline")).transpose()?.or(trail.baseline);
     let until = args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now);
@@ -157,17 +164,21 @@ fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) ->
 }
 
 fn source(session: &Session, secret: &SecretUrl, args: &Args) -> Result<(Source, Option<Azure>), CommandError> {
+    let trail = session.config().audit_trail(&secret.vault.name);
+    let zone = args.timezone.as_deref().map(Zone::parse).transpose().map_err(CommandError::usage)?;
+    let order = args.date_order.as_deref().map(DateOrder::parse).transpose().map_err(CommandError::usage)?;
+    let times = Times { zone: zone.or(trail.times.zone), order: order.or(trail.times.order) };
     let named = match (&args.archive, &args.workspace) {
         (Some(archive), _) => Some(Place::archive(archive).map_err(CommandError::usage)?),
         (None, Some(workspace)) => Some(Place::workspace(workspace).map_err(CommandError::usage)?),
-        (None, None) => session.config.archive(&secret.vault.name),
+        (None, None) => trail.place,
     };
     match named {
-        Some(Place::Path(path)) => Ok((Source::path(path), None)),
+        Some(Place::Path(path)) => Ok((Source::path(path).with_times(times), None)),
         Some(place) => {
             let azure = session.azure("")?;
             let source = Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)?;
-            Ok((source, Some(azure)))
+            Ok((source.with_times(times), Some(azure)))
         }
         None => Err(CommandError::usage(
             Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name))

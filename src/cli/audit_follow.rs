@@ -6,35 +6,32 @@
 use super::audit_known::known_names;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::actions::SIGN_IN;
 use crate::audit::{self, Late, Own, Place, Query, Source};
 use crate::clock;
-use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::report::Report;
+use crate::report;
 use crate::vault::SecretUrl;
 use serde_json::json;
 use std::path::Path;
 
 pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>) -> Outcome {
     let folder = session::existing(common, run)?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = session::opened(&folder, &state)?;
-    let plan = session::pinned_plan(&folder, &opened)?;
-    let steps = plan.planned(&actions::catalogue());
-    let before = Known::of(&journal.records, &steps).last_look().cloned();
-    let url = Report::new(&journal.records, &journal.head, &steps).secret;
+    let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
+    let (_, known_before) = session::known(&folder, steps)?;
+    let before = known_before.last_look().cloned();
+    let url = report::secret(&known_before);
     let (Some(before), false) = (before, url.is_empty()) else {
         let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));
         return Err(CommandError::usage(failure.help("ask by `stanch audit --secret URL --since TIME`")));
     };
     let secret = SecretUrl::parse(&url).map_err(CommandError::usage)?;
-    let session = Session::open(common, Some(&opened))?;
-    let trail = session.config.audit_trail(&secret.vault.name);
+    let session = Session::open(common, known_before.state().opened())?;
+    let trail = session.config().audit_trail(&secret.vault.name);
     let Some(place) = trail.place else {
         let failure = Failure::refused(format!("nothing says where the audit trail of `{}` lies", secret.vault.name));
         return Err(CommandError::usage(failure.help("set `audit` in stanch.yaml")));
@@ -43,7 +40,8 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let source = match place {
         Place::Path(path) => Source::path(path),
         place => Source::open(&place, &azure, &secret.vault.host).map_err(CommandError::usage)?,
-    };
+    }
+    .with_times(trail.times);
     let prefixes = session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default();
     // The run knew who it was: without that, requests from elsewhere would be news.
     let caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
@@ -67,29 +65,30 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     } else {
         ui.data(&describe(run, &late));
     }
-    Ok(Exit::Done)
+    // A question that rests on nothing is not answered.
+    Ok(if after.coverage.nothing().is_some() { Exit::Refused } else { Exit::Done })
 }
 
-fn describe(run: &str, late: &Late) -> String {
+fn describe(run: &str, late: &Late) -> Page {
     let moment = |at: Option<clock::Timestamp>| {
         at.map_or_else(|| "nothing".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S").to_string())
     };
     let (before, now) = (moment(late.horizon_before), moment(late.horizon));
-    let mut lines = vec![format!("{run}: the log spoke until {before} (UTC), and now until {now}")];
+    let mut page = Page::of(format!("{run}: the log spoke until {before} (UTC), and now until {now}"));
     if late.is_empty() {
-        lines.push("nothing has arrived that was not known".to_owned());
+        page.line("nothing has arrived that was not known");
     }
     for access in late.accesses.iter().filter(|access| !access.own) {
         let kind = if access.known { "known" } else { "UNKNOWN" };
-        lines.push(format!(
+        page.line(format!(
             "  {kind:7} {}  {}  {} ×{}  {}  {}  last {}",
             access.name, access.ip, access.operation, access.count, access.version, access.status, access.last
         ));
     }
-    lines.extend(late.second_order.iter().map(|row| {
+    for row in &late.second_order {
         let command = if row.command.is_empty() { String::new() } else { format!("  → {}", row.command) };
-        format!("  touched {}/{} {} ×{}{command}", row.vault, row.secret, row.operation, row.count)
-    }));
-    lines.extend(late.findings.iter().map(|finding| format!("  finding {}", finding.summary)));
-    lines.iter().map(|line| format!("{}\n", audit::plain(line))).collect()
+        page.line(format!("  touched {}/{} {} ×{}{command}", row.vault, row.secret, row.operation, row.count));
+    }
+    late.findings.iter().for_each(|finding| page.line(format!("  finding {}", finding.summary)));
+    page
 }

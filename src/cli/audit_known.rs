@@ -12,8 +12,8 @@ pub(super) fn known_names(
     secret: &SecretUrl,
     list: Option<&Path>,
 ) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CommandError> {
-    let mut known = session.config.known_callers(secret);
-    let mut names = session.config.caller_names(secret);
+    let mut known = session.config().known_callers(secret);
+    let mut names = session.config().caller_names(secret);
     if let Some(path) = list {
         for (oid, name) in known_callers(&session::read_file(path, "the list of known callers")?) {
             known.insert(oid.clone());

@@ -5,13 +5,14 @@ use super::options::Common;
 use super::session::cannot_write;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
-use crate::audit::{Query, Sight, plain};
+use crate::audit::{Query, Sight};
 use crate::azure::Azure;
 use crate::clock;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
 use crate::journal::{Delivery, DeliveryLog, LockError};
 use crate::notify::{Channel, Message};
+use crate::visible;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -40,8 +41,8 @@ impl Listeners {
         let runs = session::runs(common)?;
         let mut listeners = Vec::new();
         for name in channels {
-            let Some(channel) = session.config.channels.get(name) else {
-                let known: Vec<&str> = session.config.channels.keys().map(String::as_str).collect();
+            let Some(channel) = session.config().channels.get(name) else {
+                let known: Vec<&str> = session.config().channels.keys().map(String::as_str).collect();
                 let help = match known.as_slice() {
                     [] => "configure one under `channels:` in stanch.yaml".to_owned(),
                     known => format!("the channels in stanch.yaml are: {}", known.join(", ")),
@@ -52,20 +53,23 @@ impl Listeners {
             let memory = format!("{mode}{} {name}", watched.to_lowercase());
             let told = DeliveryLog::open(&runs, &memory, &session::claimant()).map_err(|error| match error {
                 LockError::Io(error) if error.kind() == ErrorKind::InvalidData => CommandError::refused(
-                    Failure::refused(format!("what `{name}` was told cannot be read")).because(error.to_string()).help(
-                        "move the file away, then watch again: what lies in the window is told once more\nnothing was changed",
-                    ),
+                    Failure::refused(format!("what `{name}` was told cannot be read"))
+                        .because(error.to_string())
+                        .help("move the file away, then watch again: what lies in the window is told once more")
+                        .and("nothing was changed"),
                 ),
                 LockError::Io(error) => cannot_write(runs.state(), &error),
                 LockError::Held(_) => CommandError::refused(
                     Failure::refused(format!("another process watches this and tells `{name}`"))
-                        .help("end that one first, or watch without `--notify`\nnothing was changed"),
+                        .help("end that one first, or watch without `--notify`")
+                        .and("nothing was changed"),
                 ),
                 LockError::NotKnown(holder) => CommandError::refused(
                     Failure::refused(format!("another machine may watch this and tell `{name}`"))
                         .because(holder.who())
                         .because("whether it still lives cannot be seen from here")
-                        .help("end that one first, or watch without `--notify`\nnothing was changed"),
+                        .help("end that one first, or watch without `--notify`")
+                        .and("nothing was changed"),
                 ),
             })?;
             listeners.push((name.clone(), Arc::clone(channel), told));
@@ -136,7 +140,7 @@ fn lines(sights: &[&Sight]) -> Vec<String> {
         let kind = if sight.known { "known" } else { UNKNOWN };
         let who = if sight.name.is_empty() { "nobody" } else { &sight.name };
         let (version, agent) = (sight.version.get(..8).unwrap_or(&sight.version), &sight.user_agent);
-        plain(&format!(
+        visible::line(&format!(
             "{kind} {who} from {}: {} {version} answered {}, {} ({agent})",
             sight.ip, sight.operation, sight.status, sight.time
         ))

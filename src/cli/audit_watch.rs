@@ -2,8 +2,9 @@
 
 use super::audit_tell::Listeners;
 use super::exit::{CommandError, Exit, Outcome};
+use super::page::Page;
 use super::terminal::ui::Ui;
-use crate::audit::{Query, Sight, Source, Watch, plain};
+use crate::audit::{Query, Sight, Source, Watch};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use chrono::TimeDelta;
@@ -54,21 +55,16 @@ pub(super) async fn run(ui: Ui, source: Source, query: Query, pace: Pace, mut li
             return Ok(Exit::Done);
         }
         let next = until.map_or(now + every, |until| until.min(now + every));
-        tokio::select! {
-            () = clock::sleep_until(next) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
-        }
+        clock::sleep_until(next).await;
     }
 }
 
 fn show(ui: Ui, sight: &Sight) {
     if ui.json {
-        if let Ok(text) = serde_json::to_string(sight) {
-            ui.data(&format!("{text}\n"));
-        }
+        ui.json_line(sight);
         return;
     }
-    let kind = match (sight.own, sight.known, sight.oid.is_empty()) {
+    let kind = match (sight.own, sight.known, sight.name.is_empty()) {
         (true, _, _) => "own",
         (_, true, _) => "known",
         (_, _, true) => "no token",
@@ -84,5 +80,5 @@ fn show(ui: Ui, sight: &Sight) {
         sight.status,
         sight.user_agent
     );
-    ui.data(&format!("{}\n", plain(line.trim_end())));
+    ui.data(&Page::of(line.trim_end()));
 }

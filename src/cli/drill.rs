@@ -3,8 +3,10 @@
 
 use super::driving::{self, Args as RunArgs};
 use super::emulate::read_scenario;
+use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::scorecard::{Observed, Scorecard};
 use super::session;
 use super::suggestion::Suggestion;
@@ -14,7 +16,6 @@ use crate::clock::{self, Timestamp};
 use crate::cloud::scenario::EnteredValue;
 use crate::cloud::{self, Options, Running, scenario};
 use crate::config::USUAL_RUNBOOK;
-use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::secret::{Secret, SecretPrompt, ShowEntered};
 use async_trait::async_trait;
@@ -50,7 +51,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         let text =
             scenario::Scenario::builtin(&args.scenario).map(|_| scenario::Scenario::builtin_text(&args.scenario));
         let text = text.map_err(|why| CommandError::usage(Failure::refused(why)))?;
-        ui.data(text.unwrap_or_default());
+        ui.own(&Page::document(text.unwrap_or_default()));
         return Ok(Exit::Done);
     }
     let scenario = read_scenario(&args.scenario)?;
@@ -64,6 +65,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let pinned = pinned(&scenario);
     ui.note(&format!("DRILL  {}: {}", scenario.name(), scenario.summary()));
 
+    // The drill's folder goes with it, however it is told to end.
+    let in_order = InOrder::hold();
     let data = tempfile::tempdir().map_err(|error| broken("the drill has no place for its cloud", &error))?;
     let ready_file = data.path().join("ready.json");
     let options = Options {
@@ -73,7 +76,10 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     };
     let cloud = cloud::serve(options).await.map_err(|error| broken("the embedded cloud cannot start", &error))?;
     let control = Control::new(&cloud)?;
-    let before = control.attacked().await?;
+    let before = match in_order.or(control.attacked()).await {
+        Ok(before) => before?,
+        Err(told) => return Ok(told),
+    };
 
     let began = clock::now();
     let exposed_at = (began - exposure).to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -94,6 +100,8 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     // Asked for JSON, the drill prints one object: its own.
     let shown = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
     let mut prepared = driving::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;
+    // Whoever practises plays everybody, and answers for each by name.
+    prepared.opened.one_plays_all = true;
     prepared.warn(shown);
     let entered = match enters {
         EnteredValue::LeakedValue => cloud.leaked_value(&vault, &secret),
@@ -102,13 +110,14 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     prepared.session.secret_prompt = Arc::new(Entered(Mutex::new(entered)));
     let planned = prepared.plan.planned(&actions::catalogue());
     let (exit, folder) = driving::begin(shown, prepared).await?;
-    clock::sleep(AFTERMATH).await;
+    if let Err(told) = in_order.or(clock::sleep(AFTERMATH)).await {
+        return Ok(told);
+    }
     let after = control.state().await?;
     cloud.shutdown().await;
 
-    let journal = session::journal(&folder)?;
     let observed = Observed { began, before, after, vault, secret, all_secrets, pinned, exit };
-    let known = Known::of(&journal.records, &planned);
+    let (_, known) = session::known(&folder, planned)?;
     let scorecard = Scorecard::new(&observed, &targets, &known);
     let report = folder.report().join("report.html");
     if ui.json {
@@ -118,7 +127,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         }));
     } else {
         ui.data(&scorecard.render(ui));
-        ui.data(&format!("report  {}\n", report.display()));
+        ui.data(&Page::of(format!("report  {}", report.display())));
     }
     if exit == Exit::Waiting {
         ui.note("the cloud of this game day is gone: answer at the terminal, or beforehand with `--answers FILE`");

@@ -5,16 +5,18 @@
     reason = "the scenario is a file that the user named, and may point into the environment"
 )]
 
-use super::exit::{CommandError, Exit, Outcome};
+use super::ending::InOrder;
+use super::exit::{CommandError, Outcome};
 use super::options::Common;
 use super::terminal::ui::Ui;
 use crate::cloud::scenario::Scenario;
 use crate::cloud::{self, Limits, Options};
+use crate::command_line::CommandLine;
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_TEXT};
 use crate::runbook::diagnostic::nearest;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -46,6 +48,8 @@ pub(crate) async fn run(_common: &Common, ui: Ui, args: Args) -> Outcome {
         ));
     }
     let scenario = args.scenario.as_deref().map(read_scenario).transpose()?;
+    // The folder goes with the process, however it is told to end.
+    let in_order = InOrder::hold();
     let temporary = match &args.data {
         Some(_) => None,
         None => Some(tempfile::tempdir().map_err(|error| unwritable(&std::env::temp_dir(), &error))?),
@@ -59,37 +63,33 @@ pub(crate) async fn run(_common: &Common, ui: Ui, args: Args) -> Outcome {
         ready_file: args.ready_file.clone(),
         ..Options::new(data.unwrap_or_default())
     };
-    let running = cloud::serve(options).await.map_err(|error| {
-        CommandError::program(Failure::refused("the embedded cloud cannot start").because(error.to_string()))
-    })?;
+    let running = cloud::serve(options).await.map_err(|error| cannot_start(&error))?;
     ui.note(&format!("serving {}", running.ready().base_url));
     if let Some(path) = &args.ready_file {
         ui.note(&format!("use it with `--cloud {}`; stop it with Ctrl-C", path.display()));
     }
-    let stopped = until_told_to_stop().await;
+    let told = in_order.wait().await;
     running.shutdown().await;
     drop(temporary);
-    stopped
+    Ok(told)
 }
 
-async fn until_told_to_stop() -> Outcome {
-    let failed = |error: std::io::Error| {
-        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+fn cannot_start(error: &cloud::Error) -> CommandError {
+    let source = std::error::Error::source(error);
+    let failure = Failure::refused("the embedded cloud cannot start").because(error.to_string());
+    match source.and_then(|source| source.downcast_ref()).and_then(files::distrust) {
+        Some(distrust) => CommandError::refused(distrust.failure().help("name a folder of yours with `--data`")),
+        None => {
+            CommandError::program(source.into_iter().fold(failure, |failure, why| failure.because(why.to_string())))
+        }
     }
-    Ok(Exit::Done)
 }
 
 /// A scenario by its file or its name.
 pub(crate) fn read_scenario(name: &str) -> Result<Scenario, CommandError> {
     let text = match Scenario::builtin_text(name) {
         Some(text) => text.to_owned(),
-        None => std::fs::read_to_string(Path::new(name)).map_err(|error| {
+        None => files::text_named(Path::new(name), LARGEST_TEXT).map_err(|error| {
             let names: Vec<&str> = Scenario::builtin_names().collect();
             let failure = Failure::refused(format!("the scenario `{name}` cannot be read")).because(error.to_string());
             CommandError::usage(failure.help(match nearest(name, names.iter().copied()) {
@@ -105,10 +105,9 @@ pub(crate) fn read_scenario(name: &str) -> Result<Scenario, CommandError> {
     scenario.fetch(&set).map_err(|missing| {
         let summary = format!("the scenario `{name}` needs a server of yours, and is not told which");
         let why = format!("not set in the environment: {}", missing.join(", "));
-        let help = format!(
-            "`stanch drill {name} --show` prints the scenario, and at its head how to set it up\nnothing was changed"
-        );
-        CommandError::usage(Failure::refused(summary).because(why).help(help))
+        let show = CommandLine::stanch("drill").name(name).words("--show");
+        let help = format!("`{show}` prints the scenario, and at its head how to set it up");
+        CommandError::usage(Failure::refused(summary).because(why).help(help).and("nothing was changed"))
     })?;
     Ok(scenario)
 }

@@ -1,5 +1,6 @@
 //! The exit codes, documented once; scripts rely on them.
 
+use crate::cli::page::Page;
 use crate::failure::Failure;
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ pub(crate) enum Exit {
     Missed,
     /// Stopped by the keyboard; the journal is whole.
     Interrupted,
-    /// Told to end; the journal is whole.
+    /// Told to end, or left by its terminal; the journal is whole.
     Terminated,
 }
 
@@ -38,19 +39,26 @@ Exit codes:
   6    the drill missed a target
   130  interrupted (143: terminated); the journal is whole and the run can be resumed";
 
+impl Exit {
+    /// The number that scripts see.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Program => 1,
+            Self::Usage => 2,
+            Self::Failed => 3,
+            Self::Waiting => 4,
+            Self::Refused => 5,
+            Self::Missed => 6,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Program => 1,
-            Exit::Usage => 2,
-            Exit::Failed => 3,
-            Exit::Waiting => 4,
-            Exit::Refused => 5,
-            Exit::Missed => 6,
-            Exit::Interrupted => 130,
-            Exit::Terminated => 143,
-        })
+        Self::from(exit.code())
     }
 }
 
@@ -67,7 +75,7 @@ pub(crate) enum Shown {
     /// What, why, and what to do.
     Failure(Failure),
     /// Text that is laid out already.
-    Text(String),
+    Page(Page),
 }
 
 /// What commands give back.
@@ -80,8 +88,8 @@ impl CommandError {
     }
 
     /// Laid out text with its exit code.
-    pub(crate) fn text(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, shown: Shown::Text(text.into()) }
+    pub(crate) fn page(exit: Exit, page: Page) -> Self {
+        Self { exit, shown: Shown::Page(page) }
     }
 
     /// Wrong usage.

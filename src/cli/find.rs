@@ -1,12 +1,13 @@
 //! `stanch find`: a leaked value, or a scanner's report, becomes the secret and version that hold it, and the run that
 //! fits. Only reads are sent; the value is asked for without being shown, and kept nowhere.
 
-#![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
-
 use super::driving::{self, Args as RunArgs};
+use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::found::{Leak, Shown};
 use super::options::Common;
+use super::page::Page;
+use super::reported::{self, Chosen, Reported, reported};
 use super::run;
 use super::session::{self, Session};
 use super::terminal::modes::{self, Mode};
@@ -15,30 +16,29 @@ use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::find::{Needle, Progress, search};
-use crate::intake::{self, ScanFinding, ScanReport};
+use crate::intake;
 use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use zeroize::Zeroizing;
 
 const PROMPT: &str = "paste the leaked value, it will not be shown or stored: ";
-/// How many findings of a report are listed.
-const MOST_LISTED: usize = 50;
+const PROMPT_OR_HASH: &str = "paste the leaked value, it will not be shown or stored; Enter alone looks for its hash: ";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A vault to look in, by its URL; several may be given [default: the vaults of the configuration]
     #[arg(long, value_name = "URL")]
     vault: Vec<String>,
-    /// A scanner's report in place of the value: gitleaks or TruffleHog JSON, SARIF, a GitHub alert; `-` for standard input
+    /// A scanner's report in place of the value, of any kind that `--formats` lists; `-` for standard input
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
+    /// List the reports that can be read: how each is told, and what it gives
+    #[arg(long, conflicts_with_all = ["from", "run", "finding"])]
+    formats: bool,
     /// Which finding of the report, counted from 1
     #[arg(long, value_name = "N", requires = "from")]
     finding: Option<usize>,
@@ -51,21 +51,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
-    let failed = |error: std::io::Error| {
-        CommandError::program(Failure::refused("signals cannot be received").because(error.to_string()))
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    // A terminal that goes away takes the search with it; without one, `nohup` may have said otherwise.
-    let mut hang_up = std::io::stdin().is_terminal().then(|| signal(SignalKind::hangup()).ok()).flatten();
+    let in_order = InOrder::hold();
     // Until the answer is there nothing but reads is sent, and a hidden prompt gives its terminal back when dropped.
-    let begun = tokio::select! {
-        begun = find(common, ui, &args) => begun?,
-        _ = interrupt.recv() => return Ok(Exit::Interrupted),
-        _ = terminate.recv() => return Ok(Exit::Terminated),
-        Some(_) = async { hang_up.as_mut()?.recv().await } => return Ok(Exit::Terminated),
+    let begun = match in_order.or(find(common, ui, &args)).await {
+        Ok(begun) => begun?,
+        Err(told) => return Ok(told),
     };
-    drop((interrupt, terminate, hang_up));
+    drop(in_order);
     match begun {
         Next::End(exit) => Ok(exit),
         Next::Run(args) => run::run(common, ui, *args).await,
@@ -79,6 +71,10 @@ enum Next {
 }
 
 async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError> {
+    if args.formats {
+        reported::formats(ui);
+        return Ok(Next::End(Exit::Done));
+    }
     if args.run {
         driving::nobody_is_there(common, ui, "the run that fits")?;
     }
@@ -88,22 +84,38 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     // Until the answer is there nothing that is typed is echoed, and nothing of it reaches the shell: it may be the rest
     // of the value.
     let listening = std::io::stdin().is_terminal().then(|| modes::take(Mode::Keys).ok()).flatten();
-    let (values, mut leak) = match &args.from {
-        Some(path) => match reported(ui, args, path).await? {
-            Some(reported) => reported,
-            None => return Ok(Next::End(Exit::Usage)),
+    let mut chosen = match &args.from {
+        Some(path) => match reported(ui, args.finding, path).await? {
+            Reported::Leak(chosen) => chosen,
+            Reported::Several => return Ok(Next::End(Exit::Usage)),
+            Reported::Clean => return Ok(Next::End(Exit::Done)),
         },
-        None => (vec![ask(ui, PROMPT).await?], Leak::default()),
+        None => Box::new(Chosen {
+            values: vec![ask(ui, PROMPT).await?],
+            parts: Vec::new(),
+            hash: None,
+            leak: Leak::default(),
+        }),
     };
-    if given.is_some() {
-        (leak.exposed_at, leak.exposed_at_is) = (given, None);
+    if let (true, Some(path)) = (chosen.values.is_empty(), &args.from)
+        && let Some(value) = hidden(path, &chosen, ui).await?
+    {
+        chosen.values.push(value);
     }
-    let needle = Needle::new(&values).map_err(CommandError::usage)?;
+    let Chosen { values, parts, hash, mut leak } = *chosen;
+    if given.is_some() {
+        (leak.exposed_at, leak.exposed_at_is, leak.zone_assumed) = (given, None, false);
+    }
+    let needle = match hash.filter(|_| values.is_empty()) {
+        Some(hash) => Needle::recognised(Box::new(move |text| hash.is_of(text))),
+        None => Needle::new(&values).map(|needle| needle.pointing(&parts)),
+    };
+    let needle = needle.map_err(CommandError::usage)?;
     leak.found_at = leak.found_at.map(|place| intake::said(&needle.redact(&place)));
     leak.rule = leak.rule.map(|rule| intake::said(&needle.redact(&rule)));
     let fingerprints = session::fingerprints(&session::runs(common)?)?;
     let fingerprint = values.first().map(|value| fingerprints.fingerprint(value)).unwrap_or_default();
-    drop(values);
+    drop((values, parts));
 
     let azure = session.azure(&fingerprints.request_prefix())?;
     let (bar, versions) = (progress_bar(ui), AtomicUsize::new(0));
@@ -115,7 +127,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
             (Progress::Read { versions: read }, Some(bar)) => {
                 let versions = versions.fetch_add(read, Ordering::Relaxed) + read;
                 bar.inc(1);
-                bar.set_message(format!("{versions} versions"));
+                bar.set_message(ui.shown(&format!("{versions} versions")));
             }
             (Progress::Found(secret), None) => ui.note(&format!("found in {secret}; going on")),
             (Progress::Listed(_) | Progress::Read { .. }, None) => {}
@@ -130,29 +142,44 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     if answer.found.is_empty() && more_came {
         return Err(CommandError::usage(cut("more came after it was taken")));
     }
-    let shown = Shown::new(&answer, &session.config, &leak, fingerprint);
+    let shown = Shown::new(&answer, session.config(), &leak, fingerprint);
     match (args.run, ui.json) {
         // What the run prints is the command's data then.
-        (true, _) => ui.note(&shown.text(ui, common)),
+        (true, _) => ui.notes(&shown.text(ui, common)),
         (false, true) => shown.json(ui, common),
         (false, false) => ui.data(&shown.text(ui, common)),
     }
     if shown.holders.is_empty() && !answer.is_complete() {
-        let failure = Failure::refused("it was not found, and not every vault could be searched");
+        let failure = Failure::refused("it was not found, and not everything could be searched");
+        let failure =
+            answer.not_tried.iter().fold(failure, |failure, part| failure.because(format!("not looked for: {part}")));
         return Err(CommandError::refused(
             failure.help("mend what is said above, then ask again: the value may be there"),
         ));
     }
-    if !args.run {
-        return Ok(Next::End(Exit::Done));
+    if args.run {
+        return begin(&shown).map(Next::Run);
     }
-    begin(&shown).map(Next::Run)
+    if let Some(report) = leak.report.as_ref().filter(|report| !report.unread.is_empty()) {
+        let failure = Failure::refused("the report could not be read whole: more may have leaked");
+        let failure = report.unread.iter().fold(failure, Failure::because);
+        return Err(CommandError::refused(
+            failure.help("write it anew with the scanner, and ask again for what is missing"),
+        ));
+    }
+    Ok(Next::End(Exit::Done))
 }
 
 /// The run that fits, if it is clear which.
 fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
-    let suggestion = match shown.holders.as_slice() {
+    // What may be chance is for a person to judge.
+    let sure: Vec<_> = shown.holders.iter().filter(|holder| holder.is_sure()).collect();
+    let suggestion = match sure.as_slice() {
         [only] => &only.suggestion,
+        [] if !shown.holders.is_empty() => {
+            let failure = Failure::refused("no run was begun: that the secret holds the value may be chance");
+            return Err(CommandError::refused(failure.help("look at it, and begin the run as said above")));
+        }
         [] => return Err(CommandError::refused(Failure::refused("no run was begun: no secret holds the value"))),
         several => {
             let summary = format!("no run was begun: {} secrets hold the value", several.len());
@@ -175,111 +202,41 @@ fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
 }
 
 async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
-    let shown = |entered: &str| if entered.is_empty() { ui.ask(prompt) } else { ui.entered(entered) };
-    let given = StandardInput.ask(&shown).await;
-    if std::io::stdin().is_terminal() {
-        ui.leave_entered();
-    }
-    let given = given.map_err(CommandError::usage)?;
-    given.ok_or_else(|| {
+    entered(ui, prompt).await?.ok_or_else(|| {
         let failure = Failure::refused("no value was given");
         CommandError::usage(failure.help("paste it at the prompt, or pipe it in: `… | stanch find --vault URL`"))
     })
 }
 
-/// The chosen finding of a report; nothing if there are several, which are listed then.
-async fn reported(ui: Ui, args: &Args, path: &Path) -> Result<Option<(Vec<Secret>, Leak)>, CommandError> {
-    let bytes = read_report(path).map_err(|error| {
-        let summary = format!("the report `{}` cannot be read", path.display());
-        CommandError::usage(Failure::refused(summary).because(error.to_string()))
-    })?;
-    let ScanReport { format, mut findings } = intake::read(&bytes).map_err(CommandError::usage)?;
-    drop(bytes);
-    let count = findings.len();
-    let index = match (args.finding, count) {
-        (_, 0) => {
-            let failure =
-                Failure::refused(format!("{} without a finding: nothing leaked as far as it tells", format.name()));
-            return Err(CommandError::usage(failure));
-        }
-        (Some(number), count) if (1..=count).contains(&number) => number - 1,
-        (Some(number), count) => {
-            let failure = Failure::refused(format!("there is no finding {number}; the report has {count}"));
-            return Err(CommandError::usage(failure));
-        }
-        (None, 1) => 0,
-        (None, _) => {
-            list(ui, &findings);
-            return Ok(None);
-        }
-    };
-    let finding = findings.swap_remove(index);
-    ui.note(&format!("{}: finding {} of {count}, {}", format.name(), index + 1, redacted(&finding, &finding.rule)));
-    let leak = Leak {
-        rule: Some(finding.rule),
-        found_at: Some(finding.found_at),
-        exposed_at: finding.since.map(|since| since.at),
-        exposed_at_is: finding.since.map(|since| since.known),
-    };
-    if !finding.values.is_empty() {
-        return Ok(Some((finding.values, leak)));
+async fn entered(ui: Ui, prompt: &str) -> Result<Option<Secret>, CommandError> {
+    let shown = |entered: &str| if entered.is_empty() { ui.ask(&Page::of(prompt)) } else { ui.entered(entered) };
+    let given = StandardInput.ask(&shown).await;
+    if std::io::stdin().is_terminal() {
+        ui.leave_entered();
     }
-    if path == Path::new("-") {
-        let failure = Failure::refused("the report does not hold the value, and standard input is at its end");
-        return Err(CommandError::usage(
-            failure
-                .help("give the report as a file with `--from FILE`, and the value at the prompt or on standard input"),
-        ));
-    }
-    ui.note("the report does not hold the value");
-    Ok(Some((vec![ask(ui, PROMPT).await?], leak)))
+    given.map_err(CommandError::usage)
 }
 
-/// What is said of a finding, without its value.
-fn redacted(finding: &ScanFinding, text: &str) -> String {
-    let needle = (!finding.values.is_empty()).then(|| Needle::new(&finding.values).ok()).flatten();
-    let text = needle.map_or_else(|| text.to_owned(), |needle| needle.redact(text));
-    intake::said(&text)
-}
-
-fn list(ui: Ui, findings: &[ScanFinding]) {
-    let since = |finding: &ScanFinding| finding.since.map(|since| since.at.format("%Y-%m-%d %H:%M:%SZ").to_string());
-    if ui.json {
-        let rows = findings.iter().enumerate().map(|(index, finding)| {
-            json!({
-                "finding": index + 1, "rule": redacted(finding, &finding.rule), "since": since(finding),
-                "found_at": redacted(finding, &finding.found_at), "holds_value": !finding.values.is_empty(),
-            })
-        });
-        ui.json(&json!({ "findings": rows.collect::<Vec<_>>() }));
-    } else {
-        let mut text = format!("{} findings; choose one with `--finding N`\n", findings.len());
-        for (index, finding) in findings.iter().enumerate().take(MOST_LISTED) {
-            text.push_str(&format!(
-                "  {:>3}  {:<32} {:<21} {}\n",
-                index + 1,
-                redacted(finding, &finding.rule),
-                since(finding).unwrap_or_default(),
-                redacted(finding, &finding.found_at)
-            ));
+/// The value of a finding whose report does not hold it: asked for, or recognised by its hash.
+async fn hidden(path: &Path, chosen: &Chosen, ui: Ui) -> Result<Option<Secret>, CommandError> {
+    let is_input = path == Path::new("-");
+    match (&chosen.hash, is_input) {
+        (Some(_), true) => Ok(None),
+        (Some(_), false) => {
+            ui.note("the report holds a hash in place of the value");
+            entered(ui, PROMPT_OR_HASH).await
         }
-        if findings.len() > MOST_LISTED {
-            text.push_str(&format!("       and {} more, see `--json`\n", findings.len() - MOST_LISTED));
+        (None, true) => {
+            let failure = Failure::refused("the report does not hold the value, and standard input is at its end");
+            Err(CommandError::usage(failure.help(
+                "give the report as a file with `--from FILE`, and the value at the prompt or on standard input",
+            )))
         }
-        ui.data(&text);
+        (None, false) => {
+            ui.note("the report does not hold the value");
+            ask(ui, PROMPT).await.map(Some)
+        }
     }
-}
-
-/// The report's bytes, no more of them than a report may have.
-fn read_report(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let most = intake::LARGEST_REPORT as u64 + 1;
-    if path == Path::new("-") {
-        std::io::stdin().lock().take(most).read_to_end(&mut bytes)?;
-    } else {
-        std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
 }
 
 fn time(text: &str) -> Result<Timestamp, CommandError> {
@@ -297,7 +254,7 @@ fn progress_bar(ui: Ui) -> Option<ProgressBar> {
     if let Ok(style) = ProgressStyle::with_template("reading {bar:20} {pos} of {len} secrets, {msg}") {
         bar.set_style(style.progress_chars("━━─"));
     }
-    bar.set_message("0 versions");
+    bar.set_message(ui.shown("0 versions"));
     bar.enable_steady_tick(Duration::from_millis(120));
     Some(bar)
 }

@@ -1,12 +1,13 @@
 //! What a search for a leaked value found, as people and scripts see it.
 
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::suggestion::Suggestion;
 use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
 use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};
-use crate::find::{Answer, Because, Found, Match, Searched};
+use crate::find::{Answer, Because, Found, LAYERS, Match, Searched};
 use crate::intake::{SinceWhat, said};
 use crate::report::fact::counted;
 use crate::vault::short;
@@ -30,6 +31,20 @@ pub(crate) struct Leak {
     pub(crate) exposed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exposed_at_is: Option<SinceWhat>,
+    /// The report names no time zone; the time was taken for UTC.
+    #[serde(rename = "exposed_at_zone_assumed", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) zone_assumed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<ReportSeen>,
+}
+
+/// What was seen of the report that the leak stands in.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReportSeen {
+    pub(crate) format: &'static str,
+    pub(crate) findings: usize,
+    /// What of it could not be read.
+    pub(crate) unread: Vec<String>,
 }
 
 /// One secret that holds the value, with all its versions that do.
@@ -41,6 +56,8 @@ pub(crate) struct Holder<'a> {
     pub(crate) suggestion: Suggestion,
     /// What to think of before it is followed.
     pub(crate) caution: Option<String>,
+    /// What is said where a tag names a runbook that is not followed.
+    not_followed: Option<String>,
 }
 
 /// A version that holds the value, for scripts.
@@ -58,6 +75,8 @@ struct Row<'a> {
     #[serde(flatten)]
     facts: &'a SecretFacts,
     next: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook_not_followed: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     caution: Option<String>,
 }
@@ -78,6 +97,9 @@ struct Told<'a> {
     versions: usize,
     not_read: Vec<Counted<'a>>,
     complete: bool,
+    /// What was looked through, and what of the leaked text was not looked for.
+    tried: &'static [&'static str],
+    not_tried: &'a [&'static str],
     vaults: &'a [Searched],
 }
 
@@ -110,8 +132,9 @@ impl<'a> Shown<'a> {
                 known.into_iter().filter(|(name, value)| *name != "found_at" || value.is_some()).collect();
             let fitting = session::fitting_runbook(config, &found.secret, &found.version.tags);
             let caution = (facts.issuer.is_none() && facts.provider.is_none()).then(|| NOBODY_KNOWN.to_owned());
-            let suggestion = Suggestion::new(&fitting, &known);
-            holders.push(Holder { versions: vec![found], facts, suggestion, caution });
+            let suggestion = Suggestion::new(&fitting.runbook, &known);
+            let not_followed = fitting.not_followed;
+            holders.push(Holder { versions: vec![found], facts, suggestion, caution, not_followed });
         }
         // One value has one issuer: where it is known for one secret, the others hold a copy.
         holders.sort_by_key(|holder| holder.caution.is_some());
@@ -144,61 +167,63 @@ impl<'a> Shown<'a> {
             versions: self.count(|searched| searched.versions),
             not_read: unread.iter().map(|(because, count)| Counted { because, count: *count }).collect(),
             complete: self.answer.is_complete(),
+            tried: LAYERS,
+            not_tried: &self.answer.not_tried,
             vaults: &self.answer.vaults,
         });
     }
 
     /// For people.
-    pub(crate) fn text(&self, ui: Ui, common: &Common) -> String {
-        let mut text = format!("{}\n", self.headline(ui));
+    pub(crate) fn text(&self, ui: Ui, common: &Common) -> Page {
+        let mut page = Page::of(self.headline(ui));
         for searched in self.answer.vaults.iter().filter(|searched| !searched.listed) {
             for failure in &searched.failures {
-                text.push_str(&format!(
-                    "  {} {}: {}\n",
-                    ui.red("not searched"),
-                    searched.vault.name,
-                    describe(failure).replace('\n', "\n  ")
-                ));
+                let first = format!("  {} {}: ", ui.red("not searched"), searched.vault.name);
+                page.add(describe(failure).after(&first, "  "));
             }
         }
         for searched in self.answer.vaults.iter().filter(|searched| searched.listed) {
             for failure in &searched.failures {
-                text.push_str(&format!(
-                    "  {}: deleted secrets are not known: {}\n",
-                    searched.vault.name, failure.summary
-                ));
+                page.line(format!("  {}: deleted secrets are not known: {}", searched.vault.name, failure.summary));
             }
         }
         for holder in &self.holders {
-            text.push_str(&holder.text(ui));
+            page.add(holder.text(ui));
         }
-        text.push_str(&self.not_read(ui));
-        text.push_str(&format!("\nfingerprint {}\n", self.fingerprint));
+        page.add(self.not_read(ui));
+        page.add(self.looked_through(ui));
+        let fingerprint =
+            if self.fingerprint.is_empty() { "not known: only a hash of the value is" } else { &self.fingerprint };
+        page.blank();
+        page.line(format!("fingerprint {fingerprint}"));
         if let Some(found_at) = &self.leak.found_at {
-            text.push_str(&format!("found at    {found_at}\n"));
+            page.line(format!("found at    {found_at}"));
         }
         if let Some(at) = self.leak.exposed_at {
-            let what = match self.leak.exposed_at_is {
-                Some(SinceWhat::Detected) => "  (when the scanner saw it; it may have been out before)",
-                Some(SinceWhat::Written) => "  (when it was committed)",
-                None => "",
-            };
-            text.push_str(&format!("since       {}{what}\n", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
+            let what = self.leak.exposed_at_is.map(|what| format!("  ({})", what.describe())).unwrap_or_default();
+            let zone = if self.leak.zone_assumed { "  (the report names no time zone: taken for UTC)" } else { "" };
+            page.line(format!("since       {}{what}{zone}", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
         }
         for (index, holder) in self.holders.iter().enumerate() {
-            let label = if index == 0 { "\nnext: " } else { " and: " };
-            text.push_str(&format!("{label}{}\n", holder.suggestion.command(common)));
+            if index == 0 {
+                page.blank();
+            }
+            let label = if index == 0 { "next: " } else { " and: " };
+            page.line(format!("{label}{}", holder.suggestion.command(common)));
             if let Some(caution) = &holder.caution {
-                text.push_str(&format!("      {} {caution}\n", ui.yellow("!")));
+                page.line(format!("      {} {caution}", ui.yellow("!")));
+            }
+            if let Some(not_followed) = &holder.not_followed {
+                page.line(format!("      {} {not_followed}", ui.yellow("!")));
             }
             if !holder.suggestion.is_here {
-                text.push_str(&format!(
-                    "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret\n",
+                page.line(format!(
+                    "      there is no runbook `{}` here; `{USUAL_RUNBOOK}` fits every secret",
                     said(&holder.suggestion.runbook)
                 ));
             }
         }
-        text
+        page
     }
 
     fn headline(&self, ui: Ui) -> String {
@@ -229,9 +254,23 @@ impl<'a> Shown<'a> {
         if told.is_empty() { String::new() } else { format!("; not read: {}", told.join(", ")) }
     }
 
+    /// Of a miss: in what forms it was looked for, and in what others it may still stand there.
+    fn looked_through(&self, ui: Ui) -> Page {
+        let mut page = Page::default();
+        if self.holders.is_empty() {
+            page.blank();
+            page.line(format!("  {} {}", ui.dim("looked through:"), LAYERS.join("; ")));
+            page.line(format!("  {} what is encrypted, compressed or hashed", ui.dim("not looked through:")));
+        }
+        for part in &self.answer.not_tried {
+            page.line(format!("  {} {part}", ui.yellow("not looked for:")));
+        }
+        page
+    }
+
     /// Names of what could not be read: the value may stand there.
-    fn not_read(&self, ui: Ui) -> String {
-        let mut text = String::new();
+    fn not_read(&self, ui: Ui) -> Page {
+        let mut page = Page::default();
         for (because, count) in self.answer.unread() {
             let of_vault = |searched: &'a Searched| {
                 let fits = searched.unread.iter().filter(|unread| unread.because == because);
@@ -243,9 +282,9 @@ impl<'a> Shown<'a> {
             let names: Vec<String> = self.answer.vaults.iter().flat_map(of_vault).take(MOST_NAMES).collect();
             let more = count.saturating_sub(names.len());
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            text.push_str(&format!("  {} {}: {}{more}\n", ui.dim("not read"), word(&because), names.join(", ")));
+            page.line(format!("  {} {}: {}{more}", ui.dim("not read"), word(&because), names.join(", ")));
         }
-        if text.is_empty() { text } else { format!("\n{text}") }
+        if page.is_empty() { page } else { page.below_blank() }
     }
 }
 
@@ -254,8 +293,13 @@ impl Holder<'_> {
         self.versions.first().map(|found| found.secret.to_string()).unwrap_or_default()
     }
 
+    /// Whether it holds the value, and not by chance.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.versions.iter().any(|found| found.matched.is_sure())
+    }
+
     fn rows(&self, common: &Common) -> Vec<Row<'_>> {
-        let next = self.suggestion.command(common);
+        let next = self.suggestion.command(common).to_string();
         let row = |found: &&'_ Found| Row {
             secret: found.secret.to_string(),
             version: found.version.id.clone(),
@@ -266,21 +310,23 @@ impl Holder<'_> {
             matched: found.matched,
             facts: &self.facts,
             next: next.clone(),
+            runbook_not_followed: self.not_followed.as_deref(),
             caution: self.caution.clone(),
         };
         self.versions.iter().map(row).collect()
     }
 
-    fn text(&self, ui: Ui) -> String {
-        let mut text = format!("\n  {}\n", self.secret());
+    fn text(&self, ui: Ui) -> Page {
+        let mut page = Page::of("");
+        page.line(format!("  {}", self.secret()));
         for found in &self.versions {
             let state = match (found.current, found.version.enabled) {
                 (true, _) => ui.red("current, enabled"),
                 (false, true) => "not current, but enabled: it can still be read".to_owned(),
                 (false, false) => "disabled".to_owned(),
             };
-            text.push_str(&format!(
-                "  version {}  {state}, created {}; {}\n",
+            page.line(format!(
+                "  version {}  {state}, created {}; {}",
                 short(&found.version.id),
                 found.version.created.format("%Y-%m-%d"),
                 found.matched.describe()
@@ -297,8 +343,8 @@ impl Holder<'_> {
             .owner
             .as_deref()
             .map_or_else(|| "owner not known".to_owned(), |owner| format!("owner {}", said(owner)));
-        text.push_str(&format!("  {owner} · {issuer} · runbook {}\n", said(&self.suggestion.runbook)));
-        text
+        page.line(format!("  {owner} · {issuer} · runbook {}", said(&self.suggestion.runbook)));
+        page
     }
 }
 
@@ -308,6 +354,7 @@ fn word(because: &Because) -> String {
         Because::Disabled => "(disabled)".to_owned(),
         Because::Deleted => "(deleted)".to_owned(),
         Because::Failed(why) => format!("({})", said(why)),
+        Because::Partly => "(it holds more texts in one another than are looked at)".to_owned(),
     }
 }
 

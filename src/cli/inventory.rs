@@ -3,6 +3,7 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::past::Past;
 use super::session::{self, Session};
 use super::terminal::ui::{Ui, describe};
@@ -52,6 +53,9 @@ struct Row {
     /// With the usual runbook where none is named.
     #[serde(flatten)]
     facts: SecretFacts,
+    /// What is said where a tag names a runbook that is not followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook_not_followed: Option<String>,
     /// When the current version expires, or has been there for as long as it should.
     rotation_due: Option<Timestamp>,
     overdue: bool,
@@ -87,7 +91,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         ui.json(&serde_json::json!({ "vaults": listings, "unreadable_runs": past.unreadable }));
     } else {
         for listing in &listings {
-            ui.data(&text(ui, listing));
+            ui.data(&text(ui, listing, past.unreadable == 0));
         }
     }
     if past.unreadable > 0 {
@@ -105,14 +109,14 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) -> Row {
     let (now, current) = (clock::now(), &listed.current);
     let secret = format!("{}/secrets/{}", vault.url(), listed.name);
-    let mut facts = session.config.inventory.facts(&vault.name, &listed.name, &current.tags);
+    let mut facts = session.config().inventory.facts(&vault.name, &listed.name, &current.tags);
     let good_for = facts.rotate_every.and_then(|period| TimeDelta::from_std(period).ok());
     let until = good_for.and_then(|period| current.created.checked_add_signed(period));
     let rotation_due = [until, current.expires].into_iter().flatten().min();
     let url = SecretUrl { vault: vault.clone(), name: listed.name.clone(), version: None };
-    let runbook = session::fitting_runbook(&session.config, &url, &current.tags);
-    let last_drilled = past.drilled(&runbook);
-    facts.runbook = Some(runbook);
+    let fitting = session::fitting_runbook(session.config(), &url, &current.tags);
+    let last_drilled = past.drilled(&fitting.runbook);
+    facts.runbook = Some(fitting.runbook);
     let last_run = past.last_run(&secret, session.mode());
     Row {
         name: listed.name.clone(),
@@ -124,6 +128,7 @@ fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) 
         rotation_due,
         overdue: current.enabled && !current.managed && rotation_due.is_some_and(|due| due <= now),
         last_drilled,
+        runbook_not_followed: fitting.not_followed,
         last_run: last_run.map(|(run, _)| run.to_owned()),
         last_run_at: last_run.map(|(_, at)| at),
         secret,
@@ -131,13 +136,21 @@ fn row(session: &Session, past: &Past, vault: &VaultUrl, listed: &ListedSecret) 
     }
 }
 
-fn text(ui: Ui, listing: &Listing) -> String {
-    let mut text = format!("\n{}\n", listing.vault.url());
+/// The table. Where not `all_runs` could be read, one of the others may have done what no run is known to have done.
+fn text(ui: Ui, listing: &Listing, all_runs: bool) -> Page {
+    let mut page = Page::of("");
+    page.line(listing.vault.url());
     if let Some(failure) = &listing.failure {
-        return format!("{text}  {} {}\n", ui.red("not listed:"), describe(failure).replace('\n', "\n  "));
+        page.add(describe(failure).after(&format!("  {} ", ui.red("not listed:")), "  "));
+        return page;
     }
     let day = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d").to_string());
     let known = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), said);
+    let of_runs = |at: Option<Timestamp>, none: &str| match at {
+        None if !all_runs => "not known".to_owned(),
+        None => none.to_owned(),
+        at => day(at),
+    };
     let header = ["secret", "age", "owner", "issuer", "due", "runbook", "last drilled", "last run"].map(str::to_owned);
     let cells = |row: &Row| {
         [
@@ -147,8 +160,8 @@ fn text(ui: Ui, listing: &Listing) -> String {
             known(&row.facts.issuer.clone().or_else(|| row.facts.provider.clone())),
             day(row.rotation_due),
             known(&row.facts.runbook),
-            row.last_drilled.map_or_else(|| "never".to_owned(), |at| day(Some(at))),
-            day(row.last_run_at),
+            of_runs(row.last_drilled, "never"),
+            of_runs(row.last_run_at, "-"),
         ]
     };
     let rows: Vec<[String; 8]> = listing.secrets.iter().map(cells).collect();
@@ -161,11 +174,12 @@ fn text(ui: Ui, listing: &Listing) -> String {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    text.push_str(&format!("  {}\n", ui.dim(&line(&header))));
+    page.line(format!("  {}", ui.dim(&line(&header))));
     for (row, cells) in listing.secrets.iter().zip(&rows) {
-        text.push_str(&format!("  {}{}\n", line(cells), mark(ui, row)));
+        page.line(format!("  {}{}", line(cells), mark(ui, row)));
     }
-    text + &summary(listing)
+    page.line(summary(listing, all_runs));
+    page
 }
 
 fn mark(ui: Ui, row: &Row) -> String {
@@ -180,19 +194,24 @@ fn mark(ui: Ui, row: &Row) -> String {
 }
 
 /// What a review would ask.
-fn summary(listing: &Listing) -> String {
+fn summary(listing: &Listing, all_runs: bool) -> String {
     let live = || listing.secrets.iter().filter(|row| row.enabled && !row.managed);
     let count = |fits: fn(&&Row) -> bool| live().filter(fits).count();
+    let drilled = match all_runs {
+        true => "with a runbook that was never drilled from here",
+        false => "with a runbook of which no drill is known",
+    };
     let told: Vec<String> = [
         (count(|row| row.overdue), "overdue"),
         (count(|row| row.facts.owner.is_none()), "without an owner"),
         (count(|row| row.rotation_due.is_none()), "never due: no expiry and no rotation period"),
-        (count(|row| row.last_drilled.is_none()), "with a runbook that was never drilled from here"),
+        (count(|row| row.last_drilled.is_none()), drilled),
+        (count(|row| row.runbook_not_followed.is_some()), "with a tag that names no runbook of ours, so not followed"),
     ]
     .iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
     let told = if told.is_empty() { "nothing is left to say".to_owned() } else { told.join("; ") };
-    format!("  {}: {told}\n", counted(listing.secrets.len() as u64, "secret"))
+    format!("  {}: {told}", counted(listing.secrets.len() as u64, "secret"))
 }

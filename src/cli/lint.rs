@@ -1,11 +1,13 @@
 //! `stanch lint`: everything that is wrong with some runbooks.
 
 use super::exit::{Exit, Outcome};
+use super::page::Page;
 use super::sarif;
 use super::session::read_runbook;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::plan;
+use crate::redaction::without_credentials;
 use crate::runbook::{Diagnostic, Diagnostics};
 use serde_json::{Value, json};
 
@@ -36,7 +38,8 @@ pub(crate) fn run(ui: Ui, args: &Args) -> Outcome {
             ui.note(&format!("{name}: no problems"));
         }
         if !ui.json && !args.sarif {
-            ui.data(&found.render());
+            // What stands around an address may lie on another line than its credential.
+            ui.own(&Page::document(&without_credentials(&found.render())));
         }
         all.push(found);
     }

@@ -1,10 +1,14 @@
 //! `stanch log`: what happened, from the journal.
 
-use super::exit::{Exit, Outcome};
+use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::terminal::ui::Ui;
-use crate::report::Timeline;
+use crate::engine::{IllegalEvent, State};
+use crate::journal::{Journal, Record, RunFolder};
+use crate::report::{Days, Entry};
+use serde_json::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -14,17 +18,35 @@ pub(crate) struct Args {
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
-    let journal = session::journal(&folder)?;
-    let timeline = Timeline::new(&journal.records);
+    let (mut state, mut entries, mut days, mut width) = (State::outline(), Vec::new(), Days::default(), 1);
+    // Nothing of a damaged journal is shown, so it is read to its end first.
+    let journal = read(&folder, |record| {
+        state.apply(record.at, &record.event)?;
+        days.take(record.at);
+        width = record.event.step().map_or(width, |step| width.max(step.len()));
+        entries.extend(ui.json.then(|| Entry::new(record)));
+        Ok(())
+    })?;
     if ui.json {
-        ui.json(&timeline);
+        ui.json(&json!({ "entries": entries }));
         return Ok(Exit::Done);
     }
-    let width = timeline.entries.iter().filter_map(|entry| entry.step.as_ref()).map(String::len).max().unwrap_or(1);
-    let format = timeline.time_format();
-    for entry in &timeline.entries {
-        let at = entry.at.format(format);
-        ui.data(&format!("{at}  {:<4} {:<width$} {}\n", entry.seq, entry.step.as_deref().unwrap_or("-"), entry.what));
-    }
+    read(&folder, |record| {
+        // It may have grown meanwhile.
+        if record.seq < journal.records {
+            let Entry { at, seq, step, what, .. } = Entry::new(record);
+            let at = at.format(days.time_format());
+            ui.data(&Page::of(format!("{at}  {seq:<4} {:<width$} {what}", step.as_deref().unwrap_or("-"))));
+        }
+        Ok(())
+    })?;
     Ok(Exit::Done)
+}
+
+fn read(
+    folder: &RunFolder,
+    mut take: impl FnMut(&Record) -> Result<(), IllegalEvent>,
+) -> Result<Journal, CommandError> {
+    let read = folder.fold(|record, _| take(record));
+    read.map_err(|error| session::unreadable(&folder.journal(), &error))
 }

@@ -14,6 +14,7 @@ mod audit_watch;
 mod drill;
 mod driving;
 mod emulate;
+mod ending;
 mod exit;
 mod find;
 mod found;
@@ -21,10 +22,12 @@ mod inventory;
 mod lint;
 mod log;
 mod options;
+mod page;
 mod past;
 mod plan;
 mod question;
 mod report;
+mod reported;
 mod resume;
 mod run;
 mod runs;
@@ -38,19 +41,21 @@ mod suggestion;
 mod terminal;
 mod verify;
 
+use crate::visible;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::{CommandError, Exit, Outcome, TABLE};
 use options::{ColorChoice, Common};
+use page::Page;
 pub use session::BUILT_IN;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
-use terminal::ui::Ui;
+use terminal::ui::{Diagnostics, Ui};
 
 /// Incident-response runbooks for leaked secrets in Azure Key Vault: rotate, revoke, prove, report. Every step is
 /// journaled and can be resumed.
 #[derive(Debug, Parser)]
-#[command(name = "stanch", version, after_help = TABLE, disable_help_subcommand = true)]
+#[command(name = "stanch", bin_name = "stanch", version, after_help = TABLE, disable_help_subcommand = true)]
 struct Arguments {
     #[command(flatten)]
     common: Common,
@@ -109,20 +114,18 @@ enum Command {
 /// Runs the program; gives its exit code.
 pub fn main() -> ExitCode {
     harden();
+    std::panic::set_hook(Box::new(|panic| terminal::ui::panicked(panic.location())));
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            drop(error.print());
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
-        }
+        Err(error) => return complain(error).into(),
     };
     let ui = ui(&arguments.common);
     let _terminal = terminal::modes::GivenBack;
-    let outcome = match &arguments.command {
+    let outcome = ending::listen().and_then(|()| match &arguments.command {
         // Gigabytes of log are read in a few megabytes; what waits for answers would be a tenth of them.
         Command::Audit(args) if args.asks_nobody() => audit::run_on_files(&arguments.common, ui, args),
         _ => wait_for(arguments, ui),
-    };
+    });
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -134,7 +137,7 @@ pub fn main() -> ExitCode {
 
 /// The program with one command alone.
 #[derive(Debug, Parser)]
-#[command(name = "stanch", version, disable_help_subcommand = true)]
+#[command(name = "stanch", bin_name = "stanch", version, disable_help_subcommand = true)]
 struct Alone {
     #[command(flatten)]
     common: Common,
@@ -161,6 +164,22 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     Arguments::from_arg_matches(&matches)
 }
 
+/// Says what the parser of arguments says. It quotes them as they stand; where that is not what a reader would see, it is
+/// asked about what is.
+fn complain(error: clap::Error) -> Exit {
+    if !error.use_stderr() {
+        drop(error.print());
+        return Exit::Done;
+    }
+    let seen = std::env::args_os().map(|argument| visible::line(&argument.to_string_lossy()).into());
+    let error = parse(seen).err().filter(clap::Error::use_stderr).unwrap_or(error);
+    let ui = Ui { json: false, quiet: false, color: wants_color(ColorChoice::Auto), results: true };
+    let text = error.render().to_string();
+    let text = text.replacen("error:", &ui.red("error:"), 1);
+    ui.error(&CommandError::page(Exit::Usage, Page::document(&text)));
+    Exit::Usage
+}
+
 /// A variable of the environment that is set to nothing counts as not set. An option with nothing behind it does not:
 /// `--cloud "$FORGOTTEN"` must not become a real run.
 #[expect(clippy::disallowed_methods, reason = "options may stand in the environment")]
@@ -173,18 +192,19 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 
 /// Runs a command that asks others and waits for their answers.
 fn wait_for(arguments: Arguments, ui: Ui) -> Outcome {
-    trace(arguments.common.verbose, ui.color);
+    trace(arguments.common.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| {
         CommandError::program(crate::failure::Failure::refused(format!("the program cannot start: {error}")))
     })?;
     let outcome = runtime.block_on(dispatch(arguments, ui));
-    // A prompt may still be reading from the terminal; it must not keep the program from ending.
+    // A read may still be under way, from a terminal or a pipe; it must not keep the program from ending.
     runtime.shutdown_background();
     outcome
 }
 
 async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
+    session::check_operator()?;
     let common = arguments.common;
     match arguments.command {
         Command::Plan(args) => plan::run(&common, ui, args).await,
@@ -212,17 +232,21 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a wish of the environment")]
 fn ui(common: &Common) -> Ui {
-    let color = match common.color {
+    let color = wants_color(common.color);
+    Ui { json: common.json, quiet: common.quiet, color, results: true }
+}
+
+#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a wish of the environment")]
+fn wants_color(choice: ColorChoice) -> bool {
+    match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => {
             let wished = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             wished && stderr().is_terminal()
         }
-    };
-    Ui { json: common.json, quiet: common.quiet, color, results: true }
+    }
 }
 
 /// A core dump would hold secret values.
@@ -234,12 +258,12 @@ fn harden() {
 }
 
 /// Diagnostics go to standard error; the Azure crates' own tracing never holds a value or a token.
-fn trace(verbose: u8, color: bool) {
+fn trace(verbose: u8) {
     use tracing::Level;
     use tracing_subscriber::filter::{EnvFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
-    let layer = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(color);
+    let layer = tracing_subscriber::fmt::layer().with_writer(|| Diagnostics).with_ansi(false);
     let registry = tracing_subscriber::registry().with(layer);
     // The filter of the environment knows patterns, which take some memory to make ready.
     if let Ok(filter) = EnvFilter::try_from_default_env() {

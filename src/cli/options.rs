@@ -8,13 +8,13 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// Where runs are kept
-    #[arg(long, global = true, value_name = "DIR", env = "STANCH_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "STANCH_STATE_DIR", hide_env_values = true)]
     pub(crate) state_dir: Option<PathBuf>,
     /// The configuration [default: ./stanch.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Send everything to a cloud on this machine, as its ready file describes it; such a run is a DRILL
-    #[arg(long, global = true, value_name = "FILE", env = "STANCH_CLOUD")]
+    #[arg(long, global = true, value_name = "FILE", env = "STANCH_CLOUD", hide_env_values = true)]
     pub(crate) cloud: Option<PathBuf>,
     /// Print the result as one JSON object
     #[arg(long, global = true)]

@@ -1,8 +1,9 @@
 //! What the runs of a state directory did to which secrets, and which runbooks were practised: from their journals.
 
 use crate::clock::Timestamp;
+use crate::engine::State;
 use crate::engine::event::{Event, Mode, RunStatus};
-use crate::journal::{Journal, Runs};
+use crate::journal::{RunFolder, Runs};
 use std::collections::BTreeSet;
 
 /// All runs that could be read.
@@ -29,7 +30,7 @@ impl Past {
     pub(crate) fn read(runs: &Runs) -> std::io::Result<Self> {
         let mut past = Self::default();
         for id in runs.list()? {
-            match runs.folder(&id).read().ok().and_then(|journal| run(&id, &journal)) {
+            match runs.folder(&id).ok().and_then(|folder| run(&id, &folder)) {
                 Some(run) => past.runs.push(run),
                 None => past.unreadable += 1,
             }
@@ -51,19 +52,22 @@ impl Past {
     }
 }
 
-fn run(id: &str, journal: &Journal) -> Option<Run> {
-    let state = journal.state().ok()?;
-    let opened = state.opened()?;
+fn run(id: &str, folder: &RunFolder) -> Option<Run> {
+    let mut state = State::outline();
     let mut secrets = BTreeSet::new();
     let mut take = |text: Option<&str>| {
         secrets.extend(text.filter(|text| text.contains("/secrets/")).map(str::to_lowercase));
     };
-    take(opened.inputs.get("secret").and_then(|secret| secret.as_str()));
-    for record in &journal.records {
-        if let Event::LoopOpened { items, .. } = &record.event {
-            items.iter().for_each(|item| take(item.as_str()));
+    let read = folder.fold(|record, _| {
+        match &record.event {
+            Event::RunOpened(opened) => take(opened.inputs.get("secret").and_then(|secret| secret.as_str())),
+            Event::LoopOpened { items, .. } => items.iter().for_each(|item| take(item.as_str())),
+            _ => {}
         }
-    }
+        state.apply(record.at, &record.event)
+    });
+    read.ok()?;
+    let opened = state.opened()?;
     Some(Run {
         id: id.to_owned(),
         runbook: opened.runbook.clone(),

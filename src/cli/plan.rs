@@ -3,6 +3,7 @@
 use super::driving::{self, Args, Prepared};
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::actions;
@@ -30,7 +31,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
 /// Looks at everything that a prepared run would touch.
 pub(crate) async fn look(prepared: &Prepared, request_prefix: &str) -> Result<Preflight, CommandError> {
     let azure = prepared.session.azure(request_prefix)?;
-    let (plan, config) = (&prepared.plan, &prepared.session.config);
+    let (plan, config) = (&prepared.plan, prepared.session.config());
     let mut own = session::own_prefixes(&prepared.runs);
     own.push(request_prefix.into());
     Ok(preflight::look(plan, &actions::by_name(), &azure, config, prepared.opened.mode, &own).await)
@@ -42,6 +43,7 @@ fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
         "runbook_sha256": prepared.plan.sha256,
         "plan": prepared.plan.digest(),
         "mode": prepared.opened.mode,
+        "config": prepared.session.configuration.object(),
         "inputs": prepared.plan.inputs,
         "failed": preflight.failed(),
     });
@@ -55,7 +57,7 @@ fn object(prepared: &Prepared, preflight: &Preflight) -> Value {
 }
 
 /// The screen: who, what is there, what would happen, how long it takes.
-pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> String {
+pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Page {
     let opened = &prepared.opened;
     let mode = match opened.mode {
         Mode::Real => ui.red("REAL"),
@@ -66,55 +68,58 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Stri
         (Some(principal), Some(identity)) => format!("  as {principal} ({identity})"),
         _ => String::new(),
     };
-    let mut text = format!("{}  sha256:{hash}…  {mode}{who}\n", opened.runbook);
+    let mut page = Page::of(format!("{}  sha256:{hash}…  {mode}{who}", opened.runbook));
     for (name, value) in prepared.plan.inputs.iter().filter(|(_, value)| !value.is_null()) {
-        text.push_str(&format!("  {name} = {}\n", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        page.line(format!("  {name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     }
-    text.push_str("\nbefore anything is changed\n");
+    page.add(prepared.session.configuration.lines().after("  ", "  "));
+    page.blank();
+    page.line("before anything is changed");
     if let Some(rotated) = prepared.rotated_lately() {
-        text.push_str(&format!("  {} {}\n", ui.yellow("!"), rotated.sentence(clock::now())));
+        page.line(format!("  {} {}", ui.yellow("!"), rotated.sentence(clock::now())));
     }
     for check in &preflight.checks {
-        text.push_str(&line(ui, check));
+        page.add(line(ui, check));
     }
     for broken in &preflight.breaks {
         let version = crate::vault::short(&broken.version);
         let mark = ui.yellow("!");
-        text.push_str(&format!(
-            "  {mark} {} reads version {version} by its number: it will fail once that is disabled\n      {}; {}\n",
-            broken.consumer, broken.because, broken.help
+        page.line(format!(
+            "  {mark} {} reads version {version} by its number: it will fail once that is disabled",
+            broken.consumer
         ));
+        page.line(format!("      {}; {}", broken.because, broken.help));
     }
-    text.push_str(&table(ui, &preflight.steps));
-    text.push_str(&format!("{}. Nothing has been changed.\n", duration(preflight)));
-    text
+    page.add(table(ui, &preflight.steps));
+    page.line(format!("{}. Nothing has been changed.", duration(preflight)));
+    page
 }
 
-fn line(ui: Ui, check: &Check) -> String {
+fn line(ui: Ui, check: &Check) -> Page {
     let mark = match check.verdict {
         CheckResult::Fine => ui.green("✓"),
         CheckResult::Warning => ui.yellow("!"),
         CheckResult::Failed => ui.red("✗"),
         CheckResult::Unseen => ui.dim("?"),
     };
-    let help = check.help.as_ref().map(|help| format!("      {}\n", help.replace('\n', "\n      ")));
-    format!("  {mark} {}\n{}", check.what, help.unwrap_or_default())
+    let mut page = Page::of(format!("  {mark} {}", check.what));
+    check.help.iter().flat_map(|help| help.lines()).for_each(|line| page.line(format!("      {line}")));
+    page
 }
 
-fn table(ui: Ui, steps: &[Effect]) -> String {
+fn table(ui: Ui, steps: &[Effect]) -> Page {
     let width = |texts: Vec<usize>, least: usize| texts.into_iter().max().unwrap_or_default().clamp(least, 56);
     let ids = width(steps.iter().map(|step| step.id.chars().count()).collect(), 4);
     let does = width(steps.iter().map(|step| what(step).chars().count()).collect(), 12);
-    let mut text =
-        format!("\n  {:<ids$}  {:<does$}  {:<12}  {}\n", "step", "what it does", "kind", "if the answer is lost");
+    let mut page = Page::of("");
+    page.line(format!("  {:<ids$}  {:<does$}  {:<12}  {}", "step", "what it does", "kind", "if the answer is lost"));
     for step in steps {
         let row = format!("  {:<ids$}  {:<does$}  {:<12}  {}", step.id, what(step), step.class.name(), lost(step));
         let row = row.trim_end();
-        text.push_str(&if step.skipped.is_some() { ui.dim(row) } else { row.to_owned() });
-        text.push('\n');
+        page.line(if step.skipped.is_some() { ui.dim(row) } else { row.to_owned() });
     }
-    text.push('\n');
-    text
+    page.blank();
+    page
 }
 
 fn what(step: &Effect) -> String {

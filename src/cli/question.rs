@@ -1,7 +1,9 @@
 //! What a run asks people, and how an answer becomes an event: one place for the terminal, for the commands
 //! `approve`, `reject` and `settle`, and for a file of answers.
 
+use crate::command_line::CommandLine;
 use crate::engine::event::{AfterFailure, Answer, Event, Question, SettledAs};
+use crate::engine::person::{self, Seen};
 use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::evidence::wants_value;
 use crate::failure::Failure;
@@ -54,7 +56,9 @@ pub(crate) enum Word {
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
     pub(crate) word: Word,
+    /// What they say they are called.
     pub(crate) by: String,
+    pub(crate) seen: Seen,
     pub(crate) because: Option<String>,
     /// What was asked for by name; texts are read as the type that was asked for.
     pub(crate) answers: Map<String, Value>,
@@ -106,7 +110,10 @@ impl Open {
 
     /// The answer as an event.
     pub(crate) fn answer(&self, given: Given) -> Result<Event, Failure> {
-        let Given { word, by, because, answers } = given;
+        let Given { word, by, seen, because, answers } = given;
+        let by = person::name(&by)
+            .map_err(|why| Failure::refused(why).help("say who answers, by a name that others know"))?;
+        let seen = Some(seen);
         let step = self.step.clone();
         let because_of = |because: Option<String>| {
             because.ok_or_else(|| {
@@ -120,11 +127,11 @@ impl Open {
                     _ => (Answer::Rejected, Map::new()),
                 };
                 let plan = Some(question.plan.clone()).filter(|plan| !plan.is_empty());
-                Ok(Event::GateAnswered { step, answer, by, comment: because, answers, plan })
+                Ok(Event::GateAnswered { step, answer, by, seen, comment: because, answers, plan })
             }
             (Asked::Decision { effect, .. }, Word::Done | Word::NotDone) => {
                 let outcome = if word == Word::Done { SettledAs::Done } else { SettledAs::NotDone };
-                Ok(Event::Settled { step, effect: effect.clone(), outcome, because: because_of(because)?, by })
+                Ok(Event::Settled { step, effect: effect.clone(), outcome, because: because_of(because)?, by, seen })
             }
             (Asked::Failure(_), Word::Retry | Word::Continue | Word::Stop) => {
                 let answer = match word {
@@ -132,7 +139,7 @@ impl Open {
                     Word::Continue => AfterFailure::Continue,
                     _ => AfterFailure::Stop,
                 };
-                Ok(Event::FailureAnswered { step, answer, by, because: because_of(because)? })
+                Ok(Event::FailureAnswered { step, answer, by, seen, because: because_of(because)? })
             }
             _ => {
                 let words: Vec<String> = self.words().iter().map(|word| format!("`{}`", name(*word))).collect();
@@ -144,25 +151,24 @@ impl Open {
 
     /// The commands that answer it from another terminal.
     pub(crate) fn commands(&self, run: &str) -> Vec<String> {
-        let step = &self.step;
+        let of = |command| CommandLine::stanch(command).name(run).name(&self.step);
+        let resume = CommandLine::stanch("resume").name(run);
+        let reject = of("reject").words("--by NAME --comment WHY");
         match &self.what {
             Asked::Gate { wants_value: true, .. } => vec![
-                format!("stanch resume {run}                  (asks for the value at a terminal)"),
-                format!("stanch resume {run} --secret-stdin   (reads it from standard input)"),
-                format!("stanch reject {run} {step} --by NAME --comment WHY"),
+                format!("{resume}                  (asks for the value at a terminal)"),
+                format!("{}   (reads it from standard input)", resume.words("--secret-stdin")),
+                reject.to_string(),
             ],
             Asked::Gate { question, .. } => {
-                let fields: String =
-                    question.fields.iter().map(|field| format!(" --answer {}=…", field.name)).collect();
-                vec![
-                    format!("stanch approve {run} {step} --by NAME{fields}"),
-                    format!("stanch reject {run} {step} --by NAME --comment WHY"),
-                ]
+                let approve = of("approve").words("--by NAME");
+                let approve = question.fields.iter().fold(approve, |line, field| line.open("--answer", &field.name));
+                vec![approve.to_string(), reject.to_string()]
             }
             Asked::Decision { .. } | Asked::Failure(_) => self
                 .words()
                 .iter()
-                .map(|word| format!("stanch settle {run} {step} --as {} --because \"…\"", name(*word)))
+                .map(|word| of("settle").option("--as", name(*word)).words("--because \"…\"").to_string())
                 .collect(),
         }
     }

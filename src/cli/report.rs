@@ -2,11 +2,12 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
-use super::session::{opened, pinned_plan};
 use super::terminal::ui::Ui;
 use crate::actions;
-use crate::report::{self, Format, Report};
+use crate::files;
+use crate::report::{self, Format, Report, Templates};
 use clap::ValueEnum;
 use serde_json::json;
 use std::path::PathBuf;
@@ -38,12 +39,10 @@ enum FormatChoice {
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let folder = session::existing(common, &args.run)?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = opened(&folder, &state)?;
-    let plan = pinned_plan(&folder, &opened)?;
-    let steps = plan.planned(&actions::catalogue());
-    let report = Report::new(&journal.records, &journal.head, &steps);
+    let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
+    let (journal, history) = session::history(&folder, steps)?;
+    let opened = history.opened().cloned();
+    let report = Report::new(history, &journal.head);
     let formats: Vec<Format> = args
         .format
         .iter()
@@ -55,17 +54,28 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
             FormatChoice::Ocsf => Format::Ocsf,
         })
         .collect();
-    let out = args.out.clone().unwrap_or_else(|| folder.report());
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => {
+            let own = folder.report();
+            files::make_folder(&own).map_err(|error| session::cannot_write(&own, &error))?;
+            own
+        }
+    };
     let templates = match &args.templates {
         Some(templates) => Some(templates.clone()),
-        None => session::Session::open(common, Some(&opened)).ok().and_then(|session| session.config.templates),
+        None => {
+            session::Session::open(common, opened.as_ref()).ok().and_then(|session| session.config().templates.clone())
+        }
     };
-    let files = report::write(&out, &report, &formats, templates.as_deref()).map_err(CommandError::program)?;
+    let is_named = args.templates.is_some();
+    let templates = templates.as_deref().map(|folder| Templates { folder, is_named });
+    let files = report::write(&out, &report, &formats, templates).map_err(CommandError::program)?;
     if ui.json {
         ui.json(&json!({ "run": folder.run(), "files": files, "head": format!("sha256:{}", journal.head) }));
     } else {
         for file in &files {
-            ui.data(&format!("{}\n", file.display()));
+            ui.data(&Page::of(file.display().to_string()));
         }
     }
     Ok(Exit::Done)

@@ -14,9 +14,12 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     prepared.warn(ui);
     driving::nobody_says_go(common, ui, &prepared)?;
     prepared.is_free()?;
-    if !common.yes && ui.asks() {
+    let is_asked = !common.yes && ui.asks();
+    prepared.session.configuration.consent(is_asked)?;
+    if is_asked {
         let preflight = super::plan::look(&prepared, &prepared.opened.request_prefix).await?;
-        let question = format!("{}Go? [y/N]", super::plan::render(ui, &prepared, &preflight));
+        let mut question = super::plan::render(ui, &prepared, &preflight);
+        question.line("Go? [y/N]");
         match people::confirm(ui, &question).await {
             Ok(true) => {}
             Ok(false) => {
@@ -24,7 +27,10 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
             }
             Err(ended) => return Ok(ended),
         }
-    } else if let Some(rotated) = prepared.rotated_lately() {
+    } else {
+        ui.notes(&prepared.session.configuration.lines());
+    }
+    if let (false, Some(rotated)) = (is_asked, prepared.rotated_lately()) {
         ui.note(&rotated.sentence(clock::now()));
     }
     let (ended, _) = driving::begin(ui, prepared).await?;

@@ -2,24 +2,25 @@
 
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
 use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
+use crate::journal::Runs;
 use serde_json::json;
 
 pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
+    let runs = session::runs(common)?;
     let mut rows = Vec::new();
-    for run in list(common)? {
-        let folder = session::runs(common)?.folder(&run);
-        let row = match folder.read() {
-            Ok(journal) => match journal.state() {
-                Ok(state) => screen::row(&folder, &state),
-                Err(damage) => json!({ "run": run, "status": "damaged", "error": damage.to_string() }),
-            },
-            Err(error) => json!({ "run": run, "status": "damaged", "error": error.to_string() }),
+    for run in list(&runs)? {
+        let row = match runs.folder(&run) {
+            Ok(folder) => {
+                folder.state().map(|(_, state)| screen::row(&folder, &state)).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
         };
-        rows.push(row);
+        rows.push(row.unwrap_or_else(|error| json!({ "run": run, "status": "damaged", "error": error })));
     }
     if ui.json {
         ui.json(&json!({ "runs": rows }));
@@ -48,23 +49,25 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
                 None => text(row, "error"),
             }
         );
-        ui.data(&format!("{}\n", line.trim_end()));
+        ui.data(&Page::of(line.trim_end()));
     }
     Ok(Exit::Done)
 }
 
-/// The run that began last.
-pub(crate) fn latest(common: &Common) -> Result<Option<String>, CommandError> {
+/// The run that began last. Of one whose journal does not tell, that is said: it may be the one that is meant.
+pub(crate) fn latest(common: &Common, ui: Ui) -> Result<Option<String>, CommandError> {
     let runs = session::runs(common)?;
-    let began = |run: &String| {
-        let journal = runs.folder(run).read().ok()?;
-        journal.records.first().map(|record| record.at)
+    let began = |run: &String| match runs.folder(run).ok()?.opened() {
+        Ok((at, _)) => Some(at),
+        Err(error) => {
+            ui.note(&format!("when the run `{run}` began is not known: {error}"));
+            None
+        }
     };
-    Ok(list(common)?.into_iter().max_by_key(began))
+    Ok(list(&runs)?.into_iter().max_by_key(began))
 }
 
-fn list(common: &Common) -> Result<Vec<String>, CommandError> {
-    let runs = session::runs(common)?;
+fn list(runs: &Runs) -> Result<Vec<String>, CommandError> {
     runs.list().map_err(|error| {
         let summary = format!("the state directory `{}` cannot be read", runs.state().display());
         CommandError::program(Failure::refused(summary).because(error.to_string()))

@@ -1,9 +1,11 @@
 //! The scorecard of a drill: what the cloud saw, held against the scenario's targets.
 
 use super::exit::Exit;
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::cloud::scenario::Targets;
+use crate::engine::event::Answer;
 use crate::evidence::{Evidence, Known, Verdict};
 use crate::notify::KINDS;
 use crate::report::fact::counted;
@@ -44,6 +46,8 @@ pub(super) struct Scorecard {
     pub(super) targets: Vec<Target>,
     /// What the run itself says; the targets say what the cloud saw.
     pub(super) verdict: Verdict,
+    /// Those who said yes or no at its gates: whoever practises may have played them all.
+    people: Vec<String>,
 }
 
 impl Scorecard {
@@ -60,7 +64,9 @@ impl Scorecard {
         lines.push(messages(observed));
         lines.extend(consumers(observed, targets));
         lines.extend(pinned_named(observed, known));
-        Self { targets: lines, verdict: known.verdict() }
+        let answers = known.state().steps().filter_map(|(_, step)| step.gate.as_ref()?.answer.as_ref());
+        let people = answers.filter(|answer| answer.answer != Answer::Expired).map(|answer| answer.who()).collect();
+        Self { targets: lines, verdict: known.verdict(), people }
     }
 
     /// Whether every target was met.
@@ -69,27 +75,25 @@ impl Scorecard {
     }
 
     /// The scorecard as text.
-    pub(super) fn render(&self, ui: Ui) -> String {
+    pub(super) fn render(&self, ui: Ui) -> Page {
         let met = self.targets.iter().filter(|target| target.met).count();
-        let mut text = format!("\nDRILL scorecard: {met} of {} targets met\n", self.targets.len());
+        let mut page = Page::of("");
+        page.line(format!("DRILL scorecard: {met} of {} targets met", self.targets.len()));
         for target in &self.targets {
             let mark = if target.met { ui.green("✓") } else { ui.red("✗") };
-            text.push_str(&format!("  {mark} {:<26} {}", target.name, target.seen));
-            if !target.met {
-                text.push_str(&format!("  (wanted: {})", target.wanted));
-            }
-            text.push('\n');
+            let wanted = if target.met { String::new() } else { format!("  (wanted: {})", target.wanted) };
+            page.line(format!("  {mark} {:<26} {}{wanted}", target.name, target.seen));
+        }
+        if !self.people.is_empty() {
+            let people = self.people.join("; ");
+            page.line(format!("  who answered: {people} (claimed: in a drill one person may play everybody)"));
         }
         let open = match self.verdict.open.len() {
             0 => String::new(),
             count => format!("; {} open", counted(count as u64, "point")),
         };
-        text.push_str(&format!(
-            "  the run's own verdict: {}: {}{open}\n",
-            self.verdict.headline(),
-            self.verdict.detail()
-        ));
-        text
+        page.line(format!("  the run's own verdict: {}: {}{open}", self.verdict.headline(), self.verdict.detail()));
+        page
     }
 }
 

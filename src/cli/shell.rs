@@ -1,11 +1,12 @@
 //! `stanch completions` and `stanch man`: what a shell and `man` know of the commands, from the same definition.
 
 use super::exit::{CommandError, Exit, Outcome};
+use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
+use crate::files;
 use clap::Command;
 use clap_complete::Shell;
-use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -24,14 +25,14 @@ pub(crate) struct ManArgs {
 pub(crate) fn completions(ui: Ui, args: &CompletionsArgs, mut stanch: Command) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut stanch, "stanch", &mut script);
-    ui.data(&String::from_utf8_lossy(&script));
+    ui.own(&Page::document(&String::from_utf8_lossy(&script)));
     Ok(Exit::Done)
 }
 
 pub(crate) fn man(ui: Ui, args: &ManArgs, mut stanch: Command) -> Outcome {
     let Some(folder) = &args.out else {
         let page = page(stanch)?;
-        ui.data(&String::from_utf8_lossy(&page));
+        ui.own(&Page::document(&String::from_utf8_lossy(&page)));
         return Ok(Exit::Done);
     };
     stanch.build();
@@ -56,9 +57,7 @@ fn page(command: Command) -> Result<Vec<u8>, CommandError> {
 fn write(folder: &std::path::Path, name: &str, command: Command) -> Result<(), CommandError> {
     let page = page(command)?;
     let path = folder.join(format!("{name}.1"));
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::File::create(&path))
-        .and_then(|mut file| file.write_all(&page));
+    let written = std::fs::create_dir_all(folder).and_then(|()| files::write_whole(&path, &page));
     written.map_err(|error| {
         let failure = Failure::refused(format!("`{}` cannot be written", path.display())).because(error.to_string());
         CommandError::program(failure.help("name a folder that can be written with `--out`"))

@@ -3,9 +3,9 @@
 use super::exit::{Exit, Outcome};
 use super::options::Common;
 use super::session;
-use super::session::{opened, pinned_plan};
 use super::terminal::screen;
 use super::terminal::ui::Ui;
+use crate::actions;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -16,7 +16,7 @@ pub(crate) struct Args {
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     let run = match &args.run {
         Some(run) => run.clone(),
-        None => match super::runs::latest(common)? {
+        None => match super::runs::latest(common, ui)? {
             Some(run) => run,
             None => {
                 ui.note("there are no runs yet");
@@ -25,9 +25,8 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         },
     };
     let folder = session::existing(common, &run)?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let plan = pinned_plan(&folder, &opened(&folder, &state)?)?;
-    screen::show(ui, &plan, &folder, &journal.records, &journal.head)?;
+    let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
+    let (journal, known) = session::known(&folder, steps)?;
+    screen::show(ui, &folder, &known, &journal.head);
     Ok(Exit::Done)
 }

@@ -1,9 +1,9 @@
-//! A command that somebody will paste into a shell: nothing that others wrote goes into it unquoted.
+//! The run that fits what was found, as a command.
 
 use super::options::Common;
 use super::session;
+use crate::command_line::CommandLine;
 use crate::runbook;
-use std::path::Path;
 
 /// A run that fits, with the inputs that are known.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Suggestion {
 impl Suggestion {
     /// Takes those of the inputs that the runbook has.
     pub(crate) fn new(runbook: &str, known: &[(&'static str, Option<String>)]) -> Self {
-        let text = session::read_runbook(runbook).ok();
+        let text = session::look_at_runbook(runbook);
         let read = text.and_then(|file| runbook::read(&file.source()).runbook);
         let inputs: Vec<(&'static str, String)> = known
             .iter()
@@ -46,47 +46,21 @@ impl Suggestion {
 
     /// The command that shows what it would do, with the options that this one was given. `run` in place of `plan` begins
     /// it.
-    pub(crate) fn command(&self, common: &Common) -> String {
-        let mut words = vec!["stanch".to_owned(), "plan".to_owned(), quoted(&self.runbook)];
+    pub(crate) fn command(&self, common: &Common) -> CommandLine {
+        // The name of a file that looks like an option names the same file from here.
+        let dash = if self.runbook.starts_with('-') { "./" } else { "" };
+        let mut line = CommandLine::stanch("plan").name(format!("{dash}{}", self.runbook));
         for argument in self.arguments() {
-            words.extend(["-i".to_owned(), quoted(&argument)]);
+            line = line.option("-i", argument);
         }
         for name in &self.missing {
-            words.extend(["-i".to_owned(), format!("{name}=…")]);
+            line = line.open("-i", name);
         }
         for (option, path) in [("--config", &common.config), ("--cloud", &common.cloud)] {
             if let Some(path) = path {
-                words.extend([option.to_owned(), quoted(&shown(path))]);
+                line = line.option(option, path.display().to_string());
             }
         }
-        words.join(" ")
-    }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
-}
-
-/// A word that a shell takes as it is.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=@,+%".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_shell_sees_one_word() {
-        assert_eq!(
-            quoted("secret=https://kv.vault.azure.net/secrets/a-b"),
-            "secret=https://kv.vault.azure.net/secrets/a-b"
-        );
-        assert_eq!(quoted("found_at=$(id) it's"), r"'found_at=$(id) it'\''s'");
-        assert_eq!(quoted(""), "''");
+        line
     }
 }

@@ -1,6 +1,6 @@
 //! The `audit` part of the configuration: where a vault's audit trail lies, and what counts as ordinary in it.
 
-use crate::audit::{Place, Thresholds};
+use crate::audit::{DateOrder, Place, Thresholds, Times, Zone};
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::syntax::{Node, NodeValue};
@@ -16,11 +16,17 @@ pub struct AuditTrail {
     /// How long before the exposure it is read to learn what is ordinary.
     pub baseline: Option<TimeDelta>,
     pub thresholds: Thresholds,
+    /// How times in its files are meant that do not say so themselves.
+    pub times: Times,
 }
 
 impl SettingsDecoder<'_> {
     pub(super) fn audit(&mut self, node: &Node) -> AuditTrail {
-        let entries = self.entries(node, "`audit`", &["archive", "workspace", "baseline", "thresholds"]);
+        let entries = self.entries(
+            node,
+            "`audit`",
+            &["archive", "workspace", "baseline", "thresholds", "timezone", "date_order"],
+        );
         let mut audit = AuditTrail::default();
         if let Some(node) = get(&entries, "archive")
             && let Some(text) = self.text(node, "`archive`")
@@ -53,6 +59,22 @@ impl SettingsDecoder<'_> {
                     self.wrong(format!("`{text}` is too long a time"), node.span, "write, for example, `14d`")
                 }
                 Err(why) => self.wrong(why, node.span, "write, for example, `14d`"),
+            }
+        }
+        if let Some(node) = get(&entries, "timezone")
+            && let Some(text) = self.text(node, "`timezone`")
+        {
+            match Zone::parse(&text) {
+                Ok(zone) => audit.times.zone = Some(zone),
+                Err(failure) => self.wrong(failure.summary, node.span, failure.help.unwrap_or_default()),
+            }
+        }
+        if let Some(node) = get(&entries, "date_order")
+            && let Some(text) = self.text(node, "`date_order`")
+        {
+            match DateOrder::parse(&text) {
+                Ok(order) => audit.times.order = Some(order),
+                Err(failure) => self.wrong(failure.summary, node.span, failure.help.unwrap_or_default()),
             }
         }
         if let Some(node) = get(&entries, "thresholds") {

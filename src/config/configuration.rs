@@ -5,6 +5,7 @@ use super::inventory::Inventory;
 use crate::audit::Place;
 use crate::azure::{IdentityChoice, VaultLimits};
 use crate::notify::Channels;
+use crate::timestamp::Authority;
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,14 @@ pub struct Config {
     pub channels: Channels,
     /// A folder with templates of the user's own.
     pub templates: Option<PathBuf>,
+    /// A folder with runbooks of the user's own, which tags may name.
+    pub runbooks: Option<PathBuf>,
     /// The subscription whose App Service and Functions sites read the vaults.
     pub subscription: Option<String>,
     /// How often each vault is asked at most.
     pub limits: VaultLimits,
+    /// Who stamps the journal's head when a life of a run ends, if anybody.
+    pub timestamp: Option<Authority>,
     pub(super) text: Option<String>,
     /// Who may answer gates that name nobody; everybody if nobody is named.
     pub approvers: Vec<String>,
@@ -49,7 +54,12 @@ impl Config {
 
     /// Where the audit trail of a vault lies, if anywhere.
     pub fn archive(&self, vault: &str) -> Option<Place> {
-        self.vaults.get(&vault.to_lowercase()).and_then(|own| own.place.as_ref()).or(self.audit.place.as_ref()).cloned()
+        self.of_vault(vault).place.clone()
+    }
+
+    /// What says where a vault's audit trail lies: the place, and how its times are meant.
+    fn of_vault(&self, vault: &str) -> &AuditTrail {
+        self.vaults.get(&vault.to_lowercase()).filter(|own| own.place.is_some()).unwrap_or(&self.audit)
     }
 
     /// A vault's audit trail, and how it is judged: its own, else that of all.
@@ -57,7 +67,8 @@ impl Config {
         let own = self.vaults.get(&vault.to_lowercase());
         let judged = own.filter(|own| own.baseline.is_some() || own.thresholds != Default::default());
         let judged = judged.unwrap_or(&self.audit);
-        AuditTrail { place: self.archive(vault), baseline: judged.baseline, thresholds: judged.thresholds.clone() }
+        let AuditTrail { place, times, .. } = self.of_vault(vault).clone();
+        AuditTrail { place, times, baseline: judged.baseline, thresholds: judged.thresholds.clone() }
     }
 
     /// The audit trail of all vaults that no other is given for.

@@ -1,9 +1,8 @@
 //! The configuration's text becomes a [`Config`], or a list of everything that is wrong with it.
 
-#![expect(clippy::disallowed_methods, reason = "the configuration is a file that the user named")]
-
 use super::configuration::Config;
 use crate::azure::{IdentityChoice, VaultLimits};
+use crate::files::{self, LARGEST_TEXT};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
@@ -11,31 +10,39 @@ use crate::runbook::source::text;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get};
+use crate::timestamp::Authority;
 use sha2::{Digest, Sha256};
 use std::path::Path;
+use url::Url;
 
 const SCHEMA: &str = "stanch-config/v1";
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
 
 impl Config {
-    /// Reads a configuration; paths in it are relative to its folder.
+    /// Reads a configuration that the user named, for the real world.
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
         let name = path.display().to_string();
         let wrong = |why: String, help: &str| {
             let message = format!("the configuration `{name}` cannot be read: {why}");
             Diagnostics::of(&name, "", vec![Diagnostic::error(message, Span::default()).help(help)])
         };
-        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string(), "check the path after `--config`"))?;
+        let bytes = files::read_named(path, LARGEST_TEXT);
+        let bytes = bytes.map_err(|error| wrong(error.to_string(), "check the path after `--config`"))?;
         let text = text(bytes).map_err(|why| wrong(why, "save it as UTF-8"))?;
+        Self::of(path, text, false)
+    }
+
+    /// Reads the text of a configuration; paths in it are relative to its folder. `in_drill` says that whoever listens on
+    /// this machine is the embedded cloud.
+    pub fn of(path: &Path, text: String, in_drill: bool) -> Result<Self, Diagnostics> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let config = read(&name, &text, folder)?;
+        let config = read(&path.display().to_string(), &text, SettingsDecoder::new(folder).in_drill(in_drill))?;
         Ok(Self { sha256: Some(hex::encode(Sha256::digest(&text))), text: Some(text), ..config })
     }
 }
 
 /// Reads the text of a configuration.
-fn read(name: &str, text: &str, folder: &Path) -> Result<Config, Diagnostics> {
-    let mut decoder = SettingsDecoder::new(folder);
+fn read(name: &str, text: &str, mut decoder: SettingsDecoder<'_>) -> Result<Config, Diagnostics> {
     let root = match syntax::parse(text) {
         Ok(root) => root,
         Err(problem) => return Err(not_yaml(name, text, problem)),
@@ -112,6 +119,8 @@ impl SettingsDecoder<'_> {
             "limits",
             "approvers",
             "inventory",
+            "timestamp",
+            "runbooks",
         ];
         let entries = self.entries(root, "the configuration", &known);
         if let Some(node) = get(&entries, "schema")
@@ -157,7 +166,9 @@ impl SettingsDecoder<'_> {
             config.inventory = self.inventory(node);
         }
         config.subscription = get(&entries, "subscription").and_then(|node| self.subscription(node));
+        config.runbooks = get(&entries, "runbooks").and_then(|node| self.path(node, "`runbooks`"));
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
+        config.timestamp = get(&entries, "timestamp").and_then(|node| self.timestamp(node));
         if let Some(node) = get(&entries, "limits") {
             config.limits = self.limits(node);
         }
@@ -186,6 +197,33 @@ impl SettingsDecoder<'_> {
             self.wrong("`approvers` names somebody twice, or nobody", node.span, "name each person once");
         }
         names
+    }
+
+    /// Who stamps the journal's head: reached with encryption, or on this machine.
+    fn timestamp(&mut self, node: &Node) -> Option<Authority> {
+        let entries = self.entries(node, "`timestamp`", &["url", "ca"]);
+        let certificates = get(&entries, "ca").and_then(|node| self.path(node, "`ca`"));
+        let url = self.required(&entries, "url", "`timestamp`", node.span)?;
+        let place = get(&entries, "url").map_or(node.span, |node| node.span);
+        let Some(parsed) = Url::parse(&url).ok().filter(Url::has_host) else {
+            self.wrong("the `url` of `timestamp` is not an address", place, "write `url: https://…`");
+            return None;
+        };
+        let is_near = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if !(parsed.scheme() == "https" || is_near && parsed.scheme() == "http") {
+            self.wrong("the authority would be asked without encryption", place, "write `url: https://…`");
+            return None;
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            self.literals.push(place);
+            self.wrong(
+                "a secret stands in the `url` of `timestamp`",
+                place,
+                "take it out: the authority is asked without",
+            );
+            return None;
+        }
+        Some(Authority { url, certificates })
     }
 
     /// How often each vault is asked at most; what is left out stays under what Azure publishes.

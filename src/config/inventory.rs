@@ -50,8 +50,11 @@ pub struct SecretFacts {
     pub issuer: Option<String>,
     /// How stanch rotates it: `random`, `manual`, `postgres`.
     pub provider: Option<String>,
-    /// The runbook that fits: a path, or the name of a built-in.
+    /// The runbook that fits, as the configuration says: a path, or the name of a built-in.
     pub runbook: Option<String>,
+    /// What a tag says of it: a name, which is never a path.
+    #[serde(skip)]
+    pub tagged_runbook: Option<String>,
     /// How long a version is good for.
     #[serde(skip)]
     pub rotate_every: Option<Duration>,
@@ -64,7 +67,7 @@ impl Inventory {
         let fitting =
             self.entries.iter().filter(|entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
         for Entry { facts: said, .. } in fitting {
-            let SecretFacts { owner, issuer, provider, runbook, rotate_every } = said.clone();
+            let SecretFacts { owner, issuer, provider, runbook, rotate_every, .. } = said.clone();
             facts.owner = facts.owner.or(owner);
             facts.issuer = facts.issuer.or(issuer);
             facts.provider = facts.provider.or(provider);
@@ -81,17 +84,22 @@ impl Inventory {
         fitting.flat_map(|entry| entry.readers.iter().map(|(oid, name)| (oid.as_str(), name.as_deref())))
     }
 
+    /// The programs that its entries let a run start, each once.
+    pub fn programs(&self) -> Vec<&str> {
+        let named = self.entries.iter().filter_map(|entry| entry.settings.get("program"));
+        let mut programs: Vec<&str> =
+            named.filter_map(|program| program.as_str().or_else(|| program.get(0)?.as_str())).collect();
+        programs.sort_unstable();
+        programs.dedup();
+        programs
+    }
+
     /// Who issues a secret: the first entry that fits and names a provider, with its settings.
     pub fn issuer(&self, vault: &str, secret: &str) -> Option<(&str, &Map<String, Value>)> {
         let fitting =
             self.entries.iter().filter(|entry| matches(&entry.secret, secret) && matches(&entry.vault, vault));
         fitting.filter_map(|entry| Some((entry.facts.provider.as_deref()?, &entry.settings))).next()
     }
-}
-
-/// Whether a tag of this name says something of the secret.
-pub fn is_read(tag: &str) -> bool {
-    [OWNER, ISSUER, PROVIDER, RUNBOOK, PERIOD].concat().iter().any(|name| name.eq_ignore_ascii_case(tag))
 }
 
 fn of_tags(tags: &BTreeMap<String, String>) -> SecretFacts {
@@ -104,7 +112,8 @@ fn of_tags(tags: &BTreeMap<String, String>) -> SecretFacts {
         owner: text(OWNER),
         issuer: text(ISSUER),
         provider: text(PROVIDER),
-        runbook: text(RUNBOOK),
+        runbook: None,
+        tagged_runbook: text(RUNBOOK),
         rotate_every: tag(PERIOD).and_then(period),
     }
 }
@@ -174,7 +183,13 @@ impl SettingsDecoder<'_> {
             }
             parsed.ok()
         });
-        let facts = SecretFacts { owner, issuer, provider, runbook, rotate_every };
+        // A path is relative to the folder of the configuration, as all of its paths are.
+        let is_path = |name: &String| name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml");
+        let runbook = runbook.map(|name| match is_path(&name) {
+            true => self.folder.join(name).display().to_string(),
+            false => name,
+        });
+        let facts = SecretFacts { owner, issuer, provider, runbook, tagged_runbook: None, rotate_every };
         if let Some(place) = get(&entries, "settings").and_then(literal) {
             self.literals.push(place);
             let help =

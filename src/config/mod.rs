@@ -9,4 +9,4 @@ mod inventory;
 
 pub use audit::AuditTrail;
 pub use configuration::Config;
-pub use inventory::{Inventory, SecretFacts, USUAL_RUNBOOK, is_read, matches};
+pub use inventory::{Inventory, SecretFacts, USUAL_RUNBOOK, matches};

@@ -159,7 +159,11 @@ impl Scope for Seen<'_> {
                 });
                 // The whole journal is read for it.
                 if fields.contains("verdict") {
-                    run["verdict"] = driver.verdict();
+                    match driver.verdict() {
+                        Ok(verdict) => run["verdict"] = verdict,
+                        // Whoever rests on it fails, and says that there is none.
+                        Err(failure) => tracing::error!(?failure, "the verdict is not known"),
+                    }
                 }
                 Some(run)
             }
@@ -183,18 +187,19 @@ impl Seen<'_> {
 
 impl Driver {
     /// The verdict as it is now, for messages, conditions and gates.
-    fn verdict(&self) -> Value {
-        let known = Known::of(&self.ledger.records(), &self.services.steps);
+    fn verdict(&self) -> Result<Value, Failure> {
+        let mut known = Known::new(self.services.steps.clone());
+        self.ledger.fold(|record, _| known.apply(record))?;
         let verdict = known.verdict();
         let leaked_value = known.leaked_value().map(|leaked| leaked.describe()).unwrap_or_default();
-        json!({
+        Ok(json!({
             "state": verdict.state.name(),
             "headline": verdict.headline(),
             "because": verdict.because,
             "open": verdict.open,
             "summary": verdict.summary(),
             "leaked_value": leaked_value,
-        })
+        }))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Steps run side by side on one thread; each is a task that records its own effects. The driver begins and ends
 //! steps, keeps their time limits, carries answers of people into the journal, and stops in good order when it is
-//! told to: what is in flight comes to its outcome, and what runs whatever happened still runs.
+//! told to: what is in flight comes to its outcome, and what runs whatever happened still runs, both for a short while.
+//! What does not end in it is left to the next life of the run.
 
 mod begin;
 
@@ -20,12 +21,16 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-/// How far the way out may take once the run was told to stop: time for the effect in flight to get its answer.
+/// How long effects in flight may take to get their answers once the run's time is over.
 const GRACE: Duration = Duration::from_secs(20);
+/// The same once the run was told to stop. What got no answer is asked about by whoever resumes the run.
+const SHORT_GRACE: Duration = Duration::from_secs(2);
+/// How long after it was told to stop a run still works at `finally`. What did not end is done by whoever resumes it.
+const LAST_WORK: Duration = Duration::from_secs(3);
 
 /// Those who can be asked while a run is at work.
 pub trait People {
@@ -74,6 +79,8 @@ impl Driver {
             never: watch::Sender::new(false),
         };
         let mut stopping = self.stopping.clone();
+        // When the run ends, ready or not, once it was told to.
+        let mut last_moment: Option<Instant> = None;
         loop {
             let mut wake: Option<Timestamp> = None;
             let mut paused = false;
@@ -85,7 +92,7 @@ impl Driver {
                     Command::Close { step } => self.close(&step).await?,
                     Command::Wake { at } => wake = Some(wake.map_or(at, |wake| wake.min(at))),
                     Command::Expire { step } => self.expire(step).await?,
-                    Command::TimeOut => self.halt(Halt::TimedOut, &mut hands).await?,
+                    Command::TimeOut => self.halt(Halt::TimedOut, GRACE, &mut hands).await?,
                     Command::Pause { .. } => paused = true,
                     Command::Finish { status } => {
                         let changed_nothing = status == RunStatus::Failed && self.changed_nothing(&hands);
@@ -105,15 +112,17 @@ impl Driver {
                 return Err(AppendError::Refused("nothing is at work, and nothing can go on".to_owned()));
             }
             let state = self.ledger.state();
-            let halted = state.halted().is_some();
             tokio::select! {
+                biased;
+                () = until(last_moment) => return self.leave_to_the_next_life(hands).await,
+                _ = stopping.wait_for(|stopping| *stopping), if last_moment.is_none() => {
+                    last_moment = Some(Instant::now() + LAST_WORK);
+                    self.halt(Halt::Interrupted, SHORT_GRACE, &mut hands).await?;
+                }
                 Some(ended) = hands.steps.join_next() => self.end(ended).await?,
                 Some(ended) = hands.finally.join_next() => self.end(ended).await?,
                 () = sleep_until(wake) => {}
                 event = people.answer(&state) => people.heard(self.answer(event).await?),
-                _ = stopping.wait_for(|stopping| *stopping), if !halted => {
-                    self.halt(Halt::Interrupted, &mut hands).await?;
-                }
             }
         }
     }
@@ -132,7 +141,7 @@ impl Driver {
     }
 
     /// Lets every effect in flight come to its outcome; nothing but `finally` begins any more.
-    async fn halt(&self, because: Halt, hands: &mut Hands) -> Result<(), AppendError> {
+    async fn halt(&self, because: Halt, grace: Duration, hands: &mut Hands) -> Result<(), AppendError> {
         hands.halt.send_replace(true);
         let drained = async {
             while let Some(ended) = hands.steps.join_next().await {
@@ -140,20 +149,29 @@ impl Driver {
             }
             Ok(())
         };
-        if let Ok(drained) = tokio::time::timeout(GRACE, drained).await {
+        if let Ok(drained) = tokio::time::timeout(grace, drained).await {
             drained?;
         }
         hands.steps.shutdown().await;
-        self.leave_open().await?;
+        self.leave_open(false).await?;
         self.ledger.record(Event::RunHalted { because }).await.map(drop)
     }
 
-    /// Says of every effect that got no answer in time that nobody knows what became of it.
-    async fn leave_open(&self) -> Result<(), AppendError> {
+    /// Ends with `finally` unfinished: the run's time is up, and whoever resumes it does what is left.
+    async fn leave_to_the_next_life(&self, mut hands: Hands) -> Result<RunStatus, AppendError> {
+        hands.finally.shutdown().await;
+        self.leave_open(true).await?;
+        let (status, because) = (RunStatus::Interrupted, "told to stop before `finally` had ended".to_owned());
+        self.ledger.record(Event::RunPaused { status, because }).await?;
+        Ok(status)
+    }
+
+    /// Says of every effect, of `finally` or of the steps before, that got no answer in time that nobody knows what
+    /// became of it.
+    async fn leave_open(&self, finally: bool) -> Result<(), AppendError> {
         let state = self.ledger.state();
         let cut_off = |step: &str| {
-            let finally = self.plan.is_finally(split_item(step).0);
-            !finally && state.step(step).status == StepStatus::Running
+            self.plan.is_finally(split_item(step).0) == finally && state.step(step).status == StepStatus::Running
         };
         for (step, at) in state.steps().filter(|(step, _)| cut_off(step)) {
             for (name, effect) in at.effects.iter().filter(|(_, effect)| effect.phase == EffectPhase::Started) {
@@ -252,7 +270,7 @@ impl Driver {
     async fn expire(&self, step: String) -> Result<(), AppendError> {
         let comment = Some("nobody answered in time".to_owned());
         let (by, answers) = ("stanch".to_owned(), Map::new());
-        let event = Event::GateAnswered { step, answer: Answer::Expired, by, comment, answers, plan: None };
+        let event = Event::GateAnswered { step, answer: Answer::Expired, by, seen: None, comment, answers, plan: None };
         self.answer(event).await.map(drop)
     }
 
@@ -281,6 +299,13 @@ impl Hands {
 async fn sleep_until(wake: Option<Timestamp>) {
     match wake {
         Some(at) => clock::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,
     }
 }

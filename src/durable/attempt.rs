@@ -82,9 +82,12 @@ impl Attempt {
         drop(self.notices.send(DisplayEvent::Progress { step: self.step.clone(), text: text.into() }));
     }
 
-    /// The idempotency key of an effect: the same for every attempt, in every life of the run.
+    /// The idempotency key of an effect: the same for every attempt, in every life of the run. Whoever may tag secrets
+    /// cannot tell it before it is sent, so no version can carry it that was there before.
     pub fn key(&self, effect: &str) -> String {
+        let nonce = self.ledger.look(|state| state.opened().and_then(|opened| opened.nonce.clone()));
         let digest = Sha256::new()
+            .chain_update(nonce.unwrap_or_default())
             .chain_update(&self.run)
             .chain_update([0])
             .chain_update(&self.step)

@@ -1,8 +1,9 @@
 //! The run's memory, as the actions and the driver share it: the journal's writer and the state it folds into.
 
 use crate::engine::event::Event;
-use crate::engine::{State, StepState};
-use crate::journal::{AppendError, Listener, Record, Store, Writer};
+use crate::engine::{IllegalEvent, State, StepState};
+use crate::failure::Failure;
+use crate::journal::{AppendError, Journal, Listener, ReadError, Record, Store, Writer};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
@@ -16,7 +17,6 @@ pub struct Ledger {
 #[derive(Debug)]
 struct Memory {
     state: State,
-    records: Vec<Record>,
     head: String,
 }
 
@@ -51,22 +51,18 @@ impl Listener for Recorder {
     }
 
     fn recorded(&mut self, record: &Record, head: &str) {
-        let mut memory = lock(&self.memory);
-        memory.records.push(record.clone());
-        memory.head = head.to_owned();
+        head.clone_into(&mut lock(&self.memory).head);
         // Nobody may be looking.
         drop(self.notices.send(DisplayEvent::Recorded(Box::new(record.clone()))));
     }
 }
 
 impl Ledger {
-    /// Goes on after the records that a journal holds already.
-    pub fn start(store: impl Store, records: Vec<Record>, head: String, state: State, notices: DisplayEvents) -> Self {
-        let memory = Arc::new(Mutex::new(Memory { state, records: Vec::new(), head: head.clone() }));
+    /// Goes on where a journal ends.
+    pub fn start(store: impl Store, journal: &Journal, state: State, notices: DisplayEvents) -> Self {
+        let memory = Arc::new(Mutex::new(Memory { state, head: journal.head.clone() }));
         let recorder = Recorder { memory: Arc::clone(&memory), notices };
-        let writer = Writer::start(store, &records, head, recorder);
-        lock(&memory).records = records;
-        Self { writer, memory }
+        Self { writer: Writer::start(store, journal, recorder), memory }
     }
 
     /// Records an event; returns when it is as durable as it needs to be.
@@ -74,8 +70,8 @@ impl Ledger {
         self.writer.append(event).await
     }
 
-    /// Returns when everything that was recorded is durable, and [`records`](Self::records) and [`head`](Self::head)
-    /// tell of it.
+    /// Returns when everything that was recorded is durable, and [`fold`](Self::fold) and [`head`](Self::head) tell
+    /// of it.
     pub async fn flush(&self) -> Result<(), AppendError> {
         self.writer.flush().await
     }
@@ -95,9 +91,13 @@ impl Ledger {
         lock(&self.memory).state.step(step).clone()
     }
 
-    /// All durable records so far.
-    pub fn records(&self) -> Vec<Record> {
-        lock(&self.memory).records.clone()
+    /// Folds all durable records so far, as they are read from where the journal is kept. Gives where they end.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are not what was written.
+    pub fn fold(&self, take: impl FnMut(&Record, &str) -> Result<(), IllegalEvent>) -> Result<Journal, Failure> {
+        let read = self.writer.read().map_err(ReadError::Io).and_then(|lines| Journal::fold(lines, None, take));
+        read.map_err(|error| Failure::refused("the run's journal cannot be read back").because(error.to_string()))
     }
 
     /// The hash of the last durable line.

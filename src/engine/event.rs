@@ -4,6 +4,7 @@
 //! [`State`](super::State), the live display, `status`, `log` and the report are folds over the same events.
 //! An event never holds a secret value.
 
+use super::person::{Person, Seen};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,15 @@ pub enum Event {
     /// The last attempt failed, and the runbook wants a person to say how to go on.
     FailureAsked { step: String },
     /// A person said so.
-    FailureAnswered { step: String, answer: AfterFailure, by: String, because: String },
+    FailureAnswered {
+        step: String,
+        answer: AfterFailure,
+        by: String,
+        because: String,
+        /// What the machine knows of whoever that was; nothing in journals of older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
+    },
 
     /// Something was read that later decisions or the report rest on: evidence.
     Observed { step: String, name: String, value: Value },
@@ -100,6 +109,8 @@ pub enum Event {
         answer: Answer,
         by: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
         /// What was asked for by name.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -123,7 +134,15 @@ pub enum Event {
     /// Nobody but a person can say whether an effect happened.
     DecisionAsked { step: String, effect: String, known: String, not_known: String },
     /// A person answered for an effect that nobody else can settle.
-    Settled { step: String, effect: String, outcome: SettledAs, because: String, by: String },
+    Settled {
+        step: String,
+        effect: String,
+        outcome: SettledAs,
+        because: String,
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
+    },
 }
 
 /// What is pinned when a run begins.
@@ -142,6 +161,12 @@ pub struct RunOpened {
     pub mode: Mode,
     pub operator: String,
     pub host: String,
+    /// What the machine knows of the operator; nothing in journals of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Box<Seen>>,
+    /// A game day that one person plays in all its parts: people are told apart by their names, and by nothing else.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub one_plays_all: bool,
     pub program_version: String,
     /// What the run keeps from other runs until it is over.
     pub lock: Option<String>,
@@ -150,18 +175,44 @@ pub struct RunOpened {
     pub fragments: BTreeMap<String, String>,
     /// What every request id of this run begins with, so that its own calls can be told apart in an audit trail.
     pub request_prefix: String,
+    /// Drawn when the run began: the keys of its effects cannot be told before they are sent. Earlier programs had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
     /// Path of the cloud file of a drill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<String>,
     /// Path of the configuration in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// SHA-256 of its bytes, lower-case hex.
+    /// SHA-256 of its bytes, lower-case hex; `none` where the run began without one. Earlier programs left it out then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_sha256: Option<String>,
 }
 
+/// The configuration that a run began with, for people.
+#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
+pub struct BegunWith {
+    /// `none` where there was none.
+    pub path: String,
+    /// `none` likewise.
+    pub sha256: String,
+}
+
 impl RunOpened {
+    /// Who began it.
+    pub fn requester(&self) -> Person {
+        Person::new(&self.operator, self.seen.as_deref())
+    }
+
+    /// The configuration that the run began with.
+    pub fn configuration(&self) -> BegunWith {
+        let without = if self.config.is_some() { "not recorded" } else { "none" };
+        BegunWith {
+            path: self.config.clone().unwrap_or_else(|| "none".to_owned()),
+            sha256: self.config_sha256.clone().unwrap_or_else(|| without.to_owned()),
+        }
+    }
+
     /// What stands before the names of its targets: nothing for the real world, the cloud's file for a drill.
     pub fn world(&self) -> String {
         match self.mode {
@@ -375,6 +426,16 @@ impl Event {
                 | Self::Observed { .. }
                 | Self::TimerFired { .. }
         )
+    }
+
+    /// What is recorded of the person who answered; nothing for what no person answers.
+    pub fn seen_mut(&mut self) -> Option<&mut Option<Seen>> {
+        match self {
+            Self::GateAnswered { seen, .. } | Self::FailureAnswered { seen, .. } | Self::Settled { seen, .. } => {
+                Some(seen)
+            }
+            _ => None,
+        }
     }
 
     /// The step it belongs to, if it belongs to one.

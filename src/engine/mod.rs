@@ -6,12 +6,15 @@
 pub mod event;
 mod illegal;
 mod next;
+pub mod person;
 mod retry;
 mod state;
 mod step;
 
 pub use illegal::IllegalEvent;
-pub use next::{Command, OnFailure, Order, OrderedStep, item_id, next, split_item};
+pub use next::{Command, OnFailure, Order, OrderedStep, next};
 pub use retry::RetryPolicy;
 pub use state::{Abandoned, State};
-pub use step::{EffectPhase, EffectState, GateAnswer, GateState, StepState, StepStatus, TimerState};
+pub use step::{
+    EffectPhase, EffectState, GateAnswer, GateState, StepState, StepStatus, TimerState, item_id, split_item,
+};

@@ -3,7 +3,7 @@
 use super::event::{Halt, RunStatus};
 use super::retry::RetryPolicy;
 use super::state::State;
-use super::step::{StepState, StepStatus};
+use super::step::{StepState, StepStatus, item_id, split_item};
 use crate::clock::Timestamp;
 use std::time::Duration;
 
@@ -64,20 +64,6 @@ impl Order {
     pub fn step(&self, id: &str) -> Option<&OrderedStep> {
         let (id, _) = split_item(id);
         self.steps.iter().chain(&self.finally).find(|step| step.id == id)
-    }
-}
-
-/// The id of one item of a step.
-pub fn item_id(step: &str, index: usize) -> String {
-    format!("{step}[{index}]")
-}
-
-/// A step's id and, if one of its items is meant, the item's index.
-pub fn split_item(id: &str) -> (&str, Option<usize>) {
-    let item = id.strip_suffix(']').and_then(|rest| rest.split_once('['));
-    match item.and_then(|(step, index)| Some((step, index.parse().ok()?))) {
-        Some((step, index)) => (step, Some(index)),
-        None => (id, None),
     }
 }
 

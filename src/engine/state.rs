@@ -5,7 +5,8 @@
 
 use super::event::{Answer, Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
 use super::illegal::{IllegalEvent, illegal};
-use super::step::{StepState, StepStatus, TimerState};
+use super::person::Person;
+use super::step::{Keeps, StepState, StepStatus, TimerState};
 use crate::clock::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub struct State {
     /// How often the run was taken over. A `finally` step that ended in an earlier life of the run runs once more.
     lives: u32,
     last_at: Option<Timestamp>,
+    keeps: Keeps,
 }
 
 /// Who gave a run up, why and when.
@@ -40,6 +42,17 @@ pub struct Abandoned {
 }
 
 impl State {
+    /// A state that says where everything stands, and keeps no value that a step's work rests on: however much was
+    /// recorded, it is small. Nobody can drive a run by it.
+    pub fn outline() -> Self {
+        Self { keeps: Keeps::Outline, ..Self::default() }
+    }
+
+    /// The same with the outputs of the runbook's steps, which are shown to people; not those of single items.
+    pub fn shown() -> Self {
+        Self { keeps: Keeps::Shown, ..Self::default() }
+    }
+
     /// What is pinned: at the beginning, and by what a person accepted since.
     pub fn opened(&self) -> Option<&RunOpened> {
         self.opened.as_ref().map(|(_, opened)| opened.as_ref())
@@ -140,7 +153,7 @@ impl State {
                     Some(step) => step,
                     None => self.steps.entry(step.into()).or_default(),
                 };
-                Arc::make_mut(step).apply(at, event, self.lives)?;
+                Arc::make_mut(step).apply(at, event, self.lives, self.keeps)?;
             }
         }
         self.last_at = Some(at);
@@ -162,7 +175,7 @@ impl State {
 
     /// Approvals fail closed: whatever a yes lacks makes it none. A no needs nothing but the right to answer.
     fn may_answer(&self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
-        let Event::GateAnswered { step, answer, by, plan, .. } = event else { return Ok(()) };
+        let Event::GateAnswered { step, answer, by, seen, plan, .. } = event else { return Ok(()) };
         let Some(gate) = self.step(step).gate.as_ref().filter(|gate| gate.answer.is_none()) else {
             return Err(illegal(event, "no question of it is open"));
         };
@@ -170,7 +183,16 @@ impl State {
         if *answer == Answer::Expired {
             return Ok(());
         }
-        if !question.from.is_empty() && !question.from.contains(by) {
+        let who = Person::new(by, seen.as_ref());
+        let opened = self.opened().map(|opened| (opened.requester(), opened.one_plays_all));
+        let requester = opened.as_ref().map(|(requester, _)| requester);
+        let known = question.from.iter().chain(requester.map(|requester| &requester.name));
+        if let Some(other) =
+            known.chain(gate.agreed.iter().map(|agreed| &agreed.name)).find(|name| who.looks_like(name))
+        {
+            return Err(illegal(event, &format!("`{by}` looks like `{other}`, and is another name")));
+        }
+        if !question.from.is_empty() && !question.from.iter().any(|name| who.is_called(name)) {
             return Err(illegal(event, &format!("{by} may not answer; {} may", question.from.join(", "))));
         }
         // What was said to a question that was asked before is no answer to this one, a no neither.
@@ -184,15 +206,26 @@ impl State {
         if question.expires_at.is_some_and(|expires| expires <= at) {
             return Err(illegal(event, "the gate has expired, which counts as a no"));
         }
-        let requester = self.opened().map(|opened| opened.operator.as_str());
-        if question.not_requester && requester == Some(by.as_str()) {
-            return Err(illegal(event, &format!("{by} started this run and may not approve it")));
+        let by_name_alone = opened.as_ref().is_some_and(|(_, one_plays_all)| *one_plays_all);
+        let is_same = |other: &Person| !by_name_alone && who.is_same(other);
+        if let Some(requester) = requester.filter(|_| question.not_requester) {
+            if who.is_called(&requester.name) {
+                return Err(illegal(event, &format!("{by} started this run and may not approve it")));
+            }
+            if is_same(requester) {
+                let because = format!("nothing tells {} from {}", who.told(), requester.told());
+                return Err(illegal(event, &format!("{because}, who started this run and may not approve it")));
+            }
         }
         if plan.as_deref().unwrap_or_default() != question.plan {
             return Err(illegal(event, "the answer is about another plan than the one that is asked about"));
         }
-        if gate.agreed.contains(by) {
+        if gate.agreed.iter().any(|agreed| who.is_called(&agreed.name)) {
             return Err(illegal(event, &format!("{by} has agreed already; somebody else must")));
+        }
+        if let Some(agreed) = gate.agreed.iter().find(|agreed| is_same(agreed)) {
+            let because = format!("nothing tells {} from {}", who.told(), agreed.told());
+            return Err(illegal(event, &format!("{because}, who has agreed already; somebody else must")));
         }
         Ok(())
     }

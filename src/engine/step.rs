@@ -1,11 +1,26 @@
 //! The state of a step: its part of the fold.
 
-use super::event::{AfterFailure, Answer, EffectOutcome, Event, Question, SettledAs, StepOutcome};
+use super::event::{
+    AfterFailure, Answer, EffectOutcome, Event, LOCKED, Question, SettledAs, StepOutcome, VALUE_WANTED,
+};
 use super::illegal::{IllegalEvent, illegal};
+use super::person::Person;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// How much a state keeps of what was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keeps {
+    #[default]
+    All,
+    /// Of an item of a list no outputs, of a list the items' names, of an effect no result, and only those observations
+    /// that others than the step itself read.
+    Shown,
+    /// The same without any outputs.
+    Outline,
+}
 
 /// Where a step stands.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +54,37 @@ pub struct StepState {
     pub tolerated: bool,
     /// Whether it came to its end before, and works on what was to be done later.
     pub(super) follows_up: bool,
+}
+
+impl Keeps {
+    fn outputs(self, event: &Event, outputs: &Map<String, Value>) -> Map<String, Value> {
+        let is_item = event.step().is_some_and(|step| split_item(step).1.is_some());
+        match self {
+            Self::All => outputs.clone(),
+            Self::Shown if !is_item => outputs.clone(),
+            Self::Shown | Self::Outline => Map::new(),
+        }
+    }
+
+    fn items(self, items: &[Value]) -> Vec<Value> {
+        // An item that comes of another list holds what it is, and what became of it there.
+        let name = |item: &Value| item.get("item").filter(|name| name.is_string()).unwrap_or(item).clone();
+        if self == Self::All { items.to_vec() } else { items.iter().map(name).collect() }
+    }
+}
+
+/// The id of one item of a step.
+pub fn item_id(step: &str, index: usize) -> String {
+    format!("{step}[{index}]")
+}
+
+/// A step's id and, if one of its items is meant, the item's index.
+pub fn split_item(id: &str) -> (&str, Option<usize>) {
+    let item = id.strip_suffix(']').and_then(|rest| rest.split_once('['));
+    match item.and_then(|(step, index)| Some((step, index.parse().ok()?))) {
+        Some((step, index)) => (step, Some(index)),
+        None => (id, None),
+    }
 }
 
 /// The life of a step.
@@ -114,7 +160,7 @@ pub struct GateState {
     pub question: Question,
     pub opened_at: Timestamp,
     /// Those who said yes so far, while more must.
-    pub agreed: Vec<String>,
+    pub agreed: Vec<Person>,
     /// The answer that decided.
     pub answer: Option<GateAnswer>,
 }
@@ -124,7 +170,7 @@ pub struct GateState {
 pub struct GateAnswer {
     pub answer: Answer,
     /// Everybody who said yes, or the one who said no.
-    pub by: Vec<String>,
+    pub by: Vec<Person>,
     pub comment: Option<String>,
     pub answers: Map<String, Value>,
 }
@@ -137,9 +183,19 @@ impl GateState {
 }
 
 impl GateAnswer {
-    /// Who answered, as one text.
+    /// Who answered, as they are called.
+    pub fn names(&self) -> Vec<&str> {
+        self.by.iter().map(|person| person.name.as_str()).collect()
+    }
+
+    /// The same as one text.
     pub fn who(&self) -> String {
-        self.by.join(", ")
+        self.names().join(", ")
+    }
+
+    /// Who answered, and what that rests on.
+    pub fn told(&self) -> String {
+        self.by.iter().map(Person::told).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -149,7 +205,7 @@ impl StepState {
         matches!(self.status, StepStatus::Waiting | StepStatus::Unknown)
     }
 
-    pub(super) fn apply(&mut self, at: Timestamp, event: &Event, life: u32) -> Result<(), IllegalEvent> {
+    pub(super) fn apply(&mut self, at: Timestamp, event: &Event, life: u32, keeps: Keeps) -> Result<(), IllegalEvent> {
         use StepStatus::{Done, Failed, Pending, Retrying, Running, Skipped, Unknown, Waiting};
         match (self.status, event) {
             (Done | Failed | Skipped, Event::StepStarted { .. } | Event::StepSkipped { .. })
@@ -162,7 +218,7 @@ impl StepState {
                     // Its times are those of what it did last.
                     self.started_at = None;
                 }
-                return self.apply(at, event, life);
+                return self.apply(at, event, life, keeps);
             }
             (Pending | Retrying, Event::StepStarted { attempt, .. }) => {
                 self.status = Running;
@@ -197,16 +253,18 @@ impl StepState {
                 let late_look_failed = follows_up && *status == StepOutcome::Failed;
                 self.tolerated |= late_look_failed;
                 if !late_look_failed {
-                    self.outputs = outputs.clone();
+                    self.outputs = keeps.outputs(event, outputs);
                 }
             }
             (Running, Event::Observed { name, value, .. }) => {
-                self.observations.insert(name.clone(), value.clone());
+                if keeps == Keeps::All || [LOCKED, VALUE_WANTED].contains(&name.as_str()) {
+                    self.observations.insert(name.clone(), value.clone());
+                }
             }
             (Running, Event::EffectStarted { .. }) => self.start_effect(event)?,
-            (Running, Event::EffectFinished { .. }) => self.finish_effect(event)?,
+            (Running, Event::EffectFinished { .. }) => self.finish_effect(event, keeps)?,
             (Running, Event::LoopOpened { items, .. }) => match &self.items {
-                None => self.items = Some(items.clone()),
+                None => self.items = Some(keeps.items(items)),
                 Some(_) => return Err(illegal(event, "its list is known already")),
             },
             (Running, Event::FailureAsked { .. }) => {
@@ -264,11 +322,12 @@ impl StepState {
 
     /// Takes in an answer that may be given. A yes counts once as many agree as must.
     fn answer(&mut self, event: &Event) {
-        let Event::GateAnswered { answer, by, comment, answers, .. } = event else { return };
+        let Event::GateAnswered { answer, by, seen, comment, answers, .. } = event else { return };
         let Some(gate) = self.gate.as_mut() else { return };
-        let mut who = vec![by.clone()];
+        let person = Person::new(by, seen.as_ref());
+        let mut who = vec![person.clone()];
         if *answer == Answer::Approved {
-            gate.agreed.push(by.clone());
+            gate.agreed.push(person);
             if gate.agreed.len() < usize::try_from(gate.question.min).unwrap_or(usize::MAX) {
                 return;
             }
@@ -304,13 +363,15 @@ impl StepState {
         Ok(())
     }
 
-    fn finish_effect(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+    fn finish_effect(&mut self, event: &Event, keeps: Keeps) -> Result<(), IllegalEvent> {
         let Event::EffectFinished { effect, outcome, result, .. } = event else { return Ok(()) };
         let Some(effect) = self.effects.get_mut(effect) else {
             return Err(illegal(event, "the effect was never started"));
         };
         effect.phase = match (&effect.phase, outcome) {
-            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Done) => EffectPhase::Done(result.clone()),
+            (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Done) => {
+                EffectPhase::Done(if keeps == Keeps::All { result.clone() } else { Value::Null })
+            }
             (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Refused) => EffectPhase::Refused,
             (EffectPhase::Started | EffectPhase::Unknown, EffectOutcome::Unknown) => EffectPhase::Unknown,
             (EffectPhase::Done(_) | EffectPhase::AssumedDone | EffectPhase::Refused, _) => {

@@ -12,7 +12,7 @@ use crate::engine::{EffectPhase, IllegalEvent, State, StepState, StepStatus, ite
 use crate::journal::Record;
 use crate::plan::{Aim, PlannedStep};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a run knows.
 #[derive(Clone, Debug, Default)]
@@ -22,24 +22,24 @@ pub struct Known {
     aims: BTreeMap<String, Aim>,
     state: State,
     items: Vec<Item>,
+    /// Which kinds of evidence that can replace another each step has given.
+    replaceable: HashMap<String, Replaceable>,
+}
+
+/// Kinds of evidence of one step of which a later one can take the place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Replaceable {
+    adopted: bool,
+    looked: bool,
+    not_known: bool,
+    not_asked: bool,
 }
 
 impl Known {
     /// Nothing is known yet.
     pub fn new(steps: Vec<PlannedStep>) -> Self {
         let aims = steps.iter().map(|step| (step.id.clone(), step.aim)).collect();
-        Self { steps, aims, state: State::default(), items: Vec::new() }
-    }
-
-    /// Folds records. One that cannot follow the others ends the fold; what was before it is known.
-    pub fn of(records: &[Record], steps: &[PlannedStep]) -> Self {
-        let mut known = Self::new(steps.to_vec());
-        for record in records {
-            if known.apply(record).is_err() {
-                break;
-            }
-        }
-        known
+        Self { steps, aims, state: State::shown(), items: Vec::new(), replaceable: HashMap::new() }
     }
 
     /// Takes one record in.
@@ -59,30 +59,43 @@ impl Known {
     /// Adds an item, unless the step has said it already or knows better. What it was not `observed` as it was found
     /// stands in the step's outputs.
     fn take(&mut self, item: Item, observed: bool) {
-        let step = item.step.clone();
-        let of_step = |wanted: fn(&Evidence) -> bool| move |other: &Item| other.step == step && wanted(&other.evidence);
-        let adopted = of_step.clone()(|other| matches!(other, Evidence::Adopted(_)));
-        let looked = of_step.clone()(|other| matches!(other, Evidence::Accesses(_) | Evidence::LateLook { .. }));
-        let not_known = of_step.clone()(|other| matches!(other, Evidence::AccessesNotKnown { .. }));
-        let not_asked = of_step(|other| matches!(other, Evidence::IssuerNotAsked { .. }));
+        let mut before = self.replaceable.get(&item.step).copied().unwrap_or_default();
         let known_already = match &item.evidence {
-            Evidence::Adopted(_) => !observed && self.items.iter().any(&adopted),
+            Evidence::Adopted(_) => !observed && before.adopted,
             // A later look that failed leaves the earlier answer as it is.
-            Evidence::AccessesNotKnown { .. } => {
-                self.items.iter().any(&looked) || (!observed && self.items.iter().any(&not_known))
-            }
-            Evidence::IssuerNotAsked { .. } => !observed && self.items.iter().any(&not_asked),
+            Evidence::AccessesNotKnown { .. } => before.looked || (!observed && before.not_known),
+            Evidence::IssuerNotAsked { .. } => !observed && before.not_asked,
             _ => false,
         };
         if known_already {
             return;
         }
         match &item.evidence {
-            Evidence::Adopted(_) => self.items.retain(|other| !adopted(other)),
-            Evidence::Accesses(_) | Evidence::AccessesNotKnown { .. } => self.items.retain(|other| !not_known(other)),
-            _ => {}
+            Evidence::Adopted(_) => {
+                if std::mem::replace(&mut before.adopted, true) {
+                    self.take_back(&item.step, |evidence| matches!(evidence, Evidence::Adopted(_)));
+                }
+            }
+            Evidence::Accesses(_) | Evidence::AccessesNotKnown { .. } => {
+                if before.not_known {
+                    self.take_back(&item.step, |evidence| matches!(evidence, Evidence::AccessesNotKnown { .. }));
+                }
+                before.not_known = matches!(item.evidence, Evidence::AccessesNotKnown { .. });
+                before.looked |= !before.not_known;
+            }
+            Evidence::LateLook { .. } => before.looked = true,
+            Evidence::IssuerNotAsked { .. } => before.not_asked = true,
+            _ => {
+                self.items.push(item);
+                return;
+            }
         }
+        self.replaceable.insert(item.step.clone(), before);
         self.items.push(item);
+    }
+
+    fn take_back(&mut self, step: &str, kind: fn(&Evidence) -> bool) {
+        self.items.retain(|other| other.step != step || !kind(&other.evidence));
     }
 
     /// Evidence in the order in which it was found.

@@ -5,8 +5,10 @@
 
 mod layers;
 mod needle;
+mod placeholder;
 mod sweep;
 
-pub use layers::Place;
-pub use needle::{Match, Needle};
+pub use layers::{LAYERS, Place};
+pub use needle::{Match, Needle, Reading, Test};
+pub use placeholder::is_placeholder;
 pub use sweep::{Answer, Because, Found, Progress, Searched, Unread, search};

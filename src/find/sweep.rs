@@ -28,6 +28,8 @@ pub struct Answer {
     /// The strongest first.
     pub found: Vec<Found>,
     pub vaults: Vec<Searched>,
+    /// What of the leaked text was not looked for.
+    pub not_tried: Vec<&'static str>,
 }
 
 /// A version that holds the value.
@@ -81,6 +83,8 @@ pub enum Because {
     Deleted,
     /// No answer came, however often it was asked.
     Failed(String),
+    /// It was read, and holds more texts in one another than are looked at.
+    Partly,
 }
 
 /// How far a search is.
@@ -102,15 +106,19 @@ impl Because {
             Self::Disabled => ("version", "disabled"),
             Self::Deleted => ("secret", "deleted"),
             Self::Failed(_) => ("question", "no answer"),
+            Self::Partly => ("version", "not looked through to the end"),
         };
         format!("{count} {what}{}, {why}", if count == 1 { "" } else { "s" })
     }
 }
 
 impl Answer {
-    /// Whether every vault could be searched. What single secrets hide stands in [`Searched::unread`].
+    /// Whether every vault could be searched, for all that leaked, and everything that was read looked through. What single
+    /// secrets hide stands in [`Searched::unread`].
     pub fn is_complete(&self) -> bool {
-        self.vaults.iter().all(|searched| searched.listed)
+        let is_looked_through =
+            |searched: &Searched| searched.unread.iter().all(|unread| unread.because != Because::Partly);
+        self.not_tried.is_empty() && self.vaults.iter().all(|searched| searched.listed && is_looked_through(searched))
     }
 
     /// How many secrets or versions were not compared, by reason.
@@ -130,7 +138,8 @@ pub async fn search(azure: &Azure, vaults: &[VaultUrl], needle: &Needle, progres
         stream::iter(searches).buffered(VAULTS_AT_A_TIME.max(1)).collect().await;
     let mut found: Vec<Found> = answers.iter_mut().flat_map(|(_, found)| std::mem::take(found)).collect();
     found.sort_by_key(|found| (rank(found), found.secret.to_string(), std::cmp::Reverse(found.version.created)));
-    Answer { found, vaults: answers.into_iter().map(|(searched, _)| searched).collect() }
+    let vaults = answers.into_iter().map(|(searched, _)| searched).collect();
+    Answer { found, vaults, not_tried: needle.not_tried().to_vec() }
 }
 
 /// The value itself before what holds it; what is current before what is not.
@@ -231,7 +240,11 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle)
         let because = match asked(PATIENCE, async || vault.read(name, &version.id).await).await {
             Ok(SecretReading::Value(value)) => {
                 read.versions += 1;
-                held.extend(needle.compare(&value).map(|matched| (version, matched)));
+                let compared = needle.compare(&value);
+                if compared.matched.is_none() && !compared.whole {
+                    read.unread.push(unread(Some(&version), Because::Partly));
+                }
+                held.extend(compared.matched.map(|matched| (version, matched)));
                 continue;
             }
             Ok(SecretReading::Disabled) => Because::Disabled,

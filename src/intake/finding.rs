@@ -3,50 +3,112 @@
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use serde::Serialize;
+use serde_json::Value;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+/// A kind of report. Its file says how it is read; the words are those of `stanch find --formats`.
+#[derive(Debug, Serialize)]
+pub struct Format {
+    pub name: &'static str,
+    /// For people: `a gitleaks report`.
+    #[serde(skip)]
+    pub title: &'static str,
+    /// In which shapes it comes.
+    pub shapes: &'static str,
+    /// How it is told from the others.
+    pub told_by: &'static str,
+    pub value: &'static str,
+    pub place: &'static str,
+    pub time: &'static str,
+    /// What one document or list entry holds; nothing if it is of another kind.
+    #[serde(skip)]
+    pub(super) read: fn(&Value) -> Option<Entry>,
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// What one document, or one entry of a list, holds.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub(super) findings: Vec<ScanFinding>,
+    /// What of it could not be read.
+    pub(super) unread: Vec<String>,
+}
+
+impl From<Vec<ScanFinding>> for Entry {
+    fn from(findings: Vec<ScanFinding>) -> Self {
+        Self { findings, unread: Vec::new() }
+    }
+}
 
 /// What a scanner found.
 #[derive(Debug)]
 pub struct ScanReport {
-    pub format: ScanFormat,
+    /// Whose report it is; nothing if it holds no finding that would tell.
+    pub format: Option<&'static Format>,
     /// In the report's order.
     pub findings: Vec<ScanFinding>,
-}
-
-/// Whose report it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum ScanFormat {
-    #[serde(rename = "gitleaks")]
-    Gitleaks,
-    #[serde(rename = "trufflehog")]
-    TruffleHog,
-    #[serde(rename = "sarif")]
-    Sarif,
-    #[serde(rename = "github")]
-    GitHub,
-}
-
-impl ScanFormat {
-    /// Its name, for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gitleaks => "a gitleaks report",
-            Self::TruffleHog => "a TruffleHog report",
-            Self::Sarif => "a SARIF log",
-            Self::GitHub => "a GitHub secret scanning alert",
-        }
-    }
+    /// What of it could not be read, in words without anything of the report in them.
+    pub unread: Vec<String>,
 }
 
 /// One leak.
 #[derive(Debug)]
 pub struct ScanFinding {
+    pub format: &'static Format,
     /// What kind of secret the scanner takes it for.
     pub rule: String,
     /// The leaked value; several where the scanner tells its parts apart, none where the report hides it.
     pub values: Vec<Secret>,
-    /// Where it leaked, for the report of the run. It may still hold the value.
+    /// What the report points at inside of the values: the columns of a region.
+    pub parts: Vec<Secret>,
+    /// A hash of the value, where the report holds that in its place.
+    pub hash: Option<ValueHash>,
+    /// Where it leaked, for the report of the run.
     pub found_at: String,
     pub since: Option<Since>,
+}
+
+impl ScanFinding {
+    /// Whether both hold the same value, as far as the report tells.
+    pub fn is_same_value(&self, other: &Self) -> bool {
+        let texts = |finding: &'_ Self| -> Vec<String> {
+            let texts = finding.values.iter().map(|value| value.expose().trim().to_owned());
+            texts.collect()
+        };
+        match (&self.hash, &other.hash) {
+            (Some(one), Some(other)) => one == other,
+            _ => !self.values.is_empty() && texts(self) == texts(other),
+        }
+    }
+}
+
+/// What a scanner writes in place of a value, and what the value can be recognised by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueHash {
+    Sha1(String),
+    /// Of the value and a text behind it.
+    Sha256 {
+        hex: String,
+        behind: String,
+    },
+}
+
+impl ValueHash {
+    /// Whether it is the hash of a text.
+    pub fn is_of(&self, text: &str) -> bool {
+        match self {
+            Self::Sha1(wanted) => hex::encode(Sha1::digest(text)) == *wanted,
+            Self::Sha256 { hex: wanted, behind } => {
+                hex::encode(Sha256::new().chain_update(text).chain_update(behind).finalize()) == *wanted
+            }
+        }
+    }
 }
 
 /// Since when it has been out.
@@ -54,6 +116,8 @@ pub struct ScanFinding {
 pub struct Since {
     pub at: Timestamp,
     pub known: SinceWhat,
+    /// The report names no time zone: the time was taken for UTC.
+    pub zone_assumed: bool,
 }
 
 /// What the time is that of.
@@ -62,6 +126,22 @@ pub struct Since {
 pub enum SinceWhat {
     /// The commit or message that holds it.
     Written,
-    /// When the scanner saw it; it may have been out before.
+    /// The last change of the file that holds it; it may have been there before.
+    Modified,
+    /// When the scanner first saw it; it may have been out before.
     Detected,
+    /// When the scan ran; it was out before.
+    Scanned,
+}
+
+impl SinceWhat {
+    /// In words, behind a time.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Written => "when it was committed or sent",
+            Self::Modified => "when its file was last changed; it may have been out before",
+            Self::Detected => "when the scanner saw it; it may have been out before",
+            Self::Scanned => "when the scan ran; it was out before: say since when with `--exposed-at`",
+        }
+    }
 }

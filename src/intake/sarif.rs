@@ -1,42 +1,132 @@
-//! SARIF 2.1.0, as gitleaks and others write it: what leaked is the snippet of a result's region.
+//! SARIF 2.1.0, as gitleaks, Semgrep, Nosey Parker and others write it: what leaked is the snippet of a result's region, or
+//! stands in it.
 
-use super::finding::ScanFinding;
-use super::parts::{not_stated, place, said, text, values, written};
+use super::finding::{Entry, Format, ScanFinding, Since, SinceWhat};
+use super::parts::{Seen, at, line, list, place, text, values};
+use super::times::since;
 use serde_json::Value;
 
-/// The findings, if it is such a log.
-pub(super) fn findings(document: &Value) -> Option<Vec<ScanFinding>> {
+pub(super) static FORMAT: Format = Format {
+    name: "sarif",
+    title: "a SARIF log",
+    shapes: "JSON",
+    told_by: "`runs` with `version` 2.1",
+    value: "the snippet of the region, and the region's columns in it, where the tool writes one",
+    place: "repository, file, line and commit",
+    time: "the commit's where the tool keeps it (gitleaks, Nosey Parker, Kingfisher), else the run's",
+    read,
+};
+
+fn read(document: &Value) -> Option<Entry> {
     let runs = document.get("runs")?.as_array()?;
     if !text(document, "version").starts_with("2.1") {
         return None;
     }
-    Some(runs.iter().flat_map(results).collect())
-}
-
-fn results(run: &Value) -> Vec<ScanFinding> {
-    let list = run.get("results").and_then(Value::as_array);
-    list.into_iter().flatten().map(|result| finding(run, result)).collect()
+    let mut entry = Entry::default();
+    for run in runs {
+        // A tool that did not come to a result leaves them out, or writes `null`.
+        let Some(results) = run.get("results").and_then(Value::as_array) else {
+            entry.unread.push("a run of it holds no results: the tool did not come to any".to_owned());
+            continue;
+        };
+        for result in results {
+            match result.is_object() {
+                true => entry.findings.push(finding(run, result)),
+                false => entry.unread.push("a result is no object".to_owned()),
+            }
+        }
+        let failed = |run: &&Value| run.get("executionSuccessful").and_then(Value::as_bool) == Some(false);
+        if list(run, "invocations").iter().any(|run| failed(&run)) {
+            entry.unread.push("the tool says that its run failed: it may not have looked everywhere".to_owned());
+        }
+    }
+    Some(entry)
 }
 
 fn finding(run: &Value, result: &Value) -> ScanFinding {
-    let at = |pointer: &str| result.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let location = "/locations/0/physicalLocation";
-    let line = result.pointer(&format!("{location}/region/startLine")).and_then(Value::as_u64);
-    let repository = run.pointer("/versionControlProvenance/0/repositoryUri").and_then(Value::as_str);
+    let nowhere = Value::Null;
+    let location = result.pointer("/locations/0/physicalLocation").unwrap_or(&nowhere);
+    let repository = at(run, "/versionControlProvenance/0/repositoryUri");
     let rule = match text(result, "ruleId") {
-        "" => at("/rule/id"),
+        "" => at(result, "/rule/id"),
         rule => rule,
     };
-    ScanFinding {
-        rule: said(rule),
-        values: values(&[at(&format!("{location}/region/snippet/text"))]),
-        found_at: place(
-            repository,
-            at(&format!("{location}/artifactLocation/uri")),
-            line,
-            at("/partialFingerprints/commitSha"),
-        )
-        .unwrap_or_else(not_stated),
-        since: written(at("/partialFingerprints/date")),
+    let commit = ["/partialFingerprints/commitSha", "/locations/0/properties/git_metadata/commit/id"];
+    let commit =
+        commit.iter().map(|pointer| at(result, pointer)).find(|commit| !commit.is_empty()).unwrap_or_else(|| {
+            at(result, "/locations/0/logicalLocations/0/properties/commit_provenance/commit_metadata/commit_id")
+        });
+    let region = location.get("region").unwrap_or(&nowhere);
+    let mut snippets = Vec::new();
+    let mut pointed = Vec::new();
+    for location in list(result, "locations").iter().chain(list(result, "relatedLocations")) {
+        let Some(location) = location.get("physicalLocation") else { continue };
+        let (whole, part) = snippet(location);
+        snippets.extend(whole);
+        pointed.extend(part);
     }
+    let found_at =
+        place(Some(repository), &decoded(at(location, "/artifactLocation/uri")), line(region, "startLine"), commit);
+    let mut finding = Seen { rule, values: values(snippets), found_at, since: time(run, result) }.finding(&FORMAT);
+    if !finding.values.is_empty() {
+        finding.parts = values(pointed);
+    }
+    finding
+}
+
+/// A path of an address, as it is called on a disk.
+fn decoded(uri: &str) -> String {
+    percent_encoding::percent_decode_str(uri)
+        .decode_utf8()
+        .map(|path| path.into_owned())
+        .unwrap_or_else(|_| uri.to_owned())
+}
+
+/// The snippet of a location, and what of it the columns point at, where the snippet is more than that.
+fn snippet(location: &Value) -> (Option<String>, Option<String>) {
+    let nowhere = Value::Null;
+    let region = location.get("region").unwrap_or(&nowhere);
+    let around = location.get("contextRegion").unwrap_or(&nowhere);
+    let (text, begins) = match (at(region, "/snippet/text"), at(around, "/snippet/text")) {
+        ("", around_it) => (around_it, line(around, "startLine")),
+        (own, _) => (own, line(region, "startLine")),
+    };
+    if text.is_empty() {
+        return (None, None);
+    }
+    (Some(text.to_owned()), columns(text, begins, region))
+}
+
+fn columns(text: &str, begins: Option<u64>, region: &Value) -> Option<String> {
+    let first = line(region, "startLine")?;
+    let last = line(region, "endLine").unwrap_or(first);
+    let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
+    let index = |number: u64| usize::try_from(number.checked_sub(begins.unwrap_or(first))?).ok();
+    let wanted = lines.get(index(first)?..=index(last)?)?;
+    let mut wanted: Vec<Vec<char>> = wanted.iter().map(|line| line.chars().collect()).collect();
+    // Columns are counted from 1, and the last is behind the text.
+    if let Some(end) = line(region, "endColumn").and_then(|column| usize::try_from(column.checked_sub(1)?).ok()) {
+        let line = wanted.last_mut()?;
+        (end <= line.len()).then_some(())?;
+        line.truncate(end);
+    }
+    let start =
+        line(region, "startColumn").and_then(|column| usize::try_from(column.checked_sub(1)?).ok()).unwrap_or(0);
+    let line = wanted.first_mut()?;
+    (start < line.len()).then_some(())?;
+    line.drain(..start);
+    let pointed: Vec<String> = wanted.into_iter().map(|line| line.into_iter().collect()).collect();
+    Some(pointed.join("\n")).filter(|pointed| pointed != text && !pointed.trim().is_empty())
+}
+
+fn time(run: &Value, result: &Value) -> Option<Since> {
+    let written = [
+        "/partialFingerprints/date",
+        "/locations/0/properties/git_metadata/commit/date",
+        "/locations/0/logicalLocations/0/properties/commit_provenance/commit_metadata/committer_timestamp",
+    ];
+    let written = written.iter().find_map(|pointer| since(at(result, pointer), SinceWhat::Written));
+    let detected = || since(at(result, "/provenance/firstDetectionTimeUtc"), SinceWhat::Detected);
+    let scanned = || since(at(run, "/invocations/0/startTimeUtc"), SinceWhat::Scanned);
+    written.or_else(detected).or_else(scanned)
 }

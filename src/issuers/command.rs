@@ -2,7 +2,9 @@
 //!
 //! It is started once per request, with the request as one JSON object on its standard input, and answers with one
 //! JSON object on its standard output. Values go through these two only, never through arguments or the environment.
-//! What it writes to standard error is not shown: it may hold anything.
+//! Of our environment it gets the little that every program needs (`programs`), and what `environment:` names.
+//! What it writes to standard error is not shown: it may hold anything. What it answers is kept only as far as it does not
+//! repeat a value: an `answer` that does is replaced, and a `credential` that holds a part of one is no name.
 //!
 //! ```text
 //! {"do":"issue","key":K,"secret":URL,"value":OLD}                    → {"value":NEW,"credential":ID}
@@ -19,15 +21,18 @@ use super::record::IssuerState;
 use super::surroundings::Surroundings;
 use super::trial::Trial;
 use crate::failure::Failure;
+use crate::files;
+use crate::programs::{self, Complaints, Unanswered};
 use crate::secret::Secret;
+use crate::told::{named, told_about};
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::process::Stdio;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
 
-/// How long a program may take.
+/// How long a program may take. What it may say is bounded by [`programs::LARGEST_OUTPUT`].
 const PATIENCE: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Deserialize)]
@@ -35,10 +40,16 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(super) struct Settings {
     /// The program and its arguments; it is started as it stands here, by no shell.
     program: Vec<String>,
+    /// Variables of our environment that it gets beside the few that every program needs, by their names.
+    #[serde(default)]
+    environment: Vec<String>,
 }
 
 pub(super) struct Command {
     program: Vec<String>,
+    /// Where it lies.
+    path: PathBuf,
+    environment: Vec<String>,
     secret: String,
     is_drill: bool,
 }
@@ -57,8 +68,11 @@ impl Command {
             return Err(Failure::refused("the provider `command` names no program")
                 .help("add `program: [PATH, …]` to its settings"));
         }
+        let name = settings.program.first().map(String::as_str).unwrap_or_default();
+        let path = programs::find(name).map_err(|error| not_started(name, &error))?;
         let is_drill = surroundings.azure.transport.cloud().is_some();
-        Ok(Self { program: settings.program, secret: surroundings.secret.to_string(), is_drill })
+        let Settings { program, environment } = settings;
+        Ok(Self { program, path, environment, secret: surroundings.secret.to_string(), is_drill })
     }
 
     fn name(&self) -> &str {
@@ -71,34 +85,18 @@ impl Command {
             fields.insert("drill".to_owned(), self.is_drill.into());
         }
         let name = self.name();
-        let mut child = tokio::process::Command::new(name)
-            .args(self.program.iter().skip(1))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| {
-                Failure::refused(format!("the program `{name}` cannot be started")).because(error.to_string())
-            })?;
+        // It may have been changed since the run began.
+        files::check_program(&self.path).map_err(|error| not_started(name, &error))?;
         let text = zeroize::Zeroizing::new(format!("{request}\n"));
-        if let Some(mut input) = child.stdin.take() {
-            // A program that does not read its input says by its exit status what it thinks of it.
-            drop(input.write_all(text.as_bytes()).await);
-        }
-        let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
-        let output = match ended {
-            Ok(Ok(output)) => output,
-            Ok(Err(error)) => {
-                return Err(Failure::unknown(format!("the program `{name}` broke off")).because(error.to_string()));
-            }
-            Err(_) => {
-                return Err(Failure::unknown(format!(
-                    "the program `{name}` took longer than {} s",
-                    PATIENCE.as_secs()
-                )));
-            }
-        };
+        let mut command = programs::command(&self.path, &self.environment);
+        command.args(self.program.iter().skip(1));
+        let asked = programs::ask(command, text.as_bytes(), Complaints::Dropped, PATIENCE).await;
+        let output = asked.map_err(|unanswered| match unanswered {
+            Unanswered::NotStarted(error) => not_started(name, &error),
+            unanswered => Failure::unknown(format!("the program `{name}` gave no answer"))
+                .because(unanswered.to_string())
+                .help("to each request it writes one JSON object to its standard output, and ends"),
+        })?;
         if !output.status.success() {
             return Err(Failure::unknown(format!("the program `{name}` failed"))
                 .because(output.status.to_string())
@@ -106,6 +104,17 @@ impl Command {
         }
         serde_json::from_slice(&output.stdout)
             .map_err(|_| Failure::unknown(format!("what the program `{name}` answered is no JSON object")))
+    }
+}
+
+fn not_started(name: &str, error: &io::Error) -> Failure {
+    let failure = Failure::refused(format!("the program `{name}` is not started"));
+    match files::distrust(error).map(files::Distrust::failure) {
+        None => failure.because(error.to_string()),
+        Some(distrust) => {
+            let failure = distrust.reasons.into_iter().fold(failure.because(distrust.summary), Failure::because);
+            failure.help(distrust.help.unwrap_or_default())
+        }
     }
 }
 
@@ -128,7 +137,8 @@ impl Issuer for Command {
     }
 
     async fn survey(&self, held: &Held<'_>) -> Result<IssuerState, Failure> {
-        let old = held.tags.get(super::resolve::TAG_CREDENTIAL).cloned().unwrap_or_else(|| "the old value".to_owned());
+        let tagged = held.tags.get(super::resolve::TAG_CREDENTIAL).and_then(|tag| named(tag, &[held.value]));
+        let old = tagged.unwrap_or_else(|| "the old value".to_owned());
         Ok(IssuerState { old: Some(old.clone()), retire: vec![old], ..IssuerState::default() })
     }
 
@@ -136,8 +146,11 @@ impl Issuer for Command {
         let answer = self.ask(json!({ "do": "issue", "key": work.key, "value": exposed(work.old) })).await?;
         match answer.value.filter(|value| !value.is_empty()) {
             Some(value) => {
-                let credential = answer.credential.unwrap_or_else(|| "the new value".to_owned());
-                Ok(Issued { credential: Some(credential), value: Some(Secret::new(value)) })
+                let value = Secret::new(value);
+                let values: Vec<&Secret> = work.old.into_iter().chain([&value]).collect();
+                let credential = answer.credential.and_then(|credential| named(&credential, &values));
+                let credential = credential.unwrap_or_else(|| "the new value".to_owned());
+                Ok(Issued { credential: Some(credential), value: Some(value) })
             }
             None => Err(Failure::refused(format!("the program `{}` answered without a value", self.name()))
                 .help("to `issue` it answers `{\"value\": …, \"credential\": …}`")),
@@ -146,7 +159,7 @@ impl Issuer for Command {
 
     async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         let answer = self.ask(json!({ "do": "try", "value": value.expose() })).await?;
-        let said = answer.answer.unwrap_or_else(|| "no text".to_owned());
+        let said = answer.answer.map_or_else(|| "no text".to_owned(), |said| told_about(&said, &[value]));
         let how = format!("asked the program `{}`", self.name());
         Ok(match answer.accepted {
             Some(true) => Trial::accepted(&how, said),

@@ -23,6 +23,7 @@ use crate::azure::{Application, Graph, PasswordCredential, SignIn};
 use crate::clock;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
+use crate::told::{named, told};
 use async_trait::async_trait;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -129,6 +130,9 @@ impl Issuer for EntraAppSecret {
                 "if it is the right application, name it in the runbook or the inventory: a tag alone is not believed",
             ));
         }
+        if named(&old.key_id, &[held.value]).is_none() {
+            return Err(Failure::refused("the application names one of its passwords by a value that is secret"));
+        }
         let mut retire = vec![old.key_id.clone()];
         for older in held.older {
             let is_there = application.password_credentials.iter().any(|password| password.key_id == *older);
@@ -155,7 +159,8 @@ impl Issuer for EntraAppSecret {
         let days = work.state.marks.get("days").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_DAYS);
         let end = clock::now() + chrono::Duration::days(days);
         let added = self.graph.add_password(&self.application, &name, end).await?;
-        Ok(Issued { credential: Some(added.key_id), value: Some(added.text) })
+        let credential = named(&added.key_id, &[&added.text]);
+        Ok(Issued { credential, value: Some(added.text) })
     }
 
     fn compose(&self, _: &IssuerState, old: &Secret, fresh: &Secret) -> Result<Secret, Failure> {
@@ -188,7 +193,7 @@ impl Issuer for EntraAppSecret {
 
     async fn left_behind(&self, record: &IssuerRecord) -> Result<Vec<String>, Failure> {
         let orphans = self.orphans(record).await?;
-        Ok(orphans.iter().map(|orphan| format!("password {} of the application", orphan.key_id)).collect())
+        Ok(orphans.iter().map(|orphan| format!("password {} of the application", told(&orphan.key_id))).collect())
     }
 
     async fn remove_left_behind(&self, record: &IssuerRecord) -> Result<(), Failure> {

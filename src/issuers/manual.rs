@@ -67,8 +67,11 @@ pub(super) struct Manual {
 }
 
 impl Manual {
-    pub(super) fn new(settings: Settings, surroundings: Surroundings) -> Self {
-        Self { settings, surroundings }
+    pub(super) fn new(settings: Settings, surroundings: Surroundings) -> Result<Self, Failure> {
+        if let Some(check) = &settings.check {
+            surroundings.azure.transport.must_be_hidden(&check.url)?;
+        }
+        Ok(Self { settings, surroundings })
     }
 }
 

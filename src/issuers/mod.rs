@@ -56,7 +56,7 @@ pub(crate) use form::Form;
 pub(crate) use issuer::{Held, Impact, Issuance, Issuer, Proof, Work};
 pub(crate) use kind::IssuerKind;
 pub(crate) use record::{IssuerRecord, IssuerState};
-pub(crate) use resolve::{IssuerClaim, Named, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, resolve};
+pub(crate) use resolve::{IssuerClaim, Named, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, TAGS_ARE_WRONG, resolve};
 pub(crate) use surroundings::Surroundings;
 pub(crate) use trial::Trial;
 
@@ -64,7 +64,7 @@ pub(crate) use trial::Trial;
 pub(crate) fn open(named: &Named, surroundings: Surroundings) -> Result<Box<dyn Issuer>, Failure> {
     Ok(match named.provider {
         IssuerKind::Random => Box::new(random::Random::new(settings(named)?)),
-        IssuerKind::Manual => Box::new(manual::Manual::new(settings(named)?, surroundings)),
+        IssuerKind::Manual => Box::new(manual::Manual::new(settings(named)?, surroundings)?),
         IssuerKind::Command => Box::new(command::Command::new(settings(named)?, &surroundings)?),
         IssuerKind::Postgres => Box::new(postgres::Postgres::new(settings(named)?, surroundings)?),
         IssuerKind::AzureStorageKey => {

@@ -21,8 +21,6 @@
 //! The server is told a SCRAM verifier, never the password itself: neither its log nor its statistics hold one. Setting
 //! the staged password again changes nothing, so a repetition is harmless.
 
-#![expect(clippy::disallowed_methods, reason = "the authority of a server is a file that the settings name")]
-
 use super::envelope;
 use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
 use super::record::IssuerState;
@@ -30,7 +28,9 @@ use super::surroundings::{Surroundings, is_near};
 use super::trial::Trial;
 use crate::azure::Vault;
 use crate::failure::{Failure, Retry};
+use crate::files::{self, LARGEST_CREDENTIAL};
 use crate::secret::Secret;
+use crate::told::told;
 use crate::vault::SecretUrl;
 use async_trait::async_trait;
 use rustls::pki_types::CertificateDer;
@@ -176,7 +176,7 @@ impl Postgres {
     async fn connected(&self, server: &Server, login: &RoleLogin) -> Result<Client, Failure> {
         self.connect(server, login).await?.map_err(|code| {
             Failure::refused(format!("`{}` does not let `{}` in", server.host, login.role))
-                .because(format!("it answered {}", code.code()))
+                .because(format!("it answered {}", told(code.code())))
                 .help("the secret and the server disagree; find out who changed one of them")
         })
     }
@@ -261,7 +261,9 @@ fn tls(ca: Option<&Path>) -> Result<ClientConfig, Failure> {
         let builder = builder.with_platform_verifier().map_err(|error| unusable(error.to_string()))?;
         return Ok(builder.with_no_client_auth());
     };
-    let pem = std::fs::read(path).map_err(|error| unusable(format!("`{}`: {error}", path.display())))?;
+    // The user names it, and the server's own account may own it.
+    let pem = files::read_known(path, LARGEST_CREDENTIAL)
+        .map_err(|error| unusable(format!("`{}`: {error}", path.display())))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| unusable(format!("`{}`: {error}", path.display())))?;
@@ -279,14 +281,14 @@ fn is_refusal(error: &tokio_postgres::Error) -> bool {
         || (*said.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && may_not_log_in)
 }
 
-/// What the server says never holds a password.
+/// What the server says, as far as it may be repeated.
 fn failed(host: &str, error: &tokio_postgres::Error) -> Failure {
     match error.as_db_error() {
         Some(said) => {
             let failure = Failure::refused(format!("the PostgreSQL server `{host}` refused")).because(format!(
                 "{} {}",
-                said.code().code(),
-                said.message()
+                told(said.code().code()),
+                told(said.message())
             ));
             // 53: too many connections; 57: it is starting or stopping.
             let passing = ["53", "57", "08"].iter().any(|class| said.code().code().starts_with(class));
@@ -298,7 +300,7 @@ fn failed(host: &str, error: &tokio_postgres::Error) -> Failure {
                 cause = deeper;
             }
             Failure::refused(format!("the PostgreSQL server `{host}` cannot be reached"))
-                .because(cause.to_string())
+                .because(told(&cause.to_string()))
                 .retry(Retry::Later)
         }
     }
@@ -308,7 +310,9 @@ fn failed(host: &str, error: &tokio_postgres::Error) -> Failure {
 fn unsure(host: &str, error: &tokio_postgres::Error) -> Failure {
     match error.as_db_error() {
         Some(_) => failed(host, error),
-        None => Failure::unknown(format!("the PostgreSQL server `{host}` did not answer")).because(error.to_string()),
+        None => {
+            Failure::unknown(format!("the PostgreSQL server `{host}` did not answer")).because(told(&error.to_string()))
+        }
     }
 }
 

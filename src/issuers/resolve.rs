@@ -46,6 +46,9 @@ pub(crate) struct Named {
     pub(crate) address: Option<String>,
     /// Whether the address was taken from a tag, which anybody may have written who may set the secret.
     pub(crate) address_from_tag: bool,
+    /// Whether the secret's tags changed the answer.
+    #[serde(default)]
+    pub(crate) from_tags: bool,
     pub(crate) settings: Map<String, Value>,
     /// Where it is written.
     pub(crate) because: String,
@@ -92,7 +95,12 @@ pub(crate) struct IssuerClaim {
     /// Who issues it in people's words, which name no provider: `Stripe`.
     pub(crate) in_words: Option<String>,
     pub(crate) settings: Map<String, Value>,
+    /// What the secret's tags say is left aside.
+    pub(crate) ignore_tags: bool,
 }
+
+/// What is done where tags are wrong. Whoever may set a secret may tag it, and must not stop its containment.
+pub(crate) const TAGS_ARE_WRONG: &str = "if the secret's tags are wrong, leave them aside: `-i ignore_tags=true` for a built-in runbook, `ignore_tags: true` at the step in another";
 
 /// Finds the issuer.
 pub(crate) fn resolve(
@@ -144,6 +152,7 @@ pub(crate) fn resolve(
         provider,
         address: set.or(tag).filter(|address| !address.is_empty()),
         address_from_tag,
+        from_tags: false,
         settings,
         because,
         assumed,

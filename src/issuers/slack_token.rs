@@ -7,6 +7,7 @@ use super::trial::Trial;
 use crate::azure::Transport;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
+use crate::told::told;
 use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 use serde_json::Value;
@@ -26,13 +27,13 @@ async fn call(transport: &Transport, method: &str, token: &Secret) -> Result<Res
             Failure::refused("`slack.com` is throttling").retry(answer.retry_after.map_or(Retry::Later, Retry::After))
         );
     }
-    let said: Value = serde_json::from_slice(&answer.body).map_err(|_| {
+    let said = answer.json().ok_or_else(|| {
         Failure::unknown("the answer of `slack.com` cannot be read").because(format!("it answered {}", answer.status))
     })?;
     if said.get("ok").and_then(Value::as_bool) == Some(true) {
         return Ok(Ok(said));
     }
-    Ok(Err(said.get("error").and_then(Value::as_str).unwrap_or("no error named").to_owned()))
+    Ok(Err(said.get("error").and_then(Value::as_str).map_or_else(|| "no error named".to_owned(), told)))
 }
 
 fn attempt<'a>(transport: &'a Transport, token: &'a Secret) -> LocalBoxFuture<'a, Result<Trial, Failure>> {

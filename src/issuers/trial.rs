@@ -1,5 +1,6 @@
 //! What came of trying a value at its issuer.
 
+use crate::told::told;
 use serde::Serialize;
 
 /// What came of trying a value at its issuer.
@@ -22,15 +23,15 @@ pub(crate) enum Trial {
 }
 
 impl Trial {
-    pub(super) fn accepted(how: &str, answer: impl Into<String>) -> Self {
-        Self::Accepted { how: how.to_owned(), answer: answer.into() }
+    pub(super) fn accepted(how: &str, answer: impl AsRef<str>) -> Self {
+        Self::Accepted { how: how.to_owned(), answer: told(answer.as_ref()) }
     }
 
-    pub(super) fn refused(how: &str, answer: impl Into<String>) -> Self {
-        Self::Refused { how: how.to_owned(), answer: answer.into() }
+    pub(super) fn refused(how: &str, answer: impl AsRef<str>) -> Self {
+        Self::Refused { how: how.to_owned(), answer: told(answer.as_ref()) }
     }
 
-    pub(super) fn untried(because: impl Into<String>) -> Self {
-        Self::Untried { because: because.into() }
+    pub(super) fn untried(because: impl AsRef<str>) -> Self {
+        Self::Untried { because: told(because.as_ref()) }
     }
 }

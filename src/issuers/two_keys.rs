@@ -22,6 +22,7 @@ use crate::azure::{Realm, ResourceManager, Transport};
 use crate::clock;
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
+use crate::told::told;
 use async_trait::async_trait;
 use futures::future::LocalBoxFuture;
 use hmac::{Hmac, Mac};
@@ -236,7 +237,7 @@ impl Issuer for TwoKeys {
             .find_map(|(slot, key)| text.find(key.expose()).map(|start| (slot, start, key.expose().len())));
         let Some((slot, start, length)) = place else {
             let tagged =
-                held.tags.get(TAG_CREDENTIAL).map(|tag| format!(" (it is tagged `{tag}`)")).unwrap_or_default();
+                held.tags.get(TAG_CREDENTIAL).map(|tag| format!(" (it is tagged `{}`)", told(tag))).unwrap_or_default();
             return Err(Failure::refused(format!("neither key of `{}` stands in the current version{tagged}", self.account()))
                 .because("either the account is another one, or its keys were regenerated after this version was put in")
                 .help("check `ProviderAddress`; if the account is the right one, the value is dead already: put a living key in by hand, then run again"));
@@ -330,10 +331,9 @@ pub(super) fn knocked(answer: Result<crate::azure::HttpAnswer, Failure>, wrong_k
     match answer {
         Ok(answer) if (200..300).contains(&answer.status) => Knock::Accepted(answer.status.to_string()),
         Ok(answer) => {
-            let body = String::from_utf8_lossy(&answer.body);
-            let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
-            let said = format!("{} {}", answer.status, code.unwrap_or_default()).trim_end().to_owned();
-            if wrong_key(answer.status, code.unwrap_or_default()) {
+            let code = answer.said_between("<Code>", "</Code>").unwrap_or_default();
+            let said = format!("{} {code}", answer.status).trim_end().to_owned();
+            if wrong_key(answer.status, &code) {
                 Knock::Refused(said)
             } else {
                 Knock::NoAnswer(format!("it answered {said}"))

@@ -3,16 +3,17 @@
 //! JSON lines, each durable before what follows from it. A message is written down before it is sent; one that nobody
 //! knows the end of is sent again as it was, under the same key, by which most receivers know a repetition.
 
-#![expect(clippy::disallowed_methods, reason = "this is where a watch's memory becomes a file")]
-
-use super::folder::{Runs, create_folder};
+use super::folder::Runs;
 use super::lock::{Claimant, Lock, LockError};
 use super::store::{LocalStore, Store};
+use crate::files;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
+
+/// More is not read: a watch that told so much was left alone for years.
+const LARGEST: usize = 1 << 30;
 
 /// The memory of one watch about one channel. While it is held nobody else tells the same.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl DeliveryLog {
     /// whole line of it makes no sense.
     pub fn open(runs: &Runs, watched: &str, claimant: &Claimant) -> Result<Self, LockError> {
         let folder = runs.state().join("watches");
-        create_folder(&folder)?;
+        files::make_folder(&folder)?;
         let name = hex::encode(Sha256::digest(watched)).chars().take(32).collect::<String>();
         let lock = Lock::take(&folder.join(format!("{name}.lock")), watched, claimant)?;
         let path = folder.join(format!("{name}.jsonl"));
@@ -57,7 +58,7 @@ impl DeliveryLog {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => LocalStore::open(&path)?,
             created => created?,
         };
-        let bytes = fs::read(&path)?;
+        let bytes = files::read_own(&path, LARGEST)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         if whole < bytes.len() {
             store.truncate(whole as u64)?;

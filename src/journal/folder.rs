@@ -3,13 +3,17 @@
 #![expect(clippy::disallowed_methods, reason = "this is where runs become folders")]
 
 use super::lock::{Claimant, Holder, Lock, LockError};
-use super::reader::{Damage, Journal};
+use super::reader::{Journal, ReadError, first_record, open};
 use super::record::Record;
 use super::store::LocalStore;
+use crate::clock::Timestamp;
+use crate::engine::event::RunOpened;
+use crate::engine::{IllegalEvent, State};
+use crate::files::{self, LARGEST_TEXT};
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// All runs of a state directory.
@@ -25,13 +29,18 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
-/// Why a journal could not be read.
+/// A text that no run can have for its id.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Damaged(#[from] Damage),
+#[error("`{0}` cannot be the id of a run")]
+pub struct NotARunId(String);
+
+/// Letters, digits, `-`, `_` and `.`, at most 100, the first a letter or a digit: a run's id is the name of its folder,
+/// and a word on a command line.
+pub fn valid_run_id(run: &str) -> Result<&str, NotARunId> {
+    let valid = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    let is_one =
+        run.len() <= 100 && run.chars().all(valid) && run.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if is_one { Ok(run) } else { Err(NotARunId(run.to_owned())) }
 }
 
 impl Runs {
@@ -46,11 +55,16 @@ impl Runs {
     }
 
     /// A run's folder, which need not exist.
-    pub fn folder(&self, run: &str) -> RunFolder {
-        RunFolder { run: run.to_owned(), path: self.state.join("runs").join(run) }
+    ///
+    /// # Errors
+    /// If the text cannot be the id of a run.
+    pub fn folder(&self, run: &str) -> Result<RunFolder, NotARunId> {
+        let run = valid_run_id(run)?;
+        Ok(RunFolder { run: run.to_owned(), path: self.state.join("runs").join(run) })
     }
 
-    /// The ids of all runs, in the order of their names, which is that of their beginning.
+    /// The ids of all runs, in the order of their names, which is that of their beginning. What a folder holds is not
+    /// looked at: one without a journal is a run whose journal was taken away.
     pub fn list(&self) -> io::Result<Vec<String>> {
         let mut runs = Vec::new();
         match fs::read_dir(self.state.join("runs")) {
@@ -58,7 +72,7 @@ impl Runs {
                 for entry in entries {
                     let entry = entry?;
                     let name = entry.file_name().to_string_lossy().into_owned();
-                    if !name.starts_with('.') && entry.path().join("journal.jsonl").is_file() {
+                    if !name.starts_with('.') && entry.path().is_dir() {
                         runs.push(name);
                     }
                 }
@@ -99,7 +113,7 @@ impl RunFolder {
 
     /// Whether there is such a run.
     pub fn exists(&self) -> bool {
-        self.journal().is_file()
+        self.path.is_dir()
     }
 
     /// The place where a new run is made ready. It gets its name by [`publish`](Self::publish), when its first record
@@ -117,7 +131,7 @@ impl RunFolder {
         fragments: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> io::Result<()> {
         if let Some(runs) = self.path.parent() {
-            create_folder(runs)?;
+            files::make_folder(runs)?;
         }
         if self.path.exists() && self.holder().is_none() {
             fs::remove_dir_all(&self.path)?;
@@ -128,7 +142,7 @@ impl RunFolder {
         let mut fragments = fragments.peekable();
         if fragments.peek().is_some() {
             let folder = self.path.join("fragments");
-            create_folder(&folder)?;
+            files::make_folder(&folder)?;
             // Two paths may name the same bytes.
             let fragments: BTreeMap<&str, &str> = fragments.collect();
             for (sha256, text) in fragments {
@@ -147,12 +161,12 @@ impl RunFolder {
 
     /// The pinned runbook.
     pub fn runbook(&self) -> io::Result<String> {
-        fs::read_to_string(self.path.join("runbook.yaml"))
+        files::text_own(&self.path.join("runbook.yaml"), LARGEST_TEXT)
     }
 
     /// The pinned configuration.
     pub fn configuration(&self) -> io::Result<String> {
-        fs::read_to_string(self.path.join("stanch.yaml"))
+        files::text_own(&self.path.join("stanch.yaml"), LARGEST_TEXT)
     }
 
     /// Where a pinned fragment lies, by its SHA-256.
@@ -162,7 +176,7 @@ impl RunFolder {
 
     /// A pinned fragment, by its SHA-256.
     pub fn read_fragment(&self, sha256: &str) -> io::Result<String> {
-        fs::read_to_string(self.fragment(sha256))
+        files::text_own(&self.fragment(sha256), LARGEST_TEXT)
     }
 
     /// Takes the run: one live process works on it.
@@ -181,16 +195,19 @@ impl RunFolder {
         Lock::holder(&self.path.join("lock"), &host)
     }
 
-    /// Reads and verifies the journal.
-    pub fn read(&self) -> Result<Journal, ReadError> {
-        read_journal(&self.journal())
+    /// Reads and verifies the journal, which must be this run's.
+    pub fn fold(&self, take: impl FnMut(&Record, &str) -> Result<(), IllegalEvent>) -> Result<Journal, ReadError> {
+        Journal::fold_file(&self.journal(), Some(&self.run), take)
     }
 
-    /// The first record, without a look at the rest.
-    pub fn first_record(&self) -> Option<Record> {
-        let mut line = String::new();
-        BufReader::new(File::open(self.journal()).ok()?).read_line(&mut line).ok()?;
-        serde_json::from_str(&line).ok()
+    /// Where the run stands, in outline, and where its journal ends.
+    pub fn state(&self) -> Result<(Journal, State), ReadError> {
+        Journal::state(open(&self.journal())?, Some(&self.run))
+    }
+
+    /// With what the run began, and when; the rest of the journal is not looked at.
+    pub fn opened(&self) -> Result<(Timestamp, RunOpened), ReadError> {
+        first_record(open(&self.journal())?, &self.run)
     }
 
     /// Begins the journal.
@@ -206,7 +223,7 @@ impl RunFolder {
     /// Leaves an answer for the process that works on the run.
     pub fn leave_answer(&self, name: &str, answer: &[u8]) -> io::Result<()> {
         let inbox = self.inbox();
-        create_folder(&inbox)?;
+        files::make_folder(&inbox)?;
         let mut file = tempfile::NamedTempFile::new_in(&inbox)?;
         file.write_all(answer)?;
         file.persist(inbox.join(format!("{name}.json"))).map(drop).map_err(|error| error.error)
@@ -217,16 +234,23 @@ impl RunFolder {
         fs::remove_file(self.inbox().join(format!("{name}.json"))).is_ok()
     }
 
-    /// Takes the oldest answer that was left, with its name.
-    pub fn take_answer(&self) -> Option<(String, Vec<u8>)> {
-        let mut left: Vec<PathBuf> =
-            fs::read_dir(self.inbox()).ok()?.flatten().map(|entry| entry.path()).filter(|path| is_json(path)).collect();
+    /// Takes the oldest answer that was left, with its name, and the user whose file it is. One that somebody else left is
+    /// nobody's: only who may go on with the run, and root, answer for it.
+    pub fn take_answer(&self) -> Option<(String, u32, Vec<u8>)> {
+        let inbox = self.inbox();
+        let left = fs::read_dir(&inbox).ok()?.flatten().map(|entry| entry.path());
+        let mut left: Vec<PathBuf> = left.filter(|path| is_json(path)).collect();
+        if left.is_empty() || files::check_place(&inbox).is_err() {
+            return None;
+        }
         left.sort();
-        let path = left.first()?;
-        let answer = fs::read(path).ok();
-        // Taken or not, it must not be met again.
-        drop(fs::remove_file(path));
-        Some((path.file_stem()?.to_string_lossy().into_owned(), answer?))
+        left.iter().find_map(|path| {
+            let owner = fs::symlink_metadata(path).map(|seen| seen.uid()).ok();
+            let answer = files::read_own(path, LARGEST_TEXT).ok();
+            // Taken or not, it must not be met again.
+            drop(fs::remove_file(path));
+            Some((path.file_stem()?.to_string_lossy().into_owned(), owner?, answer?))
+        })
     }
 
     /// Tells whoever left an answer why it was not taken; nothing if it was.
@@ -240,27 +264,18 @@ impl RunFolder {
     /// The reply to an answer that was left, once there is one. Empty if it was taken.
     pub fn take_reply(&self, name: &str) -> Option<String> {
         let path = self.inbox().join(format!("{name}.reply"));
-        let reply = fs::read_to_string(&path).ok()?;
+        let reply = files::text_own(&path, LARGEST_TEXT).ok()?;
         drop(fs::remove_file(path));
         Some(reply)
     }
 }
 
 fn pin(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
 fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
-}
-
-/// Reads and verifies a journal by its path.
-pub fn read_journal(path: &Path) -> Result<Journal, ReadError> {
-    Ok(Journal::read(&fs::read(path)?)?)
-}
-
-pub(super) fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -3,6 +3,7 @@
 use super::lock::Holder;
 use super::lock::second;
 use crate::clock::Timestamp;
+use crate::command_line::CommandLine;
 use crate::engine::event::RunStatus;
 use crate::engine::{State, StepStatus};
 use crate::failure::Failure;
@@ -50,27 +51,30 @@ impl HeldBy {
     /// The refusal of whoever wants the target as well: who holds it, since when, where it stands, and the ways on.
     pub fn refusal(&self) -> Failure {
         let run = &self.claim.run;
+        let command = |command| CommandLine::stanch(command).name(run);
         let is_at_work = matches!(&self.stands, Stands::Unfinished { worker: Some(_), .. } | Stands::Beginning);
         let failure = Failure::refused(match is_at_work {
             true => format!("{} is being worked on by another process", self.target),
             false => format!("another run holds {}", self.target),
         });
         match &self.stands {
-            Stands::Unfinished { state, worker: Some(worker) } => failure
-                .because(format!("{}{}", of_runbook(state), worker.who()))
-                .because(whereabouts(state, true))
-                .help(format!("{}`stanch status {run}` shows where it stands", answers(run, state))),
-            Stands::Unfinished { state, worker: None } => failure
-                .because(format!("{}{}", of_runbook(state), begun(run, state)))
-                .because(whereabouts(state, false))
-                .help(format!(
-                    "{}`stanch resume {run}` goes on with it\n`stanch abandon {run} --because TEXT` gives it up",
-                    answers(run, state)
-                )),
+            Stands::Unfinished { state, worker: Some(worker) } => {
+                let failure =
+                    failure.because(format!("{}{}", of_runbook(state), worker.who())).because(whereabouts(state, true));
+                answers(failure, run, state).and(format!("`{}` shows where it stands", command("status")))
+            }
+            Stands::Unfinished { state, worker: None } => {
+                let failure = failure
+                    .because(format!("{}{}", of_runbook(state), begun(run, state)))
+                    .because(whereabouts(state, false));
+                answers(failure, run, state)
+                    .and(format!("`{}` goes on with it", command("resume")))
+                    .and(format!("`{}` gives it up", command("abandon").words("--because TEXT")))
+            }
             Stands::Beginning => failure
                 .because(self.claim.who())
                 .because("it is just beginning")
-                .help(format!("`stanch status {run}` shows where it stands")),
+                .help(format!("`{}` shows where it stands", command("status"))),
             Stands::NotKnown(path) => failure
                 .because(self.claim.who())
                 .because("it was just beginning; whether that process still lives cannot be seen from here")
@@ -79,7 +83,8 @@ impl HeldBy {
                 .because(self.claim.who())
                 .because(format!("whether it is over is not known: {why}"))
                 .help(format!(
-                    "`stanch verify {run}` shows what is wrong; move `{}` away if nobody can go on with it",
+                    "`{}` shows what is wrong; move `{}` away if nobody can go on with it",
+                    command("verify"),
                     folder.display()
                 )),
         }
@@ -96,13 +101,15 @@ fn of_runbook(state: &State) -> String {
     state.opened().map(|opened| format!("`{}`: ", opened.runbook)).unwrap_or_default()
 }
 
-/// The commands that answer what the run asks.
-fn answers(run: &str, state: &State) -> String {
+/// Adds the commands that answer what the run asks.
+fn answers(failure: Failure, run: &str, state: &State) -> Failure {
     let open = state.steps().filter(|(_, step)| step.is_asking()).map(|(id, step)| match step.status {
-        StepStatus::Waiting if !step.asks_after_failure => format!("`stanch approve {run} {id} --by NAME` says yes\n"),
-        _ => format!("`stanch status {run}` shows what `{id}` asks\n"),
+        StepStatus::Waiting if !step.asks_after_failure => {
+            format!("`{}` says yes", CommandLine::stanch("approve").name(run).name(id).words("--by NAME"))
+        }
+        _ => format!("`{}` shows what `{id}` asks", CommandLine::stanch("status").name(run)),
     });
-    open.take(3).collect()
+    open.take(3).fold(failure, Failure::and)
 }
 
 /// Where it stands, and since when.

@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "the system tells about its processes in files")]
 
 use crate::clock::{self, Timestamp};
+use crate::files;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -77,7 +78,9 @@ pub enum LockError {
 impl Lock {
     /// Takes the lock or says who has it. It never waits.
     pub fn take(path: &Path, run: &str, claimant: &Claimant) -> Result<Self, LockError> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = files::open_own(path, &mut options)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
@@ -109,7 +112,7 @@ impl Lock {
     /// Whether a live process holds the lock, and who. One on another machine, of which nothing is known, counts as
     /// dead: whoever tries to take the lock is told.
     pub fn holder(path: &Path, host: &str) -> Option<Holder> {
-        let mut file = OpenOptions::new().read(true).open(path).ok()?;
+        let mut file = files::open_own(path, OpenOptions::new().read(true)).ok()?;
         let left = |file: &mut File| holder(file).map(|left| (left.life(host, says_everything(file)), left));
         match file.try_lock_shared() {
             Ok(()) => left(&mut file).filter(|(life, _)| *life == Life::Alive).map(|(_, left)| left),

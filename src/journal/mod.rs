@@ -1,7 +1,7 @@
 //! Append-only events on disk: one JSON object a line, each line holding the hash of the line before.
 //!
-//! [`Writer`] turns events into durable lines, [`Journal`] turns lines back into records and refuses what was
-//! changed. Where lines are kept is the [`Store`]'s affair alone; [`Runs`] is the local folder of all runs. A loop
+//! [`Writer`] turns events into durable lines, [`Journal`] turns lines back into records, one by one, and refuses
+//! what was changed. Where lines are kept is the [`Store`]'s affair alone; [`Runs`] is the local folder of all runs. A loop
 //! over `sha256sum` verifies a journal without this program.
 
 mod delivery_log;
@@ -13,14 +13,16 @@ mod reader;
 mod record;
 mod store;
 mod targets;
+mod time_stamps;
 mod writer;
 
 pub use delivery_log::{Delivery, DeliveryLog};
-pub use folder::{ReadError, RunFolder, Runs, read_journal};
+pub use folder::{NotARunId, RunFolder, Runs, valid_run_id};
 pub use held::{HeldBy, Stands};
 pub use lock::{Claimant, Holder, Life, Lock, LockError};
-pub use reader::{Damage, DamageKind, Journal};
-pub use record::{FORMAT_VERSION, GENESIS, Record, line_hash};
+pub use reader::{Damage, DamageKind, Journal, ReadError};
+pub use record::{FORMAT_VERSION, GENESIS, LONGEST_LINE, Record, line_hash};
 pub use store::{LocalStore, Store};
 pub use targets::{TargetError, Targets};
+pub use time_stamps::stamps_beside;
 pub use writer::{AppendError, Listener, Writer};

@@ -12,6 +12,9 @@ pub const FORMAT_VERSION: u32 = 1;
 /// `prev` of the first line.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// No line is longer, in bytes: whoever reads one that is knows that it is none, before it fills the memory.
+pub const LONGEST_LINE: usize = 64 << 20;
+
 /// What stands before a line's own sum. The sum is the last field, so that it covers all other bytes of the line.
 const SUM_FIELD: &str = r#","sum":""#;
 

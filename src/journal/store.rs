@@ -3,9 +3,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "the local store is where journals become files")]
 
+use crate::files;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// A place that lines can be appended to, durably.
@@ -13,6 +14,9 @@ pub trait Store: Send + 'static {
     /// Appends the bytes and returns when they are durable. After an error nothing may be assumed about them, and
     /// nothing more is appended.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// The durable bytes, from the first one on; what is appended later is not among them.
+    fn read(&self) -> io::Result<Box<dyn Read + Send>>;
 
     /// Cuts everything after the first `length` bytes off, durably.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
@@ -29,7 +33,7 @@ pub struct LocalStore {
 impl LocalStore {
     /// Creates a journal that must not exist yet, readable by its owner only, and makes its name durable.
     pub fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+        let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)?;
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
         }
@@ -38,9 +42,29 @@ impl LocalStore {
 
     /// Opens a journal to append to it.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).open(path)?;
+        Self::on(files::open_own(path, OpenOptions::new().read(true).append(true))?)
+    }
+
+    /// Goes on with an open journal, to which lines are appended.
+    pub fn on(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file, length })
+    }
+}
+
+/// A part of a file, read without moving its place for anybody else.
+struct Lines {
+    file: File,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let got = self.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.at)?;
+        self.at += got as u64;
+        Ok(got)
     }
 }
 
@@ -58,6 +82,10 @@ impl Store for LocalStore {
             Err(_) => drop(self.file.set_len(self.length)),
         }
         written
+    }
+
+    fn read(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(Lines { file: self.file.try_clone()?, at: 0, end: self.length }))
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {

@@ -13,10 +13,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where claims become lines of a file")]
 
-use super::folder::{Runs, create_folder};
+use super::folder::{Runs, valid_run_id};
 use super::held::{HeldBy, Stands};
 use super::lock::{Claimant, Holder, Life, says_everything};
 use crate::engine::State;
+use crate::files;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -55,9 +56,11 @@ impl Targets {
     pub fn take(&self, target: &str) -> Result<(), TargetError> {
         let path = self.path(target);
         if let Some(folder) = path.parent() {
-            create_folder(folder)?;
+            files::make_folder(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let mut file = files::open_own(&path, &mut options)?;
         file.lock()?;
         let text = read(&mut file)?;
         let claim = claims(&text).next();
@@ -98,7 +101,7 @@ impl Targets {
     }
 
     fn open(&self, target: &str) -> io::Result<Option<(File, String)>> {
-        let mut file = match File::open(self.path(target)) {
+        let mut file = match files::open_own(&self.path(target), OpenOptions::new().read(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
@@ -118,7 +121,7 @@ impl Targets {
     /// Whether the run of a claim holds the target still, and how it stands.
     fn judge(&self, target: &str, claim: Holder, file: &File) -> Option<HeldBy> {
         let held = |stands| Some(HeldBy { target: target.to_owned(), claim: claim.clone(), stands });
-        let folder = self.runs.folder(&claim.run);
+        let folder = self.runs.folder(&claim.run).ok()?;
         if !folder.path().exists() {
             return match claim.life(&self.claimant.host, says_everything(file)) {
                 Life::Alive => held(Stands::Beginning),
@@ -126,15 +129,11 @@ impl Targets {
                 Life::Dead => None,
             };
         }
-        let read = folder.read().map_err(|error| error.to_string());
-        let state = match read.and_then(|journal| journal.state().map_err(|damage| damage.to_string())) {
-            Ok(state) if state.opened().is_some() => Ok(state),
-            Ok(_) => Err("its journal is empty".to_owned()),
-            Err(why) => Err(why),
-        };
-        let state = match state {
-            Ok(state) => state,
-            Err(why) => return held(Stands::Unreadable { folder: folder.path().to_owned(), why }),
+        let state = match folder.state() {
+            Ok((_, state)) => state,
+            Err(why) => {
+                return held(Stands::Unreadable { folder: folder.path().to_owned(), why: why.to_string() });
+            }
         };
         if !state.holds_targets() {
             return None;
@@ -158,7 +157,9 @@ fn read(file: &mut File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The claims in a target's file, the last one first. What is none is passed over: a torn line.
+/// The claims in a target's file, the last one first. What is none is passed over: a torn line, or one of a run that
+/// cannot be.
 fn claims(text: &str) -> impl Iterator<Item = Holder> {
-    text.lines().rev().filter_map(|line| serde_json::from_str(line).ok())
+    let claims = text.lines().rev().filter_map(|line| serde_json::from_str::<Holder>(line).ok());
+    claims.filter(|claim| valid_run_id(&claim.run).is_ok())
 }

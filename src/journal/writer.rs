@@ -7,12 +7,15 @@
 //! with the next one that is awaited, or a moment later where none comes. After a failed append nothing is appended any
 //! more: no effect is ever sent on an intent that may not be on the disk.
 
-use super::record::{FORMAT_VERSION, Record, line_hash};
+use super::reader::Journal;
+use super::record::{FORMAT_VERSION, LONGEST_LINE, Record, line_hash};
 use super::store::Store;
 use crate::clock::{self, Timestamp};
 use crate::engine::event::Event;
+use crate::redaction::{value_without_credentials, without_credentials};
+use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
-use std::io;
+use std::io::{self, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -50,16 +53,15 @@ pub trait Listener: Send + 'static {
 }
 
 impl Writer {
-    /// Starts the writer after so many `records`, which end in `head`.
-    pub fn start(store: impl Store, records: &[Record], head: String, listener: impl Listener) -> Self {
-        let seq = records.len() as u64;
+    /// Starts the writer where a journal ends.
+    pub fn start(store: impl Store, journal: &Journal, listener: impl Listener) -> Self {
         let chain = Chain {
-            seq,
-            last_at: records.last().map(|record| record.at),
-            head,
+            seq: journal.records,
+            last_at: journal.last_at,
+            head: journal.head.clone(),
             listener: Box::new(listener),
             broken: None,
-            durable: seq,
+            durable: journal.records,
             unwritten: Vec::new(),
             bytes: Vec::new(),
             waiting: Vec::new(),
@@ -90,6 +92,11 @@ impl Writer {
     pub async fn flush(&self) -> Result<(), AppendError> {
         let records = self.chain.0.lock().seq;
         self.until(records).await
+    }
+
+    /// The durable lines so far, from the first one on.
+    pub fn read(&self) -> io::Result<Box<dyn Read + Send>> {
+        self.chain.0.store.lock().unwrap_or_else(PoisonError::into_inner).read()
     }
 
     /// Returns when so many records are durable.
@@ -263,8 +270,18 @@ impl Chain {
     }
 
     fn chain(&mut self, at: Timestamp, event: Event) -> Result<Record, AppendError> {
-        let record = Record { v: FORMAT_VERSION, seq: self.seq, at, prev: self.head.clone(), event, sum: None };
-        let line = record.line().map_err(|error| AppendError::Refused(error.to_string()))?;
+        let mut record = Record { v: FORMAT_VERSION, seq: self.seq, at, prev: self.head.clone(), event, sum: None };
+        let refused = |error: serde_json::Error| AppendError::Refused(error.to_string());
+        let mut line = record.line().map_err(refused)?;
+        if let Cow::Owned(_) = without_credentials(&String::from_utf8_lossy(&line)) {
+            // Whatever way an address came, its credential ends before the disk.
+            let event = value_without_credentials(serde_json::to_value(&record.event).map_err(refused)?);
+            record.event = serde_json::from_value(event).map_err(refused)?;
+            line = record.line().map_err(refused)?;
+        }
+        if line.len() > LONGEST_LINE {
+            return Err(AppendError::Refused(format!("a record is longer than {} MiB", LONGEST_LINE >> 20)));
+        }
         self.listener.admit(&record).map_err(AppendError::Refused)?;
         self.head = line_hash(&line);
         self.seq += 1;

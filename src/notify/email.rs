@@ -6,15 +6,17 @@ use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::failure::{Failure, Retry};
 use crate::settings::SecretReference;
+use crate::told::told;
 use async_trait::async_trait;
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use std::sync::Arc;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a server may talk with us, however often it says something.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Its settings: mail, through a server.
 #[derive(Clone, Debug)]
@@ -105,8 +107,12 @@ impl Channel for Email {
         let id = format!("<{}@stanch>", message.key);
         let mail = compose(self, message, &id)?;
         let server = server(self, azure).await?;
-        match server.send(mail).await {
-            Ok(_) => Ok(Receipt { id }),
+        let sent = tokio::time::timeout(LONGEST, server.send(mail)).await.map_err(|_| {
+            Failure::unknown(format!("the mail server `{}` did not come to an end", self.host))
+                .because(format!("it has {} s for one mail", LONGEST.as_secs()))
+        })?;
+        match sent {
+            Ok(_) => Ok(Receipt { id, warning: None }),
             Err(error) => {
                 let summary = format!("the mail server `{}` did not take the message", self.host);
                 let failure = if error.is_permanent() {
@@ -116,7 +122,7 @@ impl Channel for Email {
                 } else {
                     Failure::unknown(summary)
                 };
-                Err(failure.because(error.to_string()))
+                Err(failure.because(told(&error.to_string())))
             }
         }
     }
@@ -124,10 +130,14 @@ impl Channel for Email {
     async fn reach(&self, azure: &Azure) -> Result<&'static str, Failure> {
         // A greeting, our login, and a goodbye.
         let summary = format!("the mail server `{}` does not answer", self.host);
-        match server(self, azure).await?.test_connection().await {
+        let server = server(self, azure).await?;
+        let Ok(greeted) = tokio::time::timeout(LONGEST, server.test_connection()).await else {
+            return Err(Failure::refused(summary).because(format!("it talked for {} s", LONGEST.as_secs())));
+        };
+        match greeted {
             Ok(true) => Ok("the mail server answers"),
             Ok(false) => Err(Failure::refused(summary)),
-            Err(error) => Err(Failure::refused(summary).because(error.to_string())),
+            Err(error) => Err(Failure::refused(summary).because(told(&error.to_string()))),
         }
     }
 }
@@ -140,22 +150,43 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
     let mut builder = lettre::Message::builder()
         .message_id(Some(id.to_owned()))
         .from(address(&channel.from)?)
-        .subject(message.headline())
-        .header(ContentType::TEXT_PLAIN);
+        .subject(message.headline());
     for to in &channel.to {
         builder = builder.to(address(to)?);
     }
-    let mut text = format!("{}\n\n", message.summary);
+    let mut text = format!("{}\n\n", message.summary());
     for (name, value) in message.all_facts() {
-        text.push_str(&format!("{name}: {value}\n"));
+        // A line of a value is none of ours.
+        text.push_str(&format!("{name}: {}\n", value.replace('\n', "\n    ")));
     }
-    builder.body(text).map_err(|error| Failure::refused("the mail cannot be written").because(error.to_string()))
+    let parts = MultiPart::alternative_plain_html(text, html(message));
+    builder.multipart(parts).map_err(|error| Failure::refused("the mail cannot be written").because(error.to_string()))
+}
+
+/// The same for readers that show HTML: no script, no picture, nothing that is fetched.
+fn html(message: &Message<'_>) -> String {
+    let escaped = |text: &str| {
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        text.replace('"', "&quot;").replace('\'', "&#39;").replace('\n', "<br>\n")
+    };
+    let facts = message.all_facts();
+    let rows: String = facts
+        .iter()
+        .map(|(name, value)| {
+            format!("<tr><th align=\"left\" valign=\"top\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(value))
+        })
+        .collect();
+    let (title, summary) = (escaped(&message.headline()), escaped(&message.summary()));
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\n<body>\n\
+         <h1>{title}</h1>\n<p>{summary}</p>\n<table>\n{rows}</table>\n</body></html>\n"
+    )
 }
 
 /// In a drill all mail goes to the cloud on this machine.
 async fn server(channel: &Email, azure: &Azure) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
     let unusable = |error: lettre::transport::smtp::Error| {
-        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(error.to_string())
+        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(told(&error.to_string()))
     };
     let builder = match azure.transport.cloud() {
         Some(cloud) => {

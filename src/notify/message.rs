@@ -1,4 +1,7 @@
-//! A message, before it takes the shape of a channel.
+//! A message, before it takes the shape of a channel. No address in it carries a credential.
+
+use crate::redaction::without_credentials;
+use crate::visible;
 
 /// What is told.
 #[derive(Debug)]
@@ -30,23 +33,49 @@ pub struct Origin<'a> {
 pub struct Receipt {
     /// How the receiver knows it.
     pub id: String,
+    /// What the receiver complains of, though it took the message.
+    pub warning: Option<String>,
 }
 
 impl Message<'_> {
     /// The first line, and one line only; a drill is called one.
     pub(super) fn headline(&self) -> String {
-        let title = self.title.replace(char::is_control, " ");
+        let title = visible::line(&without_credentials(self.title));
         if self.drill { format!("[DRILL] {title}") } else { title }
+    }
+
+    /// What to know, line by line, without the credentials of an address, and with nothing in it that a reader obeys in
+    /// place of seeing it.
+    pub(super) fn summary(&self) -> String {
+        seen(self.summary)
     }
 
     /// All facts, and where they come from.
     pub(super) fn all_facts(&self) -> Vec<(String, String)> {
         let mut facts = vec![("severity".to_owned(), self.severity.to_owned())];
-        facts.extend(self.facts.iter().cloned());
+        facts.extend(self.facts.iter().map(|(name, value)| (visible::line(name), seen(value))));
         if let Some(origin) = &self.origin {
             facts.push(("run".to_owned(), format!("{} ({})", origin.run, origin.runbook)));
             facts.push(("journal".to_owned(), origin.head.to_owned()));
         }
         facts
     }
+
+    /// At most so many of the facts: the first ones, and always where they come from; in the place of the others, how many
+    /// they are.
+    pub(super) fn as_many_facts(&self, most: usize) -> Vec<(String, String)> {
+        let mut facts = self.all_facts();
+        if facts.len() > most {
+            let last = if self.origin.is_some() { 2 } else { 0 };
+            let first = most.saturating_sub(last + 1);
+            let left_out = facts.len() - first - last;
+            let more = ("further facts".to_owned(), format!("{left_out}, in the report"));
+            facts.splice(first..first + left_out, [more]);
+        }
+        facts
+    }
+}
+
+fn seen(text: &str) -> String {
+    without_credentials(text).lines().map(visible::line).collect::<Vec<_>>().join("\n")
 }

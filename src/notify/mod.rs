@@ -13,6 +13,7 @@ mod message;
 pub mod pagerduty;
 mod received;
 mod settings;
+mod shortened;
 pub mod slack;
 pub mod teams;
 pub mod webhook;

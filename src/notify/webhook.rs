@@ -2,12 +2,11 @@
 
 use super::channel::{Channel, ChannelKind, KEY_READ, KEYED, SENT_UNDER_SAME_KEY};
 use super::message::{Message, Receipt};
-use super::received::received;
+use super::received::{Taken, received};
 use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::clock;
 use crate::failure::Failure;
-use crate::secret::Secret;
 use crate::settings::SecretReference;
 use async_trait::async_trait;
 use base64::Engine;
@@ -77,6 +76,15 @@ fn address(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<String> {
         settings.decoder.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
         return None;
     }
+    // Anybody on this machine may listen where nobody does.
+    if url.scheme() != "https" && settings.get("token").is_some() && !settings.decoder.in_drill {
+        settings.decoder.wrong(
+            format!("{what} would send its token without encryption"),
+            place,
+            "write `url: https://…`, or take `token:` out; `signing_key:` proves who sent it without being sent",
+        );
+        return None;
+    }
     Some(text)
 }
 
@@ -97,7 +105,7 @@ impl Channel for Webhook {
             "runbook": message.origin.map_or("", |origin| origin.runbook),
             "severity": message.severity,
             "title": message.headline(),
-            "summary": message.summary,
+            "summary": message.summary(),
             "facts": facts,
         })
         .to_string();
@@ -120,8 +128,9 @@ impl Channel for Webhook {
             headers.push(("authorization", authorization));
         }
         let answer = azure.transport.send("POST", &self.url, &headers, body.into_bytes()).await?;
-        received("the webhook", &answer, token.as_ref().map(Secret::expose))?;
-        Ok(Receipt { id: message.key.to_owned() })
+        // The convention knows the status alone.
+        let warning = received("the webhook", &answer, |_, _| Taken::Yes)?;
+        Ok(Receipt { id: message.key.to_owned(), warning })
     }
 
     async fn reach(&self, azure: &Azure) -> Result<&'static str, Failure> {

@@ -2,10 +2,12 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::Field;
+use crate::redaction::value_without_credentials;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
 use crate::runbook::model::{InputKind, Limits, Runbook};
 use crate::vault::SecretUrl;
+use crate::visible;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
@@ -20,17 +22,18 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its inputs are {}", names.join(", ")),
         };
-        problems.push(format!("`{}` has no input `{name}`\n  help: {help}", runbook.name));
+        problems.push(format!("`{}` has no input `{}`\n  help: {help}", runbook.name, visible::line(name)));
     }
     let mut values = Map::new();
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
-        match value {
+        // An input is recorded, shown and sent: what an address in it lets somebody in with ends here.
+        match value.cloned().map(value_without_credentials) {
             Some(Value::String(text)) if text.is_empty() && (input.required || !may_be_empty(&input.kind)) => {
                 let help = "give a value; if it comes from a variable of the shell, the variable is not set or empty";
                 problems.push(format!("the input `{}` is empty\n  help: {help}", input.name));
             }
-            Some(value) => match typed(&input.kind, &input.limits, value) {
+            Some(value) => match typed(&input.kind, &input.limits, &value) {
                 Ok(value) => drop(values.insert(input.name.clone(), value)),
                 Err(problem) => {
                     let help = if problem.contains("help: ") {
@@ -42,7 +45,8 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
                 }
             },
             None if input.required => {
-                let about = input.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+                let about =
+                    input.description.as_ref().map(|text| format!(": {}", visible::line(text))).unwrap_or_default();
                 problems.push(format!("the input `{0}` is missing{about}\n  help: add `-i {0}=…`", input.name));
             }
             None => drop(values.insert(input.name.clone(), Value::Null)),
@@ -68,7 +72,7 @@ pub fn answer(field: &Field, value: &Value) -> Result<Value, String> {
         "keyvault_secret" => InputKind::KeyvaultSecret,
         _ => InputKind::String,
     };
-    typed(&kind, &Limits::default(), value)
+    typed(&kind, &Limits::default(), &value_without_credentials(value.clone()))
 }
 
 /// Text from a command line, or a value from a file, as the type has it and within its limits.
@@ -116,7 +120,7 @@ pub(super) fn fits(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(
         (InputKind::Duration, _, Some(text)) => duration::parse(text).map(drop),
         (InputKind::Url, _, Some(text)) => match Url::parse(text) {
             Ok(url) if url.has_host() => Ok(()),
-            _ => Err(format!("`{text}` is not a URL")),
+            _ => Err(format!("`{}` is not a URL", visible::line(text))),
         },
         (InputKind::KeyvaultSecret, _, Some(text)) => secret(text).map(drop),
         (InputKind::List(items), Value::Array(values), _) => match items {
@@ -124,8 +128,8 @@ pub(super) fn fits(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(
             None => Ok(()),
         },
         (kind, Value::Null, _) => Err(format!("nothing is given, and {} is expected", in_words(kind))),
-        (kind, _, Some(text)) => Err(format!("`{text}` is not {}", in_words(kind))),
-        (kind, value, _) => Err(format!("`{value}` is not {}", in_words(kind))),
+        (kind, _, Some(text)) => Err(format!("`{}` is not {}", visible::line(text), in_words(kind))),
+        (kind, value, _) => Err(format!("`{}` is not {}", plain(value), in_words(kind))),
     }?;
     within(kind, limits, value)
 }
@@ -149,7 +153,11 @@ fn within(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(), String
     if let (Some(pattern), Some(text)) = (&limits.pattern, value.as_str())
         && !pattern.value.regex.is_match(text)
     {
-        return Err(format!("`{text}` does not match the pattern `{}`", pattern.value.source));
+        return Err(format!(
+            "`{}` does not match the pattern `{}`",
+            visible::line(text),
+            visible::line(&pattern.value.source)
+        ));
     }
     let measure = measure(kind, value);
     for (bound, word, wrong) in [(&limits.min, "at least", Ordering::Less), (&limits.max, "at most", Ordering::Greater)]
@@ -171,7 +179,7 @@ fn within(kind: &InputKind, limits: &Limits, value: &Value) -> Result<(), String
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    visible::line(value.as_str().unwrap_or(&value.to_string()))
 }
 
 /// What limits are compared with: numbers by themselves, times and durations by their length, texts and lists by what
@@ -216,7 +224,7 @@ pub(super) fn bound_measure(kind: &InputKind, bound: &Value) -> Result<Measure, 
 }
 
 fn parse<T: std::str::FromStr + Into<Value>>(text: &str, expected: &str) -> Result<Value, String> {
-    text.parse::<T>().map(Into::into).map_err(|_| format!("`{text}` is not {expected}"))
+    text.parse::<T>().map(Into::into).map_err(|_| format!("`{}` is not {expected}", visible::line(text)))
 }
 
 fn one_of(words: &[String], text: &str) -> Result<(), String> {
@@ -225,13 +233,16 @@ fn one_of(words: &[String], text: &str) -> Result<(), String> {
         return Ok(());
     }
     let near = nearest(text, words.iter().map(String::as_str));
-    let help = near.map(|near| format!("\n  help: did you mean `{near}`?")).unwrap_or_default();
-    Err(format!("`{text}` is not one of {}{help}", words.join(", ")))
+    let help = near.map(|near| format!("\n  help: did you mean `{}`?", visible::line(near))).unwrap_or_default();
+    Err(format!("`{}` is not one of {}{help}", visible::line(text), visible::line(&words.join(", "))))
 }
 
 fn timestamp(text: &str) -> Result<Timestamp, String> {
     let time = DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc));
-    time.map_err(|_| format!("`{text}` is not a time such as `2026-11-22T21:40:00Z`\n  help: RFC 3339, with the zone"))
+    time.map_err(|_| {
+        let text = visible::line(text);
+        format!("`{text}` is not a time such as `2026-11-22T21:40:00Z`\n  help: RFC 3339, with the zone")
+    })
 }
 
 fn written(time: Timestamp) -> String {
@@ -241,6 +252,6 @@ fn written(time: Timestamp) -> String {
 fn secret(text: &str) -> Result<SecretUrl, String> {
     SecretUrl::parse(text).map_err(|failure| {
         let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
-        format!("{}{help}", failure.summary)
+        format!("{}{help}", visible::line(&failure.summary))
     })
 }

@@ -45,6 +45,8 @@ pub struct Issuer {
     pub because: String,
     /// Nothing names an issuer, so the vault is taken for it.
     pub assumed: bool,
+    /// Whether the secret's tags decided it, which anybody may have written who may set the secret.
+    pub from_tags: bool,
     /// The credential in the current version; empty where it has no name.
     pub old: String,
     /// The one to come, where it is known beforehand.

@@ -7,9 +7,10 @@ use crate::actions::{Identified, Succession, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Form, IssuerKind};
+use crate::issuers::{Form, IssuerKind, TAGS_ARE_WRONG};
 use crate::runbook::duration;
 use crate::vault::SecretUrl;
+use crate::visible;
 
 /// Looks at the issuer of the secret that a step replaces: it is asked, and nothing is issued.
 pub(super) async fn look(
@@ -52,17 +53,6 @@ fn succeeds(name: &str, succession: &Succession) -> Vec<Check> {
             "the new version of `{name}` is valid at once; the old one had a not-before time"
         )));
     }
-    if !succession.left_out.is_empty() {
-        let tags: Vec<String> = succession.left_out.iter().map(|tag| format!("`{tag}`")).collect();
-        let what = format!(
-            "the new version of `{name}` leaves out the tag {}: Key Vault takes 15, and stanch adds its own",
-            tags.join(", ")
-        );
-        checks.push(
-            Check::new(CheckResult::Warning, what)
-                .help("the old version keeps it; take another tag off to choose yourself"),
-        );
-    }
     checks
 }
 
@@ -81,6 +71,7 @@ async fn ask(
         provider: named.provider.name(),
         because: named.because,
         assumed: named.assumed,
+        from_tags: named.from_tags,
         old: state.old.unwrap_or_default(),
         next: state.next.unwrap_or_default(),
         revoke_first: step.revokes_first(),
@@ -111,9 +102,9 @@ fn check(name: &str, issuer: &Issuer) -> Check {
     let mark = |chosen: bool| if chosen { "  ← this run" } else { "" };
     let mut help = format!(
         "ending the old one with an overlap breaks {}{}\nending it first (`revoke_first`) breaks {}{}",
-        issuer.breaks_with_overlap,
+        visible::line(&issuer.breaks_with_overlap),
         mark(!issuer.revoke_first),
-        issuer.breaks_with_revoke_first,
+        visible::line(&issuer.breaks_with_revoke_first),
         mark(issuer.revoke_first),
     );
     if let Some(form) = issuer.form.as_ref().filter(|_| is_random) {
@@ -131,8 +122,11 @@ fn check(name: &str, issuer: &Issuer) -> Check {
             "name its issuer in the inventory or by the tag `stanch-provider`, `random` if the vault is it\n{help}"
         );
     }
+    if issuer.from_tags {
+        help.push_str(&format!("\n{TAGS_ARE_WRONG}"));
+    }
     if let Some(by_hand) = &issuer.by_hand {
-        help.push_str(&format!("\na person enters the new value, and is then asked: {by_hand}"));
+        help.push_str(&format!("\na person enters the new value, and is then asked: {}", visible::line(by_hand)));
     }
     let doubt = issuer.assumed || issuer.form.is_some();
     Check::new(if doubt { CheckResult::Warning } else { CheckResult::Fine }, what).help(help)

@@ -8,9 +8,10 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::failure::Failure;
+use crate::issuers::{TAG_ADDRESS, TAG_CREDENTIAL};
 use crate::report::fact::counted;
 use crate::runbook::duration;
-use crate::vault::{Current, SecretUrl, Version, short};
+use crate::vault::{Current, History, SecretUrl, Version, short, taken_over};
 use std::time::Duration;
 
 /// A log that is no further behind than this is not late.
@@ -45,6 +46,7 @@ pub(super) async fn look(
             seen.enabled = versions.iter().filter(|version| version.enabled).count();
             seen.checks.push(Check::fine(format!("can list and read the versions of `{}`", secret.name)));
             seen.checks.push(state(secret, &versions, &current));
+            seen.checks.extend(tags(secret, versions, &current));
             let unseen =
                 format!("whether versions of `{}` may be set and disabled: the first write tells", secret.name);
             seen.checks.push(Check::new(CheckResult::Unseen, unseen));
@@ -105,6 +107,26 @@ fn state(secret: &SecretUrl, versions: &[Version], current: &Current) -> Check {
             Check::new(CheckResult::Warning, what).help("a rotation puts a new one in, which brings them back")
         }
     }
+}
+
+/// Tags that a new version has no room for. What the issuer needs is among those that are kept.
+fn tags(secret: &SecretUrl, versions: Vec<Version>, current: &Current) -> Option<Check> {
+    let own = [TAG_CREDENTIAL, TAG_ADDRESS].map(|name| (name.to_owned(), String::new()));
+    let tags = History::new(versions).latest(current)?.tags.clone();
+    let (_, left_out) = taken_over(&tags, &own.into_iter().collect());
+    if left_out.is_empty() {
+        return None;
+    }
+    let what = format!(
+        "`{}` has {} tags, and Key Vault takes 15 with stanch's own: a new version may have to do without `{}`",
+        secret.name,
+        tags.len(),
+        left_out.join("`, `")
+    );
+    Some(
+        Check::new(CheckResult::Warning, what)
+            .help("take tags off the current version that nobody reads; nothing else hangs on it"),
+    )
 }
 
 async fn trail(

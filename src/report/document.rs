@@ -3,16 +3,17 @@
 //! Audit logs hold what attackers put there, so every value is escaped for its target. A team's own templates, in a
 //! folder, replace the built-in ones file by file.
 
-#![expect(clippy::disallowed_methods, reason = "reports and templates are files")]
-
 use super::{Report, escape, ocsf};
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_TEXT};
+use crate::redaction::without_credentials;
+use crate::visible;
 use handlebars::{Handlebars, handlebars_helper};
 use serde::Serialize;
 use serde_json::Value;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 const MARKDOWN: (&str, &str) = ("report.md.hbs", include_str!("../../templates/report.md.hbs"));
@@ -44,8 +45,29 @@ impl Format {
     }
 }
 
-/// Renders a report. `templates` is a folder of the user's own.
-pub fn render(report: &Report, format: Format, templates: Option<&Path>) -> Result<String, Failure> {
+/// A folder with templates of the user's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Templates<'a> {
+    pub folder: &'a Path,
+    /// The user named it for this report; else the configuration does, and nobody else may write there.
+    pub is_named: bool,
+}
+
+impl Templates<'_> {
+    /// The text of a template, if there is one of this name.
+    fn text(self, name: &str) -> io::Result<Option<String>> {
+        let path = self.folder.join(name);
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+            Ok(_) if self.is_named => files::text_known(&path, LARGEST_TEXT).map(Some),
+            Ok(_) => files::text_pointed(&path, LARGEST_TEXT).map(Some),
+        }
+    }
+}
+
+/// Renders a report.
+pub fn render(report: &Report, format: Format, templates: Option<Templates<'_>>) -> Result<String, Failure> {
     match format {
         Format::Markdown => fill(MARKDOWN, report, templates, escape::markdown),
         Format::Html => fill(HTML, report, templates, escape::html),
@@ -57,7 +79,7 @@ pub fn render(report: &Report, format: Format, templates: Option<&Path>) -> Resu
 
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
+        .map(|text| visible::json(&text) + "\n")
         .map_err(|error| Failure::refused("the report cannot be written as JSON").because(error.to_string()))
 }
 
@@ -70,20 +92,18 @@ handlebars_helper!(plural: |number: Value, word: str| {
 fn fill(
     (name, built_in): (&str, &str),
     report: &Report,
-    templates: Option<&Path>,
+    templates: Option<Templates<'_>>,
     escape: fn(&str) -> String,
 ) -> Result<String, Failure> {
-    let own = templates.map(|folder| folder.join(name)).filter(|path| path.is_file());
-    let place = own.as_ref().map_or_else(|| format!("the built-in `{name}`"), |path| format!("`{}`", path.display()));
+    let place = templates.map(|own| format!("`{}`", own.folder.join(name).display()));
+    let place = place.unwrap_or_else(|| format!("the built-in `{name}`"));
     let broken = |why: String| {
         Failure::refused(format!("the template {place} cannot be used"))
             .because(why)
             .help("mend it, or take it away to use the built-in one")
     };
-    let text = match &own {
-        Some(path) => fs::read_to_string(path).map_err(|error| broken(error.to_string()))?,
-        None => built_in.to_owned(),
-    };
+    let own = templates.map(|own| own.text(name)).transpose().map_err(|error| broken(error.to_string()))?;
+    let text = own.flatten().unwrap_or_else(|| built_in.to_owned());
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(escape);
@@ -119,30 +139,24 @@ fn csv(report: &Report) -> String {
     text
 }
 
-/// Renders and writes documents, each whole or not at all, for their owner's eyes only.
+/// Renders and writes documents, each whole or not at all, for their owner's eyes only. A link that lies in the place of
+/// one is replaced, never followed.
 pub fn write(
     folder: &Path,
     report: &Report,
     formats: &[Format],
-    templates: Option<&Path>,
+    templates: Option<Templates<'_>>,
 ) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for format in formats {
-        let text = render(report, *format, templates)?;
+        // A journal of an earlier program may hold an address as it was given.
+        let text = without_credentials(&render(report, *format, templates)?).into_owned();
         let path = folder.join(format.file_name());
-        persist(folder, &path, &text).map_err(|error| {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.and_then(|()| files::write_whole(&path, text.as_bytes())).map_err(|error| {
             Failure::refused(format!("the report cannot be written to `{}`", path.display())).because(error.to_string())
         })?;
         files.push(path);
     }
     Ok(files)
-}
-
-fn persist(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
 }

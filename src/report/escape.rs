@@ -1,5 +1,7 @@
 //! Text that stays text, whatever it is put into.
 
+use crate::visible::{self, is_hidden};
+
 /// For HTML, inside elements and quoted attributes.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -10,6 +12,8 @@ pub(super) fn html(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            // A browser shows the same; whoever looks at the text sees no line that is not ours.
+            '\n' => out.push_str("&#10;"),
             character if is_hidden(character) => out.push('\u{fffd}'),
             character => out.push(character),
         }
@@ -33,8 +37,12 @@ pub(super) fn markdown(text: &str) -> String {
             character => out.push(character),
         }
     }
+    // What would begin a list, or make a heading of the line above.
+    if out.starts_with(['-', '+', '=']) {
+        out.insert(0, '\\');
+    }
     // A link that is recognised by itself.
-    out.replace("://", ":\u{200b}//")
+    out.replace("://", "&#58;//")
 }
 
 /// For the inside of a Markdown code span, which knows no escapes: without back-ticks and line ends.
@@ -42,7 +50,7 @@ pub(super) fn code(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '`' => '\'',
-            '\n' | '\r' => ' ',
+            '\n' | '\r' | '\t' => ' ',
             character if is_hidden(character) => '\u{fffd}',
             character => character,
         })
@@ -52,12 +60,7 @@ pub(super) fn code(text: &str) -> String {
 /// For one field of a CSV line. A leading `=`, `+`, `-` or `@` would be a formula to a spreadsheet.
 pub(super) fn csv(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-/// Control characters and those that change the direction of writing can hide what stands there.
-fn is_hidden(character: char) -> bool {
-    (character.is_control() && character != '\n')
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let text = visible::line(text);
+    let text = if formula { format!("'{text}") } else { text };
+    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

@@ -1,6 +1,6 @@
 //! A run's journal, told: folds over its records that ask nobody and store nothing, and the documents made of them.
 //!
-//! [`Status`] is where a run stands, [`Timeline`] what happened, [`Report`] the value that the report's templates see,
+//! [`Status`] is where a run stands, [`Entry`] one thing that happened, [`Report`] the value that the report's templates see,
 //! [`render`] the document made of it.
 
 mod document;
@@ -11,7 +11,7 @@ mod ocsf;
 mod status;
 mod timeline;
 
-pub use document::{Format, render, write};
-pub use model::Report;
+pub use document::{Format, Templates, render, write};
+pub use model::{History, Left, Report, secret};
 pub use status::Status;
-pub use timeline::{Entry, Timeline};
+pub use timeline::{Days, Entry};

@@ -1,7 +1,7 @@
 //! Where a run stands: the object that scripts rely on.
 
 use crate::clock::Timestamp;
-use crate::engine::event::{Mode, RunStatus};
+use crate::engine::event::{BegunWith, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, State, StepState, StepStatus, TimerState};
 use crate::evidence::{Known, LeakedValue, Verdict};
 use crate::plan::PlannedStep;
@@ -16,6 +16,8 @@ pub struct Status {
     pub runbook: String,
     pub mode: Option<Mode>,
     pub status: RunStatus,
+    /// What the run began with.
+    pub config: BegunWith,
     /// Who gave the run up, if somebody did: its status is `failed` then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub abandoned: Option<Abandoned>,
@@ -68,6 +70,7 @@ impl Status {
             runbook: opened.map(|opened| opened.runbook.clone()).unwrap_or_default(),
             mode: opened.map(|opened| opened.mode),
             status: Self::of(state, alive),
+            config: opened.map(RunOpened::configuration).unwrap_or_default(),
             abandoned: state.abandoned().cloned(),
             steps: known.steps().iter().map(|step| StepReport::new(step, state.step(&step.id))).collect(),
             verdict: known.verdict(),

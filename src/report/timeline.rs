@@ -6,16 +6,32 @@ use crate::clock::Timestamp;
 use crate::engine::event::{
     AfterFailure, Answer, EffectOutcome, Event, Halt, Mode, Pin, Question, RunStatus, SettledAs, SettledBy, StepOutcome,
 };
+use crate::engine::person::{Person, Seen};
 use crate::evidence::ObservationName;
 use crate::journal::Record;
 use crate::vault::short;
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What happened in a run, in order.
-#[derive(Clone, Debug, Serialize)]
-pub struct Timeline {
-    pub entries: Vec<Entry>,
+/// The days on which something happened.
+#[derive(Clone, Debug, Default)]
+pub struct Days {
+    first: Option<NaiveDate>,
+    are_several: bool,
+}
+
+impl Days {
+    /// Takes in when something happened.
+    pub fn take(&mut self, at: Timestamp) {
+        let day = at.date_naive();
+        self.are_several |= *self.first.get_or_insert(day) != day;
+    }
+
+    /// How times are written: a run that waits for a person may end on another day.
+    pub fn time_format(&self) -> &'static str {
+        if self.are_several { "%Y-%m-%d %H:%M:%S%.3f" } else { "%H:%M:%S%.3f" }
+    }
 }
 
 /// One thing that happened.
@@ -31,36 +47,25 @@ pub struct Entry {
     pub notable: bool,
 }
 
-impl Timeline {
-    /// How times are written: a run that waits for a person may end on another day.
-    pub fn time_format(&self) -> &'static str {
-        let mut days = self.entries.iter().map(|entry| entry.at.date_naive());
-        let first = days.next();
-        if days.all(|day| Some(day) == first) { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" }
+impl Entry {
+    /// What a record says.
+    pub fn new(record: &Record) -> Self {
+        let event = &record.event;
+        let notable = match event {
+            Event::Observed { name, .. } => matches!(ObservationName::parse(name), ObservationName::LateLook(_)),
+            Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. } => false,
+            _ => true,
+        };
+        Self { at: record.at, seq: record.seq, step: event.step().map(str::to_owned), what: sentence(event), notable }
     }
-
-    /// One entry for each record.
-    pub fn new(records: &[Record]) -> Self {
-        Self { entries: records.iter().map(entry).collect() }
-    }
-}
-
-fn entry(record: &Record) -> Entry {
-    let event = &record.event;
-    let notable = match event {
-        Event::Observed { name, .. } => matches!(ObservationName::parse(name), ObservationName::LateLook(_)),
-        Event::StepStarted { .. } | Event::EffectStarted { .. } | Event::TimerFired { .. } => false,
-        _ => true,
-    };
-    Entry { at: record.at, seq: record.seq, step: event.step().map(str::to_owned), what: sentence(event), notable }
 }
 
 fn sentence(event: &Event) -> String {
     match event {
         Event::RunOpened(opened) => {
             let drill = if opened.mode == Mode::Drill { "DRILL: " } else { "" };
-            let who = format!("{} on {}", opened.operator, opened.host);
-            format!("{drill}run `{}` of `{}` begun by {who}", opened.run, opened.runbook)
+            let (who, host) = (opened.requester().told(), &opened.host);
+            format!("{drill}run `{}` of `{}` begun by {who} on {host}", opened.run, opened.runbook)
         }
         Event::RunResumed { operator, host, took_over: None, .. } => format!("taken over by {operator} on {host}"),
         Event::RunResumed { operator, host, took_over: Some(dead), .. } => {
@@ -105,20 +110,22 @@ fn sentence(event: &Event) -> String {
         Event::StepSkipped { because, .. } => format!("skipped: {because}"),
         Event::LoopOpened { items, .. } => format!("to be done for {}", counted(items.len() as u64, "item")),
         Event::FailureAsked { .. } => "a person is asked how to go on".to_owned(),
-        Event::FailureAnswered { answer, by, because, .. } => {
+        Event::FailureAnswered { answer, by, because, seen, .. } => {
             let what = match answer {
                 AfterFailure::Retry => "it is tried again",
                 AfterFailure::Continue => "the run goes on without it",
                 AfterFailure::Stop => "the run stops",
             };
-            format!("{by} says: {what}, because {because}")
+            format!("{} says: {what}, because {because}", told(by, seen.as_ref()))
         }
         Event::Observed { name, value, .. } => observed(name, value),
         Event::EffectStarted { summary, attempt: 1, .. } => format!("about to: {summary}"),
         Event::EffectStarted { summary, attempt, .. } => format!("about to, attempt {attempt}: {summary}"),
         Event::EffectFinished { effect, outcome, by, error, .. } => effect_ended(effect, *outcome, *by, error.as_ref()),
         Event::GateOpened { question, .. } => asked(question),
-        Event::GateAnswered { answer, by, comment, .. } => answered(*answer, by, comment.as_deref()),
+        Event::GateAnswered { answer, by, seen, comment, .. } => {
+            answered(*answer, &told(by, seen.as_ref()), comment.as_deref())
+        }
         Event::TimerSet { until, follow_up: true, .. } => {
             format!("to be asked again at {}", until.format("%Y-%m-%d %H:%M:%SZ"))
         }
@@ -127,9 +134,9 @@ fn sentence(event: &Event) -> String {
         Event::DecisionAsked { known, not_known, .. } => {
             format!("a person must decide: {known}; not known: {not_known}")
         }
-        Event::Settled { effect, outcome, because, by, .. } => {
+        Event::Settled { effect, outcome, because, by, seen, .. } => {
             let what = if *outcome == SettledAs::Done { "it happened" } else { "it did not happen" };
-            format!("{by} says of `{effect}`: {what}, because {because}")
+            format!("{} says of `{effect}`: {what}, because {because}", told(by, seen.as_ref()))
         }
     }
 }
@@ -202,6 +209,10 @@ fn effect_ended(
         (EffectOutcome::Refused, _) => format!("{name}: refused{why}"),
         (EffectOutcome::Unknown, _) => format!("{name}: not known whether it happened{why}"),
     }
+}
+
+fn told(by: &str, seen: Option<&Seen>) -> String {
+    Person::new(by, seen).told()
 }
 
 fn answered(answer: Answer, by: &str, comment: Option<&str>) -> String {

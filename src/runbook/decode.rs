@@ -183,6 +183,10 @@ impl Decoder<'_> {
                 path.span,
             )),
             Ok(found) => match self.library.fragment(&found) {
+                Ok(fragment) if !fragment.is_ours() => {
+                    let why = "its text is no fragment, so none of it is shown".to_owned();
+                    Err(cannot(why, path.span).help("a fragment begins with `schema: stanch-fragment/v1`"))
+                }
                 Ok(fragment) => Ok((found, fragment)),
                 Err(why) => Err(cannot(why, path.span)),
             },

@@ -1,5 +1,6 @@
 //! One shape for every complaint about a text: what, where, and what to do.
 
+use crate::visible;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceSpan};
 use serde::Serialize;
 use std::fmt;
@@ -180,11 +181,11 @@ impl Diagnostics {
         let mut text = format!(
             "{}: {}\n   ╭─[{}:{line}:{column}]\n   │ the lines here are too long to be shown\n   ╰────\n",
             diagnostic.word(),
-            diagnostic.message,
-            self.file(diagnostic)
+            visible::line(&diagnostic.message),
+            visible::line(self.file(diagnostic))
         );
         if let Some(help) = &diagnostic.help {
-            text.push_str(&format!("  help: {}\n", help.replace('\n', "\n        ")));
+            text.push_str(&format!("  help: {}\n", visible::line(help)));
         }
         text
     }
@@ -205,10 +206,10 @@ impl Diagnostics {
                 continue;
             }
             let (name, text, base) = self.source(diagnostic);
-            let shown = Shown { diagnostic, base, source: NamedSource::new(name, text.to_owned()) };
+            let shown = Shown { diagnostic, base, source: NamedSource::new(visible::line(name), text.to_owned()) };
             let mut text = String::new();
             if handler.render_report(&mut text, &shown).is_err() {
-                text = diagnostic.message.clone();
+                text = visible::line(&diagnostic.message);
             }
             let word = diagnostic.word();
             let text = text.trim_start().trim_start_matches(['×', '⚠', ' ']);
@@ -239,7 +240,7 @@ struct Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.diagnostic.message)
+        formatter.write_str(&visible::line(&self.diagnostic.message))
     }
 }
 
@@ -251,7 +252,7 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.diagnostic.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.diagnostic.help.as_ref().map(|help| Box::new(visible::line(help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
@@ -260,7 +261,7 @@ impl miette::Diagnostic for Shown<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let span = SourceSpan::new((self.diagnostic.span.offset - self.base).into(), self.diagnostic.span.length);
-        let label = LabeledSpan::new_with_span(self.diagnostic.label.clone(), span);
+        let label = LabeledSpan::new_with_span(self.diagnostic.label.as_deref().map(visible::line), span);
         Some(Box::new(std::iter::once(label)))
     }
 }

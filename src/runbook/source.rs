@@ -28,6 +28,13 @@ pub struct Fragment {
     pub text: String,
 }
 
+impl Fragment {
+    /// Whether the text says that it is written for stanch. What does not may hold anything, and is not shown.
+    pub(super) fn is_ours(&self) -> bool {
+        ["stanch-fragment/v", "stanch/v"].iter().any(|schema| self.text.contains(schema))
+    }
+}
+
 /// Where fragments lie.
 pub trait Library {
     /// The fragment at a path, which is relative to the runbook's folder and uses `/`. The error says why there is none.
@@ -67,7 +74,8 @@ pub(super) fn resolve(from: &str, path: &str) -> Result<String, &'static str> {
     for part in folder.split('/').chain(path.split('/')) {
         match (part, parts.last()) {
             ("" | ".", _) => {}
-            ("..", Some(last)) if *last != ".." => drop(parts.pop()),
+            ("..", Some(_)) => drop(parts.pop()),
+            ("..", _) => return Err("it leads out of the runbook's folder"),
             (part, _) => parts.push(part),
         }
     }

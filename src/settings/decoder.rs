@@ -11,6 +11,8 @@ pub(crate) struct SettingsDecoder<'a> {
     pub(crate) problems: Vec<Diagnostic>,
     /// Places of literals that may be secrets.
     pub(crate) literals: Vec<Span>,
+    /// Whoever listens on this machine is the embedded cloud.
+    pub(crate) in_drill: bool,
 }
 
 pub(crate) type SettingEntries<'a> = Vec<(&'a str, Span, &'a Node)>;
@@ -21,7 +23,11 @@ pub(crate) fn get<'a>(entries: &SettingEntries<'a>, name: &str) -> Option<&'a No
 
 impl<'a> SettingsDecoder<'a> {
     pub(crate) fn new(folder: &'a Path) -> Self {
-        Self { folder, problems: Vec::new(), literals: Vec::new() }
+        Self { folder, problems: Vec::new(), literals: Vec::new(), in_drill: false }
+    }
+
+    pub(crate) fn in_drill(self, in_drill: bool) -> Self {
+        Self { in_drill, ..self }
     }
 
     pub(crate) fn wrong(&mut self, message: impl Into<String>, span: Span, help: impl Into<String>) {
@@ -53,7 +59,13 @@ impl<'a> SettingsDecoder<'a> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the keys are {}", known.join(", ")),
                 };
-                self.wrong(format!("unknown key `{key}` in {what}"), *span, help);
+                // What does not look like a key may be the line of another file than was meant.
+                let is_plain = key.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
+                let named = if is_plain { format!("unknown key `{key}`") } else { "what cannot be a key".to_owned() };
+                if !is_plain {
+                    self.literals.push(*span);
+                }
+                self.wrong(format!("{named} in {what}"), *span, help);
             }
         }
         entries

@@ -2,8 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a reference points into the environment or to a file")]
 
-use crate::azure::{Azure, Vault};
+use crate::azure::{Azure, CloudFile, Vault};
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_CREDENTIAL};
 use crate::secret::Secret;
 use crate::vault::SecretUrl;
 use std::path::{Path, PathBuf};
@@ -50,8 +51,27 @@ impl SecretReference {
         }
     }
 
+    /// In a drill, what lies outside of its folder may be real: it is not read.
+    fn in_drill(&self, cloud: &CloudFile) -> Result<(), Failure> {
+        let is_drills = match self {
+            Self::KeyVault(_) => true,
+            Self::Environment(_) => false,
+            Self::File(path) => cloud.keeps(path),
+        };
+        if is_drills {
+            return Ok(());
+        }
+        Err(Failure::refused(format!("{} is not read in a drill", self.describe()))
+            .because("it may be a real credential, and a drill reads none: only files in its own folder")
+            .help(format!(
+                "put a made-up one into `{}` and write `file:` with its path, or leave `--config` out: the drill has a configuration of its own",
+                cloud.folder.display()
+            )))
+    }
+
     /// Fetches the secret.
     pub async fn resolve(&self, azure: &Azure) -> Result<Secret, Failure> {
+        azure.transport.cloud().map_or(Ok(()), |cloud| self.in_drill(cloud))?;
         let missing = |why: String| {
             let remedy = match self {
                 Self::Environment(_) => "set it where stanch is started, or change the reference in stanch.yaml",
@@ -66,7 +86,8 @@ impl SecretReference {
                 if value.is_empty() { Err(missing("it is empty".to_owned())) } else { Ok(Secret::new(value)) }
             }
             Self::File(path) => {
-                let mut text = std::fs::read_to_string(path).map_err(|error| missing(error.to_string()))?;
+                let mut text =
+                    files::text_pointed(path, LARGEST_CREDENTIAL).map_err(|error| missing(error.to_string()))?;
                 text.truncate(text.trim_end_matches(['\r', '\n']).len());
                 if text.is_empty() { Err(missing("it is empty".to_owned())) } else { Ok(Secret::new(text)) }
             }

@@ -54,9 +54,11 @@ impl History {
         self.versions.iter().filter(move |version| Some(version.created) == last)
     }
 
-    /// The version that an effect put in.
+    /// The version that an effect put in: the oldest of those that carry its key. Who reads the key can copy it to another
+    /// version, but only once the effect's own is there.
     pub fn put_in_by(&self, effect: &str) -> Option<&Version> {
-        self.versions.iter().find(|version| version.tags.get(TAG_EFFECT).is_some_and(|tag| tag == effect))
+        let carries = |version: &&Version| version.tags.get(TAG_EFFECT).is_some_and(|tag| tag == effect);
+        self.versions.iter().filter(carries).min_by_key(|version| version.created)
     }
 
     /// Those that a run put in.

@@ -1,6 +1,6 @@
 //! A no is not for ever: whoever resumes the run is asked again, and nothing that was said before counts.
 
-use crate::stage::{Said, Stage, count_lines};
+use crate::stage::{Said, Stage, count_lines, several_can_play};
 use serde_json::{Value, json};
 use stanch::engine::State;
 use stanch::engine::event::{Answer, Event};
@@ -53,6 +53,9 @@ fn events(stage: &Stage, run: &str, kind: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_rejected_gate_is_asked_again_and_no_earlier_answer_counts() {
+    if !several_can_play() {
+        return;
+    }
     let stage = Stage::empty(&[]).await;
     asking(&stage, "again").await.exit(4).done();
     stage.stanch(&["approve", "again", "gate", "--by", "alice"]).exit(0).done();
@@ -82,7 +85,7 @@ async fn a_rejected_gate_is_asked_again_and_no_earlier_answer_counts() {
     assert!(shown.contains("waits for 2 more yes"), "what alice said before does not count: {shown}");
     stage.stanch(&["approve", "again", "gate", "--by", "alice"]).exit(0).done();
     stage.stanch(&["resume", "again"]).exit(4).done();
-    stage.stanch(&["approve", "again", "gate", "--by", "carol"]).exit(0).done();
+    stage.stanch_as(61001, &["approve", "again", "gate", "--by", "carol"]).exit(0).done();
     let done = stage.stanch(&["resume", "again", "--json"]).exit(0).json();
     assert_eq!(done["status"], "completed");
     let gate = done["steps"].as_array().unwrap().iter().find(|step| step["id"] == "gate").unwrap();
@@ -98,6 +101,9 @@ async fn a_rejected_gate_is_asked_again_and_no_earlier_answer_counts() {
 
 #[tokio::test]
 async fn a_gate_that_is_asked_again_survives_a_kill_at_each_record() {
+    if !several_can_play() {
+        return;
+    }
     let stage = Stage::empty(&[]).await;
     for after in 1..14 {
         let run = format!("killed-{after}");
@@ -123,9 +129,8 @@ async fn a_gate_that_is_asked_again_survives_a_kill_at_each_record() {
         stage.kill_at(&resume, &run, lines(&stage) + after).await;
         stage.stanch(&resume).exit(4).done();
         assert_eq!(versions(&stage, &run).await, [true, true], "{after}");
-        for by in ["alice", "carol"] {
-            stage.stanch(&["approve", &run, "gate", "--by", by]).exit(0).done();
-        }
+        stage.stanch(&["approve", &run, "gate", "--by", "alice"]).exit(0).done();
+        stage.stanch_as(61001, &["approve", &run, "gate", "--by", "carol"]).exit(0).done();
         // While it goes on.
         stage.kill_at(&resume, &run, lines(&stage) + after).await;
         stage.stanch(&resume).exit(0).done();
@@ -205,6 +210,7 @@ async fn an_answer_that_was_left_for_the_question_before_is_none_to_the_next() {
                 step: "gate".to_owned(),
                 answer,
                 by: "carol".to_owned(),
+                seen: None,
                 comment: None,
                 answers: serde_json::Map::new(),
                 plan: opened[plan]["plan"].as_str().map(str::to_owned),

@@ -8,8 +8,10 @@
 )]
 
 mod archive;
+mod callers;
 mod command;
 mod coverage;
+mod envelopes;
 mod export;
 mod findings;
 mod hostile;
@@ -17,6 +19,8 @@ mod ordinary;
 mod own;
 mod reading;
 mod shapes;
+mod spellings;
+mod times;
 mod traffic;
 mod workspace;
 

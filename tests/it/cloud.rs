@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod deletion;
+mod door;
 mod faults;
 mod listing;
 mod scenario;

@@ -8,7 +8,7 @@
 
 use crate::surroundings::Surroundings;
 use stanch::audit::Place;
-use stanch::azure::IdentityChoice;
+use stanch::azure::{Azure, Environment, Identity, IdentityChoice, Route, Transport};
 use stanch::config::Config;
 use stanch::notify::{Channel, email::Email, pagerduty::PagerDuty, slack::Slack, teams::Teams, webhook::Webhook};
 use stanch::settings::SecretReference;
@@ -220,7 +220,7 @@ async fn references_are_resolved_where_they_point_to() {
     let by_name = "@Microsoft.KeyVault(VaultName=kv-drill;SecretName=pagerduty)";
     assert_eq!(resolved(by_name).await.unwrap(), "the key");
 
-    let file = cloud.folder.path().join("key");
+    let file = cloud.folder.path().join("cloud/key");
     let in_file = async |text: &str| {
         std::fs::write(&file, text).unwrap();
         resolved(&format!("file:{}", file.display())).await
@@ -228,10 +228,18 @@ async fn references_are_resolved_where_they_point_to() {
     assert_eq!(in_file("the key\r\n").await.unwrap(), "the key");
     assert_eq!(in_file(" the key ").await.unwrap(), " the key ", "only line ends are cut");
     assert_eq!(in_file("\n").await.unwrap_err().reasons, ["it is empty"]);
-    let failure = resolved("file:/nowhere/at/all").await.unwrap_err();
-    assert_eq!(failure.summary, "`/nowhere/at/all` cannot be read");
-    let failure = resolved("env:STANCH_TEST_NEVER_SET").await.unwrap_err();
-    assert_eq!(failure.summary, "the environment variable `STANCH_TEST_NEVER_SET` cannot be read");
+    let transport = Transport::new(Route::Real, "0123456789ab").unwrap();
+    let identity = Identity::new(IdentityChoice::Auto, transport.clone(), Environment::default());
+    let real = Azure { transport, identity };
+    for (text, what) in [
+        ("file:/nowhere/at/all", "`/nowhere/at/all`"),
+        ("env:STANCH_TEST_NEVER_SET", "the environment variable `STANCH_TEST_NEVER_SET`"),
+    ] {
+        let failure = reference(text).resolve(&real).await.unwrap_err();
+        assert_eq!(failure.summary, format!("{what} cannot be read"));
+        let failure = resolved(text).await.unwrap_err();
+        assert_eq!(failure.summary, format!("{what} is not read in a drill"));
+    }
 }
 
 #[test]

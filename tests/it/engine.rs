@@ -93,10 +93,13 @@ impl World {
             mode: Mode::Drill,
             operator: "o".to_owned(),
             host: "h".to_owned(),
+            seen: None,
+            one_plays_all: false,
             program_version: "0".to_owned(),
             lock: None,
             fragments: BTreeMap::new(),
             request_prefix: String::new(),
+            nonce: None,
             cloud: None,
             config: None,
             config_sha256: None,
@@ -223,7 +226,7 @@ impl World {
 
     fn answer(&mut self, step: String, answer: Answer) {
         let (by, answers) = ("p".to_owned(), Map::new());
-        self.record(Event::GateAnswered { step, answer, by, comment: None, answers, plan: None });
+        self.record(Event::GateAnswered { step, answer, by, seen: None, comment: None, answers, plan: None });
     }
 
     fn answer_failure(&mut self, step: String) {
@@ -232,7 +235,7 @@ impl World {
             Fate::Crash | Fate::Interrupt => AfterFailure::Continue,
             Fate::Fails | Fate::FailsForNow => AfterFailure::Stop,
         };
-        self.record(Event::FailureAnswered { step, answer, by: "p".to_owned(), because: "so".to_owned() });
+        self.record(Event::FailureAnswered { step, answer, by: "p".to_owned(), because: "so".to_owned(), seen: None });
     }
 }
 

@@ -5,6 +5,8 @@ use crate::stage::{Said, Stage, given};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
+mod forms;
+
 const LEAKED: &str = "pl4nted+leak/value=ü-0123456789";
 
 fn find(vaults: &[&str]) -> Vec<String> {

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+mod broken;
+mod formats;
+
 const LEAKED: &str = "pl4nted-Leak-0123456789abcdef";
 const COMMITTED: &str = "2026-09-14T08:31:07Z";
 const SEEN: &str = "2026-09-14T08:40:12Z";
@@ -128,7 +131,7 @@ async fn one_of_several_findings_is_chosen_and_begun() {
     assert_eq!(inputs["found_at"], "charts/values.yaml:7 in commit 1b2c3d4e5f60");
     let state = stage.state().await;
     assert_eq!(state["vaults"]["kv-drill"]["secrets"]["stripe-key"].as_array().unwrap().len(), 2);
-    let refused = read(&stage, &report, &["--finding", "1", "--run"], b"").exit(5);
+    let refused = read(&stage, &report, &["--finding", "1", "--run", "--yes"], b"").exit(5);
     assert!(refused.stderr.contains("no secret holds the value"), "{}", refused.stderr);
     let elsewhere = json!({ "value": "something-else-that-leaked", "tags": { "issuer": "Stripe" } });
     stage.seed("of-stripe", &elsewhere).await;
@@ -168,14 +171,12 @@ async fn a_hostile_report_does_no_harm() {
     };
     refused(b"", "the report is empty");
     refused(b"  \n", "the report is empty");
-    refused(b"[]", "without a finding");
     refused(b"{}", "no report that is known");
     refused(br#"{"s3cr3t-in-the-report": 1}"#, "no report that is known");
     refused(br#"[{"RuleID": "s3cr3t-in-the-report""#, "line 1, column");
     refused(&[b'['; 200_000], "nested too deep");
     refused(&vec![b' '; (32 << 20) + 1], "larger than 32 MiB");
     refused(&[0, 159, 146, 150], "not text");
-    refused(br#"{"version":"2.1.0","runs":[{"results":null},{"results":7},7]}"#, "without a finding");
 
     // What others wrote is shown as text, and a shell takes it as one word.
     let hostile = json!([{

@@ -1,13 +1,13 @@
 //! The journal under everything that can happen to a disk, a file and a clock.
 
+use crate::whole::Whole;
 use serde_json::Value;
 use stanch::engine::event::{EffectOutcome, Event, SettledBy};
-use stanch::evidence::Known;
 use stanch::journal::{
     AppendError, DamageKind, FORMAT_VERSION, GENESIS, Journal, Listener, LocalStore, Record, Store, Writer, line_hash,
 };
 use stanch::plan::PlannedStep;
-use stanch::report::{Report, Status, Timeline};
+use stanch::report::{Entry, Status};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -40,10 +40,20 @@ fn settled() -> Vec<u8> {
 }
 
 /// Reads and folds, as `verify` and `resume` do.
-fn read(bytes: &[u8]) -> Result<Journal, DamageKind> {
-    let journal = Journal::read(bytes).map_err(|damage| damage.kind)?;
-    journal.state().map_err(|damage| damage.kind)?;
-    Ok(journal)
+fn read(bytes: &[u8]) -> Result<Whole, DamageKind> {
+    Whole::read(bytes).map_err(|damage| damage.kind)
+}
+
+/// The records of lines that each follow from the one before, whatever they say.
+fn chained(bytes: &[u8]) -> Vec<Record> {
+    let mut head = GENESIS.to_owned();
+    let record = |line: &[u8]| {
+        let record: Record = serde_json::from_slice(line).unwrap();
+        assert_eq!(record.prev, std::mem::replace(&mut head, line_hash(line)));
+        record
+    };
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    lines(&bytes[..whole]).into_iter().map(|line| line.strip_suffix(b"\n").unwrap()).map(record).collect()
 }
 
 fn lines(bytes: &[u8]) -> Vec<&[u8]> {
@@ -54,21 +64,20 @@ fn lines(bytes: &[u8]) -> Vec<&[u8]> {
 fn journals_of_every_format_that_was_ever_written_are_read() {
     for (name, bytes, expected) in kept() {
         let journal = read(&bytes).unwrap_or_else(|kind| panic!("{name}: {kind}"));
-        assert_eq!(format!("sha256:{}", journal.head), expected["head"], "{name}");
+        assert_eq!(format!("sha256:{}", journal.end.head), expected["head"], "{name}");
         assert_eq!(Value::from(journal.records.len()), expected["records"], "{name}");
         let catalogue = stanch::actions::catalogue();
         let steps = expected["steps"].as_object().unwrap().iter();
         let steps: Vec<PlannedStep> =
             steps.map(|(id, step)| PlannedStep::new(id, step["uses"].as_str().unwrap(), &catalogue)).collect();
-        let known = Known::of(&journal.records, &steps);
-        let status = Status::new(&known, &journal.head, "", false);
+        let known = crate::whole::known(&journal.records, &steps);
+        let status = Status::new(&known, &journal.end.head, "", false);
         assert_eq!(serde_json::to_value(status.status).unwrap(), expected["status"], "{name}");
         for step in &status.steps {
             assert_eq!(expected["steps"][&step.id]["status"], step.status, "{name}: {}", step.id);
         }
-        let timeline = Timeline::new(&journal.records);
-        assert!(timeline.entries.iter().all(|entry| !entry.what.is_empty()), "{name}");
-        let report = serde_json::to_value(Report::new(&journal.records, &journal.head, &steps)).unwrap();
+        assert!(journal.records.iter().all(|record| !Entry::new(record).what.is_empty()), "{name}");
+        let report = serde_json::to_value(crate::whole::report(&journal.records, &journal.end.head, &steps)).unwrap();
         assert_eq!(report["run"]["id"], expected["run"], "{name}");
         assert_eq!(report["evidence"]["head"], expected["head"], "{name}");
     }
@@ -79,7 +88,7 @@ fn a_newer_format_is_refused_and_called_one() {
     let bytes = settled();
     let newer = format!("\"v\":{}", FORMAT_VERSION + 1);
     let text = String::from_utf8(bytes).unwrap().replacen("\"v\":1", &newer, 1);
-    let damage = Journal::read(text.as_bytes()).unwrap_err();
+    let damage = Whole::read(text.as_bytes()).unwrap_err();
     assert_eq!(
         damage.to_string(),
         format!(
@@ -92,14 +101,14 @@ fn a_newer_format_is_refused_and_called_one() {
     let newer_from = |line: usize| {
         let mut lines: Vec<String> = lines(&bytes).iter().map(|line| String::from_utf8_lossy(line).into()).collect();
         lines[line] = lines[line].replacen("\"v\":1", &newer, 1);
-        Journal::read(lines.concat().as_bytes()).unwrap_err().kind
+        Whole::read(lines.concat().as_bytes()).unwrap_err().kind
     };
     assert!(matches!(newer_from(0), DamageKind::NewerFormat(_)));
     assert!(matches!(newer_from(3), DamageKind::Changed), "a journal of this format, in which a line was changed");
     // A newer format may hold events that this program has never heard of.
     let unheard = text.replacen("\"type\":\"run_opened\"", "\"type\":\"run_begun\"", 1);
-    assert!(matches!(Journal::read(unheard.as_bytes()).unwrap_err().kind, DamageKind::NewerFormat(_)));
-    let damage = Journal::read(unheard.replacen(&newer, "\"v\":1", 1).as_bytes()).unwrap_err();
+    assert!(matches!(Whole::read(unheard.as_bytes()).unwrap_err().kind, DamageKind::NewerFormat(_)));
+    let damage = Whole::read(unheard.replacen(&newer, "\"v\":1", 1).as_bytes()).unwrap_err();
     assert!(matches!(damage.kind, DamageKind::NotARecord(_)), "{damage}");
 }
 
@@ -111,9 +120,15 @@ fn a_tail_that_is_torn_at_any_byte_loses_the_torn_line_only() {
         let mut length = 0;
         for (before, line) in whole.into_iter().enumerate() {
             for torn in 0..line.len() {
+                if before == 0 {
+                    let damage = read(&bytes[..torn]).unwrap_err();
+                    assert!(matches!(damage, DamageKind::Empty | DamageKind::NoWholeLine), "{name}, {torn}: {damage}");
+                    continue;
+                }
                 let journal =
                     read(&bytes[..length + torn]).unwrap_or_else(|kind| panic!("{name}, {length}+{torn}: {kind}"));
-                assert_eq!((journal.records.len(), journal.length, journal.torn), (before, length as u64, torn as u64));
+                let Journal { records, length: whole, torn: rest, .. } = journal.end;
+                assert_eq!((records, whole, rest), (before as u64, length as u64, torn as u64));
             }
             length += line.len();
         }
@@ -135,8 +150,8 @@ fn a_bit_that_was_flipped_anywhere_shows() {
                 // No line follows the last one that could hold its hash: its head does, wherever it was sent.
                 Ok(journal) => {
                     assert!(bit / 8 >= last_line, "{name}: bit {bit} changed, and nobody sees it");
-                    assert_ne!(journal.head, whole.head, "{name}: bit {bit}");
-                    assert_eq!(journal.line_of(&whole.head), None, "{name}: bit {bit}");
+                    assert_ne!(journal.end.head, whole.end.head, "{name}: bit {bit}");
+                    assert_eq!(journal.line_of(&whole.end.head), None, "{name}: bit {bit}");
                     shown_by_the_head_alone += 1;
                 }
             }
@@ -159,7 +174,7 @@ fn lines_that_are_missing_moved_repeated_or_of_another_journal_show() {
             assert!(read_again.is_err(), "line {index} is missing, and nobody sees it");
         } else {
             // Cutting off the end shows by the head, which was sent off the machine.
-            assert_eq!(read_again.unwrap().line_of(&whole.head), None);
+            assert_eq!(read_again.unwrap().line_of(&whole.end.head), None);
         }
         let mut repeated = all.clone();
         repeated.insert(index, all[index]);
@@ -259,6 +274,10 @@ impl Store for Failing {
         })
     }
 
+    fn read(&self) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.disk.lock().unwrap().bytes.clone())))
+    }
+
     fn truncate(&mut self, _: u64) -> io::Result<()> {
         Ok(())
     }
@@ -267,7 +286,7 @@ impl Store for Failing {
 fn writer(disk: &Arc<Mutex<Disk>>, at: usize, fault: Fault, takes: Duration) -> (Writer, Arc<Mutex<Vec<String>>>) {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let store = Failing { disk: Arc::clone(disk), at, fault, takes };
-    (Writer::start(store, &[], GENESIS.to_owned(), Anything(Arc::clone(&heads))), heads)
+    (Writer::start(store, &Journal::default(), Anything(Arc::clone(&heads))), heads)
 }
 
 fn intent(step: usize) -> Event {
@@ -316,10 +335,11 @@ async fn after_a_failed_append_nothing_is_appended_and_nobody_is_told_that_it_is
             let disk = disk.lock().unwrap();
             assert_eq!(disk.appends_after_the_fault, 0, "{fault:?} at {at}");
             // Whoever reads it finds all that anyone was told to be durable, and at most one append more.
-            let found = Journal::read(&disk.bytes).unwrap();
+            let found = chained(&disk.bytes);
             let told = heads.lock().unwrap().clone();
-            assert!(found.records.len() >= told.len(), "{fault:?} at {at}");
-            assert!(told.last().is_none_or(|head| found.line_of(head) == Some(told.len())), "{fault:?} at {at}");
+            assert!(found.len() >= told.len(), "{fault:?} at {at}");
+            let lines = found.iter().map(|record| line_hash(&record.line().unwrap()));
+            assert!(lines.take(told.len()).eq(told), "{fault:?} at {at}");
             if matches!(fault, Fault::Kind(io::ErrorKind::StorageFull) | Fault::Short(io::ErrorKind::StorageFull)) {
                 assert_eq!(refusals[0], "the disk is full");
             }
@@ -366,7 +386,7 @@ async fn what_nobody_waits_for_is_durable_a_moment_later_or_when_asked() {
     writer.append(begun(2)).await.unwrap();
     writer.flush().await.unwrap();
     assert_eq!(heads.lock().unwrap().len(), 3);
-    assert_eq!(Journal::read(&disk.lock().unwrap().bytes).unwrap().records.len(), 3);
+    assert_eq!(chained(&disk.lock().unwrap().bytes).len(), 3);
 }
 
 #[tokio::test]
@@ -374,15 +394,20 @@ async fn a_clock_that_was_set_back_is_said_so_and_no_time_is_made_up() {
     let at = chrono::Utc::now() + chrono::Duration::hours(1);
     let earlier = Record { v: FORMAT_VERSION, seq: 0, at, prev: GENESIS.to_owned(), event: begun(0), sum: None };
     let line = earlier.line().unwrap();
+    let journal = Journal { records: 1, last_at: Some(at), head: line_hash(&line), ..Journal::default() };
     let disk = Arc::new(Mutex::new(Disk { bytes: [line.as_slice(), b"\n"].concat(), ..Disk::default() }));
     let store = Failing { disk: Arc::clone(&disk), at: 0, fault: Fault::Sync, takes: Duration::ZERO };
-    let writer = Writer::start(store, &[earlier], line_hash(&line), Anything(Arc::default()));
+    let writer = Writer::start(store, &journal, Anything(Arc::default()));
     writer.append(intent(1)).await.unwrap();
     writer.append(outcome(1)).await.unwrap();
-    let found = Journal::read(&disk.lock().unwrap().bytes).unwrap().records;
+    let found = chained(&disk.lock().unwrap().bytes);
     assert_eq!(found.len(), 4, "one line more, once: {found:#?}");
     assert!(matches!(found[1].event, Event::ClockSetBack { by_ms: 3_590_000..=3_600_000 }), "{found:#?}");
     assert!(found[2].at < at && found[2].event == intent(1));
+}
+
+fn appending(path: &Path) -> std::fs::File {
+    std::fs::OpenOptions::new().append(true).open(path).unwrap()
 }
 
 #[test]
@@ -392,11 +417,11 @@ fn a_failed_sync_of_a_real_file_is_an_error_and_takes_the_line_back() {
     let path = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let reader = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
-    let error = LocalStore::open(&path).unwrap().append(b"{}\n").unwrap_err();
+    let error = LocalStore::on(appending(&path)).unwrap().append(b"{}\n").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     drop(reader);
     // The full device takes nothing.
-    let error = LocalStore::open(Path::new("/dev/full")).unwrap().append(b"{}\n").unwrap_err();
+    let error = LocalStore::on(appending(Path::new("/dev/full"))).unwrap().append(b"{}\n").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }
 

@@ -1,11 +1,12 @@
 //! The report: a function of the journal, honest at every point of it, and never a way in for what a log holds.
 
 use crate::stage::Stage;
+use crate::whole::Whole;
 use serde_json::{Value, json};
 use stanch::engine::event::Event;
-use stanch::journal::{Journal, Record, read_journal};
+use stanch::journal::Record;
 use stanch::plan::PlannedStep;
-use stanch::report::{Format, Report, render};
+use stanch::report::{Format, Templates, render};
 
 const STEPS: &[(&str, &str)] = &[
     ("page", "notify/pagerduty"),
@@ -26,15 +27,15 @@ fn steps() -> Vec<PlannedStep> {
     STEPS.iter().map(|(id, uses)| PlannedStep::new(id, uses, &catalogue)).collect()
 }
 
-async fn whole_journal() -> Journal {
+async fn whole_journal() -> Whole {
     let stage = Stage::set().await;
     stage.read_value("orders-db", "").await;
     stage.stanch(&stage.containment("r-report")).exit(0).done();
-    read_journal(&stage.journal("r-report")).unwrap()
+    Whole::of(&stage.journal("r-report"))
 }
 
 fn text(records: &[Record], format: Format) -> String {
-    render(&Report::new(records, "0".repeat(64).as_str(), &steps()), format, None).unwrap()
+    render(&crate::whole::report(records, "0".repeat(64).as_str(), &steps()), format, None).unwrap()
 }
 
 #[tokio::test]
@@ -99,17 +100,18 @@ async fn what_an_attacker_wrote_into_the_log_stays_text() {
 #[tokio::test]
 async fn a_templates_folder_replaces_files_and_a_broken_one_is_named() {
     let journal = whole_journal().await;
-    let report = Report::new(&journal.records, &journal.head, &steps());
+    let report = crate::whole::report(&journal.records, &journal.end.head, &steps());
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("report.md.hbs");
     std::fs::write(&own, "{{run.id}}: {{verdict.headline}}").unwrap();
-    let rendered = render(&report, Format::Markdown, Some(folder.path())).unwrap();
+    let templates = Some(Templates { folder: folder.path(), is_named: false });
+    let rendered = render(&report, Format::Markdown, templates).unwrap();
     assert!(rendered.starts_with("r-report: Contained."), "{rendered}");
     std::fs::write(&own, "{{#if run}}").unwrap();
-    let failure = render(&report, Format::Markdown, Some(folder.path())).unwrap_err();
+    let failure = render(&report, Format::Markdown, templates).unwrap_err();
     assert!(failure.summary.contains("report.md.hbs") && failure.help.is_some(), "{failure:?}");
     std::fs::write(&own, "{{no.such.thing}}").unwrap();
-    let failure = render(&report, Format::Markdown, Some(folder.path())).unwrap_err();
+    let failure = render(&report, Format::Markdown, templates).unwrap_err();
     assert!(
         failure.reasons.iter().any(|reason| reason.contains("no.such.thing") || reason.contains("\"no\"")),
         "{failure:?}"

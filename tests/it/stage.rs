@@ -2,6 +2,7 @@
 
 use crate::surroundings::plain_http;
 use serde_json::{Value, json};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -240,6 +241,28 @@ impl Stage {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// Calls the program as another user of this machine, who owns the stage meanwhile: as on a share that shows everybody
+    /// the files as his own. Only root can let others play; see [`several_can_play`].
+    pub(crate) fn stanch_as(&self, uid: u32, arguments: &[&str]) -> Said {
+        let command = self.command(arguments);
+        // The program may lie where no other user gets to.
+        let program = self.path("stanch");
+        if !program.exists() && std::fs::hard_link(STANCH, &program).is_err() {
+            std::fs::copy(STANCH, &program).unwrap();
+        }
+        self.give_to(uid);
+        let mut theirs = Command::new(&program);
+        theirs.args(command.get_args()).env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
+        let said = theirs.uid(uid).gid(uid).output().unwrap().into();
+        self.give_to(0);
+        said
+    }
+
+    fn give_to(&self, uid: u32) {
+        let given = Command::new("chown").args(["-R", &format!("{uid}:{uid}")]).arg(self.folder.path()).status();
+        assert!(given.unwrap().success());
+    }
+
     /// Calls the program while a consumer reads a secret's newest version again and again, as the log then shows.
     pub(crate) async fn stanch_while_read(&self, arguments: &[&str], secret: &str) -> Said {
         let child = self.command(arguments).spawn().unwrap();
@@ -313,6 +336,16 @@ pub(crate) fn seed() -> u64 {
     let seed = given.unwrap_or_else(now);
     println!("STANCH_SEED={seed}");
     seed
+}
+
+/// Whether users can be played here that the kernel tells apart; says why not.
+pub(crate) fn several_can_play() -> bool {
+    let logged_in = std::fs::read_to_string("/proc/self/loginuid").is_ok_and(|uid| uid.trim() != u32::MAX.to_string());
+    let can = rustix::process::getuid().is_root() && !logged_in;
+    if !can {
+        println!("skipped: only root, started by nobody who logged in, can play several users");
+    }
+    can
 }
 
 /// Whole lines of a file that may not exist yet.

@@ -1,18 +1,19 @@
 //! One verdict: whoever shows it shows the same.
 
+use crate::whole::{Whole, known, report};
 use serde_json::Value;
-use stanch::evidence::{Known, State};
-use stanch::journal::{Journal, Record};
+use stanch::evidence::State;
+use stanch::journal::Record;
 use stanch::plan::PlannedStep;
-use stanch::report::{Format, Report, Status, render};
+use stanch::report::{Format, Status, render};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The surfaces that are made of a journal say one thing: the object for scripts, and the report.
 pub(crate) fn agree(records: &[Record], head: &str, steps: &[PlannedStep]) {
-    let known = Known::of(records, steps);
+    let known = self::known(records, steps);
     let status = serde_json::to_value(Status::new(&known, head, "", false)).unwrap();
-    let report = Report::new(records, head, steps);
+    let report = self::report(records, head, steps);
     let json: Value = serde_json::from_str(&render(&report, Format::Json, None).unwrap()).unwrap();
     for member in ["state", "because", "open", "parts"] {
         assert_eq!(status["verdict"][member], json["verdict"][member], "{member}");
@@ -25,8 +26,8 @@ pub(crate) fn agree(records: &[Record], head: &str, steps: &[PlannedStep]) {
 /// The same, and the documents.
 pub(crate) fn agree_in_writing(records: &[Record], head: &str, steps: &[PlannedStep]) {
     agree(records, head, steps);
-    let report = Report::new(records, head, steps);
-    let verdict = Known::of(records, steps).verdict();
+    let report = self::report(records, head, steps);
+    let verdict = known(records, steps).verdict();
     let contained = verdict.state == State::Contained;
     let markdown = render(&report, Format::Markdown, None).unwrap();
     let headline = markdown.lines().find(|line| line.starts_with("# ")).unwrap();
@@ -54,15 +55,15 @@ struct Kept {
     _folder: tempfile::TempDir,
     state: PathBuf,
     run: String,
-    journal: Journal,
+    journal: Whole,
 }
 
 /// A kept journal as a run of its own.
 fn kept(case: &str) -> Kept {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/journals").join(case);
     let bytes = std::fs::read(from.join("journal.jsonl")).unwrap();
-    let journal = Journal::read(&bytes).unwrap();
-    let run = journal.state().unwrap().opened().unwrap().run.clone();
+    let journal = Whole::read(&bytes).unwrap();
+    let run = journal.state().opened().unwrap().run.clone();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let place = state.join("runs").join(&run);
@@ -122,8 +123,8 @@ fn every_prefix_of_every_kept_journal_shows_one_verdict_and_none_is_better_than_
         let steps: Vec<PlannedStep> =
             steps.map(|(id, step)| PlannedStep::new(id, step["uses"].as_str().unwrap(), &catalogue)).collect();
         for length in 0..=kept.journal.records.len() {
-            agree(&kept.journal.records[..length], &kept.journal.head, &steps);
+            agree(&kept.journal.records[..length], &kept.journal.end.head, &steps);
         }
-        agree_in_writing(&kept.journal.records, &kept.journal.head, &steps);
+        agree_in_writing(&kept.journal.records, &kept.journal.end.head, &steps);
     }
 }

@@ -6,7 +6,7 @@ use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::{Length, Time};
 use crate::actions::plan_line::{PlanLine, Surroundings, early, name};
-use crate::audit::{self, BlastRadius, CLOCK_SKEW};
+use crate::audit::{self, Access, BlastRadius, CLOCK_SKEW};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::evidence::ObservationName;
@@ -138,8 +138,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
             }
         }
     };
-    let known: BTreeSet<&str> =
-        found.others().filter(|access| access.known).map(|access| access.oid.as_str()).collect();
+    let known: BTreeSet<String> = found.others().filter(|access| access.known).map(Access::id).collect();
     let touched: BTreeSet<String> = found.second_order.iter().map(|touched| touched.secret.clone()).collect();
     let not_known = why_not_known(&found);
     Ok(Outputs {

@@ -7,12 +7,13 @@
 
 use crate::actions::announce::{Announcement, announce};
 use crate::actions::context::Context;
-use crate::audit::{BlastRadius, LateLook, NoAnswer, plain};
+use crate::audit::{BlastRadius, LateLook, NoAnswer};
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
 use crate::evidence::ObservationName;
 use crate::failure::Failure;
 use crate::vault::SecretUrl;
+use crate::visible;
 
 /// As many callers and findings stand in a message; the report holds all.
 const MOST_TOLD: usize = 10;
@@ -88,22 +89,23 @@ fn announcement(secret: &SecretUrl, amendment: &LateLook) -> Announcement {
     let late = &amendment.late;
     let of = |oid: &String| {
         let name =
-            late.accesses.iter().find(|access| access.oid == *oid).map_or(oid.as_str(), |access| access.caller());
+            late.accesses.iter().find(|access| access.id() == *oid).map_or(oid.as_str(), |access| access.caller());
         let places: std::collections::BTreeSet<&str> =
-            late.accesses.iter().filter(|access| access.oid == *oid).map(|access| access.ip.as_str()).collect();
-        plain(&format!("{name} from {}", places.into_iter().collect::<Vec<_>>().join(", ")))
+            late.accesses.iter().filter(|access| access.id() == *oid).map(|access| access.ip.as_str()).collect();
+        visible::line(&format!("{name} from {}", places.into_iter().collect::<Vec<_>>().join(", ")))
     };
     let mut facts = Vec::new();
     let callers: Vec<String> = late.unknown_callers.iter().take(MOST_TOLD).map(of).collect();
     if !callers.is_empty() {
         facts.push(("unknown callers".to_owned(), callers.join("; ")));
     }
-    let findings: Vec<String> = late.findings.iter().take(MOST_TOLD).map(|finding| plain(&finding.summary)).collect();
+    let findings: Vec<String> =
+        late.findings.iter().take(MOST_TOLD).map(|finding| visible::line(&finding.summary)).collect();
     if !findings.is_empty() {
         facts.push(("findings".to_owned(), findings.join("; ")));
     }
     let touched: std::collections::BTreeSet<String> =
-        late.second_order.iter().map(|row| plain(&format!("{}/{}", row.vault, row.secret))).collect();
+        late.second_order.iter().map(|row| visible::line(&format!("{}/{}", row.vault, row.secret))).collect();
     if !touched.is_empty() {
         facts
             .push(("they also touched".to_owned(), touched.into_iter().take(MOST_TOLD).collect::<Vec<_>>().join(", ")));

@@ -83,7 +83,8 @@ impl Trail {
         let Some(place) = trail.place else {
             return Err(NotKnown::NoSource(format!("no audit source is configured for `{}`", secret.vault.name)));
         };
-        let source = Source::open(&place, azure, &secret.vault.host).map_err(NotKnown::Unreadable)?;
+        let source =
+            Source::open(&place, azure, &secret.vault.host).map_err(NotKnown::Unreadable)?.with_times(trail.times);
         // Without it, requests of other runs only claim to be ours; nothing else depends on it.
         let caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
         let own = Own { prefixes: prefixes.to_vec(), run: run.map(str::to_owned), caller };

@@ -7,6 +7,7 @@ use crate::actions::parameter::Length;
 use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
+use crate::engine::person;
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::runbook::duration;
@@ -44,6 +45,9 @@ struct Outputs {
     answer: String,
     /// Who said yes.
     by: String,
+    /// Who that was, as far as it is known: a name is claimed unless the machine knows the user by it.
+    #[serde(default)]
+    who: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
 }
@@ -62,7 +66,7 @@ pub(crate) fn action() -> Action {
     Action::new("human/approve", Class::Human, "asks people to go on", "the question stays open", run)
         .aim(Aim::Gate)
         .plan(plan)
-        .fact(|outputs| format!("approved by {}", outputs.by).into())
+        .fact(|outputs| fact(outputs).into())
         .idempotency("asked once: answers are kept in the journal and bind to the plan's digest")
         .example(EXAMPLE)
 }
@@ -87,10 +91,21 @@ fn plan(known: &Known, seen: &Surroundings) -> PlanLine {
     PlanLine::default().does(format!("{min} yes{from}{not_you}{}", within.unwrap_or_default()))
 }
 
+/// Who approved; where an older program ran, names are all there is.
+fn fact(outputs: &Outputs) -> String {
+    match outputs.who.as_str() {
+        "" => format!("approved by {} (claimed)", outputs.by),
+        who => format!("approved by {who}"),
+    }
+}
+
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { prompt, min, from, expires, not_requester } = parameters;
     let approvers = &context.services.config.approvers;
     let (from, not_requester) = answering(from, not_requester, approvers);
+    let from = person::names(&from).map_err(|why| {
+        Failure::refused("`from` holds what is no name of a person").because(why).help("write each name as it is given")
+    })?;
     if min == 0 || (!from.is_empty() && usize::try_from(min).is_ok_and(|min| min > from.len())) {
         let summary = format!("{min} people must agree, and {} may answer", from.len());
         let help = "name as many in `from`, or as `approvers` in the configuration, as `min` asks for";
@@ -101,7 +116,9 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let by = answer.who();
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
     match answer.answer {
-        Answer::Approved => Ok(Outputs { answer: "approved".to_owned(), by, comment: answer.comment }),
+        Answer::Approved => {
+            Ok(Outputs { answer: "approved".to_owned(), by, who: answer.told(), comment: answer.comment })
+        }
         Answer::Rejected => Err(asked_again(context, format!("rejected by {by}{comment}")).into()),
         Answer::Expired => Err(asked_again(context, "nobody approved in time, which counts as a no").into()),
     }

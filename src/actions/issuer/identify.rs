@@ -26,6 +26,9 @@ struct Parameters {
     /// The issuer's settings.
     #[serde(default)]
     settings: Map<String, Value>,
+    /// Whether what the secret's tags say of its issuer is left aside: whoever may set a secret may tag it.
+    #[serde(default)]
+    ignore_tags: bool,
 }
 
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
@@ -77,8 +80,8 @@ pub(crate) fn action() -> Action {
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let Parameters { secret, provider, fallback, settings } = parameters;
-    let claim = IssuerClaim { provider, settings, fallback, in_words: None };
+    let Parameters { secret, provider, fallback, settings, ignore_tags } = parameters;
+    let claim = IssuerClaim { provider, settings, fallback, in_words: None, ignore_tags };
     let (azure, config) = (&context.services.azure, &context.services.config);
     context.progress("asking who issues it");
     let salt = context.key("fingerprints");

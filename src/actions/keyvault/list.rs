@@ -37,6 +37,9 @@ struct Parameters {
     /// The issuers whose secrets are listed; the vault alone unless given. Those of another one are left alone.
     #[serde(default = "the_vault")]
     providers: Vec<String>,
+    /// Whether what the secrets' tags say of their issuers is left aside.
+    #[serde(default)]
+    ignore_tags: bool,
 }
 
 fn the_vault() -> Vec<String> {
@@ -105,7 +108,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         let because = match left_alone(secret, &parameters) {
             Some(because) => Some((because, false)),
             None => {
-                let elsewhere = issued_by(context, &url, &secret.current, &providers).await.err();
+                let elsewhere =
+                    issued_by(context, &url, &secret.current, &providers, parameters.ignore_tags).await.err();
                 elsewhere.map(|because| (because, true))
             }
         };

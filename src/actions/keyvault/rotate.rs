@@ -4,7 +4,9 @@
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::plan_line::{PlanLine, Replaces, Surroundings, early, name};
-use crate::actions::rotation::{Issued, PREDECESSOR, Rotation, confirm, issuer_of, open_issuer, predecessor};
+use crate::actions::rotation::{
+    Issued, PREDECESSOR, Rotation, blaming_tags, confirm, issuer_of, open_issuer, predecessor,
+};
 use crate::azure::Vault;
 use crate::clock::Timestamp;
 use crate::durable::Stop;
@@ -30,6 +32,9 @@ struct Parameters {
     /// replaced, `Password` of a connection string or `/db/password` of JSON.
     #[serde(default)]
     settings: Map<String, Value>,
+    /// Whether what the secret's tags say of its issuer is left aside: whoever may set a secret may tag it.
+    #[serde(default)]
+    ignore_tags: bool,
     /// Whether the old credential is killed before the new one is published. Its users fail until they have read the
     /// new version; so does whoever exploits it.
     #[serde(default)]
@@ -97,6 +102,7 @@ early!(Known of Parameters {
     provider: Option<IssuerKind>,
     fallback: Option<IssuerKind>,
     settings: Map<String, Value>,
+    ignore_tags: bool,
     revoke_first: bool,
 });
 
@@ -107,6 +113,7 @@ fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
         settings: known.settings.clone().unwrap_or_default(),
         fallback: known.fallback.flatten(),
         in_words: None,
+        ignore_tags: known.ignore_tags.unwrap_or_default(),
     };
     let from = match (&surroundings.issuer, provider) {
         (Some(issuer), _) if issuer.is_vault => ", drawn at random".to_owned(),
@@ -141,8 +148,14 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let draw = Draw::new(parameters.length, &parameters.alphabet)?;
     let vault = Vault::open(&secret.vault, &context.services.azure)?;
     let predecessor = context.observe(PREDECESSOR, async || predecessor(&vault, secret).await).await?;
-    let Parameters { provider, fallback, settings, .. } = &parameters;
-    let said = IssuerClaim { provider: *provider, settings: settings.clone(), fallback: *fallback, in_words: None };
+    let Parameters { provider, fallback, settings, ignore_tags, .. } = &parameters;
+    let said = IssuerClaim {
+        provider: *provider,
+        settings: settings.clone(),
+        fallback: *fallback,
+        in_words: None,
+        ignore_tags: *ignore_tags,
+    };
     let config = &context.services.config;
     let version = Issued {
         id: predecessor.version.as_deref(),
@@ -152,9 +165,18 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let found = async || issuer_of(&vault, config, secret, &version, &said).await;
     let named: Named = context.observe("issuer", found).await?;
     let draw = if named.assumed { draw.like(named.form.as_ref()) } else { draw };
-    let issuer = open_issuer(&context.services.azure, secret, &named)?;
-    let rotation =
-        Rotation { context, vault: &vault, secret, predecessor: &predecessor, issuer: issuer.as_ref(), draw: &draw };
+    let blamed = |failure| if named.from_tags { blaming_tags(failure) } else { failure };
+    let issuer = open_issuer(&context.services.azure, secret, &named).map_err(blamed)?;
+    let held = if *ignore_tags { predecessor.without_tags() } else { predecessor.clone() };
+    let rotation = Rotation {
+        context,
+        vault: &vault,
+        secret,
+        predecessor: &predecessor,
+        tagged: &held,
+        issuer: issuer.as_ref(),
+        draw: &draw,
+    };
     let (published, record) = rotation.run(&named, parameters.revoke_first).await?;
     confirm(&vault, secret, &published).await?;
     Ok(Outputs {

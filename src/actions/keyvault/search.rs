@@ -7,10 +7,11 @@
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::rotation::{ask, issued_by, providers};
+use crate::command_line::CommandLine;
 use crate::correlation;
 use crate::durable::Stop;
 use crate::failure::Failure;
-use crate::find::{Answer, Found, Match, Needle, Progress, search};
+use crate::find::{Answer, Found, Needle, Progress, search};
 use crate::issuers::IssuerKind;
 use crate::plan::{Aim, Class, Fact};
 use crate::vault::VaultUrl;
@@ -30,6 +31,9 @@ struct Parameters {
     /// The issuers whose secrets are rotated; all unless given. Secrets of another one are named in `by_hand`.
     #[serde(default = "all")]
     providers: Vec<String>,
+    /// Whether what the secrets' tags say of their issuers is left aside.
+    #[serde(default)]
+    ignore_tags: bool,
 }
 
 fn all() -> Vec<String> {
@@ -50,7 +54,7 @@ struct Outputs {
     by_hand: Vec<ByHand>,
     /// The versions that hold it.
     versions: Vec<Holding>,
-    /// Secrets whose value stands inside the leaked text, which may be chance: they are not among `secrets`.
+    /// Secrets that have a short part in common with the leaked text, which may be chance: they are not among `secrets`.
     doubtful: Vec<String>,
     /// A keyed hash of the value.
     fingerprint: String,
@@ -127,20 +131,21 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         let summary = format!("{} holds the value, and is rotated by other means", found.secret);
         let because = found.by_hand.into_iter().map(|held| format!("{}: {}", held.secret, held.because));
         let failure = because.fold(Failure::refused(summary), Failure::because);
-        let help = "begin the runbook that fits: `stanch find` names it for each secret\nnothing was changed";
-        return Err(failure.help(help).into());
+        let help = "begin the runbook that fits: `stanch find` names it for each secret";
+        return Err(failure.help(help).and("nothing was changed").into());
     }
     // A miss is not recorded: what was pasted may have been something else.
     let vaults: Vec<&str> = parameters.vaults.iter().map(|vault| vault.name.as_str()).collect();
     let summary =
         format!("no secret of {} holds the value; {} versions were read", vaults.join(", "), found.versions_read);
-    let doubtful = found.doubtful.into_iter().map(|url| format!("the value of {url} stands inside the leaked text"));
+    let doubtful = found
+        .doubtful
+        .into_iter()
+        .map(|url| format!("{url} and the leaked text have a part in common, which may be chance"));
     let failure = found.not_read.into_iter().chain(doubtful).fold(Failure::refused(summary), Failure::because);
-    let help = format!(
-        "`stanch resume {}` asks again; other vaults need another run\nnothing was changed",
-        context.services.run
-    );
-    Err(failure.help(help).into())
+    let again = CommandLine::stanch("resume").name(&context.services.run);
+    let failure = failure.help(format!("`{again}` asks again; other vaults need another run"));
+    Err(failure.and("nothing was changed").into())
 }
 
 async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKind]) -> Result<Outputs, Stop> {
@@ -158,7 +163,7 @@ async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKin
     };
     let searched = search(&context.services.azure, &parameters.vaults, &needle, &progress);
     let answer = correlation::scope(format!("{}/find", context.step), searched).await;
-    let outputs = outputs(context, providers, &answer, fingerprint).await;
+    let outputs = outputs(context, (providers, parameters.ignore_tags), &answer, fingerprint).await;
     // Containment does not wait for a vault that cannot be searched; a miss without it would be no answer.
     let mut closed = answer.vaults.iter().filter(|vault| !vault.listed).flat_map(|vault| &vault.failures);
     match closed.next() {
@@ -167,8 +172,13 @@ async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKin
     }
 }
 
-async fn outputs(context: &Context, providers: &[IssuerKind], answer: &Answer, fingerprint: String) -> Outputs {
-    let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| found.matched == Match::InLeak);
+async fn outputs(
+    context: &Context,
+    (providers, ignore_tags): (&[IssuerKind], bool),
+    answer: &Answer,
+    fingerprint: String,
+) -> Outputs {
+    let (doubtful, sure): (Vec<_>, Vec<_>) = answer.found.iter().partition(|found| !found.matched.is_sure());
     let urls = |found: &[&Found]| {
         let mut urls: Vec<String> = Vec::new();
         for found in found {
@@ -189,14 +199,15 @@ async fn outputs(context: &Context, providers: &[IssuerKind], answer: &Answer, f
     for found in &sure {
         let secret = found.secret.to_string();
         if held.iter().all(|(known, _)| *known != secret) {
-            held.push((secret, issued_by(context, &found.secret, &found.version, providers).await));
+            held.push((secret, issued_by(context, &found.secret, &found.version, providers, ignore_tags).await));
         }
     }
     let (secrets, by_hand) = share_out(held);
     let closed = answer.vaults.iter().filter(|vault| !vault.listed);
     let not_searched = closed.map(|vault| format!("the vault {} was not searched", vault.vault.name));
     let unread = answer.unread();
-    let not_read = unread.iter().map(|(because, count)| because.describe(*count));
+    let not_tried = answer.not_tried.iter().map(|part| format!("not looked for: {part}"));
+    let not_read = unread.iter().map(|(because, count)| because.describe(*count)).chain(not_tried);
     Outputs {
         secret: secrets.first().or_else(|| by_hand.first().map(|held| &held.secret)).cloned().unwrap_or_default(),
         by_hand,

@@ -1,6 +1,7 @@
 //! A value that only a person has: asked where it can be hidden, else waited for.
 
 use crate::actions::context::Context;
+use crate::command_line::CommandLine;
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Event, Question, VALUE_WANTED};
 use crate::failure::Failure;
@@ -22,10 +23,9 @@ pub(crate) async fn ask(context: &Context, question: &str) -> Result<Secret, Sto
         return Err(Failure::refused(format!("{} said that no value will be entered", answer.who())).into());
     }
     context.note(VALUE_WANTED, &question).await?;
-    let run = &context.services.run;
-    let prompt = format!(
-        "{question}: `stanch resume {run}` asks for it at a terminal; `stanch resume {run} --secret-stdin` reads it from standard input"
-    );
+    let resume = CommandLine::stanch("resume").name(&context.services.run);
+    let piped = resume.clone().words("--secret-stdin");
+    let prompt = format!("{question}: `{resume}` asks for it at a terminal; `{piped}` reads it from standard input");
     let question = Question::new(prompt);
     let asked = Event::GateOpened { step: context.step.clone(), question };
     context.ledger().record(asked).await?;

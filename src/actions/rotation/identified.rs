@@ -1,11 +1,11 @@
 //! Who issues a secret, and what ending the old credential would break: asked before anything is changed.
 
-use super::naming::{Issued, issuer_of, open};
+use super::naming::{Issued, blaming_tags, issuer_of, open};
 use super::succession::Succession;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Form, Held, Impact, Issuer, IssuerClaim, IssuerState, Named};
+use crate::issuers::{Form, Held, Impact, Issuer, IssuerClaim, IssuerState, Named, TAG_CREDENTIAL};
 use crate::vault::{History, SecretUrl};
 use futures::try_join;
 
@@ -33,7 +33,7 @@ pub(crate) async fn identify(
     let history = History::new(versions);
     // Its tags tell who issued it, although nobody may get its value.
     let latest = history.latest(&current);
-    let tags = latest.map(|version| version.tags.clone()).unwrap_or_default();
+    let mut tags = latest.map(|version| version.tags.clone()).unwrap_or_default();
     let readable = latest.filter(|version| version.enabled);
     let version = Issued {
         id: readable.map(|version| version.id.as_str()),
@@ -41,20 +41,27 @@ pub(crate) async fn identify(
         tags: &tags,
     };
     let named = issuer_of(&vault, config, secret, &version, claim).await?;
-    let issuer = open(azure, secret, &named)?;
+    if claim.ignore_tags {
+        tags.clear();
+    }
+    let blamed = |failure| match named.from_tags || tags.contains_key(TAG_CREDENTIAL) {
+        true => blaming_tags(failure),
+        false => failure,
+    };
+    let issuer = open(azure, secret, &named).map_err(blamed)?;
     let state = match readable {
         // There is nobody to ask, and no reason to read the value.
         _ if !issuer.needs_value() => IssuerState::default(),
         Some(version) => {
             let value = vault.value(&secret.name, Some(&version.id)).await?;
-            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt }).await?
+            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt }).await.map_err(blamed)?
         }
         None => {
             return Err(Failure::refused(format!("`{}` has no current version that can be read", secret.name))
                 .help("enable the current version: its value tells which credential is to be replaced"));
         }
     };
-    let succession = latest.map(|version| Succession::of(version, &named)).unwrap_or_default();
+    let succession = latest.map(Succession::of).unwrap_or_default();
     Ok(Identified { impact: impact(issuer.as_ref(), &named), by_hand: issuer.by_hand(), named, state, succession })
 }
 

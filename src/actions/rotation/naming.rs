@@ -4,13 +4,42 @@ use crate::actions::context::Context;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{self, Form, Issuer, IssuerClaim, IssuerKind, IssuerRecord, Named, Surroundings};
+use crate::issuers::{self, Form, Issuer, IssuerClaim, IssuerKind, IssuerRecord, Named, Surroundings, TAGS_ARE_WRONG};
 use crate::vault::{SecretUrl, Version};
 use serde_json::Map;
 use std::collections::BTreeMap;
 
-/// Who issues a secret: by what the runbook said, its tags, and the inventory.
+/// Who issues a secret: by what the runbook said, its tags, and the inventory. Tags that stand in the way are said to, with
+/// what leaves them aside.
 pub(crate) fn issuer(
+    config: &Config,
+    secret: &SecretUrl,
+    tags: &BTreeMap<String, String>,
+    said: &IssuerClaim,
+) -> Result<Named, Failure> {
+    let without = named(config, secret, &BTreeMap::new(), said);
+    if said.ignore_tags {
+        let aside = if tags.is_empty() { "" } else { "; the secret's tags are left aside" };
+        return without.map(|named| Named { because: format!("{}{aside}", named.because), ..named });
+    }
+    match (named(config, secret, tags, said), without) {
+        (Ok(named), Ok(without)) => {
+            let from_tags = named.provider != without.provider || named.address != without.address;
+            Ok(Named { from_tags, ..named })
+        }
+        (Ok(named), Err(_)) => Ok(Named { from_tags: true, ..named }),
+        (Err(failure), Ok(_)) => Err(blaming_tags(failure)),
+        (Err(failure), Err(_)) => Err(failure),
+    }
+}
+
+/// A failure that rests on what tags say.
+pub(crate) fn blaming_tags(failure: Failure) -> Failure {
+    let help = failure.help.iter().map(String::as_str).chain([TAGS_ARE_WRONG]).collect::<Vec<_>>().join("\n");
+    failure.help(help)
+}
+
+fn named(
     config: &Config,
     secret: &SecretUrl,
     tags: &BTreeMap<String, String>,
@@ -31,7 +60,7 @@ pub(crate) fn issuer(
     // A tag is whatever somebody wrote there.
     let printable = |text: String| text.chars().filter(|character| !character.is_control()).take(60).collect();
     let in_words = facts.issuer.or(facts.provider.filter(|name| IssuerKind::parse(name).is_none())).map(printable);
-    issuers::resolve(said, tags, &IssuerClaim { provider, settings, fallback: None, in_words })
+    issuers::resolve(said, tags, &IssuerClaim { provider, settings, fallback: None, in_words, ignore_tags: false })
 }
 
 /// Who issues a version, with what the form of its value allows where the vault is taken for the issuer: only then it is
@@ -95,11 +124,14 @@ pub(crate) async fn issued_by(
     secret: &SecretUrl,
     version: &Version,
     providers: &[IssuerKind],
+    ignore_tags: bool,
 ) -> Result<IssuerKind, String> {
+    let said = IssuerClaim { ignore_tags, ..IssuerClaim::default() };
     let config = &context.services.config;
-    let vault = Vault::open(&secret.vault, &context.services.azure).map_err(|failure| failure.summary)?;
-    let named = issuer_of(&vault, config, secret, &version.into(), &IssuerClaim::default()).await;
-    let named = named.map_err(|failure| failure.summary)?;
+    let told =
+        |failure: Failure| format!("{}: {}", failure.summary, failure.help.unwrap_or_default().replace('\n', "; "));
+    let vault = Vault::open(&secret.vault, &context.services.azure).map_err(told)?;
+    let named = issuer_of(&vault, config, secret, &version.into(), &said).await.map_err(told)?;
     // Among many, nobody is asked for each.
     let is_entered = named.form.as_ref().is_some_and(Form::is_structured) && named.provider != IssuerKind::Random;
     match providers.contains(&named.provider) && !is_entered {

@@ -3,16 +3,17 @@
 //! Set Secret is not idempotent. The new version therefore carries the effect's key as a tag, and an outcome in
 //! doubt is settled by looking for that tag among the versions.
 
-use super::succession::{life, with_room};
+use super::succession::life;
 use crate::actions::context::Context;
-use crate::azure::{NewVersion, Vault};
+use crate::azure::{NewVersion, Vault, harmless};
 use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
 use crate::evidence::EffectName;
 use crate::failure::{Failure, Retry};
 use crate::issuers::TAG_CREDENTIAL;
 use crate::secret::Secret;
-use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version};
+use crate::told::{named, unless_repeated};
+use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version, taken_over};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +36,13 @@ pub(crate) struct Predecessor {
     /// The versions of the newest second: the new one may be of the same.
     #[serde(default)]
     newest: Vec<String>,
+}
+
+impl Predecessor {
+    /// The same, with no tag believed.
+    pub(crate) fn without_tags(&self) -> Self {
+        Self { tags: BTreeMap::new(), older: Vec::new(), ..self.clone() }
+    }
 }
 
 /// The versions of the newest second that a recorded [`Predecessor`] names.
@@ -67,17 +75,20 @@ pub(crate) async fn publish(
     value: impl AsyncFn() -> Result<Secret, Failure>,
 ) -> Result<Published, Stop> {
     let run = &context.services.run;
+    let (tags, left_out) = taken_over(&predecessor.tags, &more_tags);
+    let without = match left_out.as_slice() {
+        [] => String::new(),
+        names => format!(", without its tags `{}`: Key Vault takes no more", names.join("`, `")),
+    };
     context
         .effect(
-            Intent::new(EffectName::Publish, format!("new version of {}", secret.name)),
+            Intent::new(EffectName::Publish, format!("new version of {}{without}", secret.name)),
             async |key| {
-                let Predecessor { content_type, tags, created, expires, .. } = predecessor;
-                let mut more = more_tags.clone();
-                more.extend([(TAG_RUN.to_owned(), run.clone()), (TAG_EFFECT.to_owned(), key)]);
+                let Predecessor { content_type, created, expires, .. } = predecessor;
                 let new = NewVersion {
                     content_type: content_type.clone(),
-                    tags: with_room(tags, &more).0,
-                    expires: life(tags, *created, *expires).map(|length| clock::now() + length),
+                    tags: stamped(&tags, run, &key),
+                    expires: life(&predecessor.tags, *created, *expires).map(|length| clock::now() + length),
                 };
                 vault.set(&secret.name, &value().await?, new).await.map(Published::from)
             },
@@ -102,14 +113,17 @@ pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Pre
             .help("a rotation needs a version to follow; check the URL"));
     }
     let history = History::new(versions);
-    let tagged = |version: &Version| version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).cloned();
+    let tagged = |version: &Version| {
+        version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).and_then(|tag| named(tag, &[]))
+    };
     let older = history.versions().iter().filter_map(tagged).collect();
     let newest = history.newest().map(|version| version.id.clone()).collect();
     Ok(match history.latest(&current) {
         Some(version) => Predecessor {
             version: Some(version.id.clone()),
-            content_type: version.content_type.clone(),
-            tags: version.tags.clone(),
+            // They were listed before the value was known.
+            content_type: version.content_type.as_deref().map(unless_repeated),
+            tags: harmless(version.tags.iter()),
             created: Some(version.created),
             expires: version.expires,
             older,
@@ -125,6 +139,12 @@ pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Pre
             newest,
         },
     })
+}
+
+/// The tags of a version that an effect puts in.
+fn stamped(tags: &BTreeMap<String, String>, run: &str, key: &str) -> BTreeMap<String, String> {
+    let own = [(TAG_RUN, run), (TAG_EFFECT, key)].map(|(tag, text)| (tag.to_owned(), text.to_owned()));
+    tags.clone().into_iter().chain(own).collect()
 }
 
 /// The version that an effect made.

@@ -4,6 +4,7 @@
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
 use super::entered::ask;
+use super::naming::blaming_tags;
 use super::publication::{Predecessor, Published, find, publish};
 use super::values::Values;
 use crate::actions::context::Context;
@@ -31,6 +32,8 @@ pub(crate) struct Rotation<'a> {
     pub(crate) vault: &'a Vault,
     pub(crate) secret: &'a SecretUrl,
     pub(crate) predecessor: &'a Predecessor,
+    /// The same, with the tags that are believed.
+    pub(crate) tagged: &'a Predecessor,
     pub(crate) issuer: &'a dyn Issuer,
     /// Draws a value that stanch chooses.
     pub(crate) draw: &'a Draw,
@@ -49,7 +52,11 @@ impl Rotation<'_> {
     /// Rotates; gives the new version, and how the issuer's credentials stand.
     pub(crate) async fn run(&self, named: &Named, revoke_first: bool) -> Result<(Published, IssuerRecord), Stop> {
         let state = match self.issuer.needs_value() {
-            true => self.context.observe("survey", async || self.survey().await).await?,
+            true => {
+                let rests_on_tags = named.from_tags || !self.tagged.older.is_empty();
+                let blamed = |failure| if rests_on_tags { blaming_tags(failure) } else { failure };
+                self.context.observe("survey", async || self.survey().await.map_err(blamed)).await?
+            }
             // There is nobody to ask, and no reason to read the value.
             false => IssuerState::default(),
         };
@@ -110,7 +117,7 @@ impl Rotation<'_> {
 
     async fn survey(&self) -> Result<IssuerState, Failure> {
         let (value, salt) = (self.old().await?, self.context.key("fingerprints"));
-        let Predecessor { tags, older, .. } = self.predecessor;
+        let Predecessor { tags, older, .. } = self.tagged;
         self.issuer.survey(&Held { value: &value, tags, older, salt: &salt }).await
     }
 
@@ -170,7 +177,7 @@ impl Rotation<'_> {
         }
         let answer = self.context.gate(Question::new(question), None).await?;
         if answer.answer == Answer::Approved {
-            self.context.note(SAID, &answer.by).await?;
+            self.context.note(SAID, &answer.names()).await?;
             return Ok(answer.who());
         }
         Err(Failure::refused("the old credential was not revoked at its issuer")

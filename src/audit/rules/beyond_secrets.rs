@@ -10,7 +10,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let is_beyond = |key: &Key| {
         key.secret.is_empty()
             && key.succeeded()
-            && facts.is_stranger(&key.oid)
+            && facts.is_stranger(&key.caller)
             && !key.operation.starts_with("Secret")
             && !matches!(&*key.operation, "Authentication" | "VaultGet")
     };

@@ -19,7 +19,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
         if busiest < thresholds.burst_reads {
             continue;
         }
-        let before: Vec<Deed<'_>> = facts.before.iter().filter(|(key, _)| key.oid == oid && is_read(key)).collect();
+        let before: Vec<Deed<'_>> = facts.before.iter().filter(|(key, _)| key.caller == oid && is_read(key)).collect();
         let ordinary = if before.is_empty() { average(facts, &reads) } else { pace(&before).busiest(MINUTES).0 };
         if !facts.is_stranger(oid) && busiest < ordinary.saturating_mul(thresholds.burst_factor) {
             continue;

@@ -7,12 +7,12 @@ use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let deeds = facts.others().filter(|(key, _)| {
-        let set_by_unknown =
-            facts.is_stranger(&key.oid) && matches!(&*key.operation, "SecretSet" | "SecretRestore" | "SecretRecover");
+        let set_by_unknown = facts.is_stranger(&key.caller)
+            && matches!(&*key.operation, "SecretSet" | "SecretRestore" | "SecretRecover");
         let did_so_before = facts
             .before
             .iter()
-            .any(|(before, _)| before.oid == key.oid && before.operation == key.operation && before.succeeded());
+            .any(|(before, _)| before.caller == key.caller && before.operation == key.operation && before.succeeded());
         key.succeeded() && !did_so_before && (key.operation == "SecretUpdate" || set_by_unknown)
     });
     let mut findings = Vec::new();

@@ -34,8 +34,8 @@ pub(super) fn by_caller<'a>(
     deeds: impl Iterator<Item = Deed<'a>>,
 ) -> BTreeMap<&'a str, (String, Vec<Deed<'a>>)> {
     let mut callers: BTreeMap<&str, (String, Vec<Deed<'_>>)> = BTreeMap::new();
-    for deed in deeds.filter(|(key, _)| !key.oid.is_empty()) {
-        let caller = callers.entry(&deed.0.oid).or_insert_with(|| (facts.name_of(deed), Vec::new()));
+    for deed in deeds.filter(|(key, _)| !key.caller.is_empty()) {
+        let caller = callers.entry(&deed.0.caller).or_insert_with(|| (facts.name_of(deed), Vec::new()));
         caller.1.push(deed);
     }
     callers

@@ -37,7 +37,7 @@ impl<'a> Facts<'a> {
 
     /// What one unknown caller did, to this secret and to all else.
     pub(crate) fn deeds_of(&self, oid: &str) -> impl Iterator<Item = Deed<'a>> {
-        self.others().chain(self.reach.iter()).filter(move |(key, _)| key.oid == oid)
+        self.others().chain(self.reach.iter()).filter(move |(key, _)| key.caller == oid)
     }
 
     /// Whether a caller was not expected. Where nothing says who is meant to read the secret, nobody is known, and
@@ -58,7 +58,7 @@ impl<'a> Facts<'a> {
 
     /// A caller in words.
     pub(crate) fn name_of(&self, (key, group): Deed<'_>) -> String {
-        let name = who::name_of(&self.question.names, &group.upn, &group.resource, &group.appid, &key.oid);
+        let name = who::name_of(&self.question.names, &group.upn, &group.resource, &group.appid, &key.caller);
         who::shown_as(name, key.whose)
     }
 
@@ -66,7 +66,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn evidence(&self, deed: Deed<'_>) -> Evidence {
         let (key, group) = deed;
         Evidence {
-            oid: key.oid.clone(),
+            oid: key.caller.clone(),
             caller: self.name_of(deed),
             ip: key.ip.clone(),
             operation: key.operation.clone(),

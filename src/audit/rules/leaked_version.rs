@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(version) = &facts.question.version else { return Vec::new() };
-    let is_it = |(key, _): &Deed<'_>| is_read(key) && key.version == *version && facts.is_stranger(&key.oid);
+    let is_it = |(key, _): &Deed<'_>| is_read(key) && key.version == *version && facts.is_stranger(&key.caller);
     let reads: Vec<Deed<'_>> = facts.others().filter(is_it).collect();
     if reads.is_empty() {
         return Vec::new();
     }
-    let callers = reads.iter().map(|(key, _)| key.oid.as_str()).collect::<BTreeSet<_>>().len();
+    let callers = reads.iter().map(|(key, _)| key.caller.as_str()).collect::<BTreeSet<_>>().len();
     let who = if callers == 1 { "1 unknown caller".into() } else { format!("{callers} unknown callers") };
     let summary = format!("the leaked version was read {} after the exposure, by {who}", times(total(&reads)));
     vec![finding("leaked-version-read", Severity::High, summary, facts.evidence_of(&reads), &[SECRETS_STORE])]

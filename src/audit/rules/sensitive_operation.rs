@@ -40,13 +40,13 @@ fn is_ordinary(facts: &Facts<'_>, (key, group): &Deed<'_>) -> bool {
     let did_so_before = facts
         .before
         .iter()
-        .any(|(before, _)| before.oid == key.oid && before.operation == key.operation && before.succeeded());
+        .any(|(before, _)| before.caller == key.caller && before.operation == key.operation && before.succeeded());
     let days = || {
         let mut days: Vec<i64> = group.pace.minutes().map(|(minute, _)| minute.div_euclid(MINUTES_OF_A_DAY)).collect();
         days.dedup();
         days.len()
     };
-    let is_known = facts.question.is_listed(&key.oid) || did_so_before || !facts.question.has_reference();
+    let is_known = facts.question.is_listed(&key.caller) || did_so_before || !facts.question.has_reference();
     is_known && key.succeeded() && (did_so_before || (key.operation == "SecretBackup" && days() >= 2))
 }
 

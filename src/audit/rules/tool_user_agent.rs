@@ -24,11 +24,12 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let deeds = facts.others().filter(|deed| {
         let (key, group) = deed;
         let is_person = !group.upn.is_empty();
-        let was_so_before =
-            || facts.before.iter().any(|(before, group)| before.oid == key.oid && group.agents.keys().any(is_tool));
+        let was_so_before = || {
+            facts.before.iter().any(|(before, group)| before.caller == key.caller && group.agents.keys().any(is_tool))
+        };
         key.succeeded()
             && group.agents.keys().any(is_tool)
-            && (facts.is_stranger(&key.oid) || !is_person)
+            && (facts.is_stranger(&key.caller) || !is_person)
             && !was_so_before()
     });
     let mut findings = Vec::new();

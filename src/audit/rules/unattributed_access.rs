@@ -7,12 +7,13 @@ use crate::audit::findings::{Finding, Severity};
 use crate::audit::groups::Key;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
-    let is_unattributed = |key: &Key| key.oid.is_empty() && key.succeeded() && !key.operation.ends_with("Notification");
+    let is_unattributed =
+        |key: &Key| key.caller.is_empty() && key.succeeded() && !key.operation.ends_with("Notification");
     let deeds: Vec<Deed<'_>> = facts.others().filter(|(key, _)| is_unattributed(key)).collect();
     if deeds.is_empty() {
         return Vec::new();
     }
-    let summary = format!("the secret was touched {} by callers without an object id", times(total(&deeds)));
+    let summary = format!("the secret was touched {} by callers without any id", times(total(&deeds)));
     vec![finding(
         "unattributed-access",
         Severity::Medium,

@@ -9,7 +9,7 @@ use crate::audit::findings::{Finding, Severity};
 use std::collections::BTreeSet;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
-    let deeds = facts.others().filter(|(key, _)| facts.is_stranger(&key.oid));
+    let deeds = facts.others().filter(|(key, _)| facts.is_stranger(&key.caller));
     let mut findings = Vec::new();
     for (name, deeds) in by_caller(facts, deeds).into_values() {
         let reads: Vec<Deed<'_>> = deeds.iter().copied().filter(|(key, _)| is_read(key)).collect();

@@ -9,8 +9,8 @@ use crate::audit::findings::{Finding, Severity};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let deeds = facts.vault_changes.iter().filter(|(key, _)| {
-        let did_so_before = facts.vault_changes_before.iter().any(|(before, _)| before.oid == key.oid);
-        !key.is_own() && key.succeeded() && !did_so_before && !facts.question.is_listed(&key.oid)
+        let did_so_before = facts.vault_changes_before.iter().any(|(before, _)| before.caller == key.caller);
+        !key.is_own() && key.succeeded() && !did_so_before && !facts.question.is_listed(&key.caller)
     });
     let mut findings = Vec::new();
     for (oid, (name, deeds)) in by_caller(facts, deeds) {

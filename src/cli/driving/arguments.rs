@@ -73,12 +73,18 @@ pub(super) fn inputs(args: &Args) -> Result<Map<String, Value>, CommandError> {
         };
         let tree = syntax::parse(&text).map_err(|problem| {
             let line = text.get(..problem.span.offset).unwrap_or_default().split('\n').count();
-            wrong(format!("line {line}: {}", problem.message))
+            wrong(format!("line {line} is not YAML"))
         })?;
         given = match tree.as_written() {
             Value::Object(given) => given,
             _ => return Err(wrong(format!("it holds {}", tree.kind()))),
         };
+        // It may be another file than was meant, of which nothing is shown.
+        let is_name = |name: &String| name.chars().all(|letter| letter.is_alphanumeric() || "_-".contains(letter));
+        if !given.keys().all(is_name) {
+            let summary = format!("the file of inputs `{}` holds what cannot be the name of an input", path.display());
+            return Err(CommandError::usage(Failure::refused(summary).help("write one `NAME: VALUE` a line")));
+        }
     }
     for input in &args.input {
         let Some((name, value)) = input.split_once('=') else {

@@ -1,8 +1,10 @@
 //! A life of a run in this process: driven until it ends or waits, and shown.
 
+use super::stamp::stamp;
 use crate::actions::Services;
+use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::session::{cannot_append, cannot_write};
+use crate::cli::session::{self, cannot_append, cannot_write};
 use crate::cli::terminal::live;
 use crate::cli::terminal::people::{Answers, Terminal};
 use crate::cli::terminal::screen;
@@ -11,17 +13,20 @@ use crate::driver::Driver;
 use crate::durable::{DisplayEvent, Ledger};
 use crate::engine::State;
 use crate::engine::event::{Event, RunStatus};
+use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::journal::{AppendError, Record, RunFolder, Store};
+use crate::journal::{AppendError, Journal, RunFolder, Store};
 use crate::plan::Plan;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 /// What a life of a run begins with.
 pub(crate) struct Beginning {
-    pub(crate) records: Vec<Record>,
-    pub(crate) head: String,
+    /// Where its journal ends.
+    pub(crate) journal: Journal,
     pub(crate) state: State,
+    /// What is known of it by then.
+    pub(crate) known: Known,
     /// Recorded before anything else.
     pub(crate) first: Vec<Event>,
     /// Where a new run lies until its first record is durable.
@@ -39,10 +44,11 @@ pub(crate) async fn at_work(
     store: impl Store,
     beginning: Beginning,
 ) -> Result<Exit, CommandError> {
+    let in_order = InOrder::hold();
     let (notices, inbox) = mpsc::unbounded_channel::<DisplayEvent>();
     let plan = Arc::new(plan);
-    let display = live::show(ui, &plan, &services, &beginning.records, inbox);
-    let ledger = Ledger::start(store, beginning.records, beginning.head, beginning.state, notices.clone());
+    let display = live::show(ui, &plan, &services, beginning.known, inbox);
+    let ledger = Ledger::start(store, &beginning.journal, beginning.state, notices.clone());
     let aside = notices.downgrade();
     services.azure.transport.announce(move |text| {
         // Nobody may be looking.
@@ -59,30 +65,41 @@ pub(crate) async fn at_work(
         staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
     }
     let (stop, stopping) = watch::channel(false);
-    let aside = notices.downgrade();
-    let signal = live::watch_signals(stop, move |text| {
-        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
+    let (told, aside) = (in_order.wait(), notices.downgrade());
+    tokio::spawn(async move {
+        told.await;
+        let text = "told to stop: what is on its way may get its answer first; once more ends the program at once";
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text: text.to_owned() })));
+        stop.send_replace(true);
     });
     let operator = services.operator.clone();
     let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers);
+    let steps = services.steps.clone();
     let services = Arc::new(services);
-    let driver = Driver { plan: Arc::clone(&plan), services, ledger: ledger.clone(), notices, stopping };
+    let driver =
+        Driver { plan: Arc::clone(&plan), services: Arc::clone(&services), ledger: ledger.clone(), notices, stopping };
     let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;
     drop(people);
-    let signalled = signal.received();
-    let (records, head) = (ledger.records(), ledger.head());
+    let head = ledger.head();
     // The display ends when nobody is left who could tell it anything.
     drop(ledger);
-    display.finish().await;
+    let shown = display.finish().await;
     let status = ended.map_err(|error| cannot_append(folder, &error))?;
-    let shown = screen::show(ui, &plan, folder, &records, &head)?;
-    Ok(match (status, signalled) {
-        (RunStatus::Completed, _) => Exit::Done,
-        (RunStatus::Waiting, _) => Exit::Waiting,
-        (RunStatus::Interrupted | RunStatus::Running, Some(live::Signal::Terminate)) => Exit::Terminated,
-        (RunStatus::Interrupted | RunStatus::Running, _) => Exit::Interrupted,
-        (RunStatus::Failed, _) if shown.preflight_failed => Exit::Refused,
-        (RunStatus::Failed, _) => Exit::Failed,
+    if in_order.told().is_none() {
+        stamp(ui, &services, folder, &head).await;
+    }
+    // What was shown live is what is shown in the end.
+    let known = match shown {
+        Some(known) => known,
+        None => session::known(folder, steps)?.1,
+    };
+    let shown = screen::show(ui, folder, &known, &head);
+    Ok(match status {
+        RunStatus::Completed => Exit::Done,
+        RunStatus::Waiting => Exit::Waiting,
+        RunStatus::Interrupted | RunStatus::Running => in_order.told().unwrap_or(Exit::Interrupted),
+        RunStatus::Failed if shown.preflight_failed => Exit::Refused,
+        RunStatus::Failed => Exit::Failed,
     })
 }
 
@@ -91,6 +108,7 @@ fn cannot_begin(folder: &RunFolder, error: &AppendError) -> CommandError {
     CommandError::program(
         Failure::refused(error.to_string())
             .because(format!("the run `{}` did not begin", folder.run()))
-            .help("make room, or name another place with `--state-dir`, then start it again\nnothing was changed"),
+            .help("make room, or name another place with `--state-dir`, then start it again")
+            .and("nothing was changed"),
     )
 }

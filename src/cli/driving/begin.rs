@@ -6,20 +6,22 @@ use super::targets::{take, targets};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, cannot_write, locked};
 use crate::cli::terminal::ui::Ui;
+use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::engine::event::Event;
+use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::journal::{GENESIS, LockError, RunFolder};
+use crate::journal::{Journal, LockError, RunFolder};
 
 /// Makes the run's folder, opens its journal and drives it.
 pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
     let Prepared { plan, opened, session, runs, answers } = prepared;
-    let folder = runs.folder(&opened.run);
-    let configuration = session.config_text().map(str::to_owned);
+    let folder = runs.folder(&opened.run).map_err(|error| session::not_an_id(&error))?;
+    let configuration = session.config().text().map(str::to_owned);
     let claimant = session::claimant();
     if folder.path().exists() {
         let summary = format!("the run `{}` exists already", opened.run);
-        let help = format!("`stanch resume {}` goes on with it", opened.run);
+        let help = format!("`{}` goes on with it", CommandLine::stanch("resume").name(&opened.run));
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
     let targets = targets(&runs, &opened);
@@ -35,9 +37,9 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     })?;
     let store = staged.create_journal().map_err(unwritable)?;
     let beginning = Beginning {
-        records: Vec::new(),
-        head: GENESIS.to_owned(),
+        journal: Journal::default(),
         state: State::default(),
+        known: Known::new(services.steps.clone()),
         first: vec![Event::RunOpened(opened)],
         staged: Some(staged),
         answers,

@@ -1,9 +1,11 @@
 //! What a completed run put off: said when it is due, and waited for where somebody wants to.
 
 use super::take_over::{TakingOver, go_on};
+use crate::actions;
+use crate::cli::ending::InOrder;
 use crate::cli::exit::{Exit, Outcome};
 use crate::cli::options::Common;
-use crate::cli::session::{self, opened, pinned_plan};
+use crate::cli::session;
 use crate::cli::terminal::screen;
 use crate::cli::terminal::ui::Ui;
 use crate::cli::terminal::when::when;
@@ -18,8 +20,7 @@ pub(crate) async fn wait(common: &Common, ui: Ui, args: &TakingOver) -> Outcome 
     let mut tried: Option<Timestamp> = None;
     let exit = loop {
         let folder = session::existing(common, &args.run)?;
-        let journal = session::journal(&folder)?;
-        let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
+        let (_, state) = session::state(&folder)?;
         let due = state.next_follow_up();
         if state.ended() == Some(RunStatus::Completed) {
             match due {
@@ -28,10 +29,10 @@ pub(crate) async fn wait(common: &Common, ui: Ui, args: &TakingOver) -> Outcome 
                 Some(due) if tried == Some(due) => break Exit::Failed,
                 Some(due) => {
                     ui.note(&format!("the audit trail is asked again {}", when(due, clock::now())));
-                    tokio::select! {
-                        // A moment later it is due for everybody.
-                        () = clock::sleep_until(due + TimeDelta::milliseconds(1)) => {}
-                        _ = tokio::signal::ctrl_c() => break Exit::Interrupted,
+                    // A moment later it is due for everybody.
+                    let is_due = clock::sleep_until(due + TimeDelta::milliseconds(1));
+                    if let Err(told) = InOrder::hold().or(is_due).await {
+                        break told;
                     }
                     tried = Some(due);
                 }
@@ -43,9 +44,8 @@ pub(crate) async fn wait(common: &Common, ui: Ui, args: &TakingOver) -> Outcome 
         }
     };
     let folder = session::existing(common, &args.run)?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let plan = pinned_plan(&folder, &opened(&folder, &state)?)?;
-    screen::show(ui, &plan, &folder, &journal.records, &journal.head)?;
+    let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
+    let (journal, known) = session::known(&folder, steps)?;
+    screen::show(ui, &folder, &known, &journal.head);
     Ok(exit)
 }

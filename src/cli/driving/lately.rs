@@ -4,9 +4,8 @@
 //! nothing is read of them.
 
 use crate::actions;
-use crate::cli::session::pinned_plan;
+use crate::cli::session::{known, plan_of};
 use crate::clock::Timestamp;
-use crate::engine::State;
 use crate::evidence::{Evidence, Item, Known};
 use crate::journal::{RunFolder, Runs, Targets};
 use crate::vault;
@@ -32,14 +31,13 @@ impl Rotated {
     /// The latest run that is over and rotated the target in the last 24 hours.
     pub(crate) fn lately(runs: &Runs, targets: &Targets, target: &str, now: Timestamp) -> Option<Self> {
         let earlier = targets.earlier(target).unwrap_or_default();
-        earlier.iter().filter_map(|run| Self::by(&runs.folder(run), target, now)).max_by_key(|rotated| rotated.at)
+        earlier.iter().filter_map(|run| Self::by(&runs.folder(run).ok()?, target, now)).max_by_key(|rotated| rotated.at)
     }
 
     fn by(folder: &RunFolder, target: &str, now: Timestamp) -> Option<Self> {
-        let journal = folder.read().ok()?;
-        let state = journal.state().ok().filter(State::is_over)?;
-        let plan = pinned_plan(folder, state.opened()?).ok()?;
-        let known = Known::of(&journal.records, &plan.planned(&actions::catalogue()));
+        let plan = plan_of(folder).ok()?;
+        let (_, known) = known(folder, plan.planned(&actions::catalogue())).ok()?;
+        let state = Some(known.state()).filter(|state| state.is_over())?;
         let of_target: Vec<Timestamp> =
             known.items().iter().filter_map(|item| published(item, &known, target)).collect();
         let at = of_target.iter().max().copied().filter(|at| now - *at < LATELY)?;

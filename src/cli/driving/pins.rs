@@ -1,7 +1,9 @@
 //! What a run is pinned to, checked when it is taken over: a difference is shown, and a person may accept it.
 
 use crate::cli::exit::{CommandError, Exit};
+use crate::cli::page::Page;
 use crate::cli::session::{Session, difference, start};
+use crate::command_line::CommandLine;
 use crate::engine::event::{Event, Mode, Pin, RunOpened};
 use crate::failure::Failure;
 use crate::journal::RunFolder;
@@ -51,7 +53,7 @@ pub(crate) fn check(
     }
     // Runs of older programs have no such pin.
     if let Some(was) = &opened.config_sha256 {
-        let now = session.config.sha256().unwrap_or("none");
+        let now = session.configuration.sha256();
         if was != now {
             if !accepting.accept_config {
                 return Err(other_configuration(folder, session, was, now));
@@ -77,28 +79,22 @@ fn other_mode(was: Mode, now: Mode) -> CommandError {
 
 fn other_version(folder: &RunFolder, was: &str) -> CommandError {
     let summary = format!("the run was begun by stanch {was}, this is stanch {}", env!("CARGO_PKG_VERSION"));
-    let help = format!(
-        "go on with stanch {was}, or `stanch resume {} --accept-program-version --because \"…\"`\nnothing was changed",
-        folder.run()
-    );
-    CommandError::refused(Failure::refused(summary).help(help))
+    let resume = CommandLine::stanch("resume").name(folder.run()).words("--accept-program-version --because \"…\"");
+    let failure = Failure::refused(summary).help(format!("go on with stanch {was}, or `{resume}`"));
+    CommandError::refused(failure.and("nothing was changed"))
 }
 
 fn other_configuration(folder: &RunFolder, session: &Session, was: &str, now: &str) -> CommandError {
-    let path = session.config_path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
-    let mut text = format!(
-        "error: the configuration was changed since the run began\n  {path}: sha256 {}…, pinned {}…\n",
-        start(now),
-        start(was)
-    );
-    let present = session.config_text().unwrap_or_default();
+    let path = session.configuration.place();
+    let mut page = Page::of("error: the configuration was changed since the run began");
+    page.line(format!("  {path}: sha256 {}…, pinned {}…", start(now), start(was)));
+    let present = session.config().text().unwrap_or_default();
     match folder.configuration() {
-        Ok(pinned) => text.push_str(&difference(&pinned, present)),
-        Err(error) => text.push_str(&format!("  the pinned copy cannot be read: {error}\n")),
+        Ok(pinned) => page.add(difference(&pinned, present)),
+        Err(error) => page.line(format!("  the pinned copy cannot be read: {error}")),
     }
-    text.push_str(&format!(
-        "  help: put it back, or `stanch resume {} --accept-config --because \"…\"`\n  nothing was changed",
-        folder.run()
-    ));
-    CommandError::text(Exit::Refused, text)
+    let resume = CommandLine::stanch("resume").name(folder.run()).words("--accept-config --because \"…\"");
+    page.line(format!("  help: put it back, or `{resume}`"));
+    page.line("  nothing was changed");
+    CommandError::page(Exit::Refused, page)
 }

@@ -7,6 +7,7 @@ use crate::actions;
 use crate::audit::CLOCK_SKEW;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
+use crate::cli::page::Page;
 use crate::cli::session::{self, Session, cannot_write};
 use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::ui::Ui;
@@ -14,8 +15,8 @@ use crate::clock;
 use crate::correlation;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
-use crate::journal::Runs;
-use crate::plan::{Plan, PlanError};
+use crate::journal::{Runs, valid_run_id};
+use crate::plan::Plan;
 use crate::preflight;
 
 /// A run that could begin: everything is checked, nothing is written.
@@ -45,7 +46,7 @@ impl Prepared {
     /// Shows what `lint` warns of, while nothing has happened yet.
     pub(crate) fn warn(&self, ui: Ui) {
         if !self.plan.warnings.found.is_empty() {
-            ui.note(self.plan.warnings.render().trim_end());
+            ui.notes(&Page::document(&self.plan.warnings.render()));
         }
     }
 }
@@ -54,15 +55,10 @@ impl Prepared {
 pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandError> {
     let runbook = session::read_runbook(&args.runbook)?;
     let given = inputs(args)?;
-    let plan = Plan::new(&runbook.source(), &given, &actions::catalogue()).map_err(|error| match error {
-        PlanError::Runbook(diagnostics) => CommandError::text(Exit::Usage, diagnostics.render()),
-        PlanError::Inputs(problems) => {
-            let problems: Vec<String> = problems.iter().map(|problem| format!("error: {problem}")).collect();
-            CommandError::text(Exit::Usage, problems.join("\n"))
-        }
-    })?;
+    let plan = Plan::new(&runbook.source(), &given, &actions::catalogue())
+        .map_err(|error| CommandError::page(Exit::Usage, session::not_planned(&error)))?;
     let run = match &args.run_id {
-        Some(run) => valid_id(run)?,
+        Some(run) => valid_run_id(run).map_err(|error| session::not_an_id(&error))?.to_owned(),
         None => new_id()?,
     };
     began_already(&plan, clock::now())?;
@@ -76,13 +72,16 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         mode: session.mode(),
         operator: session::operator(),
         host: session::host(),
+        seen: Some(Box::new(session::seen())),
+        one_plays_all: false,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         lock: plan.lock.clone(),
         fragments: plan.fragments.iter().map(|(path, pinned)| (path.clone(), pinned.sha256.clone())).collect(),
         request_prefix: request_prefix()?,
+        nonce: Some(hex::encode(random_bytes(16)?)),
         cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
-        config: session.config_path.as_ref().map(|path| path.display().to_string()),
-        config_sha256: session.config.sha256().map(str::to_owned),
+        config: session.configuration.path.as_ref().map(|path| path.display().to_string()),
+        config_sha256: Some(session.configuration.sha256().to_owned()),
     };
     Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
 }
@@ -94,20 +93,13 @@ fn began_already(plan: &Plan, now: clock::Timestamp) -> Result<(), CommandError>
             let since = since.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
             let summary = format!("`{step}` would look into the audit trail since {since}, which is still to come");
             let clock = format!("it is {} now", now.format("%Y-%m-%dT%H:%M:%SZ"));
-            let help = "`Z` means UTC; a local time carries its offset, for example 2026-11-22T23:40:00+02:00\nnothing was changed";
-            return Err(CommandError::usage(Failure::refused(summary).because(clock).help(help)));
+            let help = "`Z` means UTC; a local time carries its offset, for example 2026-11-22T23:40:00+02:00";
+            return Err(CommandError::usage(
+                Failure::refused(summary).because(clock).help(help).and("nothing was changed"),
+            ));
         }
     }
     Ok(())
-}
-
-fn valid_id(run: &str) -> Result<String, CommandError> {
-    let valid = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    if !run.is_empty() && run.len() <= 100 && run.chars().all(valid) && !run.starts_with('.') {
-        return Ok(run.to_owned());
-    }
-    let failure = Failure::refused(format!("`{run}` cannot be the id of a run"));
-    Err(CommandError::usage(failure.help("letters, digits, `-`, `_` and `.`, at most 100")))
 }
 
 /// An id that sorts by time and can be read out over the phone.

@@ -4,9 +4,10 @@ use super::arguments::Answering;
 use super::at_work::{Beginning, at_work};
 use super::pins::{self, Accepting};
 use super::targets::{take, targets};
+use crate::actions;
 use crate::cli::exit::{Exit, Outcome};
 use crate::cli::options::Common;
-use crate::cli::session::{self, Session, cannot_write, locked, opened, pinned_plan, refuse_abandoned};
+use crate::cli::session::{self, Session, cannot_write, locked, refuse_abandoned};
 use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::screen;
 use crate::cli::terminal::ui::Ui;
@@ -14,7 +15,7 @@ use crate::cli::terminal::when::when;
 use crate::clock::{self, Timestamp};
 use crate::engine::event::{Answer, Event, RunStatus, TakenOver};
 use crate::engine::{State, StepState, StepStatus};
-use crate::evidence::wants_value;
+use crate::evidence::{Known, wants_value};
 use crate::journal::{Claimant, Journal, Lock, Store};
 use serde_json::Map;
 
@@ -34,15 +35,16 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome
     let folder = session::existing(common, &args.run)?;
     let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
     let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
-    let journal = session::journal(&folder)?;
-    let state = journal.state().map_err(|damage| session::damaged(&folder.journal(), &damage))?;
-    let opened = opened(&folder, &state)?;
+    let plan = session::plan_of(&folder)?;
+    let (mut known, mut state) = (Known::new(plan.planned(&actions::catalogue())), State::default());
+    let journal = folder.fold(|record, _| known.apply(record).and_then(|()| state.apply(record.at, &record.event)));
+    let journal = journal.map_err(|error| session::unreadable(&folder.journal(), &error))?;
     refuse_abandoned(&folder, &state)?;
-    let plan = pinned_plan(&folder, &opened)?;
+    let opened = state.opened().cloned().unwrap_or(session::opened(&folder)?);
     let due = state.next_follow_up();
     if state.ended() == Some(RunStatus::Completed) && due.is_none_or(|due| due > clock::now()) {
         ui.note(&nothing_now(folder.run(), due));
-        screen::show(ui, &plan, &folder, &journal.records, &journal.head)?;
+        screen::show(ui, &folder, &known, &journal.head);
         return Ok(Exit::Done);
     }
     let mut session = Session::open(common, Some(&opened))?;
@@ -60,9 +62,9 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome
     let resumed = resumed(&claimant, &lock, args.accepting.because.clone().filter(|_| args.accepting.take_over));
     let to_come = if can_ask { values_to_come(&state, &claimant.operator) } else { Vec::new() };
     let first = std::iter::once(resumed).chain(accepted).chain(to_come).collect();
-    let beginning =
-        beginning(&mut store, journal, state, first, answers).map_err(|error| cannot_write(runs.state(), &error))?;
-    ui.note(&screen::taken_over(&opened, &beginning.state));
+    ui.note(&screen::taken_over(&opened, &state));
+    let beginning = beginning(&mut store, journal, state, known, first, answers)
+        .map_err(|error| cannot_write(runs.state(), &error))?;
     let exit = at_work(ui, plan, services, &folder, store, beginning).await;
     drop(lock);
     exit
@@ -78,6 +80,7 @@ fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
         step: id.to_owned(),
         answer: Answer::Approved,
         by: operator.to_owned(),
+        seen: Some(session::seen()),
         comment: Some("enters the value".to_owned()),
         answers: Map::new(),
         plan: None,
@@ -90,6 +93,7 @@ fn beginning(
     store: &mut impl Store,
     journal: Journal,
     state: State,
+    known: Known,
     mut first: Vec<Event>,
     answers: Answers,
 ) -> std::io::Result<Beginning> {
@@ -97,7 +101,7 @@ fn beginning(
         store.truncate(journal.length)?;
         first.insert(0, Event::TailCut { bytes: journal.torn });
     }
-    Ok(Beginning { records: journal.records, head: journal.head, state, first, staged: None, answers })
+    Ok(Beginning { journal, state, known, first, staged: None, answers })
 }
 
 /// Who takes the run over, and from whom. A process of another machine is dead because a person said so.

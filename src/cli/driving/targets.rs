@@ -27,7 +27,5 @@ pub(super) fn take<'a>(
 
 /// Another run holds what this one wants.
 pub(super) fn is_held(held: &HeldBy) -> CommandError {
-    let mut failure = held.refusal();
-    let help = failure.help.take().unwrap_or_default();
-    CommandError::refused(failure.help(format!("{help}\nnothing was changed")))
+    CommandError::refused(held.refusal().and("nothing was changed"))
 }

@@ -1,14 +1,19 @@
 //! What commands work with: the state directory and its runs, runbooks, the configuration, the cloud, the services.
 
+mod configuration;
 mod pinned;
 mod refused;
 mod runbook_file;
 mod stored;
 mod surroundings;
+mod who;
 
-pub(crate) use pinned::{difference, opened, pinned_plan, start};
+pub(crate) use pinned::{difference, not_planned, plan_of, start};
 pub(crate) use refused::{cannot_append, cannot_write, locked, refuse_abandoned};
 pub use runbook_file::BUILT_IN;
-pub(crate) use runbook_file::{fitting_runbook, read_file, read_runbook};
-pub(crate) use stored::{damaged, existing, fingerprints, journal, own_prefixes, runs, unreadable};
-pub(crate) use surroundings::{Session, claimant, host, operator};
+pub(crate) use runbook_file::{fitting_runbook, look_at_runbook, place_of, read_file, read_runbook};
+pub(crate) use stored::{
+    existing, fingerprints, history, known, not_an_id, opened, own_prefixes, runs, state, unreadable,
+};
+pub(crate) use surroundings::Session;
+pub(crate) use who::{check_operator, claimant, host, operator, seen, seen_of};

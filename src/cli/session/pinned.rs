@@ -1,27 +1,20 @@
 //! What a run was pinned to when it began.
 
+use super::stored::{opened, state};
 use crate::actions;
 use crate::cli::exit::{CommandError, Exit};
-use crate::engine::State;
+use crate::cli::page::Page;
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::journal::RunFolder;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanError};
 use crate::runbook::RunbookSource;
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
 use std::collections::BTreeMap;
 
-/// What was pinned when the run began.
-pub(crate) fn opened(folder: &RunFolder, state: &State) -> Result<RunOpened, CommandError> {
-    state.opened().cloned().ok_or_else(|| {
-        let summary = format!("the run `{}` ended before its first record was durable", folder.run());
-        CommandError::refused(Failure::refused(summary).help("nothing was done; start it again under another id"))
-    })
-}
-
 /// The plan of the pinned runbook, if its bytes are still those that were pinned.
-pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, CommandError> {
+fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, CommandError> {
     let text = folder.runbook().map_err(|error| {
         CommandError::refused(Failure::refused("the pinned runbook cannot be read").because(error.to_string()))
     })?;
@@ -37,8 +30,17 @@ pub(crate) fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan
         &actions::catalogue(),
     )
     .map_err(|error| {
-        CommandError::text(Exit::Refused, format!("error: the pinned runbook no longer passes the checks\n{error}"))
+        let mut page = Page::of("error: the pinned runbook no longer passes the checks");
+        page.add(not_planned(&error));
+        CommandError::page(Exit::Refused, page)
     })
+}
+
+/// The plan of a run's pinned runbook, from the journal's first record. That the journal is damaged is said before what
+/// follows from it.
+pub(crate) fn plan_of(folder: &RunFolder) -> Result<Plan, CommandError> {
+    let plan = pinned_plan(folder, &opened(folder)?);
+    plan.or_else(|error| state(folder).and(Err(error)))
 }
 
 /// The pinned fragments by their paths, if their bytes are still those that were pinned.
@@ -66,24 +68,35 @@ fn pinned_fragments(folder: &RunFolder, opened: &RunOpened) -> Result<BTreeMap<S
 /// The copy of the runbook in the run's folder is not what was pinned.
 fn other_runbook(folder: &RunFolder, opened: &RunOpened, text: &str, found: &str) -> CommandError {
     let path = folder.path().join("runbook.yaml").display().to_string();
-    let mut shown = format!(
-        "error: the pinned runbook was changed since the run began\n  {path}: sha256 {}…, pinned {}…\n",
-        start(found),
-        start(&opened.runbook_sha256)
-    );
+    let mut page = Page::of("error: the pinned runbook was changed since the run began");
+    page.line(format!("  {path}: sha256 {}…, pinned {}…", start(found), start(&opened.runbook_sha256)));
     // Runs of older programs have their digest only.
     if let Some(pinned) = &opened.runbook_text {
-        shown.push_str(&difference(pinned, text));
+        page.add(difference(pinned, text));
     }
-    shown.push_str(&format!("  help: put the pinned bytes back into `{path}`\n  nothing was changed"));
-    CommandError::text(Exit::Refused, shown)
+    page.line(format!("  help: put the pinned bytes back into `{path}`"));
+    page.line("  nothing was changed");
+    CommandError::page(Exit::Refused, page)
 }
 
 /// What changed, as `diff -u` shows it.
-pub(crate) fn difference(pinned: &str, now: &str) -> String {
+pub(crate) fn difference(pinned: &str, now: &str) -> Page {
     let changes = TextDiff::from_lines(pinned, now);
     let changes = changes.unified_diff().context_radius(1).header("pinned", "now").to_string();
-    changes.lines().map(|line| format!("  {line}\n")).collect()
+    Page::document(&changes).after("  ", "  ")
+}
+
+/// Why a runbook with its inputs makes no plan.
+pub(crate) fn not_planned(error: &PlanError) -> Page {
+    match error {
+        PlanError::Runbook(diagnostics) => Page::document(&diagnostics.render()),
+        PlanError::Inputs(problems) => {
+            let mut page = Page::default();
+            // What was given stands in them as one line.
+            problems.iter().for_each(|problem| page.add(Page::document(&format!("error: {problem}"))));
+            page
+        }
+    }
 }
 
 pub(crate) fn start(digest: &str) -> &str {

@@ -1,8 +1,10 @@
 //! Why nobody can work on a run of the state directory now.
 
 use crate::cli::exit::CommandError;
+use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::failure::Failure;
+use crate::files::{self, Distrust};
 use crate::journal::{AppendError, LockError, RunFolder};
 
 /// Another process works on the run, or may.
@@ -10,38 +12,54 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
     match error {
         LockError::Held(Some(holder)) => {
             let summary = "the run is being worked on by another process";
-            let help = format!("`stanch status {}` shows where it stands\nnothing was changed", holder.run);
-            CommandError::refused(Failure::refused(summary).because(holder.who()).help(help))
+            let status = CommandLine::stanch("status").name(&holder.run);
+            let failure = Failure::refused(summary).because(holder.who());
+            CommandError::refused(failure.help(format!("`{status}` shows where it stands")).and("nothing was changed"))
         }
         LockError::Held(None) => CommandError::refused(
             Failure::refused("the run is being worked on by another process").help("nothing was changed"),
         ),
         LockError::NotKnown(holder) => {
             let summary = "the run may be worked on by another machine";
-            let help = format!(
-                "look at {}; if that process is dead: `stanch resume {} --take-over --because \"…\"`\nnothing was changed",
-                holder.host, holder.run
-            );
+            let resume = CommandLine::stanch("resume").name(&holder.run).words("--take-over --because \"…\"");
+            let help = format!("look at {}; if that process is dead: `{resume}`", holder.host);
             CommandError::refused(
                 Failure::refused(summary)
                     .because(holder.who())
                     .because("whether it still lives cannot be seen from here")
-                    .help(help),
+                    .help(help)
+                    .and("nothing was changed"),
             )
         }
         LockError::Io(error) => {
+            if let Some(distrust) = files::distrust(error) {
+                return distrusted(distrust);
+            }
             let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
-            CommandError::program(failure.help("make the state directory writable\nnothing was changed"))
+            CommandError::program(failure.help("make the state directory writable").and("nothing was changed"))
         }
     }
 }
 
+/// Something in the state directory, or the directory itself, is somebody else's, or may be written by others.
+pub(crate) fn distrusted(distrust: &Distrust) -> CommandError {
+    let mut failure = distrust.failure();
+    let help = failure.help.take().unwrap_or_default();
+    CommandError::refused(
+        failure.help(format!("{help}, or name another place with `--state-dir`")).and("nothing was changed"),
+    )
+}
+
 /// The state directory does not take files.
 pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> CommandError {
+    if let Some(distrust) = files::distrust(error) {
+        return distrusted(distrust);
+    }
     CommandError::program(
         Failure::refused(format!("the state directory `{}` cannot be written", path.display()))
             .because(error.to_string())
-            .help("name a place that can be written with `--state-dir`\nnothing was changed"),
+            .help("name a place that can be written with `--state-dir`")
+            .and("nothing was changed"),
     )
 }
 
@@ -50,7 +68,7 @@ pub(crate) fn cannot_append(folder: &RunFolder, error: &AppendError) -> CommandE
     CommandError::program(
         Failure::refused(error.to_string())
             .because(format!("nothing was sent after the last line of `{}`", folder.journal().display()))
-            .help(format!("mend the disk, then `stanch resume {}`", folder.run())),
+            .help(format!("mend the disk, then `{}`", CommandLine::stanch("resume").name(folder.run()))),
     )
 }
 
@@ -60,5 +78,5 @@ pub(crate) fn refuse_abandoned(folder: &RunFolder, state: &State) -> Result<(), 
     let at = abandoned.at.format("%Y-%m-%d %H:%M:%SZ");
     let failure = Failure::refused(format!("the run `{}` was abandoned by {}, {at}", folder.run(), abandoned.by))
         .because(abandoned.because.clone());
-    Err(CommandError::refused(failure.help("begin another one with `stanch run`\nnothing was changed")))
+    Err(CommandError::refused(failure.help("begin another one with `stanch run`").and("nothing was changed")))
 }

@@ -1,11 +1,11 @@
 //! Runbooks by their names: those that the program brings along, files, and standard input.
 
-#![expect(clippy::disallowed_methods, reason = "the command line is where named files are read")]
-
 use crate::actions;
 use crate::cli::exit::CommandError;
 use crate::config::{Config, USUAL_RUNBOOK};
 use crate::failure::Failure;
+use crate::files::{self, LARGEST_TEXT};
+use crate::intake::said;
 use crate::runbook::RunbookSource;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::source::{Fragment, LARGEST_RUNBOOK, Library, text};
@@ -28,11 +28,48 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("third-party-api-key", include_str!("../../../runbooks/third-party-api-key.yaml")),
 ];
 
-/// The runbook that fits a secret: the one that is named for it, else the one for its issuer, else the usual one.
-pub(crate) fn fitting_runbook(config: &Config, secret: &SecretUrl, tags: &BTreeMap<String, String>) -> String {
+/// The runbook that fits a secret.
+pub(crate) struct Fitting {
+    /// A path, or the name of a built-in.
+    pub(crate) runbook: String,
+    /// What is said where a tag names one that is not followed.
+    pub(crate) not_followed: Option<String>,
+}
+
+/// The runbook that fits a secret: the one that a tag names, else the inventory, else the one for its issuer, else the
+/// usual one.
+pub(crate) fn fitting_runbook(config: &Config, secret: &SecretUrl, tags: &BTreeMap<String, String>) -> Fitting {
     let facts = config.inventory.facts(&secret.vault.name, &secret.name, tags);
+    let tagged = facts.tagged_runbook.as_deref().map(|tag| (tag, tagged_runbook(config, tag)));
+    if let Some((_, Some(runbook))) = tagged {
+        return Fitting { runbook, not_followed: None };
+    }
     let of_issuer = || actions::fitting_runbook(config, secret, tags).map(str::to_owned);
-    facts.runbook.or_else(of_issuer).unwrap_or_else(|| USUAL_RUNBOOK.to_owned())
+    let runbook = facts.runbook.or_else(of_issuer).unwrap_or_else(|| USUAL_RUNBOOK.to_owned());
+    let not_followed = tagged.map(|(tag, _)| {
+        format!(
+            "its tag names the runbook `{}`, which is no built-in and no file in the folder `runbooks:` of stanch.yaml: \
+             it is not followed, `{runbook}` is used",
+            said(tag)
+        )
+    });
+    Fitting { runbook, not_followed }
+}
+
+/// What a tag may name: a built-in, or a file of the configured folder, by its plain name. Whoever may set a secret may tag
+/// it, so a tag is never a path.
+fn tagged_runbook(config: &Config, tag: &str) -> Option<String> {
+    if BUILT_IN.iter().any(|(name, _)| *name == tag) {
+        return Some(tag.to_owned());
+    }
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !tag.starts_with(|letter: char| letter.is_ascii_alphanumeric()) || !tag.chars().all(is_plain) {
+        return None;
+    }
+    let folder = config.runbooks.as_ref()?;
+    let files = ["", ".yaml", ".yml"].map(|extension| folder.join(format!("{tag}{extension}")));
+    let is_file = |path: &&PathBuf| path.symlink_metadata().is_ok_and(|found| found.is_file());
+    files.iter().find(is_file).map(|path| path.display().to_string())
 }
 
 /// The fragments that built-in runbooks may include, by their path.
@@ -69,12 +106,21 @@ impl Library for Shelf {
                 None => Err("the program brings no such fragment along".to_owned()),
             },
             Self::Folder(folder) => {
-                let path = folder.join(path);
-                let text = std::fs::File::open(&path).and_then(bounded).map_err(|error| error.to_string())?;
-                Ok(Fragment { name: path.display().to_string(), text })
+                let text = files::open_beneath(folder, path).and_then(bounded).map_err(|error| error.to_string())?;
+                Ok(Fragment { name: folder.join(path).display().to_string(), text })
             }
         }
     }
+}
+
+/// The text of a runbook that nobody named on the command line: a built-in, or a regular file.
+pub(crate) fn look_at_runbook(name: &str) -> Option<RunbookFile> {
+    if BUILT_IN.iter().any(|(built_in, _)| *built_in == name) {
+        return read_runbook(name).ok();
+    }
+    let text = files::open_regular(Path::new(name)).and_then(bounded).ok()?;
+    let folder = Path::new(name).parent().map(Path::to_path_buf).unwrap_or_default();
+    Some(RunbookFile { name: name.to_owned(), text, shelf: Shelf::Folder(folder) })
 }
 
 /// The text of a runbook: a file, standard input as `-`, or a built-in where no such file is meant.
@@ -86,7 +132,7 @@ pub(crate) fn read_runbook(name: &str) -> Result<RunbookFile, CommandError> {
         "-" => (bounded(std::io::stdin()), "standard input", PathBuf::new()),
         path => {
             let folder = Path::new(path).parent().map(Path::to_path_buf).unwrap_or_default();
-            (std::fs::File::open(path).and_then(bounded), path, folder)
+            (files::open_named(Path::new(path)).and_then(bounded), path, folder)
         }
     };
     let text = text.map_err(|error| {
@@ -114,12 +160,21 @@ fn bounded(from: impl Read) -> std::io::Result<String> {
     text(bytes).map_err(|why| Error::new(ErrorKind::InvalidData, why))
 }
 
+/// Where a file is not what it should be. Nothing of its text is shown: it may be another file than was meant.
+pub(crate) fn place_of(error: &serde_saphyr::Error) -> String {
+    match error.location() {
+        Some(place) => format!("line {}, column {} is not of this form", place.line(), place.column()),
+        None => "it is not of this form".to_owned(),
+    }
+}
+
 /// The text of a file that the user named.
 pub(crate) fn read_file(path: &Path, what: &str) -> Result<String, CommandError> {
     let wrong = |why: String, help: &str| {
         let summary = format!("{what} `{}` cannot be read", path.display());
         CommandError::usage(Failure::refused(summary).because(why).help(help))
     };
-    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string(), "give the path of a file"))?;
+    let bytes = files::read_named(path, LARGEST_TEXT);
+    let bytes = bytes.map_err(|error| wrong(error.to_string(), "give the path of a file"))?;
     text(bytes).map_err(|why| wrong(why, SAVE_AS_TEXT))
 }

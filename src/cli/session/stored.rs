@@ -2,18 +2,24 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says where runs are kept")]
 
-use super::refused::cannot_write;
+use super::refused::{cannot_write, distrusted};
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
 use crate::correlation::Prefix;
-use crate::engine::event::Event;
+use crate::engine::State;
+use crate::engine::event::RunOpened;
+use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::journal::{Damage, DamageKind, Journal, ReadError, Record, RunFolder, Runs};
+use crate::files;
+use crate::journal::{DamageKind, Journal, NotARunId, ReadError, RunFolder, Runs};
+use crate::plan::PlannedStep;
+use crate::report::History;
 use crate::runbook::diagnostic::nearest;
 use crate::secret::FingerprintKey;
 use std::path::{Path, PathBuf};
 
-/// All runs of this user.
+/// All runs of this user. A state directory of somebody else, or one that others may write to, is refused: whoever writes
+/// there says what was done, and where secrets are sent.
 pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
     let state = match &common.state_dir {
         Some(folder) => folder.clone(),
@@ -22,7 +28,9 @@ pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
             CommandError::usage(failure.help("name a place with `--state-dir` or STANCH_STATE_DIR"))
         })?,
     };
-    Ok(Runs::new(std::path::absolute(&state).unwrap_or(state)))
+    let state = std::path::absolute(&state).unwrap_or(state);
+    files::check_place(&state).map_err(|error| cannot_write(&state, &error))?;
+    Ok(Runs::new(state))
 }
 
 fn platform_state_dir() -> Option<PathBuf> {
@@ -37,10 +45,10 @@ pub(crate) fn fingerprints(runs: &Runs) -> Result<FingerprintKey, CommandError> 
     runs.fingerprint_key().map_err(|error| cannot_write(runs.state(), &error))
 }
 
-/// A run that exists.
+/// A run that exists, whatever became of its journal.
 pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandError> {
     let runs = runs(common)?;
-    let folder = runs.folder(run);
+    let folder = runs.folder(run).map_err(|error| not_an_id(&error))?;
     if folder.exists() {
         return Ok(folder);
     }
@@ -53,43 +61,73 @@ pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandE
     Err(CommandError::usage(Failure::refused(summary).help(help)))
 }
 
-/// A run's journal, whole and verified but for a torn last line.
-pub(crate) fn journal(folder: &RunFolder) -> Result<Journal, CommandError> {
-    folder.read().map_err(|error| unreadable(&folder.journal(), &error))
+/// A text that no run has for its id.
+pub(crate) fn not_an_id(error: &NotARunId) -> CommandError {
+    let failure = Failure::refused(error.to_string());
+    CommandError::usage(
+        failure.help("letters, digits, `-`, `_` and `.`, at most 100, beginning with a letter or a digit"),
+    )
+}
+
+/// With what a run began.
+pub(crate) fn opened(folder: &RunFolder) -> Result<RunOpened, CommandError> {
+    folder.opened().map(|(_, opened)| opened).map_err(|error| unreadable(&folder.journal(), &error))
+}
+
+/// Where a run stands, and where its journal ends, whole and verified but for a torn last line.
+pub(crate) fn state(folder: &RunFolder) -> Result<(Journal, State), CommandError> {
+    folder.state().map_err(|error| unreadable(&folder.journal(), &error))
+}
+
+/// What is known of a run, with these steps, and where its journal ends.
+pub(crate) fn known(folder: &RunFolder, steps: Vec<PlannedStep>) -> Result<(Journal, Known), CommandError> {
+    let mut known = Known::new(steps);
+    let journal = folder.fold(|record, _| known.apply(record));
+    Ok((journal.map_err(|error| unreadable(&folder.journal(), &error))?, known))
+}
+
+/// What a report tells of a run, with these steps, and where its journal ends.
+pub(crate) fn history(folder: &RunFolder, steps: Vec<PlannedStep>) -> Result<(Journal, History), CommandError> {
+    let mut history = History::new(steps);
+    let journal = folder.fold(|record, _| history.apply(record));
+    Ok((journal.map_err(|error| unreadable(&folder.journal(), &error))?, history))
 }
 
 /// Why a journal cannot be used.
 pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
-    match error {
+    let damage = match error {
         ReadError::Io(error) => {
+            if let Some(distrust) = files::distrust(error) {
+                return distrusted(distrust);
+            }
             let summary = format!("the journal `{}` cannot be read", path.display());
-            CommandError::usage(Failure::refused(summary).because(error.to_string()))
+            return CommandError::refused(Failure::refused(summary).because(error.to_string()));
         }
-        ReadError::Damaged(damage) => damaged(path, damage),
-    }
-}
-
-/// A journal that was changed.
-pub(crate) fn damaged(path: &Path, damage: &Damage) -> CommandError {
+        ReadError::Damaged(damage) => damage,
+    };
     let help = match damage.kind {
-        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one\nnothing was changed",
+        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one",
+        _ if damage.takes_everything() => {
+            "what the run did is not known, and what it worked on stays kept from other runs; look for a copy of the journal, and at the vault's own log"
+        }
         _ => {
             "nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"
         }
     };
     let place = format!("{}:{}", path.display(), damage.line);
-    CommandError::refused(Failure::refused(damage.to_string()).because(place).help(help))
+    let failure = Failure::refused(damage.to_string()).because(place).help(help);
+    CommandError::refused(match damage.kind {
+        DamageKind::NewerFormat(_) => failure.and("nothing was changed"),
+        _ => failure,
+    })
 }
 
 /// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is
 /// not read by a stranger because of that.
 pub(crate) fn own_prefixes(runs: &Runs) -> Vec<Prefix> {
-    let prefix = |record: Record| match record.event {
-        Event::RunOpened(opened) => Some(Prefix { text: opened.request_prefix, run: Some(opened.run) }),
-        _ => None,
-    };
     let ids = runs.list().unwrap_or_default();
     let key = runs.known_fingerprint_key();
     let searches = key.iter().flat_map(|key| [key.former_request_prefix(), key.request_prefix()]).map(Prefix::from);
-    ids.iter().filter_map(|run| runs.folder(run).first_record()).filter_map(prefix).chain(searches).collect()
+    let opened = ids.iter().filter_map(|run| Some(runs.folder(run).ok()?.opened().ok()?.1));
+    opened.map(|opened| Prefix { text: opened.request_prefix, run: Some(opened.run) }).chain(searches).collect()
 }

@@ -1,49 +1,28 @@
 //! From options to the things a command works with: who is at work, the configuration, the cloud, the services.
 
-#![expect(clippy::disallowed_methods, reason = "the command line is where the environment and named files are read")]
-
-use super::stored::{fingerprints, own_prefixes};
+use super::configuration::Configuration;
+use super::stored::{fingerprints, not_an_id, own_prefixes};
 use crate::actions::{self, Services};
 use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
-use crate::cli::exit::{CommandError, Exit};
+use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
 use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::engine::event::{Mode, RunOpened};
 use crate::failure::Failure;
-use crate::journal::{Claimant, Runs, Targets};
+use crate::journal::{Runs, Targets};
 use crate::plan::Plan;
 use crate::secret::{Nobody, SecretPrompt};
 use crate::vault::VaultUrl;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Who is at work, and where.
-pub(crate) fn operator() -> String {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    set("STANCH_OPERATOR")
-        .or_else(|| set("USER"))
-        .or_else(|| set("LOGNAME"))
-        .unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
-}
-
-/// The machine's name.
-pub(crate) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// Who wants to work on a run.
-pub(crate) fn claimant() -> Claimant {
-    Claimant { operator: operator(), host: host(), takes_over: false }
-}
-
 /// The surroundings of a run or a question: real or drill, with the configuration that goes with it.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) cloud: Option<CloudFile>,
     pub(crate) cloud_path: Option<PathBuf>,
-    pub(crate) config: Config,
-    pub(crate) config_path: Option<PathBuf>,
+    pub(crate) configuration: Configuration,
     /// Who is asked for values.
     pub(crate) secret_prompt: Arc<dyn SecretPrompt>,
 }
@@ -55,27 +34,17 @@ impl Session {
         let cloud_path = common.cloud.clone().or_else(|| pinned_path(pinned?.cloud.as_ref()));
         let cloud_path = cloud_path.map(|path| std::path::absolute(&path).unwrap_or(path));
         let cloud = cloud_path.as_deref().map(CloudFile::read).transpose().map_err(CommandError::usage)?;
-        let config_path = common
-            .config
-            .clone()
-            .or_else(|| cloud.as_ref().and_then(|cloud| cloud.config.clone()))
-            .or_else(|| pinned_path(pinned?.config.as_ref()))
-            .or_else(|| Some(PathBuf::from("stanch.yaml")).filter(|path| cloud.is_none() && path.is_file()));
-        let config_path = config_path.map(|path| std::path::absolute(&path).unwrap_or(path));
-        let mut config = match &config_path {
-            Some(path) => Config::read(path).map_err(|error| CommandError::text(Exit::Usage, error.to_string()))?,
-            None => Config::default(),
-        };
+        let mut configuration = Configuration::open(common, cloud.as_ref(), pinned)?;
         if let Some(archive) = cloud.as_ref().and_then(|cloud| cloud.archive.clone()) {
-            config.set_archive(archive);
+            configuration.config.set_archive(archive);
         }
         let secret_prompt = Arc::new(Nobody);
-        Ok(Self { cloud, cloud_path, config, config_path, secret_prompt })
+        Ok(Self { cloud, cloud_path, configuration, secret_prompt })
     }
 
-    /// The configuration's text, if there is one.
-    pub(crate) fn config_text(&self) -> Option<&str> {
-        self.config.text()
+    /// What the configuration says.
+    pub(crate) fn config(&self) -> &Config {
+        &self.configuration.config
     }
 
     /// Real, or a drill.
@@ -85,7 +54,7 @@ impl Session {
 
     /// The vaults that were named, each once; without any, those that the configuration speaks of.
     pub(crate) fn vaults(&self, named: &[String]) -> Result<Vec<VaultUrl>, CommandError> {
-        let configured = self.config.named_vaults.iter();
+        let configured = self.config().named_vaults.iter();
         let configured = configured.map(|name| format!("https://{}.vault.azure.net", name.to_lowercase()));
         let urls: Vec<String> = if named.is_empty() { configured.collect() } else { named.to_vec() };
         if urls.is_empty() {
@@ -110,8 +79,9 @@ impl Session {
             Some(cloud) => Route::Cloud(Box::new(cloud.clone())),
             None => Route::Real,
         };
-        let transport = Transport::limited(route, request_prefix, self.config.limits).map_err(CommandError::usage)?;
-        let identity = Identity::new(self.config.identity.clone(), transport.clone(), Environment::of_process());
+        let transport = Transport::limited(route, request_prefix, self.config().limits).map_err(CommandError::usage)?;
+        let environment = Environment::of_process(self.cloud.as_ref());
+        let identity = Identity::new(self.config().identity.clone(), transport.clone(), environment);
         Ok(Azure { transport, identity })
     }
 
@@ -138,10 +108,10 @@ impl Session {
             plan_digest: plan.digest(),
             steps: plan.planned(&actions::catalogue()),
             azure: self.azure(&opened.request_prefix)?,
-            config: self.config,
+            config: self.configuration.config,
             secret_prompt: self.secret_prompt,
             fingerprints,
-            report_folder: runs.folder(&opened.run).report(),
+            report_folder: runs.folder(&opened.run).map_err(|error| not_an_id(&error))?.report(),
             targets,
         })
     }

@@ -1,9 +1,12 @@
 //! A question as it stands at the terminal: all that is asked, and what must be typed. A single key answers nothing.
 
 use crate::cli::question::{self, Asked, Given, Open, Word};
+use crate::cli::session;
 use crate::engine::event::{Event, Field, Question};
+use crate::engine::person::Person;
 use crate::engine::{GateState, State};
 use crate::failure::Failure;
+use crate::visible;
 use serde_json::{Map, Value};
 
 /// A question that stands on the screen, and what was typed to it so far.
@@ -29,7 +32,10 @@ pub(super) struct About<'a> {
 impl Asking {
     /// Begins to ask; `refused` is why an answer that was given just now was not taken.
     pub(super) fn new(open: &Open, refused: Option<String>) -> Self {
-        let refused = refused.map(|why| format!("not taken: {why}\n\n"));
+        let refused = refused.map(|why| {
+            let why: Vec<String> = why.lines().map(visible::line).collect();
+            format!("not taken: {}\n\n", why.join("\n"))
+        });
         Self { id: id(open), shown: String::new(), stands: false, wrong: refused, given: Map::new(), word: None }
     }
 
@@ -59,7 +65,9 @@ impl Asking {
                         true => ("it is done", "it could not be done"),
                         false => ("a yes", "a no"),
                     };
-                    let name = secret_name(about.state).map(|name| format!(", or `{name}`")).unwrap_or_default();
+                    let name = secret_name(about.state)
+                        .map(|name| format!(", or `{}`", visible::line(name)))
+                        .unwrap_or_default();
                     format!("type `approve`{name} in full: {yes}; `reject`: {no}")
                 }
             },
@@ -73,7 +81,13 @@ impl Asking {
 
     /// Takes one typed line in; gives the answer once it is whole.
     pub(super) fn read(&mut self, open: &Open, line: &str, about: &About<'_>) -> Result<Option<Event>, Failure> {
-        let given = |word, because, answers| Given { word, by: about.operator.to_owned(), because, answers };
+        let given = |word, because, answers| Given {
+            word,
+            by: about.operator.to_owned(),
+            seen: session::seen(),
+            because,
+            answers,
+        };
         if let Asked::Gate { question, .. } = &open.what {
             if let Some(field) = next_field(question, &self.given) {
                 let value = if line.is_empty() { Value::Null } else { Value::from(line) };
@@ -103,7 +117,7 @@ impl Asking {
 
     /// Says that a line is no answer.
     fn not(&mut self, line: &str) -> Result<Option<Event>, Failure> {
-        let typed = if line.is_empty() { "Enter alone".to_owned() } else { format!("`{line}`") };
+        let typed = if line.is_empty() { "Enter alone".to_owned() } else { format!("`{}`", visible::line(line)) };
         self.wrong = Some(format!("{typed} answers nothing"));
         Ok(None)
     }
@@ -124,11 +138,13 @@ fn whole(open: &Open, about: &About<'_>) -> String {
     match &open.what {
         Asked::Gate { question, .. } => gate(open, question, about),
         Asked::Decision { summary, .. } => format!(
-            "`{step}` needs a decision\n  known      sent: {summary}\n  not known  whether it happened: no answer came, and nobody can be asked\n\n"
+            "`{step}` needs a decision\n  known      sent: {}\n  not known  whether it happened: no answer came, and nobody can be asked\n\n",
+            visible::line(summary)
         ),
         Asked::Failure(failure) => {
             let why = failure.as_ref().map(super::ui::describe).unwrap_or_default();
-            format!("`{step}` failed: {why}\n\n")
+            let why: Vec<String> = why.lines().iter().map(|line| visible::line(line)).collect();
+            format!("`{step}` failed: {}\n\n", why.join("\n"))
         }
     }
 }
@@ -141,9 +157,10 @@ fn gate(open: &Open, question: &Question, about: &About<'_>) -> String {
     if let Some(command) = open.commands(about.run).first() {
         text.push_str(&format!("from elsewhere: {command}\n\n"));
     }
-    text.push_str(&format!("{}\n", question.prompt));
+    // The runbook said that, and what it took from elsewhere.
+    question.prompt.lines().for_each(|line| text.push_str(&format!("│ {}\n", visible::line(line))));
     for (index, task) in question.checklist.iter().enumerate() {
-        text.push_str(&format!("  {}. {task}\n", index + 1));
+        text.push_str(&format!("  {}. {}\n", index + 1, visible::line(task)));
     }
     if !question.plan.is_empty() {
         text.push_str(&format!("plan: sha256:{}\n", question.plan));
@@ -162,13 +179,14 @@ fn who(question: &Question, gate: Option<&GateState>, about: &About<'_>) -> Stri
         (_, missing) => format!("{missing} more yes"),
     };
     if !question.from.is_empty() {
-        text.push_str(&format!(" of {}", question.from.join(", ")));
+        text.push_str(&format!(" of {}", visible::line(&question.from.join(", "))));
     }
     let requester = about.state.opened().map(|opened| opened.operator.as_str()).filter(|_| question.not_requester);
     if let Some(requester) = requester {
-        text.push_str(&format!(", not of {requester}, who started the run"));
+        text.push_str(&format!(", not of {}, who started the run", visible::line(requester)));
     }
-    text.push_str(&format!("; you are {}", about.operator));
+    let you = Person::new(about.operator, Some(&session::seen()));
+    text.push_str(&format!("; you are {}", visible::line(&you.told())));
     text
 }
 
@@ -186,7 +204,7 @@ fn asks_for(field: &Field) -> String {
     let about = field.description.as_ref().map(|text| format!(", {text}")).unwrap_or_default();
     let words = if field.values.is_empty() { String::new() } else { format!(": {}", field.values.join(", ")) };
     let optional = if field.required { "" } else { ", Enter alone leaves it out" };
-    format!("{} ({}{words}{about}{optional})", field.name, field.kind)
+    visible::line(&format!("{} ({}{words}{about}{optional})", field.name, field.kind))
 }
 
 fn next_field<'a>(question: &'a Question, given: &Map<String, Value>) -> Option<&'a Field> {

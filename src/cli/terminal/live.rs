@@ -4,9 +4,11 @@ use super::screen;
 use super::ui::Ui;
 use super::wrapped::wrapped;
 use crate::actions::Services;
+use crate::cli::page::Page;
 use crate::clock::{self, Timestamp};
 use crate::durable::DisplayEvent;
 use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy, StepOutcome};
+use crate::engine::person::Person;
 use crate::engine::{StepStatus, item_id, split_item};
 use crate::evidence::Known;
 use crate::journal::Record;
@@ -14,37 +16,33 @@ use crate::plan::{Fact, Plan, PlannedStep};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// The display at work.
 pub(crate) struct Display {
-    task: JoinHandle<()>,
+    task: JoinHandle<Known>,
 }
 
 impl Display {
-    /// Waits until everything that happened has been shown.
-    pub(crate) async fn finish(self) {
-        drop(self.task.await);
+    /// Waits until everything that happened has been shown. Gives what is known of the run by then.
+    pub(crate) async fn finish(self) -> Option<Known> {
+        self.task.await.ok()
     }
 }
 
 /// Shows a run's notices until the last of their senders is gone.
 ///
-/// `records` are what the journal holds when this process takes the run on: what is done stands there as done.
+/// `known` is what the journal tells when this process takes the run on: what is done stands there as done.
 pub(crate) fn show(
     ui: Ui,
     plan: &Plan,
     services: &Services,
-    records: &[Record],
+    known: Known,
     inbox: mpsc::UnboundedReceiver<DisplayEvent>,
 ) -> Display {
-    let mut view = View::new(ui, plan, services, records);
+    let mut view = View::new(ui, plan, services, known);
     let mut inbox = inbox;
     let task = tokio::spawn(async move {
         while let Some(notice) = inbox.recv().await {
@@ -57,6 +55,7 @@ pub(crate) fn show(
             }
         }
         view.close();
+        view.known
     });
     Display { task }
 }
@@ -109,26 +108,25 @@ struct View {
 }
 
 impl View {
-    fn new(ui: Ui, plan: &Plan, services: &Services, records: &[Record]) -> Self {
-        let known = Known::of(records, &services.steps);
+    fn new(ui: Ui, plan: &Plan, services: &Services, known: Known) -> Self {
         let width = plan.steps().map(|step| step.id.value.len()).max().unwrap_or_default();
         let drill = if services.mode == Mode::Drill { "  DRILL" } else { "" };
         let title = format!("{}  {}{drill}", services.runbook, services.run);
         let (lines, began) = (BTreeMap::new(), known.state().opened_at().unwrap_or_else(clock::now));
         let tree = (ui.is_terminal() && !ui.quiet && !ui.json).then(MultiProgress::new);
         let header = tree.as_ref().map(|tree| {
-            let header = plain_bar(tree, &title);
+            let header = plain_bar(ui, tree, &title);
             header.set_style(timed_style("{msg}  {clock}"));
             header.enable_steady_tick(Duration::from_secs(1));
             header
         });
-        let leaked = tree.as_ref().map(|tree| plain_bar(tree, ""));
+        let leaked = tree.as_ref().map(|tree| plain_bar(ui, tree, ""));
         let mut view =
             Self { ui, lines, tree, header, leaked, asked: None, held_back: Vec::new(), width, known, began, title };
         let tree = view.tree.clone();
         for step in &services.steps {
             let shown = tree.as_ref().filter(|_| !step.only_if_needed);
-            let bar = shown.map(|tree| plain_bar(tree, &format!("  · {}", step.id)));
+            let bar = shown.map(|tree| plain_bar(ui, tree, &format!("  · {}", step.id)));
             view.lines.insert(step.id.clone(), Line { bar, begun: None, items: Tally::default() });
         }
         if view.header.is_none() {
@@ -212,9 +210,15 @@ impl View {
                 self.say(step, &format!("? was sent, the answer never came; asked the other side: {found}"));
             }
             Event::GateOpened { step, question } => {
-                self.end(step, at, "‼", &question.prompt);
+                let asked = Page::others(&question.prompt, "      │ ");
+                let mut lines = asked.lines().iter();
+                self.end(step, at, "‼", lines.next().map_or("", String::as_str));
                 // Where there is a tree, whoever sits before it is asked in full.
-                let told = if self.tree.is_none() { question.checklist.as_slice() } else { &[] };
+                let (more, told) = match self.tree {
+                    None => (lines.as_slice(), question.checklist.as_slice()),
+                    Some(_) => (&[][..], &[][..]),
+                };
+                more.iter().for_each(|line| self.write(line));
                 for (index, task) in told.iter().enumerate() {
                     self.write(&format!("      {}. {task}", index + 1));
                 }
@@ -223,7 +227,8 @@ impl View {
             Event::DecisionAsked { step, .. } => {
                 self.end(step, at, "‼", "needs a decision that only a person can make")
             }
-            Event::GateAnswered { by, answer, step, .. } => {
+            Event::GateAnswered { by, seen, answer, step, .. } => {
+                let by = Person::new(by, seen.as_ref()).told();
                 self.say(step, &format!("{} by {by}", format!("{answer:?}").to_lowercase()));
                 self.warn();
             }
@@ -243,7 +248,7 @@ impl View {
                 bar.reset_elapsed();
             }
             bar.set_style(timed_style("  {spinner} {prefix}  {clock}  {wide_msg}"));
-            bar.set_prefix(label);
+            bar.set_prefix(self.ui.shown(&label));
             bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(100));
         }
@@ -289,7 +294,7 @@ impl View {
             _ => text.to_owned(),
         };
         if let Some(bar) = self.lines.get(step).and_then(|line| line.bar.as_ref()) {
-            bar.set_message(text);
+            bar.set_message(self.ui.shown(&text));
         }
     }
 
@@ -321,7 +326,7 @@ impl View {
             Some(bar) => {
                 bar.disable_steady_tick();
                 bar.set_style(message_style());
-                bar.set_message(shown);
+                bar.set_message(self.ui.shown(&shown));
                 bar.tick();
             }
             None => self.ui.note(&shown),
@@ -342,10 +347,11 @@ impl View {
                 tree.clear().ok();
                 tree.set_draw_target(ProgressDrawTarget::hidden());
                 if let Some(leaked) = self.known.leaked_value() {
-                    self.ui.ask(&format!("\n  {}", screen::colored(self.ui, &leaked)));
+                    self.ui.ask(&Page::of(format!("  {}", screen::colored(self.ui, &leaked))).below_blank());
                 }
             }
-            self.ui.ask(&format!("\n{mark} {}", wrapped(question, self.ui.width()).trim_start()));
+            let text = format!("{mark} {}", wrapped(question, self.ui.width()).trim_start());
+            self.ui.ask(&Page::document(&text).below_blank());
             self.asked = Some(question.to_owned());
         }
         self.ui.entered(entered);
@@ -369,7 +375,7 @@ impl View {
     fn warn(&self) {
         let Some(line) = &self.leaked else { return };
         let leaked = self.known.leaked_value().map(|leaked| screen::colored(self.ui, &leaked)).unwrap_or_default();
-        line.set_message(format!("  {leaked}"));
+        line.set_message(self.ui.shown(&format!("  {leaked}")));
     }
 
     fn close(&mut self) {
@@ -377,7 +383,8 @@ impl View {
         if let Some(header) = &self.header {
             header.disable_steady_tick();
             header.set_style(message_style());
-            header.finish_with_message(format!("{}  {}", self.title, elapsed(self.began, clock::now())));
+            let title = format!("{}  {}", self.title, elapsed(self.began, clock::now()));
+            header.finish_with_message(self.ui.shown(&title));
         }
         for line in self.lines.values() {
             if let Some(bar) = &line.bar {
@@ -390,10 +397,10 @@ impl View {
     }
 }
 
-fn plain_bar(tree: &MultiProgress, message: &str) -> ProgressBar {
+fn plain_bar(ui: Ui, tree: &MultiProgress, message: &str) -> ProgressBar {
     let bar = tree.add(ProgressBar::new_spinner());
     bar.set_style(message_style());
-    bar.set_message(message.to_owned());
+    bar.set_message(ui.shown(message));
     bar.tick();
     bar
 }
@@ -418,61 +425,4 @@ fn timed_style(template: &str) -> ProgressStyle {
 fn elapsed(from: Timestamp, to: Timestamp) -> String {
     let seconds = (to - from).num_seconds().max(0);
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// What told the program to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    Interrupt,
-    Terminate,
-}
-
-/// The first signal that came.
-pub(crate) struct Signals(Arc<AtomicU8>);
-
-impl Signals {
-    /// Which one came, if any did.
-    pub(crate) fn received(&self) -> Option<Signal> {
-        match self.0.load(Ordering::SeqCst) {
-            1 => Some(Signal::Interrupt),
-            2 => Some(Signal::Terminate),
-            _ => None,
-        }
-    }
-}
-
-/// Tells the run to stop at the first signal; a second one ends the program at once, which a journal survives.
-pub(crate) fn watch_signals(stop: watch::Sender<bool>, tell: impl Fn(String) + Send + 'static) -> Signals {
-    let received = Arc::new(AtomicU8::new(0));
-    let seen = Arc::clone(&received);
-    tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            std::future::pending::<()>().await;
-            return;
-        };
-        // A run that was told to outlive its terminal (`nohup`) has none.
-        let mut hang_up = std::io::stdin().is_terminal().then(|| signal(SignalKind::hangup()).ok()).flatten();
-        loop {
-            let code = tokio::select! {
-                _ = interrupt.recv() => 1,
-                _ = terminate.recv() => 2,
-                Some(_) = async { hang_up.as_mut()?.recv().await } => 2,
-            };
-            if seen.swap(code, Ordering::SeqCst) != 0 {
-                end_now(code);
-            }
-            tell(
-                "told to stop: what is on its way gets its answer first; once more ends the program at once".to_owned(),
-            );
-            stop.send(true).ok();
-        }
-    });
-    Signals(received)
-}
-
-#[expect(clippy::disallowed_methods, reason = "somebody insists on the end of the program")]
-fn end_now(code: u8) {
-    super::modes::give_back();
-    std::process::exit(if code == 1 { 130 } else { 143 });
 }

@@ -5,12 +5,14 @@ use super::keyboard::{Keyboard, Typed};
 use super::modes;
 use super::ui::Ui;
 use crate::cli::exit::{CommandError, Exit};
+use crate::cli::page::Page;
 use crate::cli::question::{self, Given, Word};
 use crate::cli::session;
 use crate::clock;
 use crate::driver::People;
 use crate::durable::{DisplayEvent, DisplayEvents};
 use crate::engine::event::Event;
+use crate::engine::person::{self, AnswersFile, Seen};
 use crate::engine::{State, split_item};
 use crate::failure::Failure;
 use crate::journal::RunFolder;
@@ -18,6 +20,7 @@ use crate::runbook::syntax;
 use futures::future::LocalBoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -33,6 +36,8 @@ const TYPE_EVERY: Duration = Duration::from_millis(30);
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     steps: BTreeMap<String, Vec<Written>>,
+    /// The file in which they stood.
+    file: Option<AnswersFile>,
     /// Items that got the answer of their step.
     used: BTreeSet<String>,
 }
@@ -67,16 +72,24 @@ impl Answers {
         // The first reading can point at what is wrong, the second keeps how a number was written.
         let strict = serde_saphyr::options! { strict_booleans: true };
         serde_saphyr::from_str_with_options::<BTreeMap<String, OneOrMany>>(&text, strict)
-            .map_err(|error| wrong(error.to_string()))?;
-        let tree = syntax::parse(&text).map_err(|problem| wrong(problem.message))?;
+            .map_err(|error| wrong(session::place_of(&error)))?;
+        let tree = syntax::parse(&text).map_err(|_| wrong("it is not YAML".to_owned()))?;
         let steps: BTreeMap<String, OneOrMany> =
-            serde_json::from_value(tree.as_written()).map_err(|error| wrong(error.to_string()))?;
+            serde_json::from_value(tree.as_written()).map_err(|_| wrong("an answer is not of this form".to_owned()))?;
         let many = |answers| match answers {
             OneOrMany::One(answer) => vec![answer],
             OneOrMany::Many(answers) => answers,
         };
-        let steps = steps.into_iter().map(|(step, answers)| (step, many(answers))).collect();
-        Ok(Self { steps, used: BTreeSet::new() })
+        let steps: BTreeMap<String, Vec<Written>> =
+            steps.into_iter().map(|(step, answers)| (step, many(answers))).collect();
+        if let Some(why) = steps.values().flatten().find_map(|written| person::name(&written.by).err()) {
+            let summary = format!("the file of answers `{}` cannot be used", path.display());
+            let failure = Failure::refused(summary).because(why);
+            return Err(CommandError::usage(failure.help("say who answers, by a name that others know")));
+        }
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+        let file = Some(AnswersFile { path, sha256: hex::encode(Sha256::digest(&text)) });
+        Ok(Self { steps, file, used: BTreeSet::new() })
     }
 
     /// The key under which answers to a step are left: its id, or for an item that of its step.
@@ -102,7 +115,8 @@ impl Answers {
             answers.first()?.clone()
         };
         let Written { answer, by, comment, answers } = written;
-        Some(open.answer(Given { word: answer, by, because: comment, answers }))
+        let seen = Seen { file: self.file.clone(), terminal: None, ..session::seen() };
+        Some(open.answer(Given { word: answer, by, seen, because: comment, answers }))
     }
 }
 
@@ -156,11 +170,15 @@ impl Terminal {
 
     /// The next answer that lies in the inbox. A file that is no answer is nobody's answer.
     fn left(&mut self) -> Option<Event> {
-        while let Some((name, answer)) = self.folder.take_answer() {
-            let event = serde_json::from_slice(&answer);
-            if let Ok(event @ (Event::GateAnswered { .. } | Event::Settled { .. } | Event::FailureAnswered { .. })) =
-                event
+        while let Some((name, owner, answer)) = self.folder.take_answer() {
+            let event: Result<Event, _> = serde_json::from_slice(&answer);
+            if let Ok(mut event) = event
+                && let Some(seen) = event.seen_mut()
             {
+                // Whose file it is, the kernel says.
+                if seen.as_ref().is_none_or(|seen| seen.uid != owner) {
+                    *seen = Some(session::seen_of(owner));
+                }
                 self.answered = Some(Source::Left(name));
                 return Some(event);
             }
@@ -232,7 +250,7 @@ impl Terminal {
             }
             Err(failure) => {
                 self.asking = None;
-                self.refused = Some(super::ui::describe(&failure));
+                self.refused = Some(super::ui::describe(&failure).lines().join("\n"));
                 None
             }
         }
@@ -279,7 +297,7 @@ impl People for Terminal {
 }
 
 /// Asks at the start whether to go; tells what ended the program instead.
-pub(crate) async fn confirm(ui: Ui, question: &str) -> Result<bool, Exit> {
+pub(crate) async fn confirm(ui: Ui, question: &Page) -> Result<bool, Exit> {
     let ended = |_| Exit::Program;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ended)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ended)?;

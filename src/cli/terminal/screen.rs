@@ -3,16 +3,15 @@
 
 use super::ui::{Ui, describe};
 use super::when::when;
-use crate::actions;
-use crate::audit::plain;
-use crate::cli::exit::{CommandError, Exit};
+use crate::cli::page::Page;
 use crate::cli::question::{self, Asked, Open};
-use crate::engine::event::{Answer, RunOpened, RunStatus};
+use crate::command_line::CommandLine;
+use crate::engine::event::{Answer, BegunWith, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
-use crate::journal::{Record, RunFolder};
-use crate::plan::{Aim, Plan, PlannedStep};
-use crate::report::{Report, Status};
+use crate::journal::RunFolder;
+use crate::plan::{Aim, PlannedStep};
+use crate::report::{Left, Status};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ pub(crate) fn taken_over(opened: &RunOpened, state: &State) -> String {
         Some(_) => "interrupted",
         None => "cut off",
     };
-    let by = format!("{} on {}", opened.operator, opened.host);
+    let by = format!("{} on {}", opened.requester().told(), opened.host);
     format!("started {} by {by}, {left} {}{during}", when(state.opened_at()), when(state.last_at()))
 }
 
@@ -59,50 +58,38 @@ pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
 }
 
 /// Shows where a run stands: the object for scripts, or the screen for people.
-pub(crate) fn show(
-    ui: Ui,
-    plan: &Plan,
-    folder: &RunFolder,
-    records: &[Record],
-    head: &str,
-) -> Result<Ended, CommandError> {
-    let steps = plan.planned(&actions::catalogue());
-    let mut known = Known::new(steps.clone());
-    for record in records {
-        known.apply(record).map_err(|illegal| CommandError::text(Exit::Program, illegal.to_string()))?;
-    }
+pub(crate) fn show(ui: Ui, folder: &RunFolder, known: &Known, head: &str) -> Ended {
     let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
-    let status = Status::new(&known, head, &folder.journal().display().to_string(), alive);
+    let status = Status::new(known, head, &folder.journal().display().to_string(), alive);
     if ui.json {
         ui.json(&status);
     } else {
-        let report = Report::new(records, head, &steps);
-        ui.data(&people(ui, folder, &known, &status, &report));
+        ui.data(&people(ui, folder, known, &status));
     }
     let failed = |(_, step): (String, &StepState)| step.status == StepStatus::Failed;
-    Ok(Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) })
+    Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) }
 }
 
 fn own_process() -> u32 {
     std::process::id()
 }
 
-fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &Report) -> String {
-    let mut text = String::new();
+fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> Page {
+    let mut page = Page::of("");
     let state = known.state();
-    let drill = if report.run.drill { "DRILL  " } else { "" };
-    text.push_str(&format!("\n{drill}{}\n", verdict(ui, known)));
+    let drill = if status.mode == Some(Mode::Drill) { "DRILL  " } else { "" };
+    page.line(format!("{drill}{}", verdict(ui, known)));
     if let Some(leaked) = &status.leaked_value {
-        text.push_str(&format!("{}\n", colored(ui, leaked)));
+        page.line(colored(ui, leaked));
     }
     for (index, open) in status.verdict.open.iter().enumerate() {
         let label = format!("{:<16}", if index == 0 { "open" } else { "" });
-        text.push_str(&format!("  {}{}\n", ui.yellow(&label), plain(open)));
+        page.line(format!("  {}{}", ui.yellow(&label), open));
     }
-    text.push_str(&format!("  {}  {}\n", folder.run(), status.name()));
+    page.line(format!("  {}  {}", folder.run(), status.name()));
     if let Some(Abandoned { by, because, at }) = state.abandoned() {
         let at = at.format("%Y-%m-%d %H:%M:%SZ");
-        text.push_str(&format!("  given up by {by}, {at}: {}\n", plain(because)));
+        page.line(format!("  given up by {by}, {at}: {}", because));
     }
     // Where the tree stands above, what went well is there to see.
     let tree = ui.is_terminal() && !ui.quiet;
@@ -113,27 +100,30 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, report: &R
         if !(not_needed || shown_above || planned.only_if_needed && at.status == StepStatus::Pending) {
             match state.abandoned() {
                 Some(_) if at.is_asking() => {
-                    text.push_str(&format!("  {} {:<22} was not answered\n", ui.dim("·"), planned.id));
+                    page.line(format!("  {} {:<22} was not answered", ui.dim("·"), planned.id));
                 }
-                _ => text.push_str(&line(ui, planned, at, status.status)),
+                _ => page.add(line(ui, planned, at, status.status)),
             }
         }
     }
-    text.push_str(&found(report, &status.verdict));
-    text.push_str(&asked_again(folder.run(), state));
-    text.push_str(&next(folder.run(), state));
+    found(&mut page, &Left::new(known), &status.verdict);
+    asked_again(&mut page, folder.run(), state);
+    next(&mut page, folder.run(), state);
     let written = folder.report().join("report.html");
     if written.is_file() {
-        text.push_str(&format!("report  {}\n", written.display()));
+        page.line(format!("report  {}", written.display()));
     }
-    text.push_str(&format!("head    {}\n", report.evidence.head));
-    text
+    if let Some(BegunWith { path, sha256 }) = state.opened().map(RunOpened::configuration) {
+        let sha256 = if sha256 == path { "" } else { &sha256 };
+        page.line(format!("config  {path}  {sha256}").trim_end());
+    }
+    page.line(format!("head    {}", status.head));
+    page
 }
 
 /// What a responder must know before going to bed.
-fn found(report: &Report, verdict: &evidence::Verdict) -> String {
-    let mut text = String::new();
-    let radii = &report.blast_radii;
+fn found(page: &mut Page, left: &Left, verdict: &evidence::Verdict) {
+    let radii = &left.blast_radii;
     let unknown = radii.iter().flat_map(|radius| {
         radius.accesses.iter().filter(|access| access.unknown).map(move |access| (radius.secret.as_str(), access))
     });
@@ -147,42 +137,41 @@ fn found(report: &Report, verdict: &evidence::Verdict) -> String {
             format!("{} from {}, {} {}{of}, {from} to {to}", access.who, access.ip, access.count, access.operation)
         })
         .collect();
-    // Callers chose what they are called in the log: nothing of it steers the terminal.
     for (index, stranger) in strangers.iter().take(5).enumerate() {
         let label = if index == 0 { "unknown to you" } else { "" };
-        text.push_str(&format!("  {label:<16}{}\n", plain(stranger)));
+        page.line(format!("  {label:<16}{}", stranger));
     }
     if strangers.len() > 5 {
-        text.push_str(&format!("  {:<16}and {} more, see the report\n", "", strangers.len() - 5));
+        page.line(format!("  {:<16}and {} more, see the report", "", strangers.len() - 5));
     }
-    for (index, left) in report.follow_ups.iter().enumerate() {
+    for (index, task) in left.follow_ups.iter().enumerate() {
         let label = if index == 0 { "left to you" } else { "" };
-        text.push_str(&format!("  {label:<16}{}\n", plain(&left.what)));
-        if !left.command.is_empty() {
-            text.push_str(&format!("  {:<16}  {}\n", "", plain(&left.command)));
+        page.line(format!("  {label:<16}{}", task.what));
+        if !task.command.is_empty() {
+            page.line(format!("  {:<16}  {}", "", task.command));
         }
     }
     // What stands under the verdict is not said twice.
-    let unseen = report.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
+    let unseen = left.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
     for (index, unseen) in unseen.enumerate() {
         let label = if index == 0 { "not seen" } else { "" };
-        text.push_str(&format!("  {label:<16}{}\n", plain(unseen)));
+        page.line(format!("  {label:<16}{}", unseen));
     }
-    text
 }
 
 /// What reaches the log late is asked for after the end of the run.
-fn asked_again(run: &str, state: &State) -> String {
+fn asked_again(page: &mut Page, run: &str, state: &State) {
     let now = crate::clock::now();
     let mut times: Vec<_> =
         state.follow_ups().iter().filter(|(_, timer)| !timer.fired).map(|(_, timer)| timer.until).collect();
     times.dedup_by_key(|at| at.timestamp() / 60);
-    let Some((last, before)) = times.split_last() else { return String::new() };
+    let Some((last, before)) = times.split_last() else { return };
     let before: Vec<String> = before.iter().map(|at| when(*at, now)).collect();
     let before = if before.is_empty() { String::new() } else { format!("{} and ", before.join(", ")) };
     let last = when(*last, now);
-    let command = format!("stanch resume {run} --wait");
-    format!("  {:<16}what reaches the log late, {before}{last}\n  {:<16}  {command}\n", "asked again", "")
+    let command = CommandLine::stanch("resume").name(run).words("--wait");
+    page.line(format!("  {:<16}what reaches the log late, {before}{last}", "asked again"));
+    page.line(format!("  {:<16}  {command}", ""));
 }
 
 /// The verdict in one line: green only where nothing is left to worry about.
@@ -220,40 +209,44 @@ pub(crate) fn colored(ui: Ui, leaked: &LeakedValue) -> String {
     }
 }
 
-fn line(ui: Ui, planned: &PlannedStep, step: &StepState, run: RunStatus) -> String {
+fn line(ui: Ui, planned: &PlannedStep, step: &StepState, run: RunStatus) -> Page {
     let (mark, what) = match step.status {
         StepStatus::Done => {
             let fact = planned.fact(&step.outputs);
-            (if fact.in_vain { ui.yellow("!") } else { ui.green("✓") }, fact.text)
+            (if fact.in_vain { ui.yellow("!") } else { ui.green("✓") }, Page::of(fact.text))
         }
-        StepStatus::Failed => {
-            let why = step.error.as_ref().map(describe).unwrap_or_default();
-            (ui.red("✗"), why.replace('\n', "\n      "))
+        StepStatus::Failed => (ui.red("✗"), step.error.as_ref().map(describe).unwrap_or_default()),
+        StepStatus::Skipped => {
+            (ui.dim("-"), Page::of(format!("skipped: {}", step.because.as_deref().unwrap_or_default())))
         }
-        StepStatus::Skipped => (ui.dim("-"), format!("skipped: {}", step.because.as_deref().unwrap_or_default())),
         StepStatus::Waiting => (ui.yellow("‼"), waits_for(step)),
-        StepStatus::Unknown => (ui.yellow("‼"), "needs a decision".to_owned()),
+        StepStatus::Unknown => (ui.yellow("‼"), Page::of("needs a decision")),
         StepStatus::Running | StepStatus::Retrying if run == RunStatus::Running => {
-            (ui.yellow("…"), "at work".to_owned())
+            (ui.yellow("…"), Page::of("at work"))
         }
-        StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), "interrupted; outcome not verified".to_owned()),
+        StepStatus::Running | StepStatus::Retrying => (ui.yellow("?"), Page::of("interrupted; outcome not verified")),
         StepStatus::Pending => match step.gate.as_ref().and_then(|gate| gate.answer.as_ref()) {
-            Some(answer) if answer.answer != Answer::Approved => {
-                (ui.yellow("‼"), format!("a no of {}; it ends the run once it is gone on with", answer.who()))
-            }
-            _ => (ui.dim("·"), String::new()),
+            Some(answer) if answer.answer != Answer::Approved => (
+                ui.yellow("‼"),
+                Page::of(format!("a no of {}; it ends the run once it is gone on with", answer.told())),
+            ),
+            _ => (ui.dim("·"), Page::default()),
         },
     };
-    format!("  {mark} {:<22} {what}", planned.id).trim_end().to_owned() + "\n"
+    if what.is_empty() {
+        Page::of(format!("  {mark} {}", planned.id))
+    } else {
+        what.after(&format!("  {mark} {:<22} ", planned.id), "      ")
+    }
 }
 
-/// What a step waits for, in one line.
-fn waits_for(step: &StepState) -> String {
+/// What a step waits for.
+fn waits_for(step: &StepState) -> Page {
     if step.asks_after_failure {
         let why = step.error.as_ref().map(|error| error.summary.as_str()).unwrap_or_default();
-        return format!("failed: {why}; a person says how to go on");
+        return Page::of(format!("failed: {why}; a person says how to go on"));
     }
-    let Some(gate) = &step.gate else { return String::new() };
+    let Some(gate) = &step.gate else { return Page::default() };
     let question = &gate.question;
     let who = if question.from.is_empty() { String::new() } else { format!(" of {}", question.from.join(", ")) };
     let missing = question.min.saturating_sub(u32::try_from(gate.agreed.len()).unwrap_or(u32::MAX));
@@ -265,44 +258,49 @@ fn waits_for(step: &StepState) -> String {
         (true, _) => format!("waits for {missing} more yes{who}"),
     };
     let until = question.expires_at.map(|at| format!(" until {}", at.format("%H:%M:%SZ"))).unwrap_or_default();
-    let mut text = format!("{what}{until}: {}", question.prompt);
+    let mut page = Page::others(&question.prompt, "│ ").after(&format!("{what}{until}: "), "");
     for (index, task) in question.checklist.iter().enumerate() {
-        text.push_str(&format!("\n        {}. {task}", index + 1));
+        page.line(format!("  {}. {task}", index + 1));
     }
     if !question.plan.is_empty() {
-        text.push_str(&format!("\n      about the plan sha256:{}", question.plan));
+        page.line(format!("about the plan sha256:{}", question.plan));
     }
-    text
+    page
 }
 
 /// The commands that go on from here.
-fn next(run: &str, state: &State) -> String {
-    let mut text = String::new();
+fn next(page: &mut Page, run: &str, state: &State) {
+    let resume = CommandLine::stanch("resume").name(run);
+    let mut asks = false;
     for open in question::open(state) {
+        asks = true;
         match &open.what {
-            Asked::Decision { .. } => text.push_str(&decision(run, &open, state.step(&open.step))),
+            Asked::Decision { .. } => decision(page, run, &open, state.step(&open.step)),
             Asked::Gate { .. } | Asked::Failure(_) => {
                 for (index, command) in open.commands(run).into_iter().enumerate() {
-                    text.push_str(&format!("{}{command}\n", if index == 0 { "next    " } else { "   or   " }));
+                    page.line(format!("{}{command}", if index == 0 { "next    " } else { "   or   " }));
                 }
-                text.push_str(&format!("  then  stanch resume {run}\n"));
+                page.line(format!("  then  {resume}"));
             }
         }
     }
-    if text.is_empty() && !state.is_over() {
-        text = format!("next    stanch resume {run}\n");
+    if !asks && !state.is_over() {
+        page.line(format!("next    {resume}"));
     }
-    text
 }
 
 /// What is known, what is not, and the two ways on.
-fn decision(run: &str, open: &Open, step: &StepState) -> String {
+fn decision(page: &mut Page, run: &str, open: &Open, step: &StepState) {
     let id = &open.step;
     let doubtful = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
     let what: Vec<&str> =
         step.effects.values().filter(|effect| doubtful(&effect.phase)).map(|effect| effect.summary.as_str()).collect();
-    format!(
-        "\n  `{id}` needs a decision\n    known       sent: {}\n    not known   whether it happened: no answer came, and nobody can be asked\n    if it did   stanch settle {run} {id} --as done --because \"…\"\n    if not      stanch settle {run} {id} --as not-done --because \"…\"   (it is sent again)\n    then        stanch resume {run}\n",
-        what.join(", ")
-    )
+    let settle = || CommandLine::stanch("settle").name(run).name(id);
+    page.blank();
+    page.line(format!("  `{id}` needs a decision"));
+    page.line(format!("    known       sent: {}", what.join(", ")));
+    page.line("    not known   whether it happened: no answer came, and nobody can be asked");
+    page.line(format!("    if it did   {}", settle().words("--as done --because \"…\"")));
+    page.line(format!("    if not      {}   (it is sent again)", settle().words("--as not-done --because \"…\"")));
+    page.line(format!("    then        {}", CommandLine::stanch("resume").name(run)));
 }

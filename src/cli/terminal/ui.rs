@@ -1,9 +1,16 @@
 //! The only place that prints: data to standard output, all else to standard error.
+//!
+//! Everything goes through [`Ui::shown`]: what others wrote cannot steer a terminal there, and our own colours can. They
+//! are marks until then, which nobody else can write, because they are drawn anew by every process.
 
 use crate::cli::exit::{CommandError, Shown};
+use crate::cli::page::Page;
 use crate::failure::Failure;
+use crate::redaction::without_credentials;
+use crate::visible;
 use serde::Serialize;
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::sync::LazyLock;
 
 /// How to speak.
 #[derive(Clone, Copy, Debug)]
@@ -15,34 +22,73 @@ pub(crate) struct Ui {
     pub(crate) results: bool,
 }
 
+/// What stands before the letter of a style. It is made of what is no character, and would not be shown from anywhere
+/// else; where nothing can be drawn, there are no colours.
+static MARK: LazyLock<Option<String>> = LazyLock::new(|| {
+    let mut drawn = [0; 16];
+    getrandom::fill(&mut drawn).ok()?;
+    drawn.iter().map(|byte| char::from_u32(0xfdd0 + u32::from(byte & 31))).collect()
+});
+
+/// The styles by their letters, and what a terminal is told for them.
+const STYLES: [(char, &str); 5] = [('r', "31;1"), ('g', "32;1"), ('y', "33;1"), ('d', "2"), ('0', "0")];
+
 impl Ui {
-    /// Data: what was asked for. A reader that went away is not an error.
-    pub(crate) fn data(self, text: &str) {
+    /// Data: what was asked for, without the credentials of an address. A reader that went away is not an error.
+    pub(crate) fn data(self, page: &Page) {
+        self.write(page.lines().iter().map(|line| self.shown(&without_credentials(line))));
+    }
+
+    /// Data that the program itself holds, as it stands there: an address in it is an example.
+    pub(crate) fn own(self, page: &Page) {
+        self.write(page.lines().iter().map(|line| self.shown(line)));
+    }
+
+    fn write(self, lines: impl Iterator<Item = String>) {
         if !self.results {
             return;
         }
-        let mut out = stdout().lock();
-        drop(out.write_all(text.as_bytes()));
-        drop(out.flush());
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        write_out(&text);
     }
 
     /// Data as one JSON object.
     pub(crate) fn json(self, value: &impl Serialize) {
-        if let Ok(text) = serde_json::to_string_pretty(value) {
-            self.data(&format!("{text}\n"));
+        if let Ok(text) = serde_json::to_string_pretty(value)
+            && self.results
+        {
+            write_out(&format!("{}\n", visible::json(&text)));
         }
     }
 
-    /// A note on what is going on.
+    /// Data as one of many JSON objects, each on a line.
+    pub(crate) fn json_line(self, value: &impl Serialize) {
+        if let Ok(text) = serde_json::to_string(value)
+            && self.results
+        {
+            write_out(&format!("{}\n", visible::json(&text)));
+        }
+    }
+
+    /// A note on what is going on, one line.
     pub(crate) fn note(self, text: &str) {
+        self.notes(&Page::of(text));
+    }
+
+    /// A note of several lines.
+    pub(crate) fn notes(self, page: &Page) {
         if !self.quiet {
-            drop(writeln!(stderr().lock(), "{text}"));
+            self.tell(page);
         }
     }
 
     /// What a person at the terminal is asked; shown however quiet.
-    pub(crate) fn ask(self, text: &str) {
-        drop(writeln!(stderr().lock(), "{text}"));
+    pub(crate) fn ask(self, question: &Page) {
+        self.tell(question);
     }
 
     /// What was entered so far, on a line of its own that is written anew each time: its end, if it is too long.
@@ -55,7 +101,7 @@ impl Ui {
         let mark = if hidden > 0 { "…" } else { "" };
         let end: String = text.chars().skip(hidden).collect();
         let mut out = stderr().lock();
-        drop(write!(out, "\r\u{1b}[K  > {mark}{end}"));
+        drop(write!(out, "\r\u{1b}[K  > {mark}{}", visible::line(&end)));
         drop(out.flush());
     }
 
@@ -74,11 +120,29 @@ impl Ui {
 
     /// An error; shown however quiet.
     pub(crate) fn error(self, error: &CommandError) {
-        let text = match &error.shown {
-            Shown::Text(text) => text.trim_end().to_owned(),
-            Shown::Failure(failure) => format!("{} {}", self.red("error:"), describe(failure)),
-        };
-        drop(writeln!(stderr().lock(), "{text}"));
+        match &error.shown {
+            Shown::Page(page) => self.tell(page),
+            Shown::Failure(failure) => self.tell(&describe(failure).after(&format!("{} ", self.red("error:")), "")),
+        }
+    }
+
+    fn tell(self, page: &Page) {
+        let lines = page.lines().iter().map(|line| format!("{}\n", self.shown(&without_credentials(line))));
+        drop(stderr().lock().write_all(lines.collect::<String>().as_bytes()));
+    }
+
+    /// One line as a terminal may get it.
+    pub(crate) fn shown(self, line: &str) -> String {
+        let Some(mark) = MARK.as_deref().filter(|_| self.color) else { return visible::line(line) };
+        let mut pieces = line.split(mark);
+        let mut shown = pieces.next().map(visible::line).unwrap_or_default();
+        for piece in pieces {
+            let style = STYLES.iter().find(|(letter, _)| piece.starts_with(*letter));
+            if let Some((letter, code)) = style {
+                shown.push_str(&format!("\u{1b}[{code}m{}", visible::line(&piece[letter.len_utf8()..])));
+            }
+        }
+        shown
     }
 
     /// Whether a person may be looking, and typing.
@@ -97,34 +161,69 @@ impl Ui {
     }
 
     pub(crate) fn red(self, text: &str) -> String {
-        self.paint("31;1", text)
+        self.paint('r', text)
     }
 
     pub(crate) fn green(self, text: &str) -> String {
-        self.paint("32;1", text)
+        self.paint('g', text)
     }
 
     pub(crate) fn yellow(self, text: &str) -> String {
-        self.paint("33;1", text)
+        self.paint('y', text)
     }
 
     pub(crate) fn dim(self, text: &str) -> String {
-        self.paint("2", text)
+        self.paint('d', text)
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    fn paint(self, style: char, text: &str) -> String {
+        match MARK.as_deref().filter(|_| self.color) {
+            Some(mark) => format!("{mark}{style}{text}{mark}0"),
+            None => text.to_owned(),
+        }
     }
 }
 
-/// A failure in the house's layout: what, then why, then what to do.
-pub(crate) fn describe(failure: &Failure) -> String {
-    let mut text = failure.summary.clone();
-    for reason in &failure.reasons {
-        text.push_str(&format!("\n  {}", reason.replace('\n', "\n  ")));
+fn write_out(text: &str) {
+    let mut out = stdout().lock();
+    drop(out.write_all(text.as_bytes()));
+    drop(out.flush());
+}
+
+/// A failure in the house's layout: what, then why, each line behind a bar because others said it, then what to do.
+pub(crate) fn describe(failure: &Failure) -> Page {
+    let mut page = Page::of(failure.summary.clone());
+    for line in failure.reasons.iter().flat_map(|reason| reason.lines()) {
+        page.line(format!("  │ {line}"));
     }
-    if let Some(help) = &failure.help {
-        text.push_str(&format!("\n  help: {}", help.replace('\n', "\n  ")));
+    for (index, line) in failure.help.iter().flat_map(|help| help.lines()).enumerate() {
+        page.line(format!("  {}{line}", if index == 0 { "help: " } else { "" }));
     }
-    text
+    page
+}
+
+/// Where diagnostics go: standard error, each event a line of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Diagnostics;
+
+impl Write for Diagnostics {
+    fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = visible::line(text.strip_suffix('\n').unwrap_or(&text));
+        stderr().lock().write_all(format!("{line}\n").as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        stderr().flush()
+    }
+}
+
+/// Says that the program is at fault. What a panic tells may hold what others wrote, or a value: only its place is said.
+pub(crate) fn panicked(place: Option<&std::panic::Location<'_>>) {
+    let place = place.map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let text = format!(
+        "error: stanch is at fault: it panicked{place}\n  help: report this line; a run goes on with `stanch resume`\n"
+    );
+    drop(stderr().lock().write_all(text.as_bytes()));
 }

@@ -51,7 +51,7 @@ async fn serve() -> (Endpoint, Shared) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (Endpoint { base_url, ca_pem: None }, stub)
+    (Endpoint { control: format!("{base_url}/_control"), base_url, ca_pem: None }, stub)
 }
 
 /// Connections that speak TLS; those that fail to are left.
@@ -227,7 +227,7 @@ async fn by_tls_the_given_authority_is_trusted_and_no_other() {
     let endpoint = |name: &str, pem: &str| {
         let ca_pem = directory.path().join(name);
         std::fs::write(&ca_pem, pem).unwrap();
-        Endpoint { base_url: base_url.clone(), ca_pem: Some(ca_pem) }
+        Endpoint { base_url: base_url.clone(), control: format!("{base_url}/_control"), ca_pem: Some(ca_pem) }
     };
     let mut actors = Actors::start(&scenario, &endpoint("own.pem", &authority)).await.unwrap();
     until(&actors, "a good read", |seen| seen["consumers"][0]["last_status"] == 200).await;
@@ -252,6 +252,10 @@ async fn a_play_that_cannot_start_says_why() {
     let problem = Actors::start(&scenario, &with_authority).await.unwrap_err();
     assert!(problem.contains("ca.pem` holds no certificate"), "{problem}");
 
-    let gone = Endpoint { base_url: "http://127.0.0.1:1".to_owned(), ca_pem: None };
+    let gone = Endpoint {
+        base_url: "http://127.0.0.1:1".to_owned(),
+        control: "http://127.0.0.1:1/_control".to_owned(),
+        ca_pem: None,
+    };
     assert!(Actors::start(&scenario, &gone).await.unwrap_err().contains("refused"));
 }

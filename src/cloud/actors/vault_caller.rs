@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Endpoint {
     /// Without a slash at its end: `http://127.0.0.1:PORT`.
     pub(crate) base_url: String,
+    /// Where its control is.
+    pub(crate) control: String,
     /// The certificate of the authority that signs for it, where it is an https address.
     pub(crate) ca_pem: Option<PathBuf>,
 }
@@ -44,7 +46,7 @@ impl Endpoint {
     }
 
     fn control(&self, path: &str) -> String {
-        self.address(&format!("_control/{path}"))
+        format!("{}/{path}", self.control)
     }
 
     /// The number of the version of `secret` that is current, from the cloud's control: asking the vault itself would

@@ -1,4 +1,5 @@
-//! The control: what a drill or a test sees of the cloud, and how it arranges it. Loopback only, never audited.
+//! The control: what a drill or a test sees of the cloud, and how it arranges it. Loopback only, never audited, and
+//! behind a key: its address is the ready file's `control`, of which `/_control` here is the end.
 //!
 //! | call | does |
 //! | --- | --- |

@@ -1,5 +1,6 @@
-//! Every request to the cloud passes here: control, planned faults, then the service that the host names.
+//! Every request to the cloud passes here: the door, control, planned faults, then the service that the host names.
 
+use super::door::Door;
 use crate::clock;
 use crate::cloud::actors::Actors;
 use crate::cloud::control;
@@ -7,7 +8,6 @@ use crate::cloud::faults::{Cut, FaultEffect, RequestLine};
 use crate::cloud::lock::lock;
 use crate::cloud::services;
 use crate::cloud::wire::exchange::{Exchange, Reply};
-use crate::cloud::wire::host::Destination;
 use crate::cloud::wire::peer::Peer;
 use crate::cloud::world::Cloud;
 use crate::cloud::world::calls::Call;
@@ -22,6 +22,7 @@ const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is served.
 pub(crate) struct Served {
+    pub(crate) door: Door,
     pub(crate) cloud: Cloud,
     /// The scenario's callers, while they are at work.
     pub(crate) actors: Mutex<Option<Actors>>,
@@ -36,12 +37,11 @@ pub(crate) async fn answer(
     let (head, body) = request.into_parts();
     let reply = match to_bytes(body, LARGEST_BODY_BYTES).await {
         Ok(body) => {
-            let exchange = Exchange::new(&head, body.to_vec(), peer, clock::now());
-            match &exchange.destination {
-                Destination::Local(_) if exchange.path == "/_control" || exchange.path.starts_with("/_control/") => {
-                    control::answer(&served.cloud, &served.actors, &exchange)
-                }
-                _ => respond(&served.cloud, exchange).await,
+            let mut exchange = Exchange::new(&head, body.to_vec(), peer, clock::now());
+            match served.door.admit(&mut exchange) {
+                Err(refusal) => refusal,
+                Ok(()) if exchange.is_for_control() => control::answer(&served.cloud, &served.actors, &exchange),
+                Ok(()) => respond(&served.cloud, exchange).await,
             }
         }
         Err(error) => Reply::json(413, &json!({ "error": error.to_string() })),

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod dispatcher;
+mod door;
 mod error;
 mod listener;
 mod options;

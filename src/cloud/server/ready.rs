@@ -2,12 +2,11 @@
 //! authority's certificate.
 //!
 //! Main type: [`Ready`]. The ready file appears by a rename, whole, after connections are accepted.
-#![expect(clippy::disallowed_methods, reason = "these files are how the cloud makes itself known")]
-
+use super::door::Door;
 use crate::cloud::wire::host::HOSTS;
 use crate::cloud::world::sink_credentials::SinkCredentials;
+use crate::files;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +26,7 @@ pub struct Ready {
     pub archive: Option<PathBuf>,
     /// A configuration that fits.
     pub config: Option<PathBuf>,
+    /// Where the control is. The address holds the key to it: whoever knows it can do with this cloud what they like.
     pub control: Option<String>,
     /// Where mail to any server goes, as `address:port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,10 +35,10 @@ pub struct Ready {
 
 impl Ready {
     /// What a cloud at `address` with its files in `data` has to say.
-    pub(crate) fn new(address: SocketAddr, tls: bool, data: &Path, archive: &Path) -> Self {
+    pub(crate) fn new(address: SocketAddr, tls: bool, door: &Door, data: &Path, archive: &Path) -> Self {
         let base_url = format!("{}://{address}", if tls { "https" } else { "http" });
         Self {
-            control: Some(format!("{base_url}/_control")),
+            control: Some(door.control(&base_url)),
             base_url,
             ca_pem: tls.then(|| authority_path(data)),
             hosts: HOSTS.iter().map(|host| (*host).to_owned()).collect(),
@@ -49,7 +49,7 @@ impl Ready {
         }
     }
 
-    /// Writes the ready file beside its place and renames it there.
+    /// Writes the ready file beside its place, for its owner's eyes only, and renames it there.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -62,7 +62,8 @@ impl Ready {
 
 pub(crate) fn prepare(data: &Path) -> io::Result<PathBuf> {
     let data = std::path::absolute(data)?;
-    fs::create_dir_all(data.join("credentials"))?;
+    files::check_place(&data)?;
+    files::make_folder(&data.join("credentials"))?;
     Ok(data)
 }
 
@@ -71,7 +72,7 @@ fn authority_path(data: &Path) -> PathBuf {
 }
 
 pub(crate) fn write_authority(data: &Path, pem: &str) -> io::Result<()> {
-    fs::write(authority_path(data), pem)
+    files::write_whole(&authority_path(data), pem.as_bytes())
 }
 
 /// Writes a configuration with the archive and one channel of each kind, and the credentials it names, which are
@@ -95,11 +96,9 @@ pub(crate) fn write_configuration(
         ("teams-webhook", &teams),
         ("webhook-signing-key", signing_key),
     ] {
-        let mut file = tempfile::NamedTempFile::new_in(data.join("credentials"))?;
-        file.write_all(text.as_bytes())?;
-        file.persist(data.join("credentials").join(name)).map_err(|error| error.error)?;
+        files::write_whole(&data.join("credentials").join(name), text.as_bytes())?;
     }
-    fs::write(data.join("stanch.yaml"), configuration(data, archive, known_callers))
+    files::write_whole(&data.join("stanch.yaml"), configuration(data, archive, known_callers).as_bytes())
 }
 
 fn configuration(data: &Path, archive: &Path, known_callers: &[String]) -> String {

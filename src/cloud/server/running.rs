@@ -2,6 +2,7 @@
 
 use super::certificates;
 use super::dispatcher::{self, Served};
+use super::door::Door;
 use super::error::Error;
 use super::listener::Connections;
 use super::options::Options;
@@ -66,7 +67,8 @@ pub async fn serve(options: Options) -> Result<Running, Error> {
     let mail = smtp::listen(mail_address, Arc::clone(&cloud.notifications))
         .await
         .map_err(|source| Error::Listen { address: mail_address, source })?;
-    let mut ready = Ready::new(reachable(address), options.tls, &data, cloud.audit.root());
+    let door = Door::new();
+    let mut ready = Ready::new(reachable(address), options.tls, &door, &data, cloud.audit.root());
     ready.smtp = Some(reachable(mail.address()).to_string());
     let known_callers: Vec<String> =
         options.scenario.iter().flat_map(Scenario::consumers).map(|consumer| consumer.caller.oid.clone()).collect();
@@ -75,11 +77,12 @@ pub async fn serve(options: Options) -> Result<Running, Error> {
     if let Some(scenario) = &options.scenario {
         seeding::seed(&cloud, scenario, clock::now()).map_err(Error::Scenario)?;
     }
-    let served = Arc::new(Served { cloud, actors: Mutex::default() });
+    let served = Arc::new(Served { door, cloud, actors: Mutex::default() });
     let (stop, serving) = answer_calls(connections, Arc::clone(&served));
     let running = Running { ready, address, stop: Some(stop), serving, mail: Some(mail), served };
     if let Some(scenario) = &options.scenario {
-        let endpoint = Endpoint { base_url: running.ready.base_url.clone(), ca_pem: running.ready.ca_pem.clone() };
+        let Ready { base_url, control, ca_pem, .. } = running.ready.clone();
+        let endpoint = Endpoint { base_url, control: control.unwrap_or_default(), ca_pem };
         let actors = Actors::start(scenario, &endpoint).await.map_err(Error::Scenario)?;
         *lock(&running.served.actors) = Some(actors);
     }

@@ -87,6 +87,12 @@ impl Exchange {
         }
     }
 
+    /// Whether it is for the control, which is at the cloud's own address only.
+    pub(crate) fn is_for_control(&self) -> bool {
+        let is_local = matches!(self.destination, Destination::Local(_));
+        is_local && (self.path == "/_control" || self.path.starts_with("/_control/"))
+    }
+
     pub(crate) fn comes_from_loopback(&self) -> bool {
         match self.peer.address.ip() {
             IpAddr::V4(address) => address.is_loopback(),

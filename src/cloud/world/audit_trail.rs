@@ -6,6 +6,7 @@
 
 use crate::clock::{self, Timestamp};
 use crate::cloud::lock::lock;
+use crate::files;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
@@ -93,7 +94,7 @@ fn write_due(pending: &mut VecDeque<Pending>, now: Option<Timestamp>) -> io::Res
         if let Some(folder) = next.file.parent() {
             fs::create_dir_all(folder)?;
         }
-        OpenOptions::new().create(true).append(true).open(&next.file)?.write_all(next.line.as_bytes())?;
+        files::open_own(&next.file, OpenOptions::new().create(true).append(true))?.write_all(next.line.as_bytes())?;
         pending.pop_front();
     }
     Ok(())

@@ -166,13 +166,13 @@ fn unknown_because(source: &Source<'_>) -> String {
 }
 
 pub(super) fn line(access: &audit::Access) -> AccessLine {
-    let kind = match (access.oid.is_empty(), access.known) {
+    let kind = match (access.id().is_empty(), access.known) {
         (true, _) => "no token",
         (false, true) => "known",
         (false, false) => "unknown",
     };
     AccessLine {
-        who: if access.oid.is_empty() { "nobody (no token)".to_owned() } else { access.caller().to_owned() },
+        who: if kind == "no token" { "nobody (no token)".to_owned() } else { access.caller().to_owned() },
         oid: access.oid.clone(),
         kind,
         unknown: kind == "unknown",
@@ -215,7 +215,7 @@ fn evidence(entry: &audit::Evidence) -> String {
 }
 
 pub(super) fn second_order(touched: &audit::SecondOrder, accesses: &[audit::Access]) -> SecondOrderLine {
-    let named = accesses.iter().find(|access| access.oid == touched.oid).map(audit::Access::caller);
+    let named = accesses.iter().find(|access| access.id() == touched.oid).map(audit::Access::caller);
     SecondOrderLine {
         who: named.unwrap_or(&touched.oid).to_owned(),
         oid: touched.oid.clone(),

@@ -44,7 +44,7 @@ fn line(source: &Source<'_>, step: &str, timer: &str, look: &LateLook, seq: u64)
     let late = &look.late;
     let accesses = &look.blast_radius.accesses;
     let caller = |oid: &String| {
-        let named = accesses.iter().find(|access| access.oid == *oid).map(audit::Access::caller);
+        let named = accesses.iter().find(|access| access.id() == *oid).map(audit::Access::caller);
         named.unwrap_or(oid).to_owned()
     };
     LateLine {

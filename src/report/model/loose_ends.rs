@@ -5,6 +5,7 @@ use super::containment::Containment;
 use super::source::Source;
 use super::words::second;
 use crate::audit::{Coverage, Likely, SecondOrder};
+use crate::command_line::CommandLine;
 use crate::engine::{Abandoned, StepStatus};
 use crate::evidence::{Consumer, Evidence, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
 use crate::plan::{Aim, PlannedStep};
@@ -134,7 +135,11 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
         StepStatus::Failed => {
             let why = step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
             // A run that is over is not resumed for its report: it is built from the journal at any time.
-            let command = if planned.aim == Aim::Report { format!("stanch report {run}") } else { String::new() };
+            let command = if planned.aim == Aim::Report {
+                CommandLine::stanch("report").name(run).to_string()
+            } else {
+                String::new()
+            };
             Some(FollowUp { what: format!("the step `{id}` failed: {why}"), command })
         }
         StepStatus::Done if planned.aim == Aim::Tell => {
@@ -152,15 +157,19 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
         }),
         StepStatus::Waiting if wants_value(step) => Some(FollowUp {
             what: format!("the step `{id}` waits for a value that only a person has"),
-            command: format!("stanch resume {run}"),
+            command: CommandLine::stanch("resume").name(run).to_string(),
         }),
         StepStatus::Waiting => Some(FollowUp {
             what: format!("the step `{id}` waits for an answer"),
-            command: format!("stanch approve {run} {id} --by NAME"),
+            command: CommandLine::stanch("approve").name(run).name(id).words("--by NAME").to_string(),
         }),
         StepStatus::Unknown => Some(FollowUp {
             what: format!("the step `{id}` needs a decision: nobody knows whether its effect happened"),
-            command: format!("stanch settle {run} {id} --as done|not-done --because TEXT"),
+            command: CommandLine::stanch("settle")
+                .name(run)
+                .name(id)
+                .words("--as 'done|not-done' --because TEXT")
+                .to_string(),
         }),
         _ => None,
     }
@@ -195,7 +204,7 @@ fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
         if let Evidence::Staged { secret } = evidence {
             left.push(FollowUp {
                 what: format!("the staging secret `{secret}` may hold a living credential; end the run, or delete it"),
-                command: format!("stanch resume {}", source.run()),
+                command: CommandLine::stanch("resume").name(source.run()).to_string(),
             });
         }
     }
@@ -268,5 +277,7 @@ fn command(vault: &str, secret: &str, since: Option<DateTime<FixedOffset>>) -> O
         return None;
     }
     let since = since?.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Secs, true);
-    Some(format!("stanch plan secret-exposure -i secret={vault}/secrets/{secret} -i exposed_at={since}"))
+    let plan = CommandLine::stanch("plan secret-exposure");
+    let plan = plan.option("-i", format!("secret={vault}/secrets/{secret}"));
+    Some(plan.option("-i", format!("exposed_at={since}")).to_string())
 }

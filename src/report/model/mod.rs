@@ -5,20 +5,22 @@
 
 mod access;
 mod containment;
+mod history;
 mod late;
 mod loose_ends;
 mod messages;
 mod source;
 mod words;
 
-use super::timeline::Timeline;
-use crate::engine::event::{EffectOutcome, Event, Mode, SettledBy};
+use super::timeline::Entry;
+use crate::engine::event::{BegunWith, Mode};
 use crate::engine::{StepState, StepStatus};
 use crate::evidence::Known;
-use crate::journal::Record;
 use crate::plan::PlannedStep;
 use access::BlastRadius;
 use containment::{Containment, Exposure, Verdict};
+use history::ActionLine;
+pub use history::History;
 use late::LateLine;
 use loose_ends::FollowUp;
 use messages::Notification;
@@ -64,9 +66,12 @@ pub struct RunHeader {
     pub runbook: String,
     pub drill: bool,
     pub operator: String,
+    /// Who that was, and whether it is only a name.
+    pub begun_by: String,
     pub host: String,
     pub program_version: String,
     pub runbook_sha256: String,
+    pub config: BegunWith,
     pub began: String,
     pub last: String,
     pub inputs: Vec<Named>,
@@ -100,54 +105,73 @@ pub struct StepLine {
     pub fact: String,
 }
 
-/// One outside effect, with its evidence.
-#[derive(Clone, Debug, Serialize)]
-pub struct ActionLine {
-    pub at: String,
-    pub step: String,
-    pub summary: String,
-    pub outcome: String,
-    pub attempts: u32,
-    pub key: String,
-    pub seq: u64,
-}
-
 /// How to check the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct JournalProof {
-    pub records: usize,
+    pub records: u64,
     pub head: String,
 }
 
+/// What a run leaves to people, wherever it stands: what of the report a screen shows.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// Who read each secret that was looked at, that of the run first; never empty.
+    pub blast_radii: Vec<BlastRadius>,
+    /// What could not be seen or was not proven.
+    pub unseen: Vec<String>,
+    /// What is left to do.
+    pub follow_ups: Vec<FollowUp>,
+}
+
+impl Left {
+    /// Judges what is known of a run.
+    pub fn new(known: &Known) -> Self {
+        let source = Source { known, steps: known.steps() };
+        Self::of(&source, &Containment::new(known))
+    }
+
+    fn of(source: &Source<'_>, containment: &Containment) -> Self {
+        Self {
+            blast_radii: BlastRadius::all(source),
+            unseen: loose_ends::unseen(source, containment),
+            follow_ups: loose_ends::follow_ups(source, containment),
+        }
+    }
+}
+
+/// What a run is about: the secret it was given or found, or the whole vault; empty where it is neither.
+pub fn secret(known: &Known) -> String {
+    Source { known, steps: known.steps() }.secret()
+}
+
 impl Report {
-    /// Folds the records. `steps` are those of the pinned runbook in its order. Records that cannot follow each other
-    /// end the fold; what was before them is reported.
-    pub fn new(records: &[Record], head: &str, steps: &[PlannedStep]) -> Self {
-        let mut known = Known::new(steps.to_vec());
-        let taken = records.iter().take_while(|record| known.apply(record).is_ok()).count();
-        let records = records.get(..taken).unwrap_or_default();
-        let source = Source { records, known: &known, steps };
+    /// Tells the `history` of a run whose journal ends in `head`.
+    pub fn new(history: History, head: &str) -> Self {
+        let History { known, entries, days, actions, taken_over, records } = history;
+        let source = Source { known: &known, steps: known.steps() };
         let verdict = known.verdict();
         let containment = Containment::new(&known);
         let exposure = Exposure::new(&source, &containment, &verdict);
-        let blast_radii = BlastRadius::all(&source);
+        let Left { blast_radii, unseen, follow_ups } = Left::of(&source, &containment);
+        let format = days.time_format();
+        let steps = known.steps();
         Self {
-            run: header(&source),
+            run: RunHeader { taken_over, ..header(&source) },
             secret: source.secret(),
             found_at: source.input("found_at"),
-            unseen: loose_ends::unseen(&source, &containment),
-            follow_ups: loose_ends::follow_ups(&source, &containment),
+            unseen,
+            follow_ups,
             verdict: Verdict::new(verdict, &exposure, known.leaked_value().as_ref()),
             blast_radius: blast_radii.first().cloned().unwrap_or_default(),
             several_secrets: blast_radii.len() > 1,
             blast_radii,
             late: late::looks(&source),
             asked_again: late::to_come(&source),
-            timeline: timeline(records),
+            timeline: entries.into_iter().map(|entry| Moment::new(entry, format)).collect(),
             steps: steps.iter().map(|step| step_line(step, known.state().step(&step.id))).collect(),
-            actions: actions(records),
+            actions: actions.lines(),
             notifications: messages::notifications(&source),
-            evidence: JournalProof { records: records.len(), head: format!("sha256:{head}") },
+            evidence: JournalProof { records, head: format!("sha256:{head}") },
             containment,
             exposure,
         }
@@ -162,28 +186,27 @@ fn header(source: &Source<'_>) -> RunHeader {
         runbook: opened.runbook.clone(),
         drill: opened.mode == Mode::Drill,
         operator: opened.operator.clone(),
+        begun_by: opened.requester().told(),
         host: opened.host.clone(),
         program_version: opened.program_version.clone(),
         runbook_sha256: opened.runbook_sha256.clone(),
+        config: opened.configuration(),
         began: source.known.state().opened_at().map(second).unwrap_or_default(),
         last: source.known.state().last_at().map(second).unwrap_or_default(),
         inputs: inputs.map(|(name, value)| Named { name: name.clone(), value: plain(value) }).collect(),
-        taken_over: source.records.iter().filter(|record| matches!(record.event, Event::RunResumed { .. })).count(),
+        ..RunHeader::default()
     }
 }
 
-fn timeline(records: &[Record]) -> Vec<Moment> {
-    let timeline = Timeline::new(records);
-    let format = timeline.time_format();
-    let notable = timeline.entries.into_iter().filter(|entry| entry.notable);
-    notable
-        .map(|entry| Moment {
+impl Moment {
+    fn new(entry: Entry, format: &str) -> Self {
+        Self {
             at: entry.at.format(format).to_string(),
             seq: entry.seq,
             step: entry.step.unwrap_or_default(),
             what: entry.what,
-        })
-        .collect()
+        }
+    }
 }
 
 fn step_line(planned: &PlannedStep, step: &StepState) -> StepLine {
@@ -194,39 +217,4 @@ fn step_line(planned: &PlannedStep, step: &StepState) -> StepLine {
     };
     let took = step.started_at.zip(step.ended_at).map(|(from, to)| length(to - from)).unwrap_or_default();
     StepLine { id: planned.id.clone(), uses: planned.uses.clone(), status: step.status.name().to_owned(), took, fact }
-}
-
-fn actions(records: &[Record]) -> Vec<ActionLine> {
-    let mut lines: Vec<ActionLine> = Vec::new();
-    for record in records {
-        match &record.event {
-            Event::EffectStarted { step, key, attempt, summary, .. } => {
-                lines.retain(|line| line.key != *key);
-                lines.push(ActionLine {
-                    at: second(record.at),
-                    step: step.clone(),
-                    summary: summary.clone(),
-                    outcome: "not known".to_owned(),
-                    attempts: *attempt,
-                    key: key.clone(),
-                    seq: record.seq,
-                });
-            }
-            Event::EffectFinished { key, outcome, by, .. } => {
-                if let Some(line) = lines.iter_mut().find(|line| line.key == *key) {
-                    line.at = second(record.at);
-                    line.seq = record.seq;
-                    line.outcome = match (outcome, by) {
-                        (EffectOutcome::Done, SettledBy::Probe) => "done, found by asking",
-                        (EffectOutcome::Done, _) => "done",
-                        (EffectOutcome::Refused, _) => "did not happen",
-                        (EffectOutcome::Unknown, _) => "not known",
-                    }
-                    .to_owned();
-                }
-            }
-            _ => {}
-        }
-    }
-    lines
 }

@@ -3,12 +3,10 @@
 use super::words::plain;
 use crate::engine::event::RunOpened;
 use crate::evidence::{Evidence, Known};
-use crate::journal::Record;
 use crate::plan::PlannedStep;
 
 /// What the parts of the report are made from.
 pub(super) struct Source<'a> {
-    pub(super) records: &'a [Record],
     pub(super) known: &'a Known,
     /// The steps of the runbook in its order.
     pub(super) steps: &'a [PlannedStep],

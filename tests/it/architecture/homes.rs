@@ -94,7 +94,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("a section of the report", "src/report/document.rs", "fills the templates"),
     ("an exit code", "src/cli/mod.rs", "passes it on"),
     ("an exit code", "src/main.rs", "passes it on"),
-    ("an exit code", "src/cli/terminal/live.rs", "whoever presses the keys twice does not wait"),
+    ("an exit code", "src/cli/ending.rs", "what hangs is ended all the same"),
     ("a built-in runbook", "src/issuers/kind.rs", "which of them ends the credentials of an issuer"),
     ("a built-in runbook", "src/config/inventory.rs", "the one for secrets of which nothing is said"),
     ("a built-in runbook", "src/cloud/scenario/reading.rs", "a scenario of the same name"),

@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// The command, asked about the tests' secret and hour, with no configuration and no runs.
-fn audit(state: &TempDir, options: &[&str]) -> Said {
+pub(super) fn audit(state: &TempDir, options: &[&str]) -> Said {
     let mut command = Command::new(STANCH);
     command.args(["audit", "--secret", &format!("{HOST}/secrets/db-password"), "--since", "2026-11-20T10:00:00Z"]);
     command.args(options).arg("--state-dir").arg(state.path()).current_dir(state.path()).env_remove("STANCH_CLOUD");

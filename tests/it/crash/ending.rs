@@ -3,7 +3,6 @@
 use super::world::{RUN, World, steps};
 use serde_json::{Map, Value, json};
 use stanch::engine::EffectPhase;
-use stanch::report::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is compared at the end.
@@ -27,8 +26,8 @@ impl Ending {
     /// The world, the journal and the report.
     pub(crate) async fn of(world: &World) -> Self {
         let journal = world.journal();
-        assert_eq!(journal.torn, 0);
-        let state = journal.state().unwrap();
+        assert_eq!(journal.end.torn, 0);
+        let state = journal.state();
         for (id, step) in state.steps() {
             for (name, effect) in &step.effects {
                 let settled =
@@ -37,7 +36,7 @@ impl Ending {
             }
         }
         let cloud = world.surroundings.state().await;
-        let report = Report::new(&journal.records, &journal.head, &steps(&world.plan));
+        let report = crate::whole::report(&journal.records, &journal.end.head, &steps(&world.plan));
         let report = serde_json::to_value(report).unwrap();
         let count = |list: &Value| list.as_array().map_or(0, Vec::len);
         let containment = &report["containment"];

@@ -3,6 +3,7 @@
 use super::line::{Line, Trouble, Which};
 use super::setting::{SECRET, Setting, Staged};
 use crate::surroundings::Surroundings;
+use crate::whole::Whole;
 use futures::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 use stanch::actions::Services;
@@ -13,9 +14,8 @@ use stanch::durable::Ledger;
 use stanch::engine::event::{AfterFailure, Answer, Event, Mode, RunOpened, RunStatus, SettledAs};
 use stanch::engine::{EffectPhase, State, StepStatus};
 use stanch::failure::Failure;
-use stanch::journal::{GENESIS, Journal, Store};
+use stanch::journal::{Damage, DamageKind, Journal, ReadError, Store};
 use stanch::plan::{Plan, PlannedStep};
-use stanch::report::Report;
 use stanch::runbook::RunbookSource;
 use stanch::runbook::model::InputKind;
 use stanch::runbook::source::NoLibrary;
@@ -92,6 +92,10 @@ impl Store for Mortal {
         Err(io::Error::other("the machine is dead"))
     }
 
+    fn read(&self) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.disk.lock().unwrap().bytes.clone())))
+    }
+
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.disk.lock().unwrap().bytes.truncate(usize::try_from(length).unwrap());
         Ok(())
@@ -135,9 +139,13 @@ impl People for Agreeable {
 fn answer(step: String, at: &stanch::engine::StepState) -> Option<Event> {
     let by = "kim".to_owned();
     match at.status {
-        StepStatus::Waiting if at.asks_after_failure => {
-            Some(Event::FailureAnswered { step, answer: AfterFailure::Retry, by, because: "again".to_owned() })
-        }
+        StepStatus::Waiting if at.asks_after_failure => Some(Event::FailureAnswered {
+            step,
+            answer: AfterFailure::Retry,
+            by,
+            because: "again".to_owned(),
+            seen: None,
+        }),
         StepStatus::Waiting => {
             let question = &at.gate.as_ref()?.question;
             let given = |field: &stanch::engine::event::Field| match field.kind.as_str() {
@@ -149,13 +157,21 @@ fn answer(step: String, at: &stanch::engine::StepState) -> Option<Event> {
             let answers = question.fields.iter().map(|field| (field.name.clone(), given(field))).collect();
             let plan = Some(question.plan.clone());
             let who = question.from.first().cloned().unwrap_or(by);
-            Some(Event::GateAnswered { step, answer: Answer::Approved, by: who, comment: None, answers, plan })
+            Some(Event::GateAnswered {
+                step,
+                answer: Answer::Approved,
+                by: who,
+                seen: None,
+                comment: None,
+                answers,
+                plan,
+            })
         }
         StepStatus::Unknown => {
             let open = |phase: &EffectPhase| matches!(phase, EffectPhase::Unknown | EffectPhase::Started);
             let (effect, _) = at.effects.iter().find(|(_, effect)| open(&effect.phase))?;
             let (effect, because) = (effect.clone(), "nothing came of it".to_owned());
-            Some(Event::Settled { step, effect, outcome: SettledAs::NotDone, because, by })
+            Some(Event::Settled { step, effect, outcome: SettledAs::NotDone, because, by, seen: None })
         }
         _ => None,
     }
@@ -225,7 +241,7 @@ impl World {
         }
         let (notices, inbox) = mpsc::unbounded_channel();
         drop(inbox);
-        let ledger = Ledger::start(store, journal.records, journal.head, state, notices.clone());
+        let ledger = Ledger::start(store, &journal, state, notices.clone());
         for event in first {
             if ledger.record(event).await.is_err() {
                 return Ended::Died;
@@ -261,8 +277,16 @@ impl World {
             disk.appends = 0;
             disk.bytes.clone()
         };
-        let journal = Journal::read(&bytes).unwrap();
-        let state = journal.state().unwrap();
+        // A run has no name before its first record is durable: what came before that is begun anew.
+        let mut state = State::default();
+        let journal = Journal::fold(bytes.as_slice(), None, |record, _| state.apply(record.at, &record.event));
+        let (journal, state) = match journal {
+            Ok(journal) => (journal, state),
+            Err(ReadError::Damaged(Damage { kind: DamageKind::Empty | DamageKind::NoWholeLine, .. })) => {
+                (Journal { torn: bytes.len() as u64, ..Journal::default() }, State::default())
+            }
+            Err(error) => panic!("{error}"),
+        };
         let mut first = Vec::new();
         if journal.torn > 0 {
             store.truncate(journal.length).unwrap();
@@ -280,7 +304,6 @@ impl World {
                 took_over: None,
             });
         }
-        assert!(!journal.records.is_empty() || journal.head == GENESIS);
         (store, journal, state, first, died)
     }
 
@@ -327,7 +350,7 @@ impl World {
     /// What the report says of later looks, but for times and versions.
     pub(crate) fn late(&self) -> Value {
         let journal = self.journal();
-        let report = Report::new(&journal.records, &journal.head, &steps(&self.plan));
+        let report = crate::whole::report(&journal.records, &journal.end.head, &steps(&self.plan));
         let mut late = serde_json::to_value(report.late).unwrap();
         for look in late.as_array_mut().unwrap() {
             for name in ["asked_at", "horizon", "horizon_before", "seq"] {
@@ -364,12 +387,12 @@ impl World {
     /// Every surface shows one verdict, wherever the run stands.
     pub(crate) fn shows_one_verdict(&self) {
         let journal = self.journal();
-        crate::verdict::agree_in_writing(&journal.records, &journal.head, &steps(&self.plan));
+        crate::verdict::agree_in_writing(&journal.records, &journal.end.head, &steps(&self.plan));
     }
 
     /// The journal as it stands on the disk.
-    pub(crate) fn journal(&self) -> Journal {
-        Journal::read(&self.disk.lock().unwrap().bytes).unwrap()
+    pub(crate) fn journal(&self) -> Whole {
+        Whole::read(&self.disk.lock().unwrap().bytes).unwrap()
     }
 }
 
@@ -387,10 +410,13 @@ fn opened(plan: &Plan) -> RunOpened {
         mode: Mode::Drill,
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
+        seen: None,
+        one_plays_all: false,
         program_version: "0".to_owned(),
         lock: plan.lock.clone(),
         fragments: BTreeMap::new(),
         request_prefix: "01234567-89ab".to_owned(),
+        nonce: None,
         cloud: None,
         config: None,
         config_sha256: None,

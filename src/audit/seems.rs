@@ -1,0 +1,117 @@
+//! A file without an entry of the vault → what it seems to be, so that whoever brought it knows which one to bring.
+
+use super::columns::plain_name;
+use super::entries::entries;
+use super::unpack::{BEGINNING_BYTES, Form, Unpacked};
+use serde_json::{Map, Value};
+use std::io::Read;
+
+/// How files of other kinds begin.
+const MAGIC: [(&[u8], &str); 16] = [
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet: unpack it, or save it as CSV"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it first"),
+    (b"BZh", "compressed with bzip2: decompress it first"),
+    (b"\xfd7zXZ", "compressed with xz: decompress it first"),
+    (b"7z\xbc\xaf", "a 7-Zip archive: unpack it first"),
+    (b"PAR1", "a Parquet file: export it as CSV or JSON"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old document of Office"),
+    (b"\x1f\x8b", "compressed twice with gzip: decompress it once"),
+    (b"-----BEGIN", "a PEM file"),
+];
+
+/// What a file seems to be, in words.
+pub(crate) fn seems(mut file: Unpacked<'_>, vault: &str) -> String {
+    let mut beginning = Vec::new();
+    let read = file.source.by_ref().take(BEGINNING_BYTES * 4).read_to_end(&mut beginning);
+    match (read, &file.form) {
+        (Err(error), _) => return format!("damaged ({error})"),
+        (_, Form::Avro) => return "a container of Avro's without entries of this vault".to_owned(),
+        (_, Form::Sheet(sheet)) => return format!("a table with the columns {}", names(sheet.names().iter())),
+        (_, Form::Records) => {}
+    }
+    let text = String::from_utf8_lossy(&beginning);
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    if start.is_empty() {
+        return "empty".to_owned();
+    }
+    if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| beginning.starts_with(magic)) {
+        return (*what).to_owned();
+    }
+    if beginning.get(257..262) == Some(b"ustar") {
+        return "a tar archive: unpack it first".to_owned();
+    }
+    let lower: String = start.chars().take(200).collect::<String>().to_lowercase();
+    if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
+        return "a web page: perhaps one that asked to sign in".to_owned();
+    }
+    if lower.starts_with('<') {
+        return "an XML document".to_owned();
+    }
+    if !start.starts_with(['{', '[', '"']) {
+        let is_text = !beginning.contains(&0);
+        return if is_text { "plain text, not JSON and not CSV" } else { "no text" }.to_owned();
+    }
+    of_json(start, vault)
+}
+
+fn of_json(text: &str, vault: &str) -> String {
+    let first = serde_json::Deserializer::from_str(text).into_iter::<Value>().next().and_then(Result::ok);
+    // A long list is cut off here: its first element begins with the first object inside.
+    let inner = || {
+        let inside = text.get(1..)?;
+        let start = inside.find('{')?;
+        serde_json::Deserializer::from_str(inside.get(start..)?).into_iter::<Value>().next()?.ok()
+    };
+    let Some(first) = first.or_else(inner) else {
+        return "JSON that is damaged or goes on over a long list".to_owned();
+    };
+    let members = match &first {
+        Value::Object(members) => names(members.keys()),
+        _ => String::new(),
+    };
+    if let Some(entry) = entries(first).into_iter().next() {
+        return of_entry(&entry, vault);
+    }
+    if members.is_empty() { "JSON without entries".to_owned() } else { format!("JSON with the members {members}") }
+}
+
+fn of_entry(entry: &Map<String, Value>, vault: &str) -> String {
+    let text = |names: &[&str]| {
+        let found = names.iter().find_map(|name| entry.iter().find(|(key, _)| plain_name(key) == *name));
+        found.and_then(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    let (category, operation) = (text(&["category", "categoryvalue"]), text(&["operationnamevalue", "operationname"]));
+    let resource = text(&["resourceid", "resource"]).to_lowercase();
+    if category.to_lowercase().contains("signin") || operation.eq_ignore_ascii_case("Sign-in activity") {
+        return "a sign-in log of Entra, which holds no reads of secrets".to_owned();
+    }
+    let is_activity = ["administrative", "policy", "security", "servicehealth", "resourcehealth", "alert", "autoscale"];
+    if operation.contains('/') || is_activity.contains(&category.to_lowercase().as_str()) {
+        return "an activity log, which holds no reads of secrets: export the vault's own audit log (`AuditEvent`)"
+            .to_owned();
+    }
+    if !category.is_empty() && !category.eq_ignore_ascii_case("AuditEvent") {
+        return format!("a log of the category `{}`, not of a vault's audit events", short(category));
+    }
+    match resource.rsplit_once("/vaults/") {
+        Some((_, other)) if other != vault => format!("an audit log of the vault `{}`", short(other)),
+        Some(_) => "an audit log of this vault, of another time".to_owned(),
+        None if operation.is_empty() => format!("JSON with the members {}", names(entry.keys())),
+        None => format!("a log with operations like `{}`, of another vault, service or time", short(operation)),
+    }
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    names.take(8).map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ")
+}
+
+fn short(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(60).collect()
+}

@@ -1,0 +1,212 @@
+//! A table as a portal, a command line or a spreadsheet exports it → its rows.
+//!
+//! The columns are named in the first line and separated by whatever the exporter's country separates numbers with. Of
+//! which zone the times are, and whether the day or the month comes first, is settled for the whole column before any row
+//! counts: a table of which that is not certain is refused, with the name of the column.
+
+use super::columns::{self, Fields, OPERATION, TIME, plain_name};
+use super::times::{DateOrder, Ordered, Times, Unsure};
+use csv::{ByteRecord, ReaderBuilder};
+use serde_json::{Map, Value};
+use std::io::{self, Cursor, Read};
+
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// A table, by its first line.
+#[derive(Debug)]
+pub(crate) struct Sheet {
+    separator: u8,
+    /// How many lines stand above the one with the names.
+    above: usize,
+    names: Vec<String>,
+    /// The column that tells the time.
+    time: Option<usize>,
+}
+
+/// Takes a row's number, its fields or why it cannot be read, and how its times are meant.
+pub(crate) type TakeRow<'t> = dyn FnMut(u64, Result<Fields<'static>, String>, &Times) + 't;
+
+/// Why a whole table is not read, and what helps.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) because: String,
+    pub(crate) help: String,
+}
+
+impl Sheet {
+    /// The table that a file holds, if it is one: by its name, or by the names in its first line.
+    pub(crate) fn of(beginning: &[u8], named_so: bool) -> Option<Self> {
+        let (above, separator, first_line) = first_line(beginning);
+        if first_line.trim_ascii_start().starts_with(b"{") || first_line.trim_ascii_start().starts_with(b"[") {
+            return None;
+        }
+        let given = separator.map(|separator| vec![separator]);
+        let sheets = given.unwrap_or_else(|| SEPARATORS.to_vec()).into_iter().filter_map(|separator| {
+            let mut reader = ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(first_line);
+            let names = reader.byte_records().next()?.ok()?;
+            let names: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+            Some(Self { separator, above, time: time_column(&names), names })
+        });
+        let best = sheets.max_by_key(|sheet| (sheet.time.is_some(), sheet.names.len()))?;
+        let is_of_a_log = best.time.is_some() && best.names.iter().any(|name| plain_name(name) == OPERATION);
+        (is_of_a_log || named_so).then_some(best)
+    }
+
+    /// The names of its columns.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Gives each row to `take`.
+    ///
+    /// # Errors
+    /// If it is not certain how the table is meant.
+    pub(crate) fn read<'s>(
+        &self,
+        source: Box<dyn Read + 's>,
+        again: impl FnOnce() -> io::Result<Box<dyn Read + 's>>,
+        times: Times,
+        take: &mut TakeRow<'_>,
+    ) -> Result<(), Refusal> {
+        let unusable = |error: io::Error| Refusal { because: error.to_string(), help: EXPORT.to_owned() };
+        let Some((column, name)) = self.time.and_then(|column| Some((column, self.names.get(column)?))) else {
+            let names: Vec<String> = self.names.iter().take(12).map(|name| format!("`{name}`")).collect();
+            return Err(Refusal {
+                because: format!("it has no column `TimeGenerated`; its columns are {}", names.join(", ")),
+                help: EXPORT.to_owned(),
+            });
+        };
+        let mut times = times.of_column(name);
+        if times.order.is_none() {
+            times.order = self.order(column, again().map_err(unusable)?)?;
+        }
+        let mut settled = false;
+        for (position, record) in self.records(source).enumerate() {
+            let position = (self.above + position + 2) as u64;
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    take(position, Err(error.to_string()), &times);
+                    continue;
+                }
+            };
+            let time = record.get(column).map(String::from_utf8_lossy).unwrap_or_default();
+            if !settled && let Some(refusal) = refusal(name, &time, &times) {
+                return Err(refusal);
+            }
+            settled |= times.read(time).is_ok();
+            take(position, Ok(columns::fields(&self.row(column, &record))), &times);
+        }
+        Ok(())
+    }
+
+    fn records<'s>(
+        &self,
+        source: Box<dyn Read + 's>,
+    ) -> impl Iterator<Item = Result<ByteRecord, csv::Error>> + use<'s> {
+        let reader = ReaderBuilder::new()
+            .delimiter(self.separator)
+            .flexible(true)
+            .has_headers(false)
+            .from_reader(without_mark(source));
+        reader.into_byte_records().skip(self.above + 1)
+    }
+
+    fn row(&self, time: usize, record: &ByteRecord) -> Map<String, Value> {
+        let cells = self.names.iter().zip(record).enumerate();
+        // Another column of times would speak of another moment, or of the same one in another zone.
+        let cells = cells.filter(|(column, (name, _))| *column == time || !TIME.contains(&plain_name(name).as_str()));
+        cells
+            .map(|(_, (name, cell))| (name.clone(), Value::String(String::from_utf8_lossy(cell).into_owned())))
+            .collect()
+    }
+
+    /// What comes first in the dates of a column, by all of them.
+    fn order(&self, column: usize, source: Box<dyn Read + '_>) -> Result<Option<DateOrder>, Refusal> {
+        let (mut by_number, mut by_form) = ([None, None], None);
+        for record in self.records(source).filter_map(Result::ok) {
+            let time = record.get(column).map(String::from_utf8_lossy).unwrap_or_default();
+            match Times::order_in(&time) {
+                Ordered::Plainly => return Ok(None),
+                Ordered::ByNumber(DateOrder::DayFirst) => by_number[0] = Some(DateOrder::DayFirst),
+                Ordered::ByNumber(DateOrder::MonthFirst) => by_number[1] = Some(DateOrder::MonthFirst),
+                Ordered::ByForm(order) => by_form = Some(order),
+                Ordered::Unsaid => {}
+            }
+        }
+        match by_number {
+            [Some(_), Some(_)] => Err(Refusal {
+                because: "some of its dates have the day first, others the month".to_owned(),
+                help: EXPORT.to_owned(),
+            }),
+            [day, month] => Ok(day.or(month).or(by_form)),
+        }
+    }
+}
+
+const EXPORT: &str =
+    "export the query's result as CSV, with all columns, their names in the first line and the times in UTC";
+
+fn refusal(column: &str, time: &str, times: &Times) -> Option<Refusal> {
+    let (because, help) = match times.read(time.into()).err()? {
+        Unsure::NoZone => (
+            if column.to_lowercase().contains("local") {
+                format!(
+                    "the times of its column `{column}` are local, as `{}`: nothing says of which zone",
+                    shown(time)
+                )
+            } else {
+                format!("the times of its column `{column}` name no zone, as `{}`", shown(time))
+            },
+            "set the portal to UTC and export again, or name the zone: `--timezone Europe/Berlin`, `--timezone +01:00` or \
+             `--timezone UTC`",
+        ),
+        Unsure::NoOrder => (
+            format!("the day and the month in its column `{column}` cannot be told apart, as in `{}`", shown(time)),
+            "say what comes first: `--date-order day-first` or `--date-order month-first`",
+        ),
+        Unsure::NoTime | Unsure::Summer => return None,
+    };
+    Some(Refusal { because, help: help.to_owned() })
+}
+
+fn shown(time: &str) -> String {
+    time.chars().filter(|char| !char.is_control()).take(40).collect()
+}
+
+/// The first line with names, how many stand above it, and the separator that one of those names.
+fn first_line(beginning: &[u8]) -> (usize, Option<u8>, &[u8]) {
+    let mut rest = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
+    let (mut above, mut separator) = (0, None);
+    loop {
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or_default();
+        match line.trim_ascii().to_ascii_lowercase().as_slice() {
+            [b's', b'e', b'p', b'=', given] => separator = Some(*given),
+            line if line.starts_with(b"#type ") => {}
+            _ => return (above, separator, line),
+        }
+        above += 1;
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+}
+
+/// The column that tells when an entry happened; where there are several of the same name, the one that names its zone.
+fn time_column(names: &[String]) -> Option<usize> {
+    let of_name = |wanted: &str| {
+        let columns = names.iter().enumerate().filter(|(_, name)| plain_name(name) == wanted);
+        columns.min_by_key(|(_, name)| Times::default().of_column(name).zone.is_none()).map(|(column, _)| column)
+    };
+    TIME.iter().find_map(|wanted| of_name(wanted))
+}
+
+/// The same without a byte order mark, which would hide the first column's quotes.
+fn without_mark<'s>(mut source: Box<dyn Read + 's>) -> Box<dyn Read + 's> {
+    let mut beginning = Vec::new();
+    // What cannot be read here cannot be read right after it either.
+    let _ = source.by_ref().take(3).read_to_end(&mut beginning);
+    if beginning == b"\xef\xbb\xbf" {
+        beginning.clear();
+    }
+    Box::new(Cursor::new(beginning).chain(source))
+}

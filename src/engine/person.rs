@@ -1,0 +1,210 @@
+//! Who answered: the name that was claimed, and what the machine knows of whoever claimed it.
+//!
+//! A name is typed, so it proves nothing. What tells people apart is what the kernel says: on one machine, whoever logged
+//! in (which `sudo` and `su` leave as it is), else the user. It fails closed: containers of one machine are one machine,
+//! and all who share a user without a login of their own are one person. Whoever can write the state directory can write
+//! anything into it; that is not looked for here.
+
+use crate::visible;
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_security::{MixedScript, skeleton};
+
+const LONGEST_NAME: usize = 100;
+
+/// What the machine knows of whoever answered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Seen {
+    /// The user, as the machine itself numbers it.
+    pub uid: u32,
+    /// The user's name, from the machine's list of users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The user who logged in, where the kernel keeps that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_uid: Option<u32>,
+    pub host: String,
+    /// Which start of which kernel: the same for all containers of a machine, whatever they are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// The terminal at which it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
+    /// The file in which the answer stood beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<AnswersFile>,
+}
+
+/// A file of answers.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AnswersFile {
+    pub path: String,
+    /// SHA-256 of its bytes, lower-case hex.
+    pub sha256: String,
+}
+
+/// Somebody who did something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What they say they are called.
+    pub name: String,
+    /// Nothing in journals of older programs.
+    pub seen: Option<Seen>,
+}
+
+impl Seen {
+    /// Whether both can be one person.
+    fn is_same(&self, other: &Self) -> bool {
+        let one_machine = self.host == other.host || (self.boot.is_some() && self.boot == other.boot);
+        let number = |seen: &Self| seen.login_uid.unwrap_or(seen.uid);
+        let one_number = number(self) == number(other);
+        let both_logged_in = self.login_uid.is_some() && other.login_uid.is_some();
+        one_machine && (one_number || (!both_logged_in && self.uid == other.uid))
+    }
+
+    /// `alice, uid 1000 on bastion`.
+    fn told(&self) -> String {
+        let login = self.login.as_ref().map(|login| format!("{login}, ")).unwrap_or_default();
+        let other = self.login_uid.filter(|login_uid| *login_uid != self.uid);
+        let other = other.map(|login_uid| format!(", logged in as uid {login_uid}")).unwrap_or_default();
+        let file = self.file.as_ref().map(|file| format!(", from the file {}", file.path)).unwrap_or_default();
+        format!("{login}uid {} on {}{other}{file}", self.uid, self.host)
+    }
+}
+
+impl Person {
+    pub fn new(name: &str, seen: Option<&Seen>) -> Self {
+        Self { name: name.to_owned(), seen: seen.cloned() }
+    }
+
+    /// Whether both are called the same. What older programs wrote counts as they counted it.
+    pub fn is_called(&self, name: &str) -> bool {
+        if self.seen.is_some() { folded(&self.name) == folded(name) } else { self.name == name }
+    }
+
+    /// Whether the name is another one that looks like this one.
+    pub fn looks_like(&self, name: &str) -> bool {
+        let look = |name: &str| skeleton(&folded(name)).collect::<String>();
+        self.seen.is_some() && !self.is_called(name) && look(&self.name) == look(name)
+    }
+
+    /// Whether nothing that is recorded tells the two apart, whatever they are called.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.seen.as_ref().zip(other.seen.as_ref()).is_some_and(|(own, other)| own.is_same(other))
+    }
+
+    /// The name, and what it rests on: it is claimed unless the machine knows the user by it.
+    pub fn told(&self) -> String {
+        match &self.seen {
+            None => format!("{} (claimed)", self.name),
+            Some(seen) if seen.file.is_none() && seen.login.as_deref().is_some_and(|login| self.is_called(login)) => {
+                format!("{} (uid {} on {})", self.name, seen.uid, seen.host)
+            }
+            Some(seen) => format!("{} (claimed; {})", self.name, seen.told()),
+        }
+    }
+}
+
+/// A name as it counts, or why it is none: without spaces around it, of one script, and nothing hidden in it.
+pub fn name(text: &str) -> Result<String, String> {
+    let name: String = text.trim().nfkc().collect();
+    let name = name.trim();
+    if name.is_empty() {
+        return Err("a name is missing".to_owned());
+    }
+    if name.contains(visible::is_hidden) {
+        return Err(format!("the name `{}` holds characters that cannot be seen", visible::line(name)));
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return Err(format!("a name has at most {LONGEST_NAME} characters"));
+    }
+    // Letters of two scripts in one word are how a name is made that looks like another one.
+    if name.split_whitespace().any(|word| !word.is_single_script()) {
+        return Err(format!("the name `{name}` mixes letters of different scripts, which look alike"));
+    }
+    Ok(name.to_owned())
+}
+
+/// Names that are told apart: each once, whatever its case. Says which is none, or looks like another.
+pub fn names(texts: &[String]) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for text in texts {
+        let name = name(text)?;
+        let person = Person::new(&name, Some(&Seen::default()));
+        if let Some(other) = names.iter().find(|other| person.looks_like(other)) {
+            return Err(format!("the names `{name}` and `{other}` look alike"));
+        }
+        if !names.iter().any(|other| person.is_called(other)) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// What two ways of writing a name have in common. To upper case first, because some letters fall together only there.
+fn folded(name: &str) -> String {
+    let folded: String = name.trim().nfkc().collect::<String>().to_uppercase().to_lowercase();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ").nfkc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Person, Seen, name, names};
+
+    fn seen(uid: u32, login_uid: Option<u32>, host: &str) -> Seen {
+        Seen { uid, login_uid, host: host.to_owned(), ..Seen::default() }
+    }
+
+    #[test]
+    fn a_name_is_what_can_be_seen_of_it() {
+        assert_eq!(name("  Ａlice\t").unwrap(), "Alice");
+        for none in ["", " \u{a0}", "al\u{200b}ice", "\u{202e}bob", "a\nb", "аlice", &"x".repeat(101)] {
+            assert!(name(none).is_err(), "{none:?}");
+        }
+        for some in ["Иван Petrov", "王伟", "みさきカ", "alice@contoso.com", "O'Neil-Straße 2"] {
+            assert!(name(some).is_ok(), "{some}");
+        }
+    }
+
+    #[test]
+    fn case_and_form_make_no_other_person_and_looks_none_of_the_same() {
+        let person = |name: &str| Person::new(name, Some(&Seen::default()));
+        for (one, other) in [("Alice", "ALICE"), ("STRASSE", "straße"), ("ｂob", "Bob"), ("e\u{301}va", "ÉVA")] {
+            assert!(person(one).is_called(other), "{one} {other}");
+        }
+        for (one, other) in [("аӏех", "alex"), ("paypal", "paypa1"), ("rnarc", "marc")] {
+            assert!(person(one).looks_like(other), "{one} {other}");
+        }
+        assert!(!person("alice").looks_like("bob"));
+        assert_eq!(names(&["Bob ".to_owned(), "bob".to_owned()]).unwrap(), ["Bob"]);
+        assert!(names(&["bob".to_owned(), "ЬоЬ".to_owned(), "вов".to_owned(), "bоb".to_owned()]).is_err());
+        assert!(names(&["bob".to_owned(), " ".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn people_are_told_apart_by_what_the_kernel_says() {
+        let same = |one: Seen, other: Seen| {
+            assert_eq!(one.is_same(&other), other.is_same(&one));
+            one.is_same(&other)
+        };
+        assert!(same(seen(0, None, "h"), seen(0, None, "h")));
+        assert!(!same(seen(1000, None, "h"), seen(1001, None, "h")));
+        assert!(!same(seen(1000, None, "h"), seen(1000, None, "other")));
+        // Two who logged in and became root, one who became another, and one of whom only half is known.
+        assert!(!same(seen(0, Some(1000), "h"), seen(0, Some(1001), "h")));
+        assert!(same(seen(1001, Some(1000), "h"), seen(1000, Some(1000), "h")));
+        assert!(same(seen(0, Some(1000), "h"), seen(0, None, "h")));
+        assert!(same(seen(0, Some(1000), "h"), seen(1000, None, "h")));
+        // Two containers of a machine.
+        let in_container = |host: &str| Seen { boot: Some("b".to_owned()), ..seen(0, None, host) };
+        assert!(same(in_container("c1"), in_container("c2")));
+    }
+
+    #[test]
+    fn what_is_only_a_name_is_called_claimed() {
+        let login = |login: &str| Seen { login: Some(login.to_owned()), ..seen(7, None, "h") };
+        assert_eq!(Person::new("bob", None).told(), "bob (claimed)");
+        assert_eq!(Person::new("Bob", Some(&login("bob"))).told(), "Bob (uid 7 on h)");
+        assert_eq!(Person::new("bob", Some(&login("alice"))).told(), "bob (claimed; alice, uid 7 on h)");
+    }
+}

@@ -1,0 +1,143 @@
+//! What stands behind base64 and hexadecimal digits, in PEM and in PFX: a text, or bytes, which are written as digits then.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use p12_keystore::{KeyStore, KeyStoreEntry};
+use zeroize::Zeroizing;
+
+/// What is shorter is not decoded: too much is base64 by chance.
+const SHORTEST_ENCODED: usize = 8;
+/// Bytes that are no text are compared from this length on.
+const SHORTEST_BYTES: usize = 24;
+/// No key in PEM is longer.
+pub(super) const LONGEST_KEY: usize = 16 << 10;
+/// What PKCS#8 puts around the key of RSA that PKCS#1 writes by itself: its name, and the begin of a text of octets.
+const RSA_INSIDE: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00, 0x04, 0x82];
+
+/// What was found behind an encoding.
+pub(super) struct Behind {
+    pub(super) text: Zeroizing<String>,
+    pub(super) encoded: &'static str,
+    /// What it is a part of; nothing where it is the whole.
+    pub(super) part_of: Option<&'static str>,
+}
+
+pub(super) fn decoded(text: &str) -> Vec<Behind> {
+    let mut found = Vec::new();
+    if text.contains("-----BEGIN ") {
+        pem(text, &mut found);
+        return found;
+    }
+    if let Some(bytes) = base64(text) {
+        behind(&bytes, "base64", &mut found);
+    }
+    if let Some(bytes) = hexadecimal(text) {
+        behind(&bytes, "hexadecimal digits", &mut found);
+    }
+    found
+}
+
+/// A text as it is, also one of two bytes a letter; bytes as digits, with the keys in them.
+fn behind(bytes: &[u8], encoded: &'static str, found: &mut Vec<Behind>) {
+    let is_readable =
+        |text: &str| !text.is_empty() && text.chars().all(|letter| !letter.is_control() || letter.is_whitespace());
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && is_readable(text)
+    {
+        found.push(Behind { text: Zeroizing::new(text.to_owned()), encoded, part_of: None });
+        return;
+    }
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    if rest.is_empty() && bytes.iter().skip(1).step_by(2).filter(|byte| **byte == 0).count() * 2 > pairs.len() {
+        let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+        if let Some(text) = String::from_utf16(&units).ok().filter(|text| is_readable(text)) {
+            found.push(Behind { text: Zeroizing::new(text), encoded, part_of: None });
+            return;
+        }
+    }
+    binary(bytes, encoded, None, found);
+}
+
+/// Bytes as digits, and the keys that a container of them holds.
+fn binary(bytes: &[u8], encoded: &'static str, part_of: Option<&'static str>, found: &mut Vec<Behind>) {
+    if bytes.len() < SHORTEST_BYTES {
+        return;
+    }
+    let digits = |bytes: &[u8]| Zeroizing::new(hex::encode(bytes));
+    found.push(Behind { text: digits(bytes), encoded, part_of });
+    let inner = bytes.windows(RSA_INSIDE.len()).take(64).position(|window| window == RSA_INSIDE);
+    if let Some(inside) = inner.and_then(|at| bytes.get(at + RSA_INSIDE.len() + 2..)) {
+        found.push(Behind { text: digits(inside), encoded, part_of });
+    }
+    // Key Vault gives a certificate with its key out as a PFX without a password.
+    if part_of.is_none() && bytes.starts_with(&[0x30]) && bytes.get(4..7) == Some(&[0x02, 0x01, 0x03]) {
+        let Ok(store) = KeyStore::from_pkcs12(bytes, "") else { return };
+        for (_, entry) in store.entries() {
+            if let KeyStoreEntry::PrivateKeyChain(chain) = entry {
+                binary(chain.key(), encoded, Some("a PFX"), found);
+            }
+        }
+    }
+}
+
+/// The keys in PEM; a certificate is no secret, and many hold the same.
+fn pem(text: &str, found: &mut Vec<Behind>) {
+    let blocks: Vec<&str> = text.split("-----BEGIN ").skip(1).collect();
+    for block in &blocks {
+        let Some((name, rest)) = block.split_once("-----") else { continue };
+        let body = rest.split("-----END").next().unwrap_or_default();
+        let is_key = name.contains("PRIVATE KEY");
+        if !is_key && blocks.len() > 1 {
+            continue;
+        }
+        // `Proc-Type: …` and the like stand above an empty line.
+        let body = body.lines().filter(|line| !line.contains(':')).collect::<Vec<&str>>().join("\n");
+        let alone = text.trim_start().starts_with("-----BEGIN ") && blocks.len() == 1;
+        let part_of = (!alone).then_some("PEM");
+        match base64(&body) {
+            Some(bytes) => binary(&bytes, "PEM", part_of, found),
+            // A key that breaks off is still known by its begin.
+            None => {
+                let begun: String = body.chars().filter(|letter| !letter.is_whitespace()).collect();
+                if begun.len() >= 64 {
+                    let whole = begun.len() - begun.len() % 4;
+                    if let Some(bytes) = begun.get(..whole).and_then(base64) {
+                        binary(&bytes, "PEM", part_of, found);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The bytes behind base64 of either alphabet, with or without padding, in one line or several, indented or not.
+fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=\r\n\t ".contains(&byte);
+    let text = text.trim();
+    // Words in a line are no base64; lines of it may be indented.
+    let has_words = text.lines().any(|line| line.trim().contains([' ', '\t']));
+    if text.len() < SHORTEST_ENCODED || has_words || !text.bytes().all(allowed) {
+        return None;
+    }
+    let joined: Zeroizing<String> = Zeroizing::new(text.split_whitespace().collect());
+    let alphabet = if joined.contains(['-', '_']) { alphabet::URL_SAFE } else { alphabet::STANDARD };
+    GeneralPurpose::new(&alphabet, LENIENT).decode(joined.as_bytes()).ok().map(Zeroizing::new)
+}
+
+fn hexadecimal(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let joined: String = text
+        .trim()
+        .trim_start_matches("0x")
+        .chars()
+        .filter(|letter| !letter.is_whitespace() && *letter != ':')
+        .collect();
+    let joined = Zeroizing::new(joined);
+    if joined.len() < 2 * SHORTEST_ENCODED || !joined.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    hex::decode(joined.as_str()).ok().map(Zeroizing::new)
+}

@@ -1,0 +1,255 @@
+//! What one character stands for another by: escapes with a backslash, entities, percent signs, and those of mail.
+
+use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
+
+/// Names of entities that writers of XML and HTML use beside numbers.
+const ENTITIES: &[(&str, &str)] = &[
+    ("amp", "&"),
+    ("lt", "<"),
+    ("gt", ">"),
+    ("quot", "\""),
+    ("apos", "'"),
+    ("nbsp", "\u{a0}"),
+    ("num", "#"),
+    ("dollar", "$"),
+    ("percnt", "%"),
+    ("plus", "+"),
+    ("equals", "="),
+    ("colon", ":"),
+    ("semi", ";"),
+    ("comma", ","),
+    ("period", "."),
+    ("sol", "/"),
+    ("bsol", "\\"),
+    ("lpar", "("),
+    ("rpar", ")"),
+    ("lsqb", "["),
+    ("lbrack", "["),
+    ("rsqb", "]"),
+    ("rbrack", "]"),
+    ("lcub", "{"),
+    ("lbrace", "{"),
+    ("rcub", "}"),
+    ("rbrace", "}"),
+    ("excl", "!"),
+    ("quest", "?"),
+    ("commat", "@"),
+    ("ast", "*"),
+    ("lowbar", "_"),
+    ("grave", "`"),
+    ("Hat", "^"),
+    ("verbar", "|"),
+    ("vert", "|"),
+    ("tilde", "~"),
+    ("hyphen", "-"),
+    ("dash", "-"),
+    ("Tab", "\t"),
+    ("NewLine", "\n"),
+    ("auml", "ä"),
+    ("ouml", "ö"),
+    ("uuml", "ü"),
+    ("Auml", "Ä"),
+    ("Ouml", "Ö"),
+    ("Uuml", "Ü"),
+    ("szlig", "ß"),
+    ("eacute", "é"),
+    ("egrave", "è"),
+    ("agrave", "à"),
+    ("ccedil", "ç"),
+    ("ntilde", "ñ"),
+    ("aring", "å"),
+    ("aelig", "æ"),
+    ("oslash", "ø"),
+    ("euro", "€"),
+    ("pound", "£"),
+    ("sect", "§"),
+    ("deg", "°"),
+    ("micro", "µ"),
+    ("para", "¶"),
+];
+
+/// What a text stands for, read in each of these ways; only where that is another text.
+pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
+    let mut found: Vec<(Zeroizing<String>, &'static str)> = Vec::new();
+    let mut take = |decoded: String, how: &'static str| {
+        if decoded != text && found.iter().all(|(known, _)| known.as_str() != decoded) {
+            found.push((Zeroizing::new(decoded), how));
+        }
+    };
+    if text.contains('%') {
+        if let Ok(decoded) = percent_decode_str(text).decode_utf8() {
+            take(decoded.into_owned(), "percent-encoding");
+        }
+        if text.contains('+')
+            && let Ok(decoded) = percent_decode_str(&text.replace('+', " ")).decode_utf8()
+        {
+            take(decoded.into_owned(), "the encoding of forms");
+        }
+    }
+    if text.contains('\\') {
+        take(backslashes(text), "escapes with a backslash");
+    }
+    if text.contains('&') {
+        take(entities(text), "XML or HTML entities");
+    }
+    if text.contains("<![CDATA[") {
+        take(text.replace("<![CDATA[", "").replace("]]>", ""), "CDATA");
+    }
+    // A quote inside quotes is written twice in YAML, SQL, CSV and Visual Basic.
+    for quote in ["''", "\"\""] {
+        if text.contains(quote) {
+            take(text.replace(quote, &quote[..1]), "doubled quotes");
+        }
+    }
+    // PowerShell and SQL server of old; `$$` in Compose and Make, `%%` in batch files, `{{` in formats.
+    for (twice, once) in [("$$", "$"), ("%%", "%"), ("{{", "{"), ("}}", "}")] {
+        if text.contains(twice) {
+            take(text.replace(twice, once), "doubled signs");
+        }
+    }
+    if text.contains('`') {
+        take(backticks(text), "escapes with a backtick");
+    }
+    if text.contains('^') {
+        take(text.replace('^', ""), "escapes of a batch file");
+    }
+    if text.contains("=\n") || text.contains("=\r\n") || text.contains("=3D") {
+        take(quoted_printable(text), "quoted-printable");
+    }
+    found
+}
+
+fn backticks(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '`' => plain.extend(letters.next()),
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// JSON, C, Java, Python, YAML, shell and properties: what the letter behind a backslash means in one of them.
+fn backslashes(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        plain.push_str(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let Some(letter) = rest.chars().next() else {
+            plain.push('\\');
+            break;
+        };
+        let behind = rest.get(letter.len_utf8()..).unwrap_or_default();
+        rest = behind;
+        match letter {
+            'n' => plain.push('\n'),
+            'r' => plain.push('\r'),
+            't' => plain.push('\t'),
+            'b' => plain.push('\u{8}'),
+            'f' => plain.push('\u{c}'),
+            'v' => plain.push('\u{b}'),
+            'a' => plain.push('\u{7}'),
+            'e' => plain.push('\u{1b}'),
+            // A line that goes on: its end and the indentation behind it are none of the text.
+            '\n' => rest = behind.trim_start_matches([' ', '\t']),
+            '\r' => rest = behind.trim_start_matches('\n').trim_start_matches([' ', '\t']),
+            'u' | 'U' | 'x' => match number(letter, behind) {
+                Some((decoded, length)) => {
+                    plain.push(decoded);
+                    rest = behind.get(length..).unwrap_or_default();
+                }
+                None => plain.push(letter),
+            },
+            '0'..='7' => {
+                let digits: String = std::iter::once(letter)
+                    .chain(behind.chars().take_while(|digit| ('0'..='7').contains(digit)).take(2))
+                    .collect();
+                rest = behind.get(digits.len() - 1..).unwrap_or_default();
+                plain.extend(u32::from_str_radix(&digits, 8).ok().and_then(char::from_u32));
+            }
+            other => plain.push(other),
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The character that the digits behind `u`, `U` or `x` name, and how long they are.
+fn number(letter: char, behind: &str) -> Option<(char, usize)> {
+    if let Some(inside) = behind.strip_prefix('{') {
+        let end = inside.find('}').filter(|end| (1..=8).contains(end))?;
+        let code = u32::from_str_radix(inside.get(..end)?, 16).ok()?;
+        return Some((char::from_u32(code)?, end + 2));
+    }
+    let length = match letter {
+        'u' => 4,
+        'U' => 8,
+        _ => 2,
+    };
+    let code = |text: &str| u32::from_str_radix(text.get(..length)?, 16).ok();
+    let first = code(behind)?;
+    // Characters beyond the first plane are written as two halves.
+    if letter == 'u'
+        && (0xD800..0xDC00).contains(&first)
+        && let Some(second) = behind.get(length..).and_then(|rest| rest.strip_prefix("\\u")).and_then(code)
+        && (0xDC00..0xE000).contains(&second)
+    {
+        let joined = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        return Some((char::from_u32(joined)?, 2 * length + 2));
+    }
+    Some((char::from_u32(first)?, length))
+}
+
+fn entities(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        plain.push_str(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let name = rest.find(';').filter(|end| (1..=10).contains(end)).and_then(|end| rest.get(..end));
+        match name.and_then(|name| Some((entity(name)?, name.len() + 1))) {
+            Some((decoded, length)) => {
+                plain.push_str(&decoded);
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            None => plain.push('&'),
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+fn entity(name: &str) -> Option<String> {
+    if let Some(digits) = name.strip_prefix('#') {
+        let code = match digits.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => digits.parse().ok()?,
+        };
+        return char::from_u32(code).map(String::from);
+    }
+    ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+}
+
+fn quoted_printable(text: &str) -> String {
+    let joined = text.replace("=\r\n", "").replace("=\n", "");
+    let mut bytes = Vec::with_capacity(joined.len());
+    let mut rest = joined.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.filter(|_| *first == b'=').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}

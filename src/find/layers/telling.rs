@@ -1,0 +1,223 @@
+//! Whether a text tells one secret from others: what is short, common, or the begin of all of its kind does not.
+
+/// A text that is shorter is found only where it is the whole value or a whole field: inside a longer text it would be
+/// found by chance.
+const SHORTEST: usize = 8;
+/// The same for letters or digits of one kind only: `production`, `20261123`.
+const SHORTEST_OF_ONE_KIND: usize = 16;
+/// What stands in a text without a name must be longer to be taken for a secret.
+const SHORTEST_UNNAMED: usize = 12;
+
+/// What all of a kind begin with.
+const BEGINS: &[&str] = &[
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "-----BEGIN EC PRIVATE KEY-----",
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGINRSAPRIVATEKEY-----",
+    "-----BEGINOPENSSHPRIVATEKEY-----",
+    "-----BEGINECPRIVATEKEY-----",
+    "-----BEGINENCRYPTEDPRIVATEKEY-----",
+    "-----BEGINPRIVATEKEY-----",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ",
+    "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQ",
+    "MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQ",
+    "MIIEpAIBAAKCAQEA",
+    "MIIEpQIBAAKCAQEA",
+    "MIIEowIBAAKCAQEA",
+    "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAA",
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiIs",
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.",
+    "eyJhbGciOiJSUzI1NiIs",
+    "DefaultEndpointsProtocol=https;AccountName=",
+    "DefaultEndpointsProtocol=https",
+    "github_pat_",
+    "glpat-",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "sk_live_",
+    "sk_test_",
+    "rk_live_",
+    "sk-ant-api03-",
+    "sk-proj-",
+    "sk-",
+    "xoxb-",
+    "xoxp-",
+    "xoxa-",
+    "xapp-",
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "npm_",
+    "pypi-AgEIcHlwaS5vcmc",
+    "SG.",
+    "hvs.",
+    "shpat_",
+    "dop_v1_",
+    "whsec_",
+    "Bearer ",
+    "Basic ",
+];
+/// Values that stand everywhere.
+const COMMON: &[&str] = &[
+    "00000000",
+    "11111111",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "admin123",
+    "administrator",
+    "changeit",
+    "changeme",
+    "default",
+    "example",
+    "localhost",
+    "passw0rd",
+    "password",
+    "password1",
+    "password123",
+    "qwertyuiop",
+    "rootmanagesharedaccesskey",
+    "secret123",
+    "topsecret",
+    "undefined",
+    "username",
+];
+
+/// What is left of a text behind what all of its kind begin with.
+fn own(text: &str) -> &str {
+    let begin = BEGINS.iter().filter(|begin| text.starts_with(**begin)).max_by_key(|begin| begin.len());
+    begin.and_then(|begin| text.strip_prefix(begin)).unwrap_or(text)
+}
+
+/// Whether a text that is known to be secret may be looked for inside of others.
+pub(crate) fn is_telling(text: &str) -> bool {
+    let own = own(text.trim());
+    let length = own.chars().filter(|letter| !letter.is_whitespace()).count();
+    let one_kind = [char::is_lowercase as fn(char) -> bool, char::is_uppercase, |letter| letter.is_ascii_digit()];
+    let is_of_one_kind = one_kind.iter().any(|kind| own.chars().all(kind));
+    let mut different: Vec<char> = own.chars().take(64).collect();
+    different.sort_unstable();
+    different.dedup();
+    length >= SHORTEST
+        && different.len() >= 4
+        && (!is_of_one_kind || length >= SHORTEST_OF_ONE_KIND)
+        && COMMON.iter().all(|common| !common.eq_ignore_ascii_case(own))
+}
+
+/// Whether a text without a name looks drawn by chance, as secrets are: no word, name, address, path, date or version.
+pub(crate) fn looks_random(text: &str) -> bool {
+    let text = text.trim();
+    if text.len() < SHORTEST_UNNAMED || !is_telling(text) || text.contains(char::is_whitespace) || text.contains("://")
+        // A name stands before it.
+        || text.trim_end_matches('=').contains('=')
+    {
+        return false;
+    }
+    let has = |kind: fn(&char) -> bool| text.chars().any(|letter| kind(&letter));
+    let is_guid = text.len() == 36
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if [8, 13, 18, 23].contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() });
+    // A host, a path or an identifier is made of words and numbers; what is drawn mixes them.
+    let longest_mixed = text
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .filter(|piece| changes(piece) >= 3)
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    has(|letter| letter.is_ascii_digit())
+        && has(|letter| letter.is_ascii_alphabetic())
+        && !is_guid
+        && !is_host(text)
+        && longest_mixed >= 10
+}
+
+/// Whether a text is the name of a host, perhaps with a port behind it.
+pub(super) fn is_host(text: &str) -> bool {
+    let name = text.split([':', ',']).next().unwrap_or_default();
+    name.rsplit_once('.')
+        .is_some_and(|(_, last)| last.len() <= 12 && last.chars().all(|letter| letter.is_ascii_lowercase()))
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || ".-_:/,".contains(letter))
+}
+
+/// Whether a text only says where a value comes from: `${DB_PASSWORD}`, `{{ .password }}`, `@Microsoft.KeyVault(…)`.
+pub(crate) fn is_reference(text: &str) -> bool {
+    let text = text.trim().trim_matches(['"', '\'']);
+    [
+        "${",
+        "{{",
+        "$(",
+        "<%",
+        "#{",
+        "@Microsoft.KeyVault(",
+        "@microsoft.keyvault(",
+        "os.environ",
+        "process.env",
+        "env:",
+        "vault:",
+        "secretref:",
+    ]
+    .iter()
+    .any(|begin| text.starts_with(begin))
+}
+
+/// How often letters and digits take turns, or small and large letters do.
+fn changes(text: &str) -> usize {
+    let kind = |byte: &u8| (byte.is_ascii_digit(), byte.is_ascii_uppercase());
+    text.as_bytes().windows(2).filter(|pair| matches!(pair, [one, other] if kind(one) != kind(other))).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_common_short_or_a_begin_does_not_tell() {
+        for text in [
+            "abc",
+            "sk_live_",
+            "ghp_ab12",
+            "production",
+            "20261123",
+            "changeit",
+            "aaaaaaaaaaaaaaaaaa",
+            "-----BEGIN PRIVATE KEY-----",
+        ] {
+            assert!(!is_telling(text), "{text}");
+        }
+        for text in ["c0rrect-horse", "Kq7mZ2tR", "correct horse battery staple", "sk_live_a1B2c3D4", "hunter2hunter2"]
+        {
+            assert!(is_telling(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_addresses_and_dates_do_not_look_random() {
+        for text in [
+            "orders.postgres.database.azure.com",
+            "2026-11-20T10:00:00Z",
+            "kv-prod-westeurope-01",
+            "RootManageSharedAccessKey",
+            "Standard_D4s_v3",
+            "6f1c9a0b-7d2e-4f6a-8b3c-1d0e9f8a7b6c",
+            "/subscriptions/abc/resourceGroups/rg-1",
+            "app@contoso.example",
+            "10.20.30.40:5432",
+            "v1.2.3-beta.4",
+        ] {
+            assert!(!looks_random(text), "{text}");
+        }
+        for text in ["Kq7mZ2tR9vL4xPp0", "ghp_1A2b3C4d5E6f7G8h9I0jK1l2M3n4O5p6Q7r8", "4f1c9a0b7d2e8f6a5b3c"] {
+            assert!(looks_random(text), "{text}");
+        }
+    }
+}

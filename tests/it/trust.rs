@@ -1,0 +1,257 @@
+//! Files that somebody else may have put where we look: whose they are, what they are, and what tags may name.
+
+use crate::stage::{STANCH, Said, Stage};
+use serde_json::{Value, json};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+mod children;
+mod programs;
+mod state;
+mod tags;
+
+/// Somebody who is neither we nor root.
+const STRANGER: u32 = 65_534;
+
+/// Whether files can be given to others here. CI is root.
+fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        println!("skipped in part: only root can give files to others");
+    }
+    is_root
+}
+
+fn give_away(path: &Path) {
+    chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
+}
+
+fn mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn fifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// The program in a folder, in the real world, from which nothing is asked. Whatever it waits for, it ends.
+fn real(folder: &Path, arguments: &[&str]) -> Said {
+    within(in_folder(folder, arguments))
+}
+
+fn in_folder(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(STANCH);
+    command.args(arguments).current_dir(folder).env("STANCH_STATE_DIR", folder.join("state"));
+    command.env_remove("STANCH_CLOUD").env("HTTPS_PROXY", "http://127.0.0.1:9");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn within(mut command: Command) -> Said {
+    let mut child = command.spawn().unwrap();
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+            panic!("it waits: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+const GATE: &str = "schema: stanch/v1
+name: t
+summary: Tell
+steps:
+  - id: gate
+    uses: human/approve
+    with: { prompt: \"go?\" }
+  - id: tell
+    uses: notify/webhook
+    with: { title: hello, summary: world, severity: sev1 }
+";
+
+/// A folder with a runbook that waits for a person before it tells anybody.
+fn gate() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("r.yaml"), GATE).unwrap();
+    folder
+}
+
+fn configuration(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("stanch.yaml");
+    std::fs::write(&path, format!("schema: stanch-config/v1\n{text}")).unwrap();
+    path
+}
+
+const CHANNEL: &str = "channels: { siem: { kind: webhook, url: \"https://127.0.0.1:9/x\" } }\n";
+
+const BEGIN: [&str; 5] = ["run", "r.yaml", "--yes", "--run-id", "a"];
+
+#[test]
+fn a_configuration_that_lies_here_counts_only_if_it_is_ours() {
+    type Spoil = fn(&Path);
+    let for_all: [(&str, Spoil); 4] = [
+        ("everybody may write to it (mode 0666)", |path| mode(path, 0o666)),
+        ("it is a symbolic link", |path| {
+            std::fs::rename(path, path.with_extension("kept")).unwrap();
+            symlink(path.with_extension("kept"), path).unwrap();
+        }),
+        ("it is a FIFO", |path| {
+            std::fs::remove_file(path).unwrap();
+            fifo(path);
+        }),
+        ("everybody may write to it (mode 0777)", |path| mode(path.parent().unwrap(), 0o777)),
+    ];
+    let for_root: [(&str, Spoil); 2] =
+        [("it belongs to uid 65534", give_away), ("it belongs to uid 65534", |path| give_away(path.parent().unwrap()))];
+    let for_root = if is_root() { for_root.to_vec() } else { Vec::new() };
+    for (why, spoil) in for_all.into_iter().chain(for_root) {
+        let folder = gate();
+        let path = configuration(folder.path(), CHANNEL);
+        spoil(&path);
+        // The state directory is another folder: it is looked at as well.
+        let state = tempfile::tempdir().unwrap();
+        let state = state.path().display().to_string();
+        for command in
+            [["plan", "r.yaml", "--state-dir", &state].as_slice(), &[&BEGIN[..], &["--state-dir", &state]].concat()]
+        {
+            let said = real(folder.path(), command).exit(2);
+            assert!(said.stderr.contains(why), "{why}: {}", said.stderr);
+            assert!(said.stderr.contains("` cannot be trusted"), "{}", said.stderr);
+            assert!(said.stderr.contains("`--config FILE`"), "{}", said.stderr);
+        }
+        if !why.contains("FIFO") {
+            let named = [&BEGIN[..], &["--state-dir", &state, "--config", "stanch.yaml"]].concat();
+            real(folder.path(), &named).exit(4).done();
+        }
+    }
+}
+
+#[test]
+fn a_run_begun_without_a_configuration_goes_on_without_one() {
+    let (mine, cloned) = (gate(), tempfile::tempdir().unwrap());
+    let state = mine.path().join("state").display().to_string();
+    real(mine.path(), &BEGIN).exit(4).done();
+    let status = real(mine.path(), &["status", "a", "--json"]).exit(0).json();
+    assert_eq!(status["config"], json!({ "path": "none", "sha256": "none" }));
+    assert!(real(mine.path(), &["status", "a"]).stdout.contains("\nconfig  none\n"));
+    real(mine.path(), &["approve", "a", "gate", "--by", "Alice"]).exit(0).done();
+    configuration(cloned.path(), CHANNEL);
+    let named = ["resume", "a", "--state-dir", &state, "--config", "stanch.yaml"];
+    let said = real(cloned.path(), &named).exit(5);
+    assert!(said.stderr.contains("the configuration was changed since the run began"), "{}", said.stderr);
+    let said = real(cloned.path(), &["resume", "a", "--state-dir", &state, "--json"]).exit(0).json();
+    let tell = said["steps"].as_array().unwrap().iter().find(|step| step["id"] == "tell").unwrap();
+    assert_eq!(tell["outputs"]["sent"], false, "{tell}");
+}
+
+#[test]
+fn the_configuration_and_its_digest_are_shown_and_a_changed_one_is_refused() {
+    let folder = gate();
+    let path = configuration(folder.path(), CHANNEL);
+    let text = std::fs::read(&path).unwrap();
+    let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&text));
+    let shown = path.canonicalize().unwrap().display().to_string();
+    let plan = real(folder.path(), &["plan", "r.yaml"]);
+    assert!(plan.stdout.contains(&format!("configuration {shown}  sha256:{sha256}  (it lay here")), "{}", plan.stdout);
+    let begun = real(folder.path(), &BEGIN).exit(4);
+    assert!(begun.stderr.contains(&sha256), "{}", begun.stderr);
+    assert!(real(folder.path(), &["status", "a"]).stdout.contains(&format!("config  {shown}  {sha256}")));
+    real(folder.path(), &["report", "a", "--format", "md,html,json", "--out", "out"]).exit(0).done();
+    for file in ["report.md", "report.html", "report.json"] {
+        let text = std::fs::read_to_string(folder.path().join("out").join(file)).unwrap();
+        assert!(text.contains(&sha256), "{file}");
+    }
+    // From elsewhere it is the same one; changed, or of somebody else with other bytes, it is refused.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let resume = ["resume", "a", "--state-dir", &state];
+    real(elsewhere.path(), &resume).exit(4).done();
+    std::fs::write(&path, [text.as_slice(), b"# changed\n"].concat()).unwrap();
+    let said = real(elsewhere.path(), &resume).exit(5);
+    assert!(said.stderr.contains("# changed"), "{}", said.stderr);
+    mode(&path, 0o666);
+    let said = real(elsewhere.path(), &resume).exit(2);
+    assert!(said.stderr.contains("cannot be trusted"), "{}", said.stderr);
+}
+
+#[test]
+fn no_token_goes_out_without_encryption() {
+    let folder = gate();
+    let text = "channels: { siem: { kind: webhook, url: \"http://127.0.0.1:9/x\", token: \"env:T\" } }\n";
+    let path = configuration(folder.path(), text);
+    let said = real(folder.path(), &["plan", "r.yaml"]).exit(2);
+    assert!(said.stderr.contains("would send its token without encryption"), "{}", said.stderr);
+    assert!(said.stderr.contains("stanch.yaml:2:"), "{}", said.stderr);
+    let text = std::fs::read_to_string(&path).unwrap();
+    stanch::config::Config::of(&path, text, true).expect("in a drill the cloud listens here");
+}
+
+#[test]
+fn what_a_runbook_includes_stays_beside_it_and_nothing_else_is_quoted() {
+    const PRIVATE: &str = "-----BEGIN PRIVATE KEY----- MIIEvQ-hunter2";
+    let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(outside.path().join("key"), PRIVATE).unwrap();
+    std::fs::write(outside.path().join("part.yaml"), "schema: stanch-fragment/v1\nsteps: []\n").unwrap();
+    std::fs::write(folder.path().join("key"), PRIVATE).unwrap();
+    std::fs::write(folder.path().join("bytes"), [0xff, 0xfe, 0]).unwrap();
+    symlink(outside.path().join("part.yaml"), folder.path().join("link.yaml")).unwrap();
+    symlink(outside.path(), folder.path().join("parts")).unwrap();
+    fifo(&folder.path().join("fifo"));
+    std::fs::create_dir(folder.path().join("own")).unwrap();
+    std::fs::write(
+        folder.path().join("own/part.yaml"),
+        "schema: stanch-fragment/v1\nsteps: [{ id: p, uses: wait, with: { for: 1s } }]\n",
+    )
+    .unwrap();
+    symlink("own/part.yaml", folder.path().join("inside.yaml")).unwrap();
+    let lint = |path: &str| {
+        let text = format!("schema: stanch/v1\nname: t\nsteps:\n  - include: {path}\n");
+        std::fs::write(folder.path().join("r.yaml"), text).unwrap();
+        real(folder.path(), &["lint", "r.yaml"])
+    };
+    let outside = outside.path().display();
+    for (path, why) in [
+        (
+            format!("../{}/part.yaml", outside.to_string().rsplit('/').next().unwrap()),
+            "it leads out of the runbook's folder",
+        ),
+        ("parts/part.yaml".to_owned(), "it leads out of the runbook's folder"),
+        ("link.yaml".to_owned(), "it leads out of the runbook's folder"),
+        (format!("{outside}/part.yaml"), "it must be relative"),
+        ("fifo".to_owned(), "it is a FIFO"),
+        ("key".to_owned(), "its text is no fragment"),
+        ("bytes".to_owned(), "not UTF-8"),
+    ] {
+        let said = lint(&path).exit(2);
+        assert!(said.stdout.contains(why), "{path}: {}", said.stdout);
+        assert!(!format!("{}{}", said.stdout, said.stderr).contains("hunter2"), "{path}");
+    }
+    lint("inside.yaml").exit(0).done();
+}
+
+#[test]
+fn a_file_that_is_another_one_than_was_meant_is_not_quoted() {
+    let folder = gate();
+    let texts = [
+        "root:$6$hunter2:19000::\n",
+        "root:$6$hunter2:19000::\nsshd:!:19000::\n",
+        "-----BEGIN PRIVATE KEY-----\nMII/hunter2: [\n",
+        "gate: { answer: hunter2, by: x }\n",
+        "{ \"token\": { \"hunter2\": 1 } }\n",
+    ];
+    for text in texts {
+        std::fs::write(folder.path().join("shadow"), text).unwrap();
+        for option in ["--answers", "--inputs", "--cloud", "--config"] {
+            let said = real(folder.path(), &[&BEGIN[..], &[option, "shadow"]].concat());
+            assert_eq!(said.code, Some(2), "{option}: {}", said.stderr);
+            assert!(!format!("{}{}", said.stdout, said.stderr).contains("hunter2"), "{option} {text}: {}", said.stderr);
+        }
+    }
+}

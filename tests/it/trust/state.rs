@@ -1,0 +1,131 @@
+//! State directories, locks, answers and reports of others.
+
+use super::*;
+use stanch::journal::Runs;
+
+#[test]
+fn a_state_directory_of_others_is_refused() {
+    let folder = gate();
+    real(folder.path(), &BEGIN).exit(4).done();
+    let state = folder.path().join("state");
+    let refused = |why: &str| {
+        for command in
+            [["status", "a"].as_slice(), &["runs"], &["resume", "a"], &["log", "a"], &["report", "a"], &["verify", "a"]]
+        {
+            let said = real(folder.path(), command).exit(5);
+            assert!(said.stderr.contains(why) && said.stderr.contains("`--state-dir`"), "{command:?}: {}", said.stderr);
+        }
+        let begin = ["run", "r.yaml", "--yes", "--run-id", "b"];
+        real(folder.path(), &begin).exit(5).done();
+    };
+    mode(&state, 0o777);
+    refused("everybody may write to it (mode 0777)");
+    assert!(real(folder.path(), &["runs"]).stderr.contains("`chmod go-w "));
+    mode(&state, 0o700);
+    mode(folder.path(), 0o777);
+    refused("everybody may write to it (mode 0777)");
+    // As in `/tmp`: others cannot move what is not theirs.
+    mode(folder.path(), 0o1777);
+    real(folder.path(), &["status", "a"]).exit(0).done();
+    mode(&state.join("runs/a/journal.jsonl"), 0o666);
+    let said = real(folder.path(), &["status", "a"]).exit(5);
+    assert!(said.stderr.contains("journal.jsonl` cannot be trusted"), "{}", said.stderr);
+    mode(&state.join("runs/a/journal.jsonl"), 0o600);
+    if is_root() {
+        give_away(&state);
+        refused("it belongs to uid 65534, and you are uid 0");
+        // Under `sudo` it may belong to who called it, as for git.
+        let mut sudo = in_folder(folder.path(), &["status", "a"]);
+        sudo.env("SUDO_UID", STRANGER.to_string());
+        within(sudo).exit(0).done();
+        // Whoever is not root has no such way.
+        chown(&state, Some(4711), None).unwrap();
+        let mut other = in_folder(folder.path(), &["runs"]);
+        other.uid(STRANGER).gid(STRANGER).env("SUDO_UID", "4711");
+        mode(&state, 0o755);
+        let said = within(other).exit(5);
+        assert!(said.stderr.contains("it belongs to uid 4711, and you are uid 65534"), "{}", said.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_link_or_a_fifo_in_the_place_of_a_file_of_ours_is_not_followed() {
+    let stage = Stage::set().await;
+    let precious = stage.path("precious");
+    std::fs::write(&precious, "precious").unwrap();
+    let containment = stage.containment("r-link");
+    stage.stanch(&[&["plan"], &containment[1..2], &containment[4..10]].concat()).done();
+    let locks = stage.state_dir().join("locks");
+    std::fs::create_dir_all(&locks).unwrap();
+    mode(&stage.state_dir(), 0o700);
+    let world = format!("drill {} ", stage.ready_file().display());
+    let target = format!("{world}https://kv-drill.vault.azure.net/secrets/orders-db").to_lowercase();
+    let lock = locks.join(hex::encode(<sha2::Sha256 as sha2::Digest>::digest(target)));
+    symlink(&precious, &lock).unwrap();
+    let said = within(stage.command(&containment)).exit(5);
+    assert!(said.stderr.contains("it is a symbolic link"), "{}", said.stderr);
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+    std::fs::remove_file(&lock).unwrap();
+    fifo(&lock);
+    let said = within(stage.command(&containment)).exit(5);
+    assert!(said.stderr.contains("no regular file"), "{}", said.stderr);
+    std::fs::remove_file(&lock).unwrap();
+    let key = stage.state_dir().join("fingerprint.key");
+    drop(std::fs::remove_file(&key));
+    symlink(&precious, &key).unwrap();
+    within(stage.command(&containment)).exit(5).done();
+    std::fs::remove_file(&key).unwrap();
+    within(stage.command(&containment)).exit(0).done();
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+}
+
+#[test]
+fn an_answer_that_somebody_else_left_is_nobodys() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = Runs::new(state.path().to_owned()).folder("a").unwrap();
+    std::fs::create_dir_all(folder.path()).unwrap();
+    folder.leave_answer("3", b"ours").unwrap();
+    fifo(&folder.inbox().join("0.json"));
+    symlink(folder.inbox().join("3.json"), folder.inbox().join("1.json")).unwrap();
+    if is_root() {
+        folder.leave_answer("2", b"a stranger's").unwrap();
+        give_away(&folder.inbox().join("2.json"));
+    }
+    let owner = rustix::process::getuid().as_raw();
+    assert_eq!(folder.take_answer(), Some(("3".to_owned(), owner, b"ours".to_vec())));
+    assert_eq!(folder.take_answer(), None);
+    folder.leave_answer("4", b"ours").unwrap();
+    mode(&folder.inbox(), 0o777);
+    assert_eq!(folder.take_answer(), None, "whoever may write there may bring back what was answered before");
+}
+
+#[test]
+fn a_report_replaces_a_link_and_never_follows_one() {
+    let folder = gate();
+    real(folder.path(), &BEGIN).exit(4).done();
+    let precious = folder.path().join("precious");
+    std::fs::write(&precious, "precious").unwrap();
+    let own = folder.path().join("state/runs/a/report");
+    for out in [folder.path().join("out"), own.clone()] {
+        std::fs::create_dir_all(&out).unwrap();
+        for file in ["report.md", "report.html"] {
+            drop(std::fs::remove_file(out.join(file)));
+            symlink(&precious, out.join(file)).unwrap();
+        }
+    }
+    real(folder.path(), &["report", "a", "--out", "out"]).exit(0).done();
+    real(folder.path(), &["report", "a"]).exit(0).done();
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+    mode(&own, 0o777);
+    real(folder.path(), &["report", "a"]).exit(5).done();
+}
+
+#[test]
+fn the_embedded_clouds_files_lie_in_a_folder_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    mode(&data, 0o777);
+    let said = real(folder.path(), &["emulate", "--data", "data"]).exit(5);
+    assert!(said.stderr.contains("everybody may write to it"), "{}", said.stderr);
+}
