@@ -29,8 +29,10 @@ mod draw;
 mod empty_text;
 mod entra_app_secret;
 mod envelope;
+mod form;
 mod github_token;
 mod issuer;
+mod json_place;
 mod kind;
 mod manual;
 mod postgres;
@@ -50,6 +52,7 @@ use surroundings::{NoSettings, settings};
 
 pub(crate) use draw::{Draw, LETTERS_AND_DIGITS};
 pub(crate) use empty_text::none_if_empty;
+pub(crate) use form::Form;
 pub(crate) use issuer::{Held, Impact, Issuance, Issuer, Proof, Work};
 pub(crate) use kind::IssuerKind;
 pub(crate) use record::{IssuerRecord, IssuerState};

@@ -46,6 +46,7 @@ mod run;
 mod secrecy;
 mod stage;
 mod steps;
+mod succession;
 mod surroundings;
 mod taking_over;
 mod terminal;
