@@ -147,6 +147,11 @@ impl Issuer for Command {
         match answer.value.filter(|value| !value.is_empty()) {
             Some(value) => {
                 let value = Secret::new(value);
+                if work.old.is_some_and(|old| old.expose() == value.expose()) {
+                    let summary = format!("the program `{}` gave the old value as the new one", self.name());
+                    return Err(Failure::refused(summary)
+                        .help("to `issue` it answers with a value that is not known to anybody"));
+                }
                 let values: Vec<&Secret> = work.old.into_iter().chain([&value]).collect();
                 let credential = answer.credential.and_then(|credential| named(&credential, &values));
                 let credential = credential.unwrap_or_else(|| "the new value".to_owned());
