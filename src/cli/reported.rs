@@ -1,7 +1,5 @@
 //! A scanner's report becomes one leak: its finding is chosen, and with it the value, the place and the time.
 
-#![expect(clippy::disallowed_methods, reason = "the report is a file that the user named")]
-
 use super::exit::CommandError;
 use super::found::{Leak, ReportSeen};
 use super::page::Page;
