@@ -227,7 +227,7 @@ fn canonical(text: &str) -> Zeroizing<String> {
     let mut form = Zeroizing::new(String::with_capacity(text.len()));
     for letter in text.chars() {
         match letter {
-            '+' | '-' => {}
+            '+' | '-' | ':' | '.' | ',' => {}
             '_' => form.push('/'),
             letter if letter.is_whitespace() || letter.is_control() => {}
             letter if letter.is_ascii() => form.push(letter.to_ascii_lowercase()),
@@ -244,11 +244,15 @@ fn spellings(value: &str) -> Vec<Zeroizing<String>> {
     variants.push(Zeroizing::new(value.to_uppercase()));
     variants.dedup();
     variants.extend(variants.iter().map(|variant| backwards(variant)).collect::<Vec<_>>());
-    let mut spellings = Vec::with_capacity(variants.len() * 5);
+    let mut spellings = Vec::with_capacity(variants.len() * 9);
     for variant in variants {
-        spellings.push(Zeroizing::new(hex::encode(variant.as_bytes())));
-        for offset in 0..3 {
-            spellings.push(in_base64(variant.as_bytes(), offset));
+        // As Windows writes text: two bytes a letter.
+        let wide = Zeroizing::new(variant.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+        for bytes in [variant.as_bytes(), wide.as_slice()] {
+            spellings.push(Zeroizing::new(hex::encode(bytes)));
+            for offset in 0..3 {
+                spellings.push(in_base64(bytes, offset));
+            }
         }
         spellings.push(variant);
     }
@@ -312,6 +316,7 @@ fn escape(text: &str) -> Option<(usize, Code<'_>)> {
             }
             'x' => Some((4, Code::Byte(u8::try_from(hex(2, 4)?).ok()?))),
             'n' | 'r' | 't' | 'b' | 'f' => Some((2, Code::Text(""))),
+            '0'..='3' => Some((4, Code::Byte(u8::from_str_radix(text.get(1..4)?, 8).ok()?))),
             letter => Some((1 + letter.len_utf8(), Code::Letter(letter))),
         };
     }

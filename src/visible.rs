@@ -25,6 +25,8 @@ pub fn is_hidden(character: char) -> bool {
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            // Braille without a dot: a letter that nobody sees.
+            | '\u{2800}'
             | '\u{3164}'
             | '\u{fdd0}'..='\u{fdef}'
             | '\u{fe00}'..='\u{fe0f}'
@@ -89,7 +91,7 @@ mod tests {
         let unicode = Regex::new(r"^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]$").unwrap();
         for character in (0..=0x10_ffff).filter_map(char::from_u32) {
             let number = u32::from(character);
-            let is_none = (0xfdd0..=0xfdef).contains(&number) || number & 0xfffe == 0xfffe;
+            let is_none = number == 0x2800 || (0xfdd0..=0xfdef).contains(&number) || number & 0xfffe == 0xfffe;
             let expected = is_none || unicode.is_match(character.encode_utf8(&mut [0; 4]));
             assert_eq!(is_hidden(character), expected, "U+{number:04X}");
         }

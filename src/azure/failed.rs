@@ -34,6 +34,8 @@ pub(super) struct ServiceRefusal {
     /// The first line of what it says.
     message: Option<String>,
     pub(super) retry_after: Option<Duration>,
+    /// The address that the service saw the request come from, where it says so.
+    address: Option<String>,
 }
 
 impl ServiceRefusal {
@@ -51,6 +53,7 @@ impl ServiceRefusal {
             code: code.map(told),
             message: said.as_ref().and_then(ServiceError::first_line).map(str::to_owned),
             retry_after: raw.and_then(|raw| retry_after(raw.headers())),
+            address: said.as_ref().and_then(|said| said.address("Client address: ")),
         })
     }
 
@@ -118,8 +121,16 @@ fn refused(asked: VaultRequest<'_>, refusal: &ServiceRefusal) -> Failure {
     }
     match (refusal.status, refusal.code.as_deref().unwrap_or_default()) {
         (403, "SecretDisabled") => short(format!("`{secret}` in `{vault}` is disabled")),
-        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => {
-            short(format!("the network of `{vault}` does not let stanch in")).help("run stanch from a network that the vault's firewall allows")
+        (403, "ForbiddenByFirewall") => {
+            let address = refusal.address.as_deref().unwrap_or("ADDRESS");
+            short(format!("the network of `{vault}` does not let stanch in")).help(format!(
+                "run stanch from a network that the vault's firewall allows, or have this address allowed: `az keyvault network-rule add --name {vault} --ip-address {address}`"
+            ))
+        }
+        (403, "ForbiddenByConnection") => {
+            short(format!("the network of `{vault}` does not let stanch in")).help(
+                "the vault answers through its private endpoint only: run stanch in the virtual network of the private endpoint, where the vault's name resolves to a private address; a rule of the firewall does not help",
+            )
         }
         (403, "AccessDenied" | "ForbiddenByPolicy") => short(format!("stanch may not {doing} in `{vault}`"))
             .help("the vault uses access policies: add get, list and set on secrets for this identity"),

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const LONGEST: Duration = Duration::from_secs(600);
 /// Most pages have 25 entries; one may have none and still not be the last.
 const MOST_PAGES: usize = 10_000;
+/// So many of those one behind the other are no list.
+const MOST_EMPTY_PAGES: usize = 100;
 /// About how many bytes of memory a list may take: more than a hundred thousand entries.
 const HEAVIEST: usize = 32 << 20;
 /// What each entry of a map takes beside its texts.
@@ -50,8 +52,10 @@ pub(super) async fn all_pages<T: Entry>(
     let begun = Instant::now();
     let (mut all, mut weight) = (Vec::new(), 0);
     let (mut from, mut followed) = (None::<PagerContinuation>, HashSet::new());
+    let mut empty = 0;
     loop {
         let (entries, next) = retry::read(async || page(from.clone()).await).await?;
+        empty = if entries.is_empty() { empty + 1 } else { 0 };
         weight += entries.iter().map(Entry::weight).sum::<usize>();
         all.extend(entries);
         let Some(next) = next else { return Ok(all) };
@@ -59,6 +63,8 @@ pub(super) async fn all_pages<T: Entry>(
             Some("a page points back to an earlier one, or to itself".to_owned())
         } else if weight > HEAVIEST {
             Some(format!("after {} entries it still goes on, and no more are kept in memory", all.len()))
+        } else if empty >= MOST_EMPTY_PAGES {
+            Some(format!("{empty} pages one behind the other hold nothing, and it still goes on"))
         } else if followed.len() >= MOST_PAGES {
             Some(format!("after {MOST_PAGES} pages, with {} entries, it still goes on", all.len()))
         } else if begun.elapsed() > LONGEST {

@@ -50,6 +50,13 @@ impl ServiceError {
         self.message.as_ref()?.lines().next().map(str::trim).filter(|line| !line.is_empty())
     }
 
+    /// What follows these words in one of its message's lines: an address, nothing else.
+    pub(super) fn address(&self, begins: &str) -> Option<String> {
+        let said = self.message.as_ref()?.lines().find_map(|line| line.trim().strip_prefix(begins))?;
+        let is_address = |letter: char| letter.is_ascii_hexdigit() || ".:/".contains(letter);
+        Some(said.trim().to_owned()).filter(|said| !said.is_empty() && said.len() <= 50 && said.chars().all(is_address))
+    }
+
     /// Every code and message, the outer ones first.
     pub(super) fn told(&self) -> Vec<String> {
         let own = match (&self.code, &self.message) {

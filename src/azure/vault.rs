@@ -36,6 +36,9 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 
+/// Key Vault takes no more bytes: 25 KB.
+const LARGEST_VALUE: usize = 25 * 1024;
+
 /// Whether a version can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readable {
@@ -209,6 +212,13 @@ impl Vault {
     /// Puts a new version in; it becomes the current one. Sent once: Set Secret is not idempotent.
     pub async fn set(&self, name: &str, value: &Secret, new: NewVersion) -> Result<Version, Failure> {
         let asked = VaultRequest { writes: true, ..self.asked(name, "set secrets", "Set Secret") };
+        if value.expose().len() > LARGEST_VALUE {
+            let bytes = value.expose().len();
+            return Err(Failure::refused(format!(
+                "the new value of `{name}` has {bytes} bytes; Key Vault takes {LARGEST_VALUE}"
+            ))
+            .help("keep what is larger elsewhere, for example in a storage account, and its key here"));
+        }
         let attributes = new.expires.map(|expires| SecretAttributes { expires: offset(expires), ..Default::default() });
         let mut parameters = SetSecretParameters {
             value: Some(value.expose().to_owned()),

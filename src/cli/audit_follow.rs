@@ -75,8 +75,10 @@ fn describe(run: &str, late: &Late) -> Page {
     };
     let (before, now) = (moment(late.horizon_before), moment(late.horizon));
     let mut page = Page::of(format!("{run}: the log spoke until {before} (UTC), and now until {now}"));
-    if late.is_empty() {
-        page.line("nothing has arrived that was not known");
+    match late.horizon {
+        Some(_) if late.is_empty() => page.line("nothing has arrived that was not known"),
+        Some(_) => {}
+        None => page.line("no entry of this vault could be read: whether anything has arrived is not known"),
     }
     for access in late.accesses.iter().filter(|access| !access.own) {
         let kind = if access.known { "known" } else { "UNKNOWN" };

@@ -115,6 +115,10 @@ pub fn name(text: &str) -> Result<String, String> {
     if name.contains(visible::is_hidden) {
         return Err(format!("the name `{}` holds characters that cannot be seen", visible::line(name)));
     }
+    // As we write beside a name who it was: `kim (claimed; kim, uid 1000 on bastion)`.
+    if !name.starts_with(char::is_alphanumeric) || name.contains(['(', ')', ',', ';']) {
+        return Err(format!("the name `{name}` does not begin with a letter, or holds brackets or commas"));
+    }
     if name.chars().count() > LONGEST_NAME {
         return Err(format!("a name has at most {LONGEST_NAME} characters"));
     }

@@ -83,12 +83,16 @@ impl Answer {
     /// The credential that it issued in place of `old`.
     ///
     /// # Errors
-    /// If it told none.
+    /// If it told none, or the old one.
     pub fn issued(self, name: &str, old: Option<&Secret>) -> Result<Issued, Failure> {
         let Some(value) = self.value.filter(|value| !value.is_empty()).map(Secret::new) else {
             return Err(Failure::refused(format!("the program `{name}` answered without a value"))
                 .help("to `issue` it answers `{\"value\": …, \"credential\": …}`"));
         };
+        if old.is_some_and(|old| old.expose() == value.expose()) {
+            return Err(Failure::refused(format!("the program `{name}` gave the old value as the new one"))
+                .help("to `issue` it answers with a value that is not known to anybody"));
+        }
         let values: Vec<&Secret> = old.into_iter().chain([&value]).collect();
         let credential = self.credential.and_then(|credential| named(&credential, &values));
         Ok(Issued { credential: Some(credential.unwrap_or_else(|| "the new value".to_owned())), value: Some(value) })

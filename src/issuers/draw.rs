@@ -1,11 +1,13 @@
 //! Values that stanch chooses: random texts that nobody can guess.
 
+use super::form::Form;
 use crate::failure::Failure;
 use crate::secret::Secret;
 use zeroize::Zeroizing;
 
 /// What values are drawn from unless the runbook says otherwise.
 pub(crate) const LETTERS_AND_DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const HEXADECIMAL: &str = "0123456789abcdef";
 /// Below this a value can be guessed.
 const FEWEST_BITS: f64 = 80.0;
 /// Key Vault takes no longer value.
@@ -37,6 +39,14 @@ impl Draw {
                 .help(format!("it must hold at least {FEWEST_BITS} bits and at most {LONGEST} characters; 48 letters and digits hold 285 bits")));
         }
         Ok(Self { length, alphabet })
+    }
+
+    /// Draws as the old value is written, where a reader may decode it; else as it stands.
+    pub(crate) fn like(self, form: Option<&Form>) -> Self {
+        match form {
+            Some(Form::Digits(length)) => Self { length: *length, alphabet: HEXADECIMAL.chars().collect() },
+            _ => self,
+        }
     }
 
     /// Draws one value from the operating system's randomness, every character alike.

@@ -112,7 +112,16 @@ impl From<Recorded> for IssuerRecord {
         let Recorded { provider, because, assumed, address, settings, old, next, retire, marks, .. } = recorded;
         Self {
             // What a tag said was checked against the value when it was recorded.
-            named: Named { provider, because, assumed, address, address_from_tag: false, from_tags: false, settings },
+            named: Named {
+                provider,
+                because,
+                assumed,
+                address,
+                address_from_tag: false,
+                from_tags: false,
+                settings,
+                form: None,
+            },
             state: IssuerState { old, next, retire, marks },
             new: recorded.new,
             issue_key: recorded.issue_key,

@@ -5,6 +5,7 @@
 //! taken from the runbook or the inventory, never from a tag.
 
 use super::empty_text::none_if_empty;
+use super::form::Form;
 use super::kind::IssuerKind;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub(crate) const TAG_CREDENTIAL: &str = "CredentialId";
 pub(crate) const TAG_ADDRESS: &str = "ProviderAddress";
 /// Days until the version expires.
 pub(crate) const TAG_VALIDITY: &str = "ValidityPeriodDays";
+/// The setting of `random` that names the place in the value where the random text stands.
+pub(super) const WITHIN: &str = "within";
 /// The provider's name.
 pub(crate) const TAG_PROVIDER: &str = "stanch-provider";
 
@@ -52,6 +55,35 @@ pub struct Named {
     /// Nothing names an issuer, so the vault is taken for it. Nobody knows whether it is.
     #[serde(default)]
     pub assumed: bool,
+    /// What kind of text the value is that a random one would replace, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+}
+
+impl Named {
+    /// Whether the whole value would be replaced by a random text.
+    pub(crate) fn is_drawn_whole(&self) -> bool {
+        self.provider == IssuerKind::Random && !self.settings.contains_key(WITHIN)
+    }
+
+    /// The same, now that the form of the value is known. Nobody knows whether the vault is the issuer where it is only
+    /// taken for it: what a random text cannot replace, a person enters.
+    pub(crate) fn replacing(self, form: Form) -> Self {
+        let words = form.in_words().filter(|_| form.is_structured() && self.assumed && self.is_drawn_whole());
+        let form = Some(form);
+        match words {
+            None => Self { form, ..self },
+            Some(words) => Self {
+                provider: IssuerKind::Manual,
+                because: format!(
+                    "nothing names an issuer, and the value is {words}: a random text would break every reader at once, so a person enters the new one"
+                ),
+                assumed: false,
+                form,
+                ..self
+            },
+        }
+    }
 }
 
 /// What a runbook or the inventory says.
@@ -124,6 +156,7 @@ pub fn resolve(
         settings,
         because,
         assumed,
+        form: None,
     })
 }
 

@@ -53,9 +53,13 @@ impl Channel for Teams {
 
     async fn send(&self, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {
         let webhook = self.webhook.resolve(azure).await?;
-        let cards = TRIED.iter().map(|(longest, facts)| card(message, *longest, *facts));
-        let small = |card: &Value| card.to_string().len() <= LARGEST;
-        let body = cards.clone().find(small).or_else(|| cards.last()).unwrap_or_default();
+        let mut body = Value::Null;
+        for (longest, facts) in TRIED {
+            body = card(message, longest, facts);
+            if body.to_string().len() <= LARGEST {
+                break;
+            }
+        }
         let warning = post_to_webhook("Teams", &webhook, &body, says, azure).await?;
         Ok(Receipt { id: message.key.to_owned(), warning })
     }

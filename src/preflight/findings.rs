@@ -55,6 +55,9 @@ pub struct Issuer {
     pub revoke_first: bool,
     pub breaks_with_overlap: String,
     pub breaks_with_revoke_first: String,
+    /// What the value is, where that matters to a random one in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
     /// What a person would be asked to do at the issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<String>,

@@ -1,12 +1,14 @@
-//! Who issues what would be replaced, why we think so, and what ending the old credential would break.
+//! Who issues what would be replaced, why we think so, what ending the old credential would break, and what the new
+//! version gets.
 
 use super::findings::{Check, CheckResult, Issuer};
 use super::known::Known;
-use crate::actions::{Identified, identify};
+use crate::actions::{Identified, Succession, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{IssuerKind, TAGS_ARE_WRONG};
+use crate::issuers::{Form, IssuerKind, TAGS_ARE_WRONG};
+use crate::runbook::duration;
 use crate::vault::SecretUrl;
 use crate::visible;
 
@@ -16,17 +18,55 @@ pub(super) async fn look(
     secret: &SecretUrl,
     azure: &Azure,
     config: &Config,
-) -> (Check, Option<Issuer>) {
+) -> (Vec<Check>, Option<Issuer>) {
     match ask(step, secret, azure, config).await {
-        Ok(issuer) => (check(&issuer), Some(issuer)),
-        Err(failure) => (Check::of(CheckResult::Failed, &failure), None),
+        Ok((issuer, succession)) => {
+            let mut checks = vec![check(&secret.name, &issuer)];
+            checks.extend(succeeds(&secret.name, &succession));
+            (checks, Some(issuer))
+        }
+        Err(failure) => (vec![Check::of(CheckResult::Failed, &failure)], None),
     }
 }
 
-async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Config) -> Result<Issuer, Failure> {
+/// A version that ends so soon is replaced again before its readers have moved.
+const SOON: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
+/// What the new version takes over, and what it does not.
+fn succeeds(name: &str, succession: &Succession) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(life) = succession.life {
+        let length = duration::format(life.to_std().unwrap_or_default());
+        let old =
+            succession.old_ends.map(|ends| format!("; the old one ends at {}", ends.format("%Y-%m-%d %H:%M:%SZ")));
+        let old = old.unwrap_or_default();
+        let what =
+            format!("the new version of `{name}` expires {length} after it is made, the life of the old one{old}");
+        checks.push(match life < SOON {
+            true => Check::new(CheckResult::Warning, what)
+                .help("that is soon: the tag `ValidityPeriodDays` on the current version sets another life, in days"),
+            false => Check::fine(what),
+        });
+    }
+    if succession.had_not_before {
+        checks.push(Check::fine(format!(
+            "the new version of `{name}` is valid at once; the old one had a not-before time"
+        )));
+    }
+    checks
+}
+
+async fn ask(
+    step: &Known<'_>,
+    secret: &SecretUrl,
+    azure: &Azure,
+    config: &Config,
+) -> Result<(Issuer, Succession), Failure> {
     // Nothing of this look is kept, so nothing is compared with its fingerprints.
-    let Identified { named, state, impact, by_hand } = identify(azure, config, secret, &step.said(), "a look").await?;
-    Ok(Issuer {
+    let Identified { named, state, impact, by_hand, succession } =
+        identify(azure, config, secret, &step.said(), "a look").await?;
+    let form = named.form.as_ref().and_then(Form::in_words);
+    let issuer = Issuer {
         secret: secret.to_string(),
         provider: named.provider.name(),
         because: named.because,
@@ -37,13 +77,15 @@ async fn ask(step: &Known<'_>, secret: &SecretUrl, azure: &Azure, config: &Confi
         revoke_first: step.revokes_first(),
         breaks_with_overlap: impact.overlap,
         breaks_with_revoke_first: impact.revoke_first,
+        form,
         by_hand,
-    })
+    };
+    Ok((issuer, succession))
 }
 
-fn check(issuer: &Issuer) -> Check {
-    let name = issuer.secret.rsplit('/').next().unwrap_or_default();
-    let what = match (issuer.assumed, issuer.provider) {
+fn check(name: &str, issuer: &Issuer) -> Check {
+    let is_random = issuer.provider == IssuerKind::Random.name();
+    let what = match (issuer.assumed || issuer.form.is_some() && !is_random, issuer.provider) {
         (true, _) => format!("`{name}`: {}", issuer.because),
         (false, provider) if provider == IssuerKind::Random.name() => {
             format!("`{name}`: the vault issues it; {}", issuer.because)
@@ -65,6 +107,16 @@ fn check(issuer: &Issuer) -> Check {
         visible::line(&issuer.breaks_with_revoke_first),
         mark(issuer.revoke_first),
     );
+    if let Some(form) = issuer.form.as_ref().filter(|_| is_random) {
+        help = format!(
+            "its value is {form}, and a text drawn at random takes its place: can its readers take that?\n{help}"
+        );
+    }
+    if !is_random && issuer.form.is_some() {
+        help = format!(
+            "name its issuer in the inventory or by the tag `stanch-provider`; where only a part of the value is random, `provider: random` with the setting `within` replaces that part\n{help}"
+        );
+    }
     if issuer.assumed {
         help = format!(
             "name its issuer in the inventory or by the tag `stanch-provider`, `random` if the vault is it\n{help}"
@@ -76,5 +128,6 @@ fn check(issuer: &Issuer) -> Check {
     if let Some(by_hand) = &issuer.by_hand {
         help.push_str(&format!("\na person enters the new value, and is then asked: {}", visible::line(by_hand)));
     }
-    Check::new(if issuer.assumed { CheckResult::Warning } else { CheckResult::Fine }, what).help(help)
+    let doubt = issuer.assumed || issuer.form.is_some();
+    Check::new(if doubt { CheckResult::Warning } else { CheckResult::Fine }, what).help(help)
 }

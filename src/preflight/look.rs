@@ -99,8 +99,8 @@ async fn issuers_of(
         let Some(secret) = step.secret() else { continue };
         let url = secret.to_string();
         if seen.get(&url).is_some_and(|seen| seen.versions > 0) && asked.insert(url.clone()) {
-            let (check, issuer) = issuers::look(step, &secret, azure, config).await;
-            checks.push(check);
+            let (found, issuer) = issuers::look(step, &secret, azure, config).await;
+            checks.extend(found);
             issuers.extend(issuer.map(|issuer| (url, issuer)));
         }
     }

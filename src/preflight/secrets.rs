@@ -85,6 +85,7 @@ async fn versions(secret: &SecretUrl, azure: &Azure) -> Result<(Vec<Version>, Cu
             Failure::refused(format!("there is no secret `{}` in `{}`", secret.name, secret.vault.name)).help(help)
         );
     }
+    secret.is_among(&versions)?;
     if versions.iter().any(|version| version.managed) {
         return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
             .help("rotate the certificate: Key Vault writes this secret by itself"));

@@ -60,8 +60,11 @@ impl Templates<'_> {
         match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
-            Ok(_) if self.is_named => files::text_known(&path, LARGEST_TEXT).map(Some),
-            Ok(_) => files::text_pointed(&path, LARGEST_TEXT).map(Some),
+            // The report would show whatever a link leads to.
+            Ok(_) => {
+                let bytes = files::read_found(&path, LARGEST_TEXT)?;
+                String::from_utf8(bytes).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+            }
         }
     }
 }

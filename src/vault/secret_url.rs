@@ -1,5 +1,6 @@
 //! The address of a secret, as people paste it.
 
+use super::version::Version;
 use crate::failure::Failure;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -28,10 +29,10 @@ pub struct SecretUrl {
 }
 
 /// What the URL of a secret looks like, as a regular expression.
-pub const SECRET_URL_PATTERN: &str = "^https://([A-Za-z0-9-]{3,24}\\.(vault\\.azure\\.net|vault\\.azure\\.cn|vault\\.usgovcloudapi\\.net)|([A-Za-z0-9-]+\\.)?localhost|127(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?/secrets/[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?/?$";
+pub const SECRET_URL_PATTERN: &str = "^https://([A-Za-z0-9-]{3,24}\\.(vault\\.azure\\.net|vault\\.azure\\.cn|vault\\.usgovcloudapi\\.net)(:443)?|(([A-Za-z0-9-]+\\.)?localhost|127(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?)/secrets/[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?/?$";
 
 /// What the URL of a vault looks like.
-const VAULT_URL_PATTERN: &str = "^https://([A-Za-z0-9-]{3,24}\\.(vault\\.azure\\.net|vault\\.azure\\.cn|vault\\.usgovcloudapi\\.net)|([A-Za-z0-9-]+\\.)?localhost|127(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?/?$";
+const VAULT_URL_PATTERN: &str = "^https://([A-Za-z0-9-]{3,24}\\.(vault\\.azure\\.net|vault\\.azure\\.cn|vault\\.usgovcloudapi\\.net)(:443)?|(([A-Za-z0-9-]+\\.)?localhost|127(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?)/?$";
 
 const SHAPE: &str = "write `https://VAULT.vault.azure.net/secrets/NAME`";
 
@@ -81,6 +82,22 @@ impl SecretUrl {
     }
 }
 
+impl SecretUrl {
+    /// Refuses a URL that names a version which is none of these.
+    pub fn is_among(&self, versions: &[Version]) -> Result<(), Failure> {
+        match &self.version {
+            Some(named) if versions.iter().all(|version| version.id != *named) => Err(Failure::refused(format!(
+                "no such version: `{}` in `{}` has no version {named}",
+                self.name, self.vault.name
+            ))
+            .help(
+                "check the URL: is this the secret that leaked? all its versions are replaced, whichever the URL names",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What a run keeps from others, the same for every spelling: a secret, whichever of its versions is named, a vault, or
 /// any other text as it is.
 pub fn target(text: &str) -> String {
@@ -99,9 +116,12 @@ fn split(text: &str) -> Result<(VaultUrl, Vec<String>), Failure> {
         return Err(wrong("it holds more than a host and a path"));
     }
     let path = url.path_segments().map(|parts| parts.map(str::to_owned).collect()).unwrap_or_default();
-    // No vault of Azure is reached through another port, so what names one means the same vault.
+    // No vault of Azure is reached through another port: what names one means something else.
     let is_azure = url.host_str().is_some_and(|host| SUFFIXES.iter().any(|suffix| host.ends_with(suffix)));
-    let port = url.port().filter(|_| !is_azure).map(|port| format!(":{port}")).unwrap_or_default();
+    if let Some(port) = url.port().filter(|_| is_azure) {
+        return Err(wrong(&format!("a vault of Azure has no port {port}; leave it out")));
+    }
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let (host, name) = match url.host() {
         Some(Host::Domain(host)) => {
             (host.to_owned(), vault_name(host).ok_or_else(|| wrong("the host is not that of a vault"))?)

@@ -62,7 +62,6 @@ def main():
     client = SecretClient(
         url,
         fetch_token(ready),
-        api_version="2025-07-01",
         verify_challenge_resource=False,
         connection_verify=ready["ca_pem"],
     )

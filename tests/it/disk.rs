@@ -50,7 +50,7 @@ async fn a_run_on_a_disk_that_is_really_full_goes_on_once_there_is_space() {
     let cloud = stage.ready_file().display().to_string();
     // A filesystem of a few pages, in a namespace of its own; the pinned files and some of the journal fit.
     let script = format!(
-        "mount -t tmpfs -o size=40k none /mnt || exit 77; export STANCH_STATE_DIR=/mnt STANCH_CLOUD={cloud}; \
+        "mount -t tmpfs -o size=40k,mode=700 none /mnt || exit 77; export STANCH_STATE_DIR=/mnt STANCH_CLOUD={cloud}; \
          {stanch} {containment} >/dev/null 2>/mnt/../$LOG; echo $?; mount -o remount,size=8m /mnt || exit 77; \
          {stanch} verify r-tmpfs >/dev/null 2>&1; echo $?; {stanch} resume r-tmpfs --json >/dev/null 2>&1; echo $?",
         stanch = crate::stage::STANCH

@@ -141,3 +141,25 @@ fn shells_and_man_know_every_command() {
     }
     assert_eq!(call(&["completions", "tcsh"]).status.code(), Some(2));
 }
+
+#[test]
+fn every_claim_of_the_threat_model_names_a_test_that_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let mut open = vec![root.join("tests/it"), root.join("src")];
+    let mut sources = String::new();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => open.push(path),
+                false => sources.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap())),
+            }
+        }
+    }
+    let is_test = |word: &&str| word.matches('_').count() >= 3 && !word.contains([' ', '/', '.']);
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() >= 60, "{}", named.len());
+    let missing: Vec<&&str> = named.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}

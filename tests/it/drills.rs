@@ -84,7 +84,7 @@ fn a_runbook_that_leaves_the_issuer_alone_misses_the_target() {
     // The vault is cleaned up, and the leaked token goes on working.
     let changes = [
         ("runbook: third-party-api-key", "runbook: secret-exposure"),
-        ("owner: platform-team, stanch-provider: github_token", "owner: platform-team"),
+        ("owner: platform-team, stanch-provider: github_token", "owner: platform-team, stanch-provider: random"),
         ("enters: new_value", "enters: leaked_value"),
     ];
     let scenario = day.changed("third-party-api-key", &changes);

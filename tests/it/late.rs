@@ -160,8 +160,9 @@ async fn a_later_look_that_fails_takes_nothing_back_and_is_made_up_for() {
 async fn a_run_can_be_followed_by_hand_and_its_journal_stays_as_it_is() {
     let stage = looked("[24h]").await;
     let before = journal(&stage).len();
-    let said = stage.stanch(&["audit", "--follow", "r"]).exit(0).stdout;
-    assert!(said.contains("nothing has arrived that was not known"), "{said}");
+    // So far the log holds no entry: that nothing has arrived is not known.
+    let said = stage.stanch(&["audit", "--follow", "r"]).exit(5).stdout;
+    assert!(said.contains("is not known") && !said.contains("nothing has arrived"), "{said}");
     stage.read_value("orders-db", &newest(&stage).await).await;
     let found = stage.stanch(&["audit", "--follow", "r", "--json"]).exit(0).json();
     assert_eq!(found["late"]["unknown_callers"].as_array().map(Vec::len), Some(1), "{found}");
@@ -346,6 +347,8 @@ async fn what_a_stranger_wrote_into_the_log_stays_text_wherever_it_is_told() {
     }
     for sent in bodies(&stage, "email").await {
         let text = sent["body"].as_str().map_or_else(|| sent["body"].to_string(), str::to_owned);
+        // Lines that the encoding broke are one line.
+        let text = text.replace("=\r\n", "").replace("=\n", "");
         assert!(!text.contains('\u{1b}') && !text.contains("\n- run: forged"), "{text}");
     }
     let teams = bodies(&stage, "teams").await;

@@ -155,8 +155,7 @@ fn leaked_value(run: &str) -> Vec<&str> {
 
 async fn seed_leaked(stage: &Stage) {
     stage.seed("stripe-key", &json!({ "value": LEAKED, "tags": { "owner": "payments-team" } })).await;
-    let connection = format!("Server=db;User Id=app;Password={LEAKED}");
-    stage.seed_in("kv-other", "orders-db", &json!({ "value": connection })).await;
+    stage.seed_in("kv-other", "orders-db", &json!({ "value": LEAKED })).await;
     stage.seed("untouched", &json!({ "value": "another value" })).await;
 }
 
@@ -301,7 +300,38 @@ async fn secrets_are_chosen_by_name_tags_and_exceptions() {
         .filter(|call| call["path"] != "/secrets" && call["path"] != "/secrets/")
         .filter(|call| call["path"].as_str().unwrap().starts_with("/secrets/"))
         .count();
-    assert_eq!(reads, 0, "no value was read");
+    assert_eq!(reads, 1, "a value is read only where its form decides whether a random one fits");
+}
+
+#[tokio::test]
+async fn what_a_random_text_cannot_replace_is_left_to_a_person_among_many() {
+    let stage = Stage::empty(&[]).await;
+    stage.seed("alone", &json!({ "value": LEAKED })).await;
+    let forms = [
+        ("connection", format!("Server=db;User Id=app;Password={LEAKED}"), "a connection string"),
+        ("json", json!({ "db": { "password": LEAKED } }).to_string(), "JSON"),
+        ("env", format!("USER_NAME=app\nPASSWORD={LEAKED}\n"), "lines of settings"),
+    ];
+    for (name, value, _) in &forms {
+        stage.seed(name, &json!({ "value": value })).await;
+    }
+    let status = stage.stanch_given(&leaked_value("r-forms"), LEAKED.as_bytes()).exit(0).json();
+    let find = status["steps"].as_array().unwrap().iter().find(|step| step["id"] == "find").unwrap();
+    let by_hand = find["outputs"]["by_hand"].as_array().unwrap();
+    let status = stage.stanch(&whole_vault("r-all")).exit(0).json();
+    let list = status["steps"].as_array().unwrap().iter().find(|step| step["id"] == "list").unwrap();
+    let skipped = list["outputs"]["skipped"].as_array().unwrap();
+    assert_eq!((by_hand.len(), skipped.len()), (3, 3), "{find} {list}");
+    let state = stage.state().await;
+    for (name, _, form) in forms {
+        for left in [by_hand, skipped] {
+            let left = left.iter().find(|left| left["secret"].as_str().unwrap().ends_with(name)).unwrap();
+            assert!(left["because"].as_str().unwrap().contains(form), "{left}");
+        }
+        assert_eq!(versions(&state, name).len(), 1, "{name} is as it was");
+    }
+    assert_eq!(versions(&state, "alone").len(), 3, "the two runs have replaced what they could");
+    assert_eq!(status["verdict"]["state"], "not_contained", "{status}");
 }
 
 /// Lets a command run until its journal has so many lines, then kills it. Gives whether it was killed.

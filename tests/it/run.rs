@@ -218,8 +218,8 @@ async fn a_message_that_nobody_got_is_left_to_the_reader() {
     for part in [
         "! page ",
         "nobody was told by `page`: no pagerduty channel is configured",
-        "the environment variable `NOT_SET_ANYWHERE` cannot be read",
-        "help: set it where stanch is started",
+        "the environment variable `NOT_SET_ANYWHERE` is not read in a drill",
+        "help: put a made-up one into",
     ] {
         assert!(said.stdout.contains(part), "`{part}` is missing in:\n{}", said.stdout);
     }

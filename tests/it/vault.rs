@@ -289,6 +289,7 @@ fn secret_urls_are_read_as_people_paste_them() {
     assert_eq!(SecretUrl::parse(&text).unwrap().version.as_deref(), Some(version));
     for (text, why) in [
         ("http://kv-drill.vault.azure.net/secrets/a", "https://"),
+        ("https://kv-drill.vault.azure.net:8443/secrets/a", "no port 8443"),
         ("https://kv-drill.vault.azure.net/keys/a", "one of the vault's keys"),
         ("https://kv-drill.vault.azure.net/certificates/a", "one of the vault's certificates"),
         ("https://kv-drill.vault.azure.net/secrets", "names no secret"),

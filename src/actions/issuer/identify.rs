@@ -85,7 +85,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let (azure, config) = (&context.services.azure, &context.services.config);
     context.progress("asking who issues it");
     let salt = context.key("fingerprints");
-    let Identified { named, state, impact, by_hand } = identify(azure, config, &secret, &claim, &salt).await?;
+    let Identified { named, state, impact, by_hand, .. } = identify(azure, config, &secret, &claim, &salt).await?;
     Ok(Outputs {
         provider: named.provider,
         because: named.because,

@@ -100,15 +100,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     if versions.is_empty() {
         return Err(missing(&vault, &secret).await.into());
     }
-    if let Some(leaked) = secret.version.as_ref().filter(|leaked| versions.iter().all(|version| version.id != **leaked))
-    {
-        let summary = format!("`{}` in `{}` has no version {leaked}", secret.name, secret.vault.name);
-        return Err(Failure::refused(summary)
-            .help(
-                "check the URL: is this the secret that leaked? all its versions are replaced, whichever the URL names",
-            )
-            .into());
-    }
+    secret.is_among(&versions)?;
     if versions.iter().any(|version| version.managed) {
         return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
             .help("rotate the certificate: Key Vault writes this secret by itself")

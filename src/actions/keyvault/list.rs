@@ -1,4 +1,5 @@
-//! `keyvault/list`: the secrets of a vault, for a step that is done for each of them. No value is read.
+//! `keyvault/list`: the secrets of a vault, for a step that is done for each of them. A value is read
+//! only where nothing names its issuer: what a random text cannot replace is left alone.
 
 use crate::actions::action::Action;
 use crate::actions::context::Context;
@@ -11,9 +12,13 @@ use crate::issuers::IssuerKind;
 use crate::plan::{Aim, Class, Fact};
 use crate::report::fact::counted;
 use crate::vault::{SecretUrl, VaultUrl};
+use futures::{StreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Values that are looked at side by side.
+const AT_A_TIME: usize = 8;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,13 +102,24 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let mut listed = vault.secrets().await?;
     listed.sort_by(|one, other| one.name.cmp(&other.name));
     let (mut secrets, mut skipped): (Vec<String>, Vec<Skipped>) = (Vec::new(), Vec::new());
-    for secret in listed.iter().filter(|secret| fits(secret, &parameters, &wanted)) {
+    let fitting: Vec<&ListedSecret> = listed.iter().filter(|secret| fits(secret, &parameters, &wanted)).collect();
+    let looks = fitting.into_iter().map(async |secret| {
         let url = SecretUrl { vault: parameters.vault.clone(), name: secret.name.clone(), version: None };
-        let elsewhere = || issued_by(context, &url, &secret.current.tags, &providers, parameters.ignore_tags).err();
-        let left_alone = left_alone(secret, &parameters).map(|because| (because, false));
-        match left_alone.or_else(|| elsewhere().map(|because| (because, true))) {
-            Some((because, open)) => skipped.push(Skipped { secret: url.to_string(), because, open }),
-            None => secrets.push(url.to_string()),
+        let because = match left_alone(secret, &parameters) {
+            Some(because) => Some((because, false)),
+            None => {
+                let elsewhere =
+                    issued_by(context, &url, &secret.current, &providers, parameters.ignore_tags).await.err();
+                elsewhere.map(|because| (because, true))
+            }
+        };
+        (url.to_string(), because)
+    });
+    let mut looks = stream::iter(looks).buffered(AT_A_TIME);
+    while let Some((secret, because)) = looks.next().await {
+        match because {
+            Some((because, open)) => skipped.push(Skipped { secret, because, open }),
+            None => secrets.push(secret),
         }
     }
     // One that another run works on is contained there; it holds up nobody else.

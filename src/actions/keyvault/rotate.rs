@@ -4,8 +4,11 @@
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::plan_line::{PlanLine, Replaces, Surroundings, early, name};
-use crate::actions::rotation::{PREDECESSOR, Rotation, blaming_tags, confirm, issuer, open_issuer, predecessor};
+use crate::actions::rotation::{
+    Issued, PREDECESSOR, Rotation, blaming_tags, confirm, issuer_of, open_issuer, predecessor,
+};
 use crate::azure::Vault;
+use crate::clock::Timestamp;
 use crate::durable::Stop;
 use crate::issuers::{Draw, IssuerClaim, IssuerKind, IssuerRecord, LETTERS_AND_DIGITS, Named};
 use crate::plan::{Aim, Class, Fact};
@@ -25,7 +28,8 @@ struct Parameters {
     /// The issuer where nothing names one; the vault unless given.
     #[serde(default)]
     fallback: Option<IssuerKind>,
-    /// The issuer's settings; each provider has its own.
+    /// The issuer's settings; each provider has its own. `random` takes `within`: the place in the value that alone is
+    /// replaced, `Password` of a connection string or `/db/password` of JSON.
     #[serde(default)]
     settings: Map<String, Value>,
     /// Whether what the secret's tags say of its issuer is left aside: whoever may set a secret may tag it.
@@ -58,6 +62,8 @@ struct Outputs {
     version: String,
     /// When the vault says it was made.
     created: String,
+    /// When it expires: it lives as long as the one before was meant to. Empty where it does not.
+    expires: String,
     /// The version that was current before.
     predecessor: String,
     /// Who issued it.
@@ -126,7 +132,15 @@ fn fact(outputs: &Outputs) -> Fact {
         "" => String::new(),
         credential => format!(", it holds {} of {}", short(credential), outputs.provider),
     };
-    Fact::from(format!("version {} is current{issued}", short(&outputs.version)))
+    let expires = match outputs.expires.as_str() {
+        "" => String::new(),
+        expires => format!(", until {expires}"),
+    };
+    Fact::from(format!("version {} is current{issued}{expires}", short(&outputs.version)))
+}
+
+fn in_seconds(time: Timestamp) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
@@ -143,8 +157,14 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         ignore_tags: *ignore_tags,
     };
     let config = &context.services.config;
-    let found = async || issuer(config, secret, &predecessor.tags, &said);
+    let version = Issued {
+        id: predecessor.version.as_deref(),
+        content_type: predecessor.content_type.as_deref(),
+        tags: &predecessor.tags,
+    };
+    let found = async || issuer_of(&vault, config, secret, &version, &said).await;
     let named: Named = context.observe("issuer", found).await?;
+    let draw = if named.assumed { draw.like(named.form.as_ref()) } else { draw };
     let blamed = |failure| if named.from_tags { blaming_tags(failure) } else { failure };
     let issuer = open_issuer(&context.services.azure, secret, &named).map_err(blamed)?;
     let held = if *ignore_tags { predecessor.without_tags() } else { predecessor.clone() };
@@ -161,7 +181,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     confirm(&vault, secret, &published).await?;
     Ok(Outputs {
         version: published.version,
-        created: published.created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        created: in_seconds(published.created),
+        expires: published.expires.map(in_seconds).unwrap_or_default(),
         predecessor: predecessor.version.unwrap_or_default(),
         provider: named.provider.name().to_owned(),
         because: named.because,

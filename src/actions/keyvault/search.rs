@@ -163,7 +163,7 @@ async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKin
     };
     let searched = search(&context.services.azure, &parameters.vaults, &needle, &progress);
     let answer = correlation::scope(format!("{}/find", context.step), searched).await;
-    let outputs = outputs(context, (providers, parameters.ignore_tags), &answer, fingerprint);
+    let outputs = outputs(context, (providers, parameters.ignore_tags), &answer, fingerprint).await;
     // Containment does not wait for a vault that cannot be searched; a miss without it would be no answer.
     let mut closed = answer.vaults.iter().filter(|vault| !vault.listed).flat_map(|vault| &vault.failures);
     match closed.next() {
@@ -172,7 +172,7 @@ async fn find(context: &Context, parameters: &Parameters, providers: &[IssuerKin
     }
 }
 
-fn outputs(
+async fn outputs(
     context: &Context,
     (providers, ignore_tags): (&[IssuerKind], bool),
     answer: &Answer,
@@ -195,8 +195,14 @@ fn outputs(
         current: found.current,
         how: found.matched.describe(),
     };
-    let issued_by = |found: &Found| issued_by(context, &found.secret, &found.version.tags, providers, ignore_tags);
-    let (secrets, by_hand) = share_out(&sure, issued_by);
+    let mut held: Vec<(String, Result<IssuerKind, String>)> = Vec::new();
+    for found in &sure {
+        let secret = found.secret.to_string();
+        if held.iter().all(|(known, _)| *known != secret) {
+            held.push((secret, issued_by(context, &found.secret, &found.version, providers, ignore_tags).await));
+        }
+    }
+    let (secrets, by_hand) = share_out(held);
     let closed = answer.vaults.iter().filter(|vault| !vault.listed);
     let not_searched = closed.map(|vault| format!("the vault {} was not searched", vault.vault.name));
     let unread = answer.unread();
@@ -218,24 +224,17 @@ fn outputs(
 ///
 /// One credential may stand in several secrets, but its issuer replaces it once: the first is rotated there, and the
 /// others need what it then holds. A random value would fit none of them.
-fn share_out(found: &[&Found], issued_by: impl Fn(&Found) -> Result<IssuerKind, String>) -> (Vec<String>, Vec<ByHand>) {
-    let mut held: Vec<(String, Result<IssuerKind, String>)> = Vec::new();
-    for found in found {
-        let secret = found.secret.to_string();
-        if held.iter().all(|(known, _)| *known != secret) {
-            held.push((secret, issued_by(found)));
-        }
-    }
+fn share_out(held: Vec<(String, Result<IssuerKind, String>)>) -> (Vec<String>, Vec<ByHand>) {
     let has_issuer =
         |(_, issuer): &&(_, Result<IssuerKind, _>)| issuer.as_ref().is_ok_and(|kind| kind.is_behind_the_vault());
     let first = held.iter().find(has_issuer).map(|(secret, _)| secret.clone());
     let (mut secrets, mut by_hand) = (Vec::new(), Vec::new());
     for (secret, issuer) in held {
         let because = match (&first, issuer) {
-            (_, Err(because)) => because,
-            (Some(first), Ok(_)) if *first != secret => {
+            (Some(first), _) if *first != secret => {
                 format!("it holds the same credential as {first}: put in what that one holds once this run is over")
             }
+            (_, Err(because)) => because,
             (_, Ok(_)) => {
                 secrets.push(secret);
                 continue;

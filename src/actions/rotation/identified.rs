@@ -1,10 +1,11 @@
 //! Who issues a secret, and what ending the old credential would break: asked before anything is changed.
 
-use super::naming::{blaming_tags, issuer, open};
+use super::naming::{Issued, blaming_tags, issuer_of, open};
+use super::succession::Succession;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Held, Impact, IssuerClaim, IssuerState, Named, TAG_CREDENTIAL};
+use crate::issuers::{Form, Held, Impact, Issuer, IssuerClaim, IssuerState, Named, TAG_CREDENTIAL};
 use crate::vault::{History, SecretUrl};
 use futures::try_join;
 
@@ -15,6 +16,8 @@ pub(crate) struct Identified {
     pub(crate) impact: Impact,
     /// What a person must do, where only a person can.
     pub(crate) by_hand: Option<String>,
+    /// What the new version takes over.
+    pub(crate) succession: Succession,
 }
 
 /// Finds the issuer and asks it; nothing is issued. `salt` keys the fingerprints of what it tells.
@@ -31,7 +34,13 @@ pub(crate) async fn identify(
     // Its tags tell who issued it, although nobody may get its value.
     let latest = history.latest(&current);
     let mut tags = latest.map(|version| version.tags.clone()).unwrap_or_default();
-    let named = issuer(config, secret, &tags, claim)?;
+    let readable = latest.filter(|version| version.enabled);
+    let version = Issued {
+        id: readable.map(|version| version.id.as_str()),
+        content_type: latest.and_then(|version| version.content_type.as_deref()),
+        tags: &tags,
+    };
+    let named = issuer_of(&vault, config, secret, &version, claim).await?;
     if claim.ignore_tags {
         tags.clear();
     }
@@ -40,7 +49,7 @@ pub(crate) async fn identify(
         false => failure,
     };
     let issuer = open(azure, secret, &named).map_err(blamed)?;
-    let state = match latest.filter(|version| version.enabled) {
+    let state = match readable {
         // There is nobody to ask, and no reason to read the value.
         _ if !issuer.needs_value() => IssuerState::default(),
         Some(version) => {
@@ -52,5 +61,20 @@ pub(crate) async fn identify(
                 .help("enable the current version: its value tells which credential is to be replaced"));
         }
     };
-    Ok(Identified { impact: issuer.impact(), by_hand: issuer.by_hand(), named, state })
+    let succession = latest.map(Succession::of).unwrap_or_default();
+    Ok(Identified { impact: impact(issuer.as_ref(), &named), by_hand: issuer.by_hand(), named, state, succession })
+}
+
+/// What ending the old credential breaks, with what the form of the value adds where a random text takes its place.
+fn impact(issuer: &dyn Issuer, named: &Named) -> Impact {
+    let told = named.form.as_ref().filter(|form| named.is_drawn_whole() && form.is_structured());
+    match told.and_then(Form::in_words) {
+        None => issuer.impact(),
+        Some(words) => {
+            let at_once = format!(
+                "every reader, as soon as it reads the new version: the value is {words}, and a random text is not"
+            );
+            Impact { overlap: at_once.clone(), revoke_first: at_once }
+        }
+    }
 }

@@ -61,6 +61,7 @@ async fn put_in(
                 let value = vault.value(&secret.name, Some(&kept.id)).await?;
                 let mut tags = kept.tags.clone();
                 tags.insert(TAG_EFFECT.to_owned(), key);
+                // The credential is the kept one's, and so is its end.
                 let new = NewVersion { content_type: kept.content_type.clone(), tags, expires: kept.expires };
                 vault.set(&secret.name, &value, new).await.map(Published::from)
             },

@@ -7,6 +7,7 @@ mod late;
 mod naming;
 mod publication;
 mod stages;
+mod succession;
 mod values;
 mod versions;
 mod withdrawn;
@@ -14,9 +15,12 @@ mod withdrawn;
 pub(crate) use entered::ask;
 pub(crate) use identified::{Identified, identify};
 pub(crate) use late::{Late, put_right};
-pub(crate) use naming::{blaming_tags, fitting_runbook, issued_by, issuer, open as open_issuer, providers, reopen};
+pub(crate) use naming::{
+    Issued, blaming_tags, fitting_runbook, issued_by, issuer_of, open as open_issuer, providers, reopen,
+};
 pub(crate) use publication::{PREDECESSOR, confirm, predecessor};
 pub(crate) use stages::Rotation;
+pub(crate) use succession::Succession;
 pub(crate) use values::Values;
 pub(crate) use versions::history;
 pub(crate) use withdrawn::{Asked, is_disabled, refused};

@@ -1,11 +1,11 @@
 //! Who issues a secret, and how the issuer is reached.
 
 use crate::actions::context::Context;
-use crate::azure::Azure;
+use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{self, Issuer, IssuerClaim, IssuerKind, IssuerRecord, Named, Surroundings, TAGS_ARE_WRONG};
-use crate::vault::SecretUrl;
+use crate::issuers::{self, Form, Issuer, IssuerClaim, IssuerKind, IssuerRecord, Named, Surroundings, TAGS_ARE_WRONG};
+use crate::vault::{SecretUrl, Version};
 use serde_json::Map;
 use std::collections::BTreeMap;
 
@@ -63,6 +63,39 @@ fn named(
     issuers::resolve(said, tags, &IssuerClaim { provider, settings, fallback: None, in_words, ignore_tags: false })
 }
 
+/// Who issues a version, with what the form of its value allows where the vault is taken for the issuer: only then it is
+/// read.
+pub(crate) async fn issuer_of(
+    vault: &Vault,
+    config: &Config,
+    secret: &SecretUrl,
+    version: &Issued<'_>,
+    said: &IssuerClaim,
+) -> Result<Named, Failure> {
+    let named = issuer(config, secret, version.tags, said)?;
+    if !named.is_drawn_whole() {
+        return Ok(named);
+    }
+    let value = match version.id {
+        Some(id) => vault.value_if_enabled(&secret.name, id).await?,
+        None => None,
+    };
+    Ok(named.replacing(Form::of(value.as_ref(), version.content_type)))
+}
+
+/// A version whose issuer is asked for.
+pub(crate) struct Issued<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) tags: &'a BTreeMap<String, String>,
+}
+
+impl<'a> From<&'a Version> for Issued<'a> {
+    fn from(version: &'a Version) -> Self {
+        Self { id: Some(&version.id), content_type: version.content_type.as_deref(), tags: &version.tags }
+    }
+}
+
 /// The built-in runbook for what issues a secret; nothing where nothing names an issuer, or one that is not known.
 pub(crate) fn fitting_runbook(
     config: &Config,
@@ -86,18 +119,24 @@ pub(crate) fn reopen(context: &Context, secret: &SecretUrl, record: &IssuerRecor
 /// Who issues a secret, for a step that goes through many; if it is none of these providers, why it is left alone.
 ///
 /// A random value in place of one that somebody else issued ends nothing at its issuer, and breaks whoever uses it.
-pub(crate) fn issued_by(
+pub(crate) async fn issued_by(
     context: &Context,
     secret: &SecretUrl,
-    tags: &BTreeMap<String, String>,
+    version: &Version,
     providers: &[IssuerKind],
     ignore_tags: bool,
 ) -> Result<IssuerKind, String> {
     let said = IssuerClaim { ignore_tags, ..IssuerClaim::default() };
-    let named = issuer(&context.services.config, secret, tags, &said)
-        .map_err(|failure| format!("{}: {}", failure.summary, failure.help.unwrap_or_default().replace('\n', "; ")))?;
-    match providers.contains(&named.provider) {
+    let config = &context.services.config;
+    let told =
+        |failure: Failure| format!("{}: {}", failure.summary, failure.help.unwrap_or_default().replace('\n', "; "));
+    let vault = Vault::open(&secret.vault, &context.services.azure).map_err(told)?;
+    let named = issuer_of(&vault, config, secret, &version.into(), &said).await.map_err(told)?;
+    // Among many, nobody is asked for each.
+    let is_entered = named.form.as_ref().is_some_and(Form::is_structured) && named.provider != IssuerKind::Random;
+    match providers.contains(&named.provider) && !is_entered {
         true => Ok(named.provider),
+        false if is_entered => Err(format!("{}; `secret-exposure` asks for it", named.because)),
         false => Err(format!("{}; `{}` contains it", named.because, named.provider.runbook())),
     }
 }

@@ -3,13 +3,14 @@
 //! Set Secret is not idempotent. The new version therefore carries the effect's key as a tag, and an outcome in
 //! doubt is settled by looking for that tag among the versions.
 
+use super::succession::life;
 use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault, harmless};
 use crate::clock::{self, Timestamp};
 use crate::durable::{Intent, Probed, Stop};
 use crate::evidence::EffectName;
 use crate::failure::{Failure, Retry};
-use crate::issuers::{TAG_CREDENTIAL, TAG_VALIDITY};
+use crate::issuers::TAG_CREDENTIAL;
 use crate::secret::Secret;
 use crate::told::{named, unless_repeated};
 use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version, taken_over};
@@ -25,7 +26,7 @@ pub(crate) const PREDECESSOR: &str = "predecessor";
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Predecessor {
     pub(crate) version: Option<String>,
-    content_type: Option<String>,
+    pub(crate) content_type: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     created: Option<Timestamp>,
     expires: Option<Timestamp>,
@@ -54,11 +55,13 @@ pub(crate) fn newest_seen(recorded: &Value) -> Option<Vec<String>> {
 pub(crate) struct Published {
     pub(crate) version: String,
     pub(crate) created: Timestamp,
+    #[serde(default)]
+    pub(crate) expires: Option<Timestamp>,
 }
 
 impl From<Version> for Published {
     fn from(version: Version) -> Self {
-        Self { version: version.id, created: version.created }
+        Self { version: version.id, created: version.created, expires: version.expires }
     }
 }
 
@@ -81,19 +84,17 @@ pub(crate) async fn publish(
         .effect(
             Intent::new(EffectName::Publish, format!("new version of {}{without}", secret.name)),
             async |key| {
+                let Predecessor { content_type, created, expires, .. } = predecessor;
                 let new = NewVersion {
-                    content_type: predecessor.content_type.clone(),
+                    content_type: content_type.clone(),
                     tags: stamped(&tags, run, &key),
-                    expires: expiry(predecessor),
+                    expires: life(&predecessor.tags, *created, *expires).map(|length| clock::now() + length),
                 };
-                let version = vault.set(&secret.name, &value().await?, new).await?;
-                Ok(Published { version: version.id, created: version.created })
+                vault.set(&secret.name, &value().await?, new).await.map(Published::from)
             },
             async |key| {
                 let found = find(vault, &secret.name, &key).await?;
-                Ok(found.map_or(Probed::NotDone, |version| {
-                    Probed::Done(Published { version: version.id, created: version.created })
-                }))
+                Ok(found.map_or(Probed::NotDone, |version| Probed::Done(Published::from(version))))
             },
         )
         .await
@@ -144,17 +145,6 @@ pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Pre
 fn stamped(tags: &BTreeMap<String, String>, run: &str, key: &str) -> BTreeMap<String, String> {
     let own = [(TAG_RUN, run), (TAG_EFFECT, key)].map(|(tag, text)| (tag.to_owned(), text.to_owned()));
     tags.clone().into_iter().chain(own).collect()
-}
-
-/// A version inherits nothing: the new one gets the days that the tag says, else, where the old one had an expiry, a
-/// fresh one of the same length.
-fn expiry(predecessor: &Predecessor) -> Option<Timestamp> {
-    let days = predecessor.tags.get(TAG_VALIDITY).and_then(|days| days.parse::<i64>().ok());
-    if let Some(days) = days.filter(|days| (1..=3_650).contains(days)) {
-        return Some(clock::now() + chrono::Duration::days(days));
-    }
-    let length = predecessor.expires? - predecessor.created?;
-    (length > chrono::Duration::zero()).then(|| clock::now() + length)
 }
 
 /// The version that an effect made.

@@ -15,7 +15,8 @@ use crate::evidence::{EffectName, ObservationName};
 use crate::failure::{Failure, Retry};
 use crate::issuers::none_if_empty;
 use crate::issuers::{
-    Draw, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_ADDRESS, TAG_CREDENTIAL, Trial, Work,
+    Draw, Form, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_ADDRESS, TAG_CREDENTIAL, Trial,
+    Work,
 };
 use crate::secret::Secret;
 use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
@@ -209,13 +210,20 @@ impl Rotation<'_> {
         if is_staged {
             return self.stage(None).await;
         }
-        let question = format!("new value of {}, made at its issuer ({})", self.secret.name, named.provider.name());
+        let old = self.old().await?;
+        let form = Form::of(Some(&old), None);
+        let kind = form.in_words().filter(|_| form.is_structured());
+        let kind = kind.map(|words| format!(", whole: the old one is {words}")).unwrap_or_default();
+        let (name, provider) = (&self.secret.name, named.provider.name());
+        let question = format!("new value of {name}, made at its issuer ({provider}){kind}");
         let value = ask(self.context, &question).await?;
-        if value.expose() == self.old().await?.expose() {
+        let whole = self.issuer.compose(&IssuerState::default(), &old, &value)?;
+        if value.expose() == old.expose() || whole.expose() == old.expose() {
             return Err(Failure::refused("the value that was entered is the one that leaked")
                 .help("make a new credential at the issuer, then resume")
                 .into());
         }
+        is_of_its_form(&whole, &form)?;
         self.stage(Some(&value)).await
     }
 
@@ -279,7 +287,8 @@ impl Rotation<'_> {
     /// What is published.
     async fn value(&self, record: &IssuerRecord, made: &Made) -> Result<Secret, Failure> {
         match self.issuer.issuance() {
-            Issuance::Drawn => self.draw.value(),
+            Issuance::Drawn if !self.issuer.needs_value() => self.draw.value(),
+            Issuance::Drawn => self.issuer.compose(&record.state, &self.old().await?, &self.draw.value()?),
             _ => self.composed(record, made).await,
         }
     }
@@ -303,4 +312,16 @@ impl Rotation<'_> {
         }
         self.context.note("tested", &trial).await
     }
+}
+
+/// Whoever reads JSON breaks on a password, whoever entered it.
+fn is_of_its_form(entered: &Secret, old: &Form) -> Result<(), Failure> {
+    let entered = Form::of(Some(entered), None);
+    if !matches!(old, Form::Document(_)) || std::mem::discriminant(&entered) == std::mem::discriminant(old) {
+        return Ok(());
+    }
+    let words = old.in_words().unwrap_or_default();
+    Err(Failure::refused(format!("what was entered is not {words}, as the old value is"))
+        .because("every reader of the secret would break on it")
+        .help("resume, and enter the whole new value; nothing was changed"))
 }

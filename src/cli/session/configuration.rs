@@ -130,9 +130,11 @@ fn still(path: &Path, pinned: Option<&str>) -> io::Result<Vec<u8>> {
 fn unreadable(path: &Path, error: &io::Error) -> CommandError {
     let Some(distrust) = files::distrust(error) else {
         let summary = format!("the configuration `{}` cannot be read", path.display());
-        return CommandError::usage(
-            Failure::refused(summary).because(error.to_string()).help("name it with `--config`"),
-        );
+        let help = match error.kind() {
+            io::ErrorKind::InvalidData => "save it as UTF-8",
+            _ => "name it with `--config`",
+        };
+        return CommandError::usage(Failure::refused(summary).because(error.to_string()).help(help));
     };
     let mut failure = distrust.failure();
     let help = failure.help.take().unwrap_or_default();

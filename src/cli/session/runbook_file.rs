@@ -168,13 +168,24 @@ pub(crate) fn place_of(error: &serde_saphyr::Error) -> String {
     }
 }
 
+/// The text of a file that the user named, and that must be theirs: it speaks in their place.
+pub(crate) fn read_own_file(path: &Path, what: &str) -> Result<String, CommandError> {
+    read_as(files::read_found(path, LARGEST_TEXT), path, what)
+}
+
 /// The text of a file that the user named.
 pub(crate) fn read_file(path: &Path, what: &str) -> Result<String, CommandError> {
+    read_as(files::read_named(path, LARGEST_TEXT), path, what)
+}
+
+fn read_as(bytes: std::io::Result<Vec<u8>>, path: &Path, what: &str) -> Result<String, CommandError> {
     let wrong = |why: String, help: &str| {
         let summary = format!("{what} `{}` cannot be read", path.display());
         CommandError::usage(Failure::refused(summary).because(why).help(help))
     };
-    let bytes = files::read_named(path, LARGEST_TEXT);
-    let bytes = bytes.map_err(|error| wrong(error.to_string(), "give the path of a file"))?;
+    let bytes = bytes.map_err(|error| match files::distrust(&error) {
+        Some(distrust) => CommandError::usage(distrust.failure()),
+        None => wrong(error.to_string(), "give the path of a file"),
+    })?;
     text(bytes).map_err(|why| wrong(why, SAVE_AS_TEXT))
 }

@@ -58,7 +58,8 @@ impl Entry {
         if gap > ONE_KEY && !self.in_paste {
             self.escape.clear();
         }
-        let stalled = self.in_paste && gap > STALLED && chunk.len() == 1;
+        // A single Ctrl-C is somebody who gives up: no paste comes byte by byte, and no text holds one.
+        let stalled = self.in_paste && chunk.len() == 1 && (gap > STALLED || chunk == [0x03]);
         for byte in chunk {
             let taken = if self.in_paste && !stalled { self.pasted(*byte) } else { self.typed(*byte) };
             if taken.is_some() {

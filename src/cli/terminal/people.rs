@@ -63,7 +63,7 @@ enum OneOrMany {
 impl Answers {
     /// Reads a file of answers.
     pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
-        let text = session::read_file(path, "the file of answers")?;
+        let text = session::read_own_file(path, "the file of answers")?;
         let wrong = |why: String| {
             let summary = format!("the file of answers `{}` cannot be read", path.display());
             let help = "write `STEP: { answer: approve, by: NAME }` for each step; answers are approve, reject, done, not-done, retry, continue, stop";

@@ -23,7 +23,12 @@ async fn no_input_brings_an_addresss_credential_into_anything() {
     let found_at = format!("found_at={}", places());
     let mut begin = stage.containment("r-address");
     begin.extend(["-i", &found_at, "-vv"]);
-    let output = stage.command(&begin).env("RUST_LOG", "trace").env("STANCH_OPERATOR", places()).output().unwrap();
+    let output = stage
+        .command(&begin)
+        .env("RUST_LOG", "trace")
+        .env("STANCH_OPERATOR", format!("https://kim:{TOKEN}@h"))
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_free_of("standard output", &output.stdout, &values);
     assert_free_of("standard error", &output.stderr, &values);

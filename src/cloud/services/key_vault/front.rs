@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 const REGION: &str = "westeurope";
 const SERVICE_VERSION: &str = "1.9.749.1";
-const NEWEST_API_VERSION: &str = "2025-07-01";
-const API_VERSIONS: [&str; 11] = [
+const NEWEST_API_VERSION: &str = "2026-04-01";
+const API_VERSIONS: [&str; 12] = [
     "7.2",
     "7.3",
     "7.4-preview.1",
@@ -34,6 +34,7 @@ const API_VERSIONS: [&str; 11] = [
     "7.6-preview.2",
     "7.6",
     "2025-06-01-preview",
+    "2025-07-01",
     NEWEST_API_VERSION,
 ];
 
