@@ -104,7 +104,14 @@ fn without_user_information(text: &str) -> Cow<'_, str> {
         let begin = separator.end();
         let next = separators.peek().map_or(text.len(), |next| next.start());
         let Some(rest) = text.get(begin..next.max(begin)) else { continue };
-        let Some(length) = user_information(separator.as_str(), rest) else { continue };
+        // What is left may begin with another one.
+        let mut length = 0;
+        while let Some(more) = rest.get(length..).and_then(|rest| user_information(separator.as_str(), rest)) {
+            length += more;
+        }
+        if length == 0 {
+            continue;
+        }
         kept.push_str(text.get(from..begin).unwrap_or_default());
         from = begin + length;
     }
@@ -208,6 +215,7 @@ mod tests {
             ),
             ("postgres://u:TOKEN@h1,amqp://u:TOKEN@h2/v", "postgres://h1,amqp://h2/v"),
             ("redis://:TOKEN@cache:6380", "redis://cache:6380"),
+            ("https://u:TOKEN@x:y/u:TOKEN@h/a", "https://h/a"),
             ("https://u:TO%40KEN%2F@h/a", "https://h/a"),
             ("https://u:TO@KEN@h/a", "https://h/a"),
             ("postgres://u:TO/KEN#x@h/a", "postgres://h/a"),

@@ -35,7 +35,7 @@ pub fn told(text: &str) -> String {
 }
 
 /// The same, and nothing that holds a good part of one of these values either.
-pub(crate) fn told_about(text: &str, values: &[&Secret]) -> String {
+pub fn told_about(text: &str, values: &[&Secret]) -> String {
     let repeats = |value: &&Secret| {
         let half = value.expose().chars().count() / 2;
         known::shares(text, [value.expose()], half.clamp(known::SHORTEST, LONGEST_RUN))
@@ -44,13 +44,13 @@ pub(crate) fn told_about(text: &str, values: &[&Secret]) -> String {
 }
 
 /// A text of a vault that is kept whole, such as a tag, unless it repeats a value that is longer than a word.
-pub(crate) fn unless_repeated(text: &str) -> String {
+pub fn unless_repeated(text: &str) -> String {
     if known::holds(text, known::LONGER_THAN_WORDS) { WITHHELD.to_owned() } else { text.to_owned() }
 }
 
 /// The name that somebody else gives a thing: nothing where it is no name, because it is too long, or holds a value or
 /// a part of one.
-pub(crate) fn named(name: &str, values: &[&Secret]) -> Option<String> {
+pub fn named(name: &str, values: &[&Secret]) -> Option<String> {
     let name = name.trim();
     let is_one = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
     let repeats = || {

@@ -11,18 +11,18 @@ use std::time::Duration;
 
 /// What was asked of a vault.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct VaultRequest<'a> {
+pub struct VaultRequest<'a> {
     /// `set secrets`, for `stanch may not set secrets in …`.
-    pub(super) doing: &'a str,
+    pub doing: &'a str,
     /// The operation's name in the documentation: `Set Secret`.
-    pub(super) operation: &'a str,
+    pub operation: &'a str,
     /// The vault's short name.
-    pub(super) vault: &'a str,
-    pub(super) secret: &'a str,
+    pub vault: &'a str,
+    pub secret: &'a str,
     /// Who asked.
-    pub(super) identity: &'a Identity,
+    pub identity: &'a Identity,
     /// Whether the request changes something.
-    pub(super) writes: bool,
+    pub writes: bool,
 }
 
 /// An answer that is no success.
@@ -69,7 +69,7 @@ impl ServiceRefusal {
 }
 
 /// What a failed request is called, and what is known of the world after it.
-pub(super) fn failed(asked: VaultRequest<'_>, error: &azure_core::Error) -> Failure {
+pub fn failed(asked: VaultRequest<'_>, error: &azure_core::Error) -> Failure {
     if let Some(failure) = carried(error) {
         return failure.clone();
     }

@@ -109,7 +109,11 @@ impl LogAnalytics {
         self.read(&answer)
     }
 
-    fn read(&self, answer: &HttpAnswer) -> Result<LogAnswer, Failure> {
+    /// What an answer means.
+    ///
+    /// # Errors
+    /// If the workspace refuses the question, or what it says cannot be read.
+    pub fn read(&self, answer: &HttpAnswer) -> Result<LogAnswer, Failure> {
         let workspace = format!("the workspace `{}`", self.id);
         match answer.status {
             200 if !answer.body.trim_ascii().is_empty() => {

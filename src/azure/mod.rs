@@ -34,6 +34,7 @@ pub use blob::{Blob, BlobContainer};
 pub use budget::VaultLimits;
 pub use contents::{ListedSecret, SecretReading};
 pub use environment::Environment;
+pub use failed::{VaultRequest, failed};
 pub use graph::{Application, Graph, PasswordCredential, SignIn};
 pub use identity::{Caller, Identity, IdentityChoice};
 pub use logs::{LogAnalytics, LogAnswer};

@@ -48,6 +48,11 @@ pub struct HttpAnswer {
 }
 
 impl HttpAnswer {
+    /// What came with a status.
+    pub fn new(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Self {
+        Self { status, retry_after, body }
+    }
+
     /// What came, for those who read another form than text.
     pub fn bytes(&self) -> &[u8] {
         &self.body
@@ -245,7 +250,7 @@ impl Transport {
         tracing::debug!(host, status, "answered");
         // The path may hold a credential.
         let body = read(response.bytes_stream().map_err(reqwest::Error::without_url), bounds).await;
-        Ok((host, body.map(|body| HttpAnswer { status, retry_after, body })))
+        Ok((host, body.map(|body| HttpAnswer::new(status, retry_after, body))))
     }
 
     /// Sends a request of the Azure crates, and reads its answer.

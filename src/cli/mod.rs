@@ -41,6 +41,7 @@ mod suggestion;
 mod terminal;
 mod verify;
 
+use crate::failure::Failure;
 use crate::visible;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::{CommandError, Exit, Outcome, TABLE};
@@ -109,6 +110,11 @@ enum Command {
     Actions(actions::Args),
     /// Print the JSON Schema of the runbook language
     Schema,
+}
+
+/// A failure as it is told, without colours.
+pub fn told(failure: &Failure) -> String {
+    Ui { json: false, quiet: false, color: false, results: false }.text(&terminal::ui::describe(failure))
 }
 
 /// Runs the program; gives its exit code.

@@ -28,6 +28,7 @@ use crate::told::{named, told_about};
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,12 +55,59 @@ pub(super) struct Command {
     is_drill: bool,
 }
 
+/// What a program answered. It may hold a value.
 #[derive(Default, Deserialize)]
-struct Answer {
+pub struct Answer {
     value: Option<String>,
     credential: Option<String>,
     accepted: Option<bool>,
     answer: Option<String>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Answer(…)")
+    }
+}
+
+impl Answer {
+    /// Reads what a program of this name wrote.
+    ///
+    /// # Errors
+    /// If it is no JSON object.
+    pub fn read(name: &str, output: &[u8]) -> Result<Self, Failure> {
+        serde_json::from_slice(output)
+            .map_err(|_| Failure::unknown(format!("what the program `{name}` answered is no JSON object")))
+    }
+
+    /// The credential that it issued in place of `old`.
+    ///
+    /// # Errors
+    /// If it told none, or the old one.
+    pub fn issued(self, name: &str, old: Option<&Secret>) -> Result<Issued, Failure> {
+        let Some(value) = self.value.filter(|value| !value.is_empty()).map(Secret::new) else {
+            return Err(Failure::refused(format!("the program `{name}` answered without a value"))
+                .help("to `issue` it answers `{\"value\": …, \"credential\": …}`"));
+        };
+        if old.is_some_and(|old| old.expose() == value.expose()) {
+            return Err(Failure::refused(format!("the program `{name}` gave the old value as the new one"))
+                .help("to `issue` it answers with a value that is not known to anybody"));
+        }
+        let values: Vec<&Secret> = old.into_iter().chain([&value]).collect();
+        let credential = self.credential.and_then(|credential| named(&credential, &values));
+        Ok(Issued { credential: Some(credential.unwrap_or_else(|| "the new value".to_owned())), value: Some(value) })
+    }
+
+    /// What came of trying a value.
+    pub fn trial(self, name: &str, value: &Secret) -> Trial {
+        let said = self.answer.map_or_else(|| "no text".to_owned(), |said| told_about(&said, &[value]));
+        let how = format!("asked the program `{name}`");
+        match self.accepted {
+            Some(true) => Trial::accepted(&how, said),
+            Some(false) => Trial::refused(&how, said),
+            None => Trial::untried(format!("the program `{name}` cannot try a value")),
+        }
+    }
 }
 
 impl Command {
@@ -102,8 +150,7 @@ impl Command {
                 .because(output.status.to_string())
                 .help("run it by hand with the same request to see why; its standard error is not kept"));
         }
-        serde_json::from_slice(&output.stdout)
-            .map_err(|_| Failure::unknown(format!("what the program `{name}` answered is no JSON object")))
+        Answer::read(name, &output.stdout)
     }
 }
 
@@ -144,33 +191,12 @@ impl Issuer for Command {
 
     async fn issue(&self, work: &Work<'_>) -> Result<Issued, Failure> {
         let answer = self.ask(json!({ "do": "issue", "key": work.key, "value": exposed(work.old) })).await?;
-        match answer.value.filter(|value| !value.is_empty()) {
-            Some(value) => {
-                let value = Secret::new(value);
-                if work.old.is_some_and(|old| old.expose() == value.expose()) {
-                    let summary = format!("the program `{}` gave the old value as the new one", self.name());
-                    return Err(Failure::refused(summary)
-                        .help("to `issue` it answers with a value that is not known to anybody"));
-                }
-                let values: Vec<&Secret> = work.old.into_iter().chain([&value]).collect();
-                let credential = answer.credential.and_then(|credential| named(&credential, &values));
-                let credential = credential.unwrap_or_else(|| "the new value".to_owned());
-                Ok(Issued { credential: Some(credential), value: Some(value) })
-            }
-            None => Err(Failure::refused(format!("the program `{}` answered without a value", self.name()))
-                .help("to `issue` it answers `{\"value\": …, \"credential\": …}`")),
-        }
+        answer.issued(self.name(), work.old)
     }
 
     async fn try_credential(&self, _: &IssuerState, value: &Secret) -> Result<Trial, Failure> {
         let answer = self.ask(json!({ "do": "try", "value": value.expose() })).await?;
-        let said = answer.answer.map_or_else(|| "no text".to_owned(), |said| told_about(&said, &[value]));
-        let how = format!("asked the program `{}`", self.name());
-        Ok(match answer.accepted {
-            Some(true) => Trial::accepted(&how, said),
-            Some(false) => Trial::refused(&how, said),
-            None => Trial::untried(format!("the program `{}` cannot try a value", self.name())),
-        })
+        Ok(answer.trial(self.name(), value))
     }
 
     async fn retire(&self, work: &Work<'_>) -> Result<(), Failure> {

@@ -25,7 +25,7 @@ const FEWEST_DIGITS: usize = 20;
 /// What kind of text a value is. The words follow "it is".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Form {
+pub enum Form {
     /// Nobody reads more into it than that it is secret. Letters beyond ASCII and spaces are no obstacle: whoever takes
     /// them takes letters and digits.
     Opaque,

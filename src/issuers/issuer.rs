@@ -160,9 +160,9 @@ impl<'a> Work<'a> {
 
 /// What the issuer issued.
 #[derive(Debug, Default)]
-pub(crate) struct Issued {
+pub struct Issued {
     /// The new credential's id, where it has one.
-    pub(crate) credential: Option<String>,
+    pub credential: Option<String>,
     /// Its value, where the issuer told it.
-    pub(crate) value: Option<Secret>,
+    pub value: Option<Secret>,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The issuers there are.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum IssuerKind {
+pub enum IssuerKind {
     /// The vault is the issuer: a random text.
     #[default]
     Random,

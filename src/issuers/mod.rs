@@ -50,15 +50,18 @@ mod two_keys;
 use crate::failure::Failure;
 use surroundings::{NoSettings, settings};
 
+pub use command::Answer;
 pub(crate) use draw::{Draw, LETTERS_AND_DIGITS};
 pub(crate) use empty_text::none_if_empty;
-pub(crate) use form::Form;
+pub use form::Form;
+pub use issuer::Issued;
 pub(crate) use issuer::{Held, Impact, Issuance, Issuer, Proof, Work};
-pub(crate) use kind::IssuerKind;
+pub use kind::IssuerKind;
 pub(crate) use record::{IssuerRecord, IssuerState};
-pub(crate) use resolve::{IssuerClaim, Named, TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, TAGS_ARE_WRONG, resolve};
+pub use resolve::{IssuerClaim, Named, resolve};
+pub(crate) use resolve::{TAG_ADDRESS, TAG_CREDENTIAL, TAG_VALIDITY, TAGS_ARE_WRONG};
 pub(crate) use surroundings::Surroundings;
-pub(crate) use trial::Trial;
+pub use trial::Trial;
 
 /// Opens the issuer that was found; nothing is sent yet.
 pub(crate) fn open(named: &Named, surroundings: Surroundings) -> Result<Box<dyn Issuer>, Failure> {

@@ -39,25 +39,25 @@ const ASSUMED: &str =
 
 /// An issuer as it was found.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Named {
-    pub(crate) provider: IssuerKind,
+pub struct Named {
+    pub provider: IssuerKind,
     /// Its address, unless the settings or the value itself have it.
     #[serde(default, deserialize_with = "none_if_empty")]
-    pub(crate) address: Option<String>,
+    pub address: Option<String>,
     /// Whether the address was taken from a tag, which anybody may have written who may set the secret.
-    pub(crate) address_from_tag: bool,
+    pub address_from_tag: bool,
     /// Whether the secret's tags changed the answer.
     #[serde(default)]
-    pub(crate) from_tags: bool,
-    pub(crate) settings: Map<String, Value>,
+    pub from_tags: bool,
+    pub settings: Map<String, Value>,
     /// Where it is written.
-    pub(crate) because: String,
+    pub because: String,
     /// Nothing names an issuer, so the vault is taken for it. Nobody knows whether it is.
     #[serde(default)]
-    pub(crate) assumed: bool,
+    pub assumed: bool,
     /// What kind of text the value is that a random one would replace, where that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) form: Option<Form>,
+    pub form: Option<Form>,
 }
 
 impl Named {
@@ -88,22 +88,22 @@ impl Named {
 
 /// What a runbook or the inventory says.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct IssuerClaim {
-    pub(crate) provider: Option<IssuerKind>,
+pub struct IssuerClaim {
+    pub provider: Option<IssuerKind>,
     /// Who issues it where nothing names an issuer.
-    pub(crate) fallback: Option<IssuerKind>,
+    pub fallback: Option<IssuerKind>,
     /// Who issues it in people's words, which name no provider: `Stripe`.
-    pub(crate) in_words: Option<String>,
-    pub(crate) settings: Map<String, Value>,
+    pub in_words: Option<String>,
+    pub settings: Map<String, Value>,
     /// What the secret's tags say is left aside.
-    pub(crate) ignore_tags: bool,
+    pub ignore_tags: bool,
 }
 
 /// What is done where tags are wrong. Whoever may set a secret may tag it, and must not stop its containment.
 pub(crate) const TAGS_ARE_WRONG: &str = "if the secret's tags are wrong, leave them aside: `-i ignore_tags=true` for a built-in runbook, `ignore_tags: true` at the step in another";
 
 /// Finds the issuer.
-pub(crate) fn resolve(
+pub fn resolve(
     runbook: &IssuerClaim,
     tags: &BTreeMap<String, String>,
     inventory: &IssuerClaim,

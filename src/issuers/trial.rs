@@ -6,7 +6,7 @@ use serde::Serialize;
 /// What came of trying a value at its issuer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub(crate) enum Trial {
+pub enum Trial {
     /// It works, with what the issuer answered.
     Accepted {
         how: String,

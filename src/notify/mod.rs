@@ -25,3 +25,4 @@ pub use channel::{Channel, ChannelKind, Channels, choose};
 pub use kinds::KINDS;
 pub(crate) use kinds::{is_open_key, read};
 pub use message::{Message, Origin, Receipt};
+pub use received::{Says, Taken, received};

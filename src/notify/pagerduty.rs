@@ -79,7 +79,7 @@ impl Channel for PagerDuty {
 }
 
 /// `{"status": "success", …}`; what else it says stands in `message` and `errors`.
-fn says(_: u16, answer: &str) -> Taken {
+pub fn says(_: u16, answer: &str) -> Taken {
     let Ok(answer) = serde_json::from_str::<Value>(answer) else { return Taken::NotKnown };
     match member(&answer, "status") {
         Some("success") => Taken::Yes,

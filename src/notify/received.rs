@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// What a receiver's answer says of the message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub enum Taken {
     Yes,
     /// Taken, with this to complain of.
     Warned(String),
@@ -30,7 +30,7 @@ impl Taken {
 }
 
 /// How a receiver says that it took a message: from the status and the text of its answer.
-pub(super) type Says = fn(u16, &str) -> Taken;
+pub type Says = fn(u16, &str) -> Taken;
 
 /// Sends JSON to a receiver that is known by this name. Gives what it complains of, though it took the message.
 pub(super) async fn post(
@@ -61,8 +61,12 @@ pub(super) async fn post_to_webhook(
     post(who, webhook.expose(), body, says, azure).await
 }
 
-/// What an answer of a receiver means. What the receiver said is repeated, on one line, as far as it may be.
-pub(super) fn received(who: &str, answer: &HttpAnswer, says: Says) -> Result<Option<String>, Failure> {
+/// What an answer of a receiver means. What the receiver said is repeated, on one line, as far as it may be. Gives what it
+/// complains of, though it took the message.
+///
+/// # Errors
+/// If it did not take it, or nobody knows whether it did.
+pub fn received(who: &str, answer: &HttpAnswer, says: Says) -> Result<Option<String>, Failure> {
     let said = answer.said().replace(char::is_control, "");
     let said = visible::line(&said);
     let told = |failure: Failure| if said.is_empty() { failure } else { failure.because(said.clone()) };

@@ -95,7 +95,7 @@ fn card(message: &Message<'_>, longest: usize, most_facts: usize) -> Value {
 
 /// A workflow answers 202, a connector 200 and `1`. A connector also answers 200 where it failed, with the failure's
 /// status in its text: `Webhook message delivery failed with error: … returned HTTP error 413 with ContextId …`.
-fn says(status: u16, answer: &str) -> Taken {
+pub fn says(status: u16, answer: &str) -> Taken {
     let answer = answer.trim();
     if answer.is_empty() || answer == "1" {
         return Taken::Yes;

@@ -6,7 +6,7 @@ mod cases;
 mod commands;
 mod fragments;
 mod functions;
-mod hostile;
+pub(crate) mod hostile;
 mod inputs;
 mod secrets;
 
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A folder of the repository.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 

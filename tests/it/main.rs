@@ -23,6 +23,7 @@ mod crash;
 mod damage;
 mod disk;
 mod documents;
+mod doors;
 mod drills;
 mod engine;
 mod find;

@@ -127,8 +127,12 @@ impl Ui {
     }
 
     fn tell(self, page: &Page) {
-        let lines = page.lines().iter().map(|line| format!("{}\n", self.shown(&without_credentials(line))));
-        drop(stderr().lock().write_all(lines.collect::<String>().as_bytes()));
+        drop(stderr().lock().write_all(self.text(page).as_bytes()));
+    }
+
+    /// A page as it is told.
+    pub(crate) fn text(self, page: &Page) -> String {
+        page.lines().iter().map(|line| format!("{}\n", self.shown(&without_credentials(line)))).collect()
     }
 
     /// One line as a terminal may get it.

@@ -15,12 +15,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// More work than any text that is within the limits needs, unoptimised; how long that takes is the machine's affair.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Longer than that on any machine: what is not over by then never ends.
-const FOREVER: Duration = Duration::from_secs(150);
+pub(crate) const FOREVER: Duration = Duration::from_secs(150);
 
 /// How long this thread has been at work.
-fn worked() -> Duration {
+pub(crate) fn worked() -> Duration {
     let at = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(at.tv_sec.try_into().unwrap(), at.tv_nsec.try_into().unwrap())
 }
@@ -340,7 +340,7 @@ fn assert_no_growth() {
     assert!(late < early + LEEWAY_BYTES, "it grew from {early} to {late} bytes");
 }
 
-fn resident_bytes() -> usize {
+pub(crate) fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
