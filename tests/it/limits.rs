@@ -39,9 +39,9 @@ async fn a_crowd_stays_under_the_limits_of_a_vault_instead_of_bouncing_off_them(
     }
     let took = begun.elapsed();
     let statuses = statuses(&surroundings).await;
-    // A machine that is busy sends some of them late; without a budget half of them would bounce.
+    // A machine that is busy sends some of them late, up to what one window holds; without a budget more would bounce.
     let bounced = statuses.iter().filter(|status| **status == 429).count();
-    assert!(bounced * 4 <= statuses.len(), "{statuses:?}");
+    assert!(bounced <= 20, "{statuses:?}");
     // 51 requests at 20 a second: the last ones go in the third second, and no later than they must.
     assert!(took >= Duration::from_millis(1900), "{took:?}");
 }
