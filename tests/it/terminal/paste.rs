@@ -9,7 +9,7 @@ const FIND: &str = "stanch find --vault https://kv-drill.vault.azure.net";
 
 /// A value of so many lines, each of which the shell would show and run.
 fn value(lines: usize) -> String {
-    let line = |number| format!("echo planted-{number}-{}", "x".repeat(40));
+    let line = |number| format!("echo planted-{number}-{}", "ab".repeat(20));
     let lines: Vec<String> = (0..lines).map(line).collect();
     if lines.len() < 100 {
         return lines.join("\n");
