@@ -12,6 +12,11 @@ pub fn now() -> Timestamp {
     Utc::now().trunc_subsecs(6)
 }
 
+/// A moment as it is written for people: to the second, UTC.
+pub fn second(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
 /// Waits for a while.
 pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;

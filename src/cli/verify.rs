@@ -94,7 +94,7 @@ impl Sent {
 fn tell(ui: Ui, state: &State, journal: &Journal, sent: &[Sent]) {
     let drill = if state.opened().is_some_and(|opened| opened.mode == Mode::Drill) { "DRILL  " } else { "" };
     let run = state.opened().map(|opened| opened.run.as_str()).unwrap_or_default();
-    let second = |at: Option<Timestamp>| at.map(|at| at.format("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default();
+    let second = |at: Option<Timestamp>| at.map(crate::clock::second).unwrap_or_default();
     let (from, to) = (second(state.opened_at()), second(journal.last_at));
     ui.note(&format!("{drill}run {run}: {} records, {from} to {to}", journal.records));
     if journal.torn > 0 {
@@ -119,7 +119,7 @@ fn proof(journal: &Journal, reaches: Option<u64>, stamped: Option<(u64, &Stamp)>
         proven.push(format!("up to line {line} nothing was cut off or changed since that head was sent"));
     }
     if let Some((line, stamp)) = stamped {
-        let at = stamp.at.format("%Y-%m-%d %H:%M:%SZ");
+        let at = crate::clock::second(stamp.at);
         proven.push(format!("up to line {line} nothing was cut off or changed since {at}, says {}", stamp.authority));
     }
     match reaches.max(stamped.map(|(line, _)| line)) {

@@ -9,7 +9,7 @@ use crate::runbook::duration;
 use crate::runbook::source::text;
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
-use crate::settings::{SecretReference, SettingsDecoder, get};
+use crate::settings::{SecretReference, SettingsDecoder, get, is_near};
 use crate::timestamp::Authority;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -209,8 +209,7 @@ impl SettingsDecoder<'_> {
             self.wrong("the `url` of `timestamp` is not an address", place, "write `url: https://…`");
             return None;
         };
-        let is_near = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if !(parsed.scheme() == "https" || is_near && parsed.scheme() == "http") {
+        if !(parsed.scheme() == "https" || is_near(&parsed) && parsed.scheme() == "http") {
             self.wrong("the authority would be asked without encryption", place, "write `url: https://…`");
             return None;
         }

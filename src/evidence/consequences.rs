@@ -94,7 +94,7 @@ fn not_in_log(radius: &BlastRadius) -> Option<String> {
     };
     let behind = radius.window.until - horizon;
     (behind > LOG_KEEPS_UP).then(|| {
-        let at = horizon.format("%Y-%m-%d %H:%M:%SZ");
+        let at = crate::clock::second(horizon);
         format!("who read the secret after {at} is not known: the audit trail ended there when it was read")
     })
 }

@@ -1,8 +1,8 @@
 //! Which run holds a target, where it stands, and the commands that go on with it or give it up.
 
 use super::lock::Holder;
-use super::lock::second;
 use crate::clock::Timestamp;
+use crate::clock::second;
 use crate::command_line::CommandLine;
 use crate::engine::event::RunStatus;
 use crate::engine::{State, StepStatus};

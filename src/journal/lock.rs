@@ -149,7 +149,7 @@ impl Holder {
     /// Who it is, where and since when.
     pub fn who(&self) -> String {
         let Self { run, operator, host, process, .. } = self;
-        format!("run `{run}` by {operator} on {host}, process {process}, since {}", second(self.since))
+        format!("run `{run}` by {operator} on {host}, process {process}, since {}", clock::second(self.since))
     }
 
     /// Whether a holder still lives whose lock the system gave away. `says_everything` means that the system's lock
@@ -175,10 +175,6 @@ fn write(file: &mut File, holder: &Holder) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(&serde_json::to_vec(holder).unwrap_or_default())
-}
-
-pub(super) fn second(at: Timestamp) -> String {
-    at.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Who wrote its name into the lock; nothing if nobody did, or if it is being written just now.

@@ -165,10 +165,7 @@ pub(super) fn compose(channel: &Email, message: &Message<'_>, id: &str) -> Resul
 
 /// The same for readers that show HTML: no script, no picture, nothing that is fetched.
 fn html(message: &Message<'_>) -> String {
-    let escaped = |text: &str| {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        text.replace('"', "&quot;").replace('\'', "&#39;").replace('\n', "<br>\n")
-    };
+    let escaped = |text: &str| handlebars::html_escape(text).replace('\n', "<br>\n");
     let facts = message.all_facts();
     let rows: String = facts
         .iter()

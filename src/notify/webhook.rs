@@ -7,7 +7,7 @@ use super::settings::ChannelSettings;
 use crate::azure::Azure;
 use crate::clock;
 use crate::failure::Failure;
-use crate::settings::SecretReference;
+use crate::settings::{SecretReference, is_near};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -71,8 +71,7 @@ fn address(settings: &mut ChannelSettings<'_, '_, '_>) -> Option<String> {
         );
         return None;
     }
-    let is_near = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    if url.scheme() != "https" && !(is_near && url.scheme() == "http") {
+    if url.scheme() != "https" && !(is_near(&url) && url.scheme() == "http") {
         settings.decoder.wrong(format!("{what} would be told without encryption"), place, "write `url: https://…`");
         return None;
     }

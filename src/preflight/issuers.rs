@@ -37,8 +37,7 @@ fn succeeds(name: &str, succession: &Succession) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(life) = succession.life {
         let length = duration::format(life.to_std().unwrap_or_default());
-        let old =
-            succession.old_ends.map(|ends| format!("; the old one ends at {}", ends.format("%Y-%m-%d %H:%M:%SZ")));
+        let old = succession.old_ends.map(|ends| format!("; the old one ends at {}", crate::clock::second(ends)));
         let old = old.unwrap_or_default();
         let what =
             format!("the new version of `{name}` expires {length} after it is made, the life of the old one{old}");

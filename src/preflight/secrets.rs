@@ -219,7 +219,7 @@ fn pinned(reader: &Reader) -> Option<Broken> {
     Some(Broken {
         consumer: reader.name.clone(),
         version: read.version.clone(),
-        because: format!("it asked for it by its number {times}, last at {}", read.last.format("%Y-%m-%d %H:%M:%SZ")),
+        because: format!("it asked for it by its number {times}, last at {}", crate::clock::second(read.last)),
         help: "drop the version from its reference".to_owned(),
     })
 }

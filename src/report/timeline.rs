@@ -127,7 +127,7 @@ fn sentence(event: &Event) -> String {
             answered(*answer, &told(by, seen.as_ref()), comment.as_deref())
         }
         Event::TimerSet { until, follow_up: true, .. } => {
-            format!("to be asked again at {}", until.format("%Y-%m-%d %H:%M:%SZ"))
+            format!("to be asked again at {}", crate::clock::second(*until))
         }
         Event::TimerSet { until, .. } => format!("waits until {} at most", until.format("%H:%M:%S")),
         Event::TimerFired { .. } => "the wait is over".to_owned(),

@@ -5,6 +5,7 @@ use crate::runbook::diagnostic::nearest;
 use crate::runbook::syntax::{Node, NodeValue};
 use crate::runbook::{Diagnostic, Span};
 use std::path::{Path, PathBuf};
+use url::Url;
 
 pub(crate) struct SettingsDecoder<'a> {
     pub(crate) folder: &'a Path,
@@ -19,6 +20,11 @@ pub(crate) type SettingEntries<'a> = Vec<(&'a str, Span, &'a Node)>;
 
 pub(crate) fn get<'a>(entries: &SettingEntries<'a>, name: &str) -> Option<&'a Node> {
     entries.iter().find(|(key, _, _)| *key == name).map(|(_, _, node)| *node)
+}
+
+/// Whether an address is on this machine, where nothing needs encryption.
+pub(crate) fn is_near(url: &Url) -> bool {
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 impl<'a> SettingsDecoder<'a> {

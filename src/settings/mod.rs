@@ -3,5 +3,5 @@
 mod decoder;
 mod reference;
 
-pub(crate) use decoder::{SettingEntries, SettingsDecoder, get};
+pub(crate) use decoder::{SettingEntries, SettingsDecoder, get, is_near};
 pub use reference::SecretReference;

@@ -114,7 +114,7 @@ fn announcement(secret: &SecretUrl, amendment: &LateLook) -> Announcement {
         title: format!("More is known of {}", secret),
         summary: format!(
             "The audit trail was asked again at {} and shows what it had not shown before.",
-            amendment.asked_at.format("%Y-%m-%d %H:%M:%SZ")
+            crate::clock::second(amendment.asked_at)
         ),
         facts,
     }

@@ -192,7 +192,7 @@ impl<'a> Watch<'a> {
 
     /// What must be said with the lists, where they do not speak for themselves.
     pub(super) fn because(&self, log: &LogSeen, waiting: bool) -> Option<String> {
-        let moment = |at: &Timestamp| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
+        let moment = |at: &Timestamp| crate::clock::second(*at);
         let said = match log {
             LogSeen::NoSource => {
                 return Some(format!("no audit source is configured for `{}`", self.secret.vault.name));

@@ -20,7 +20,7 @@ pub(super) async fn stamp(ui: Ui, services: &Services, folder: &RunFolder, head:
     };
     match kept.await {
         Ok(stamp) => {
-            let at = stamp.at.format("%Y-%m-%d %H:%M:%SZ");
+            let at = crate::clock::second(stamp.at);
             let unchecked = if stamp.is_proven { "" } else { "; nothing says which certificates to believe" };
             ui.note(&format!("time stamp  {at} by {}{unchecked}", stamp.authority));
         }

@@ -75,7 +75,7 @@ pub(crate) fn cannot_append(folder: &RunFolder, error: &AppendError) -> CommandE
 /// Refuses whoever wants to go on with a run that was given up.
 pub(crate) fn refuse_abandoned(folder: &RunFolder, state: &State) -> Result<(), CommandError> {
     let Some(abandoned) = state.abandoned() else { return Ok(()) };
-    let at = abandoned.at.format("%Y-%m-%d %H:%M:%SZ");
+    let at = crate::clock::second(abandoned.at);
     let failure = Failure::refused(format!("the run `{}` was abandoned by {}, {at}", folder.run(), abandoned.by))
         .because(abandoned.because.clone());
     Err(CommandError::refused(failure.help("begin another one with `stanch run`").and("nothing was changed")))

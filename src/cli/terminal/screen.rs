@@ -88,7 +88,7 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> Page {
     }
     page.line(format!("  {}  {}", folder.run(), status.name()));
     if let Some(Abandoned { by, because, at }) = state.abandoned() {
-        let at = at.format("%Y-%m-%d %H:%M:%SZ");
+        let at = crate::clock::second(*at);
         page.line(format!("  given up by {by}, {at}: {}", because));
     }
     // Where the tree stands above, what went well is there to see.

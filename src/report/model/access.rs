@@ -1,8 +1,8 @@
 //! The blast radius as the report shows it.
 
 use super::source::Source;
-use super::words::second;
 use crate::audit;
+use crate::clock::second;
 use crate::evidence::Evidence;
 use crate::vault::short;
 use serde::Serialize;

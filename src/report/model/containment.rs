@@ -1,8 +1,9 @@
 //! What was done against the leak, and how we know; the verdict and the exposure window, as the report shows them.
 
 use super::source::Source;
-use super::words::{length, second};
+use super::words::length;
 use crate::clock::Timestamp;
+use crate::clock::second;
 use crate::engine::event::SettledBy;
 use crate::evidence::{self, AtIssuer, AtVault, Consumer, Consumers, Evidence, Item, Known, LeakedValue, State};
 use chrono::{DateTime, Utc};

@@ -1,6 +1,6 @@
 //! A run's records → what the report tells of them, one record after the other.
 
-use super::words::second;
+use crate::clock::second;
 use crate::engine::IllegalEvent;
 use crate::engine::event::{EffectOutcome, Event, RunOpened, SettledBy};
 use crate::evidence::Known;

@@ -2,9 +2,9 @@
 
 use super::access::{self, AccessLine, FindingLine, SecondOrderLine};
 use super::source::Source;
-use super::words::second;
 use crate::audit::{self, LateLook};
 use crate::clock::Timestamp;
+use crate::clock::second;
 use crate::evidence::{Evidence, Item};
 use serde::Serialize;
 use std::collections::BTreeSet;

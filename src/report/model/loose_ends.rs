@@ -3,8 +3,8 @@
 use super::access::recorded;
 use super::containment::Containment;
 use super::source::Source;
-use super::words::second;
 use crate::audit::{Coverage, Likely, SecondOrder};
+use crate::clock::second;
 use crate::command_line::CommandLine;
 use crate::engine::{Abandoned, StepStatus};
 use crate::evidence::{Consumer, Evidence, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};

@@ -1,8 +1,8 @@
 //! The messages of a run: what became of each.
 
 use super::source::Source;
-use super::words::second;
 use crate::clock::Timestamp;
+use crate::clock::second;
 use crate::engine::StepStatus;
 use crate::evidence::{Evidence, Item, MessageOutcome};
 use crate::plan::Aim;

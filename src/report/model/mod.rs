@@ -13,6 +13,7 @@ mod source;
 mod words;
 
 use super::timeline::Entry;
+use crate::clock::second;
 use crate::engine::event::{BegunWith, Mode};
 use crate::engine::{StepState, StepStatus};
 use crate::evidence::Known;
@@ -26,7 +27,7 @@ use loose_ends::FollowUp;
 use messages::Notification;
 use serde::Serialize;
 use source::Source;
-use words::{length, plain, second};
+use words::{length, plain};
 
 /// Everything a report says.
 #[derive(Clone, Debug, Serialize)]

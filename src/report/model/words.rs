@@ -1,12 +1,6 @@
 //! How the report writes times and values.
 
-use crate::clock::Timestamp;
 use serde_json::Value;
-
-/// A moment as the report writes it: to the second, UTC.
-pub(super) fn second(at: Timestamp) -> String {
-    at.format("%Y-%m-%d %H:%M:%SZ").to_string()
-}
 
 /// A length of time in its two largest units.
 pub(super) fn length(duration: chrono::Duration) -> String {
