@@ -12,10 +12,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Where a field is found, the better place first.
-pub(super) const TIME: [&str; 11] = [
+pub(super) const TIME: [&str; 12] = [
     "time",
     "timegenerated",
     "eventtime",
+    "eventtimestamp",
     "timestamp",
     "datetime",
     "timeunixnano",

@@ -6,7 +6,7 @@
 
 use super::columns::{self, Fields};
 use super::entries::{Held, entries, row};
-use super::operation::is_of_one_secret;
+use super::operation::{as_azure_spells, is_of_one_secret};
 use super::other_log::{OtherLog, other_log};
 use super::raw::Raw;
 use super::spelled;
@@ -73,8 +73,9 @@ impl<'a> Event<'a> {
         }
         let (time, at) = times.read(fields.time).map_err(|why| why.to_string())?;
         let status = Status::read(&fields.status, &fields.signature);
+        let operation = as_azure_spells(fields.operation);
         // `POST /secrets/restore` names no secret in its path: only the result does.
-        let asked = if fields.operation == "SecretRestore" { None } else { secret_named(&fields.request_uri) };
+        let asked = if operation == "SecretRestore" { None } else { secret_named(&fields.request_uri) };
         let host = host_of(&fields.request_uri).or_else(|| host_of(&fields.id)).unwrap_or("");
         let oid = identifier(fields.oid).to_lowercase();
         let [appid, upn, resource] = [fields.appid, fields.upn, fields.resource].map(identifier);
@@ -99,7 +100,7 @@ impl<'a> Event<'a> {
             vault: fields.resource_id.trim_end_matches('/').rsplit('/').next().unwrap_or("").to_ascii_lowercase(),
             host: host.to_ascii_lowercase(),
             other_log,
-            operation: fields.operation,
+            operation,
         })
     }
 
@@ -137,7 +138,7 @@ impl<'a> Event<'a> {
     pub(crate) fn leaves_secret_open(&self) -> bool {
         let is_open = self.asked.is_none() && self.returned.is_none();
         // The request to restore a secret names none; its result does, if there is one.
-        let names_none = || self.operation.eq_ignore_ascii_case("SecretRestore") && self.status >= 300;
+        let names_none = || self.operation == "SecretRestore" && self.status >= 300;
         is_open && is_of_one_secret(self.operation.as_bytes()) && !names_none()
     }
 

@@ -10,7 +10,7 @@ use super::event::{Event, read_events};
 use super::parts::{OpenLines, Part};
 use super::reading::{Reading, Unreadable, has_shape};
 use super::records::{Buffer, begins_document, read_records, without_mark};
-use super::search::{Candidates, Needle, Plainly, leaves_secret_open};
+use super::search::{Candidates, Needle, Plainly, may_be_of_any};
 use super::sheet::Sheet;
 use super::store::{LogFile, Store};
 use super::times::Times;
@@ -201,7 +201,7 @@ impl<C: Collect> Sink for Scanner<'_, C> {
         if at_end && self.file.may_grow {
             return self.growing(bytes);
         }
-        let relevant = bytes.is_empty() || self.is_candidate(bytes) || leaves_secret_open(bytes);
+        let relevant = bytes.is_empty() || self.is_candidate(bytes) || may_be_of_any(bytes);
         self.unreadable(why.into(), bytes, relevant);
     }
 }
@@ -289,7 +289,7 @@ impl<C: Collect> Scanner<'_, C> {
 
     /// The parts of a line whose end never came.
     fn cut(&mut self, parts: &str) {
-        let relevant = self.is_candidate(parts.as_bytes()) || leaves_secret_open(parts.as_bytes());
+        let relevant = self.is_candidate(parts.as_bytes()) || may_be_of_any(parts.as_bytes());
         self.unreadable("it is cut off: the line with its end is missing".into(), parts.as_bytes(), relevant);
     }
 
@@ -312,7 +312,7 @@ impl<C: Collect> Scanner<'_, C> {
         // What was parsed without being a candidate is in a shape of its own.
         self.only_lines &= worth == Worth::Candidate;
         if let Err(why) = read {
-            self.unreadable(why, record, worth == Worth::Candidate || leaves_secret_open(record));
+            self.unreadable(why, record, worth == Worth::Candidate || may_be_of_any(record));
         }
     }
 

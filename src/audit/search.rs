@@ -350,7 +350,7 @@ impl Plainly {
 }
 
 /// Whether a record seems to be of something that was done to one secret, and does not say to which.
-pub(crate) fn leaves_secret_open(record: &[u8]) -> bool {
+fn leaves_secret_open(record: &[u8]) -> bool {
     let names_one = || SECRETS.find_iter(record).any(|at| is_name_at(record, at + SECRETS.needle().len()));
     let mut operations = OPERATION.find_iter(record).filter_map(|at| record.get(at..));
     let is_of_one = operations.any(|operation| {
@@ -359,6 +359,16 @@ pub(crate) fn leaves_secret_open(record: &[u8]) -> bool {
         end > b"Secrets".len() && is_of_one_secret(operation.get(..end).unwrap_or_default())
     });
     is_of_one && !names_one()
+}
+
+/// Whether a record that could not be read may be about any secret: it says that it is about one and not about which, or
+/// hides what it says in base64.
+pub(crate) fn may_be_of_any(record: &[u8]) -> bool {
+    let begins_base64 = |at: usize| {
+        let text = record.get(at..).unwrap_or_default();
+        spelled::BASE64_OF_ENTRIES.iter().any(|beginning| text.starts_with(beginning.as_bytes()))
+    };
+    leaves_secret_open(record) || begins_base64(0) || memchr_iter(b'"', record).any(|at| begins_base64(at + 1))
 }
 
 /// Looks where it stood before, then around there, then everywhere.

@@ -95,7 +95,7 @@ fn of_entry(entry: &Map<String, Value>, vault: &str) -> String {
     }
     match resource.rsplit_once("/vaults/") {
         Some((_, other)) if other != vault => format!("an audit log of the vault `{}`", short(other)),
-        Some(_) => "an audit log of this vault, of another time".to_owned(),
+        Some(_) => "an audit log of this vault: of another time, or without what was needed".to_owned(),
         None if operation.is_empty() => format!("JSON with the members {}", names(entry.keys())),
         None => format!("a log with operations like `{}`, of another vault, service or time", short(&operation)),
     }

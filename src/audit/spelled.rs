@@ -51,11 +51,13 @@ pub(super) fn members(value: &Value) -> Option<Map<String, Value>> {
     }
 }
 
+/// How base64 begins of what seems to hold entries: of an object, a list, and of either compressed.
+pub(super) const BASE64_OF_ENTRIES: [&str; 8] = ["eyJ", "eyA", "ewo", "ew0", "W3s", "Wwo", "WyJ", "H4sI"];
+
 /// Whether a text that is not read as [`value`] seems to hold one nevertheless.
 pub(super) fn seems_to_hold_entries(text: &str) -> bool {
-    const BASE64_OF_JSON: [&str; 7] = ["eyJ", "eyA", "ewo", "ew0", "W3s", "Wwo", "WyJ"];
     let start = text.trim_start();
-    let is_encoded = BASE64_OF_JSON.iter().any(|beginning| start.starts_with(beginning)) && start.len() > 40;
+    let is_encoded = BASE64_OF_ENTRIES.iter().any(|beginning| start.starts_with(beginning)) && start.len() > 40;
     start.starts_with('{') || start.contains("operationName") || is_encoded
 }
 

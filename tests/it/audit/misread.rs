@@ -1,7 +1,7 @@
 //! What nearly is an entry: read where it is certain what it says, else counted and said, and never taken for silence.
 
 use super::command::audit;
-use super::{Archive, HOST, LEAKED, SHOP, THIEF, ask, counts, deed, event, query, read, text, write};
+use super::{Archive, HOST, LEAKED, SHOP, THIEF, ask, compress, counts, deed, event, query, read, text, write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -161,7 +161,7 @@ fn what_names_no_secret_by_right_leaves_nothing_open() {
         refused,
         notice,
     ] {
-        for radius in both(&text(&[entry.clone()])) {
+        for radius in both(&format!("{entry}\n")) {
             let coverage = &radius.coverage;
             assert_eq!((counts(&radius), read_counts(coverage), coverage.unnamed), (0, (1, 0), 0), "{entry}");
             assert!(describe(&radius).contains("the log shows no access"), "{entry}");
@@ -170,7 +170,7 @@ fn what_names_no_secret_by_right_leaves_nothing_open() {
     let other_vault = elsewhere.replace("/secrets/db-password", "");
     let radius = asked("log.json", &format!("{other_vault}\n{}", text(&[read(2)])));
     assert_eq!((counts(&radius), radius.coverage.unnamed), (1, 0), "another vault's entry says nothing of ours");
-    assert!(!radius.coverage.in_part().is_some(), "{:?}", radius.coverage);
+    assert!(radius.coverage.in_part().is_none(), "{:?}", radius.coverage);
 }
 
 #[test]
@@ -277,6 +277,25 @@ fn an_envelope_whose_content_cannot_be_read_is_counted() {
         let radius = asked("log.json", &format!("{cut}{}", text(&[deed(3, SHOP, "SecretGet", "secrets/other", 200)])));
         assert_eq!(radius.coverage.unreadable_lines, 1, "{cut}: {:?}", radius.coverage);
     }
+    for opaque in
+        [body(&encoded[..encoded.len() / 2]), body(&STANDARD.encode(compress(&batch))), format!("{}\n", &encoded[..90])]
+    {
+        let radius =
+            asked("log.json", &format!("{opaque}{}", text(&[deed(3, SHOP, "SecretGet", "secrets/other", 200)])));
+        assert_eq!(radius.coverage.unreadable_relevant, 1, "{opaque}: {:?}", radius.coverage);
+        assert!(!describe(&radius).contains("the log shows no access"), "{opaque}");
+    }
+}
+
+#[test]
+fn an_operation_is_one_whatever_its_case() {
+    let archive = Archive::new();
+    for (second, operation) in ["SECRETGET", "secretget", " SecretGet "].into_iter().enumerate() {
+        let entry = event(second as u32, |event| event["operationName"] = json!(operation));
+        archive.bytes("h=10", &format!("{second}.json"), entry.to_string().as_bytes());
+    }
+    let radius = archive.ask();
+    assert_eq!((radius.accesses.len(), radius.reads()), (1, 3), "{:?}", radius.accesses);
 }
 
 #[test]
