@@ -155,7 +155,7 @@ pub(super) fn plain_name(name: &str) -> String {
 
 /// Whether a text says something: tools write words where there is nothing.
 pub(super) fn says_something(text: &str) -> bool {
-    const NOTHING: [&str; 18] = [
+    const NOTHING: [&str; 20] = [
         "",
         "-",
         "--",
@@ -164,6 +164,8 @@ pub(super) fn says_something(text: &str) -> bool {
         "nil",
         "n/a",
         "na",
+        "n.a.",
+        "?",
         "nan",
         "undefined",
         "unknown",

@@ -9,7 +9,7 @@ use super::operation::is_of_one_secret;
 use super::spelled;
 use super::trail::Callers;
 use super::uri::{LONGEST_MASK, is_masked};
-use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem, memrchr2};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -382,17 +382,27 @@ fn find(what: &memmem::Finder<'_>, record: &[u8], before: usize) -> Option<usize
     what.find(near).map(|at| start + at).or_else(|| what.find(record))
 }
 
-/// Whether a name stands here that is whole, and no mask.
+/// Whether a name stands here, in an address, that is whole, and no mask.
 fn is_name_at(record: &[u8], at: usize) -> bool {
     let rest = record.get(at..).unwrap_or_default();
-    let Some((name, behind)) =
-        rest.iter().position(|byte| !continues_name(Some(byte))).and_then(|end| rest.split_at_checked(end))
-    else {
-        return false;
-    };
+    let end = rest.iter().position(|byte| !continues_name(Some(byte)));
+    let Some((name, behind)) = end.and_then(|end| rest.split_at_checked(end)) else { return false };
     let is_plain = name.len() > LONGEST_MASK && name.first().is_some_and(u8::is_ascii_alphanumeric);
     let is_mask = || std::str::from_utf8(name).is_ok_and(is_masked);
-    !name.is_empty() && behind.first().is_some_and(|end| b"/?\"\\'".contains(end)) && (is_plain || !is_mask())
+    !name.is_empty() && ends_as_it_began(record.get(..at).unwrap_or_default(), behind) && (is_plain || !is_mask())
+}
+
+/// Whether an address goes on behind the name, or is in the same quotes there as where it begins. In others, the text that
+/// holds it is cut off, and who knows how the name goes on.
+fn ends_as_it_began(before: &[u8], behind: &[u8]) -> bool {
+    if matches!(behind.first(), Some(b'/' | b'?')) {
+        return true;
+    }
+    let escapes = behind.iter().take_while(|byte| **byte == b'\\').count();
+    let Some(quote) = behind.get(escapes).filter(|byte| b"\"'".contains(byte)) else { return false };
+    let Some(begin) = memrchr2(b'"', b'\'', before) else { return false };
+    let escapes_before = before.iter().take(begin).rev().take_while(|byte| **byte == b'\\').count();
+    before.get(begin) == Some(quote) && escapes == escapes_before
 }
 
 /// Whether an operation on the vault itself is named here, other than looking at it.

@@ -123,7 +123,11 @@ fn members_of_pairs(values: &[Value]) -> Option<Map<String, Value>> {
             },
             _ => return None,
         };
-        members.entry(name.as_str()?).or_insert(value);
+        // What is there twice, and not the same, is not certain.
+        let present = members.entry(name.as_str()?).or_insert_with(|| value.clone());
+        if *present != value {
+            *present = Value::Null;
+        }
     }
     (!members.is_empty()).then_some(members)
 }

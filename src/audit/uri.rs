@@ -42,7 +42,7 @@ pub(super) const LONGEST_MASK: usize = 8;
 
 /// Whether somebody put something else in the place of a name: no client asks for a secret of such a name.
 pub(super) fn is_masked(name: &str) -> bool {
-    let is_of_names = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_of_names = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let bare = name.trim_matches(|char: char| !char.is_ascii_alphanumeric());
     const MASKS: [&str; 5] = ["redacted", "masked", "removed", "hidden", "scrubbed"];
     bare.is_empty()

@@ -55,6 +55,8 @@ fn words_for_nothing_are_no_callers() {
         "<nil>",
         "NaN",
         "#N/A",
+        "n.a.",
+        "?",
         "[]",
         "{}",
         "<Redacted>",

@@ -101,6 +101,29 @@ fn a_member_that_cannot_be_read_is_an_entry_that_cannot_be_read() {
 }
 
 #[test]
+fn a_member_that_is_cut_anywhere_is_no_silence() {
+    let properties = json!({"requestUri": format!("{HOST}/secrets/db-password"), "httpStatusCode": 200});
+    let (json, python) = (properties.to_string(), properties.to_string().replace('"', "'"));
+    let twice = json!(json).to_string();
+    let archive = Archive::new();
+    let mut wanted = 0;
+    let mut lines = text(&[deed(2, SHOP, "SecretGet", "secrets/other", 200)]);
+    for whole in [&json, &python, &twice] {
+        for end in 1..whole.len() {
+            // Before these, a word that stands for nothing.
+            if !matches!(&whole[..end], "{" | "\"" | "\"{" | "{'" | "{\"" | "\"{\\" | "\"{\\\"") {
+                lines.push_str(&format!("{}\n", with("properties", json!(whole[..end]))));
+                wanted += 1;
+            }
+        }
+    }
+    archive.bytes("h=10", "PT1H.json", lines.as_bytes());
+    let radius = archive.ask();
+    assert_eq!((counts(&radius), read_counts(&radius.coverage)), (0, (1, wanted)), "{:?}", radius.coverage);
+    assert_eq!(radius.coverage.unreadable_relevant, wanted);
+}
+
+#[test]
 fn an_entry_that_does_not_say_which_secret_is_no_silence() {
     let open = |change: fn(&mut Value)| {
         event(1, |event| {
@@ -119,6 +142,14 @@ fn an_entry_that_does_not_say_which_secret_is_no_silence() {
         open(|event| event["properties"]["requestUri"] = json!(format!("{HOST}/secrets/***"))),
         open(|event| event["properties"]["id"] = json!(format!("{HOST}/secrets/[REDACTED]/[REDACTED]"))),
         open(|event| event["properties"]["requestUri"] = json!(HOST)),
+        open(|event| event["properties"]["requestUri"] = json!(format!("{HOST}/secrets/db-pa..."))),
+        open(|event| event["properties"]["requestUri"] = json!(format!("{HOST}/secrets/db-pa\u{2026}"))),
+        open(|event| {
+            event["properties"] = json!([
+                {"Name": "id", "Value": format!("{HOST}/secrets/other")},
+                {"Name": "id", "Value": format!("{HOST}/secrets/db-password")},
+            ]);
+        }),
         open(|event| event["properties"]["clientInfo"] = json!("Azure.Security.KeyVault.Secrets")),
     ] {
         // As programs write it, with a space behind each colon, and as Azure does.
