@@ -20,9 +20,10 @@ pub(super) async fn look(
     config: &Config,
 ) -> (Vec<Check>, Option<Issuer>) {
     match ask(step, secret, azure, config).await {
-        Ok((issuer, succession)) => {
+        Ok((issuer, succession, left_out)) => {
             let mut checks = vec![check(&secret.name, &issuer)];
             checks.extend(succeeds(&secret.name, &succession));
+            checks.extend(tags(&secret.name, &left_out));
             (checks, Some(issuer))
         }
         Err(failure) => (vec![Check::of(CheckResult::Failed, &failure)], None),
@@ -55,14 +56,27 @@ fn succeeds(name: &str, succession: &Succession) -> Vec<Check> {
     checks
 }
 
+/// Tags that the new version does without.
+fn tags(name: &str, left_out: &[String]) -> Option<Check> {
+    if left_out.is_empty() {
+        return None;
+    }
+    let what = format!(
+        "the new version of `{name}` does without the tags `{}`: Key Vault takes 15 with stanch's own, of 512 characters each",
+        left_out.join("`, `")
+    );
+    let help = "to keep them, take tags off the current version that nobody reads; nothing else hangs on it";
+    Some(Check::new(CheckResult::Warning, what).help(help))
+}
+
 async fn ask(
     step: &Known<'_>,
     secret: &SecretUrl,
     azure: &Azure,
     config: &Config,
-) -> Result<(Issuer, Succession), Failure> {
+) -> Result<(Issuer, Succession, Vec<String>), Failure> {
     // Nothing of this look is kept, so nothing is compared with its fingerprints.
-    let Identified { named, state, impact, by_hand, succession } =
+    let Identified { named, state, impact, by_hand, succession, left_out } =
         identify(azure, config, secret, &step.said(), "a look").await?;
     let form = named.form.as_ref().and_then(Form::in_words);
     let issuer = Issuer {
@@ -79,7 +93,7 @@ async fn ask(
         form,
         by_hand,
     };
-    Ok((issuer, succession))
+    Ok((issuer, succession, left_out))
 }
 
 fn check(name: &str, issuer: &Issuer) -> Check {

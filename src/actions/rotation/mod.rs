@@ -7,6 +7,7 @@ mod late;
 mod naming;
 mod publication;
 mod stages;
+mod standing;
 mod succession;
 mod values;
 mod versions;
@@ -20,6 +21,7 @@ pub(crate) use naming::{
 };
 pub(crate) use publication::{PREDECESSOR, confirm, predecessor};
 pub(crate) use stages::Rotation;
+pub(crate) use standing::{Standing, standing};
 pub(crate) use succession::Succession;
 pub(crate) use values::Values;
 pub(crate) use versions::history;

@@ -4,6 +4,7 @@
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
 use super::entered::ask;
+use super::identified::own_tags;
 use super::naming::blaming_tags;
 use super::publication::{Predecessor, Published, find, publish};
 use super::values::Values;
@@ -15,8 +16,7 @@ use crate::evidence::{EffectName, ObservationName};
 use crate::failure::{Failure, Retry};
 use crate::issuers::none_if_empty;
 use crate::issuers::{
-    Draw, Form, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_ADDRESS, TAG_CREDENTIAL, Trial,
-    Work,
+    Draw, Form, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_CREDENTIAL, Trial, Work,
 };
 use crate::secret::Secret;
 use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
@@ -91,8 +91,7 @@ impl Rotation<'_> {
         if self.issuer.proof() == Proof::IssuersRefusal {
             self.test(&record, &made).await?;
         }
-        let tags = [(TAG_CREDENTIAL, &made.credential), (TAG_ADDRESS, &named.address)];
-        let tags = tags.into_iter().filter_map(|(tag, text)| Some((tag.to_owned(), text.clone()?))).collect();
+        let tags = own_tags(self.issuer, named, made.credential.as_deref());
         let value = async || self.value(&record, &made).await;
         let published = publish(self.context, self.vault, self.secret, self.predecessor, tags, value).await?;
         Ok((published, record))
