@@ -16,7 +16,7 @@ use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::told::{named, told, unless_repeated};
-use crate::vault::{Current, SUFFIXES, VaultUrl, Version};
+use crate::vault::{Current, LARGEST_VALUE, SUFFIXES, VaultUrl, Version};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::pager::{PagerContinuation, PagerOptions};
@@ -35,9 +35,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
-
-/// Key Vault takes no more bytes: 25 KB.
-const LARGEST_VALUE: usize = 25 * 1024;
 
 /// Whether a version can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

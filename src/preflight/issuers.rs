@@ -3,7 +3,7 @@
 
 use super::findings::{Check, CheckResult, Issuer};
 use super::known::Known;
-use crate::actions::{Identified, Succession, identify};
+use crate::actions::{Identified, Succession, ends, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -36,17 +36,32 @@ const SOON: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 /// What the new version takes over, and what it does not.
 fn succeeds(name: &str, succession: &Succession) -> Vec<Check> {
     let mut checks = Vec::new();
-    if let Some(life) = succession.life {
-        let length = duration::format(life.to_std().unwrap_or_default());
-        let old = succession.old_ends.map(|ends| format!("; the old one ends at {}", crate::clock::second(ends)));
-        let old = old.unwrap_or_default();
-        let what =
-            format!("the new version of `{name}` expires {length} after it is made, the life of the old one{old}");
-        checks.push(match life < SOON {
-            true => Check::new(CheckResult::Warning, what)
-                .help("that is soon: the tag `ValidityPeriodDays` on the current version sets another life, in days"),
-            false => Check::fine(what),
-        });
+    let old = succession.old_ends.map(crate::clock::second);
+    match (succession.life, &old) {
+        (Some(life), _) => {
+            let length = duration::format(life.to_std().unwrap_or_default());
+            let why = if succession.from_tag { "as its tag says" } else { "the life of the old one" };
+            let until = ends(life, crate::clock::now()).map(|end| format!(", on {}", end.format("%Y-%m-%d")));
+            let old = old.map(|ends| format!("; the old one ends at {ends}")).unwrap_or_default();
+            let until = until.unwrap_or_default();
+            let what = format!("the new version of `{name}` expires {length} after it is made{until}, {why}{old}");
+            checks.push(match life < SOON {
+                true => Check::new(CheckResult::Warning, what).help(
+                    "that is soon: the tag `ValidityPeriodDays` on the current version sets another life, in days",
+                ),
+                false => Check::fine(what),
+            });
+        }
+        (None, Some(ends)) => checks.push(
+            Check::new(
+                CheckResult::Warning,
+                format!(
+                    "the new version of `{name}` does not expire: the old one's end, {ends}, lies before it was made"
+                ),
+            )
+            .help("the tag `ValidityPeriodDays` on the current version gives the new one a life, in days"),
+        ),
+        (None, None) => {}
     }
     if succession.had_not_before {
         checks.push(Check::fine(format!(

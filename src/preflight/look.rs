@@ -3,6 +3,7 @@
 use super::effects::{self, Effect};
 use super::findings::{Broken, Check, CheckResult, Issuer};
 use super::known::{self, Known};
+use super::obstacles::in_a_line;
 use super::secrets::{self, Seen};
 use super::{channels, issuers, sites};
 use crate::actions::{Action, Surroundings};
@@ -125,6 +126,12 @@ impl Preflight {
     pub fn failed(&self) -> bool {
         self.checks.iter().any(|check| check.verdict == CheckResult::Failed)
     }
+
+    /// What cannot be done, a line each.
+    pub fn obstacles(&self) -> Vec<String> {
+        let failed = self.checks.iter().filter(|check| check.verdict == CheckResult::Failed);
+        failed.map(|check| in_a_line(&check.what, check.help.as_deref())).collect()
+    }
 }
 
 /// The steps that look into the audit trail, each with the time since when, as far as the inputs alone tell.
@@ -139,7 +146,7 @@ pub fn looks_since(plan: &Plan, actions: &BTreeMap<&'static str, Action>) -> Vec
 }
 
 /// What expressions can see before a run: no step has an output yet.
-fn scope(plan: &Plan, mode: Mode, now: Timestamp) -> Map<String, Value> {
+pub(super) fn scope(plan: &Plan, mode: Mode, now: Timestamp) -> Map<String, Value> {
     let run = json!({
         "id": "",
         "runbook": plan.runbook.name,

@@ -5,6 +5,9 @@ use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Key Vault takes no more bytes of a value: 25 KB.
+pub const LARGEST_VALUE: usize = 25 * 1024;
+
 /// One version of a secret, without its value.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Version {

@@ -9,7 +9,7 @@ use azure_security_keyvault_secrets::models::SetSecretParameters;
 use chrono::{DateTime, Duration};
 use serde_json::json;
 use stanch::azure::{
-    Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, Transport, Vault,
+    Azure, CloudFile, Deleted, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, Transport, Vault,
 };
 use stanch::clock;
 use stanch::correlation;

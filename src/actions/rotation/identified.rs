@@ -7,8 +7,9 @@ use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::issuers::{
-    Form, Held, Impact, Issuance, Issuer, IssuerClaim, IssuerState, Named, TAG_ADDRESS, TAG_CREDENTIAL,
+    Form, Held, Impact, Issuance, Issuer, IssuerClaim, IssuerState, Named, TAG_ADDRESS, TAG_CREDENTIAL, too_large,
 };
+use crate::secret::Secret;
 use crate::vault::{History, SecretUrl, taken_over};
 use std::collections::BTreeMap;
 
@@ -34,7 +35,20 @@ pub(crate) async fn identify(
     salt: &str,
 ) -> Result<Identified, Failure> {
     let vault = Vault::open(&secret.vault, azure)?;
-    let Standing { versions, current } = standing(&vault, secret).await?;
+    let standing = standing(&vault, secret).await?;
+    identified(&vault, azure, config, secret, standing, claim, salt).await
+}
+
+/// The same, of a secret that was looked at.
+pub(crate) async fn identified(
+    vault: &Vault,
+    azure: &Azure,
+    config: &Config,
+    secret: &SecretUrl,
+    Standing { versions, current }: Standing,
+    claim: &IssuerClaim,
+    salt: &str,
+) -> Result<Identified, Failure> {
     let history = History::new(versions);
     // Its tags tell who issued it, although nobody may get its value.
     let latest = history.latest(&current);
@@ -46,7 +60,7 @@ pub(crate) async fn identify(
         content_type: latest.and_then(|version| version.content_type.as_deref()),
         tags: &tags,
     };
-    let named = issuer_of(&vault, config, secret, &version, claim).await?;
+    let named = issuer_of(vault, config, secret, &version, claim).await?;
     if claim.ignore_tags {
         tags.clear();
     }
@@ -60,7 +74,13 @@ pub(crate) async fn identify(
         _ if !issuer.needs_value() => IssuerState::default(),
         Some(version) => {
             let value = vault.value(&secret.name, Some(&version.id)).await?;
-            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt }).await.map_err(blamed)?
+            let held = Held { value: &value, tags: &tags, older: &[], salt };
+            let state = issuer.survey(&held).await.map_err(blamed)?;
+            if let Some(length) = claim.length.filter(|_| issuer.issuance() == Issuance::Drawn) {
+                let whole = issuer.compose(&state, &value, &Secret::new("x".repeat(length)))?;
+                has_room(&secret.name, &whole)?;
+            }
+            state
         }
         None => {
             return Err(Failure::refused(format!("`{}` has no current version that can be read", secret.name))
@@ -71,6 +91,15 @@ pub(crate) async fn identify(
     let (_, left_out) = taken_over(&carried, &own_tags(issuer.as_ref(), &named, Some("")));
     let impact = impact(issuer.as_ref(), &named);
     Ok(Identified { impact, by_hand: issuer.by_hand(), named, state, succession, left_out })
+}
+
+/// Refuses a new value that Key Vault would not take.
+fn has_room(name: &str, whole: &Secret) -> Result<(), Failure> {
+    too_large(whole).map_or(Ok(()), |why| {
+        Err(Failure::refused(format!("the new value of `{name}` would be too large"))
+            .because(why)
+            .help("draw fewer characters (`length`), or keep what is large elsewhere, and its key here"))
+    })
 }
 
 /// The tags that a new version gets from its issuer. Which ones it gets does not hang on what is issued, so that the plan

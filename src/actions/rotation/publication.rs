@@ -4,7 +4,7 @@
 //! doubt is settled by looking for that tag among the versions.
 
 use super::standing::{Standing, standing};
-use super::succession::life;
+use super::succession::{ends, life};
 use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault, harmless};
 use crate::clock::{self, Timestamp};
@@ -88,7 +88,7 @@ pub(crate) async fn publish(
                 let new = NewVersion {
                     content_type: content_type.clone(),
                     tags: stamped(&tags, run, &key),
-                    expires: life(&predecessor.tags, *created, *expires).map(|length| clock::now() + length),
+                    expires: life(&predecessor.tags, *created, *expires).and_then(|life| ends(life, clock::now())),
                 };
                 vault.set(&secret.name, &value().await?, new).await.map(Published::from)
             },

@@ -4,7 +4,6 @@ use crate::azure::{Deleted, Vault};
 use crate::clock;
 use crate::failure::Failure;
 use crate::vault::{Current, SecretUrl, Version, belongs_to_certificate};
-use futures::try_join;
 
 /// A secret that a version can follow in, as far as reads tell.
 pub(crate) struct Standing {
@@ -18,7 +17,9 @@ pub(crate) struct Standing {
 /// If nothing can follow, whatever is tried again: there is no such secret or version, it is deleted, a certificate writes
 /// it; or if the vault gives no answer.
 pub(crate) async fn standing(vault: &Vault, secret: &SecretUrl) -> Result<Standing, Failure> {
-    let (versions, head) = try_join!(vault.versions(&secret.name), vault.head(&secret.name))?;
+    // One after the other: a vault that does not answer is asked no oftener than needed to know.
+    let versions = vault.versions(&secret.name).await?;
+    let head = vault.head(&secret.name).await?;
     if versions.is_empty() || head.current == Current::Missing {
         return Err(missing(vault, secret).await);
     }
