@@ -2,11 +2,10 @@
 //! bounded in time.
 
 use super::findings::{Check, CheckResult};
-use super::known::Known;
-use super::look::scope;
+use super::known::{Known, scope};
 use super::secrets::stands;
 use crate::actions::{Action, identified};
-use crate::azure::{Azure, Vault};
+use crate::azure::Azure;
 use crate::clock;
 use crate::config::Config;
 use crate::engine::event::Mode;
@@ -72,22 +71,15 @@ async fn look_at(secret: &SecretUrl, known: &Known<'_>, azure: &Azure, config: &
         Err(failure) => return found.told.push(failure),
     };
     if known.replaces() {
-        let vault = Vault::open(&secret.vault, azure);
-        let asked = async || identified(&vault?, azure, config, secret, standing, &known.said(), "a look").await;
-        found.told.extend(asked().await.err());
+        let asked = identified(azure, config, secret, standing, &known.said(), "a look").await;
+        found.told.extend(asked.err());
     }
-}
-
-/// What cannot be done, in a line for those who are told of it.
-pub(super) fn in_a_line(what: &str, help: Option<&str>) -> String {
-    let help = help.and_then(|help| help.lines().next()).map(|help| format!("; {help}"));
-    format!("{what}{}", help.unwrap_or_default())
 }
 
 impl Obstacles {
     /// A line each.
     pub fn lines(&self) -> Vec<String> {
         let checks = self.refused.iter().chain(&self.told).map(|failure| Check::of(CheckResult::Failed, failure));
-        checks.map(|check| in_a_line(&check.what, check.help.as_deref())).collect()
+        checks.map(|check| check.in_a_line()).collect()
     }
 }

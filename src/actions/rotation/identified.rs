@@ -36,12 +36,11 @@ pub(crate) async fn identify(
 ) -> Result<Identified, Failure> {
     let vault = Vault::open(&secret.vault, azure)?;
     let standing = standing(&vault, secret).await?;
-    identified(&vault, azure, config, secret, standing, claim, salt).await
+    identified(azure, config, secret, standing, claim, salt).await
 }
 
 /// The same, of a secret that was looked at.
 pub(crate) async fn identified(
-    vault: &Vault,
     azure: &Azure,
     config: &Config,
     secret: &SecretUrl,
@@ -49,6 +48,7 @@ pub(crate) async fn identified(
     claim: &IssuerClaim,
     salt: &str,
 ) -> Result<Identified, Failure> {
+    let vault = Vault::open(&secret.vault, azure)?;
     let history = History::new(versions);
     // Its tags tell who issued it, although nobody may get its value.
     let latest = history.latest(&current);
@@ -60,7 +60,7 @@ pub(crate) async fn identified(
         content_type: latest.and_then(|version| version.content_type.as_deref()),
         tags: &tags,
     };
-    let named = issuer_of(vault, config, secret, &version, claim).await?;
+    let named = issuer_of(&vault, config, secret, &version, claim).await?;
     if claim.ignore_tags {
         tags.clear();
     }
