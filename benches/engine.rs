@@ -115,6 +115,7 @@ fn opened(plan: &Plan) -> RunOpened {
         cloud: None,
         config: None,
         config_sha256: None,
+        obstacles: Vec::new(),
     }
 }
 

@@ -158,6 +158,7 @@ async fn rotation(folder: &Path, longer: Duration) {
         cloud: None,
         config: None,
         config_sha256: None,
+        obstacles: Vec::new(),
     };
     let syncs = Arc::new(AtomicU64::new(0));
     let file = LocalStore::create(&folder.join("journal.jsonl")).unwrap();

@@ -61,6 +61,11 @@ pub trait SecretPrompt: fmt::Debug + Send + Sync {
     fn is_there(&self) -> bool {
         true
     }
+
+    /// Whether somebody said that the value is meant as it is, however unlike the old one.
+    fn is_meant(&self) -> bool {
+        false
+    }
 }
 
 /// Where nobody can be asked.

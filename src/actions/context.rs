@@ -82,6 +82,11 @@ impl Context {
         given
     }
 
+    /// Whether somebody said that the value that is entered is meant as it is.
+    pub fn is_meant(&self) -> bool {
+        self.services.secret_prompt.is_meant()
+    }
+
     /// Keeps every other run from secrets that this one came upon, until this one is over.
     pub async fn lock(&self, secrets: &[String]) -> Result<(), Stop> {
         for secret in secrets {

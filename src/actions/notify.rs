@@ -4,6 +4,7 @@ use super::action::Action;
 use super::context::Context;
 use super::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::{Intent, Stop, Unprobed};
+use crate::engine::StepStatus;
 use crate::engine::event::Mode;
 use crate::evidence::EffectName;
 use crate::failure::Failure;
@@ -99,7 +100,8 @@ async fn tell(context: &Context, kind: &ChannelKind, parameters: Parameters) -> 
         return Ok(Outputs { because, ..Outputs::default() });
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let facts: Vec<_> = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let facts = parameters.facts.iter().map(|(name, value)| (name.clone(), text(value)));
+    let facts: Vec<_> = facts.chain(cannot_be_done(context)).collect();
     let content = Content {
         title: &parameters.title,
         summary: &parameters.summary,
@@ -119,6 +121,17 @@ async fn tell(context: &Context, kind: &ChannelKind, parameters: Parameters) -> 
         because: None,
         warning: sent.warning,
     })
+}
+
+/// What could not be done when the run began, until a step shows that it can. Who is paged knows it with the page.
+fn cannot_be_done(context: &Context) -> Option<(String, String)> {
+    let looked = context.services.steps.iter().filter(|step| matches!(step.aim, Aim::Preflight | Aim::Rotate));
+    let looked: Vec<&str> = looked.map(|step| step.id.as_str()).collect();
+    let obstacles = context.ledger().look(|state| {
+        let shown = looked.iter().any(|id| state.step(id).status == StepStatus::Done);
+        state.opened().filter(|_| !shown).map(|opened| opened.obstacles.clone())
+    })?;
+    (!obstacles.is_empty()).then(|| ("cannot be done now".to_owned(), obstacles.join("\n")))
 }
 
 /// What a message of a run says.

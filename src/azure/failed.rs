@@ -6,6 +6,7 @@ use super::service_error::{ServiceError, in_short};
 use super::unavailable::{Unavailable, again, retry_after};
 use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::told::told;
+use crate::vault::belongs_to_certificate;
 use azure_core::error::ErrorKind;
 use std::time::Duration;
 
@@ -121,6 +122,7 @@ fn refused(asked: VaultRequest<'_>, refusal: &ServiceRefusal) -> Failure {
     }
     match (refusal.status, refusal.code.as_deref().unwrap_or_default()) {
         (403, "SecretDisabled") => short(format!("`{secret}` in `{vault}` is disabled")),
+        (403, "SecretManagedByKeyVault") => belongs_to_certificate(secret, vault).because(&answered),
         (403, "ForbiddenByFirewall") => {
             let address = refusal.address.as_deref().unwrap_or("ADDRESS");
             short(format!("the network of `{vault}` does not let stanch in")).help(format!(
@@ -145,6 +147,12 @@ fn refused(asked: VaultRequest<'_>, refusal: &ServiceRefusal) -> Failure {
         )),
         (409, "ObjectIsDeletedButRecoverable") => told(format!("`{secret}` is soft-deleted in `{vault}`"))
             .help(format!("recover it with `az keyvault secret recover --vault-name {vault} --name {secret}`")),
+        (409, "ObjectIsBeingDeleted") => told(format!("somebody is deleting `{secret}` in `{vault}`"))
+            .help(format!("once it is deleted, `az keyvault secret recover --vault-name {vault} --name {secret}` brings it back"))
+            .retry(Retry::Later),
+        (409, "ObjectIsBeingRecovered") => told(format!("`{secret}` in `{vault}` is just being recovered"))
+            .help("it can be written in a minute or so")
+            .retry(Retry::Later),
         (409, _) => told(format!("`{vault}` is busy with `{secret}`")).retry(Retry::Later),
         _ => told(format!("{operation} of `{secret}` in `{vault}` was refused")),
     }

@@ -44,4 +44,4 @@ pub use route::{CloudFile, Route};
 pub use transport::{HttpAnswer, Transport};
 pub(crate) use unavailable::{Unavailable, again};
 pub(crate) use vault::harmless;
-pub use vault::{NewVersion, Readable, Vault};
+pub use vault::{Deleted, Head, NewVersion, Readable, Vault};

@@ -16,7 +16,7 @@ use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::told::{named, told, unless_repeated};
-use crate::vault::{Current, SUFFIXES, VaultUrl, Version};
+use crate::vault::{Current, LARGEST_VALUE, SUFFIXES, VaultUrl, Version};
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::pager::{PagerContinuation, PagerOptions};
@@ -24,7 +24,7 @@ use azure_core::http::{AsyncRawResponse, HttpClient, Request, RequestContent};
 use azure_core::json::to_json;
 use azure_core::time::OffsetDateTime;
 use azure_security_keyvault_secrets::models::{
-    ListSecretPropertiesResult, SecretAttributes, SecretClientGetSecretOptions,
+    ListSecretPropertiesResult, Secret as KeyVaultSecret, SecretAttributes, SecretClientGetSecretOptions,
     SecretClientListSecretPropertiesVersionsOptions, SecretClientUpdateSecretPropertiesOptions, SecretProperties,
     SetSecretParameters, UpdateSecretPropertiesParameters,
 };
@@ -36,14 +36,31 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Key Vault takes no more bytes: 25 KB.
-const LARGEST_VALUE: usize = 25 * 1024;
-
 /// Whether a version can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readable {
     Yes,
     Disabled { request_id: String, at: Timestamp },
+}
+
+/// What everyone gets who asks for a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub current: Current,
+    /// Whether it belongs to a certificate of the vault.
+    pub managed: bool,
+}
+
+/// Whether a secret is soft-deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    No,
+    Yes {
+        /// When it is purged by itself, where the vault says so.
+        purged: Option<Timestamp>,
+        /// Whether somebody may purge it before; not with purge protection.
+        purgeable: Option<bool>,
+    },
 }
 
 /// What a new version carries beside its value. It inherits nothing.
@@ -121,16 +138,23 @@ impl Vault {
 
     /// The current version. Its value is received and wiped.
     pub async fn current(&self, name: &str) -> Result<Current, Failure> {
+        self.head(name).await.map(|head| head.current)
+    }
+
+    /// The current version, and whether a certificate writes it. Its value is received and wiped.
+    pub async fn head(&self, name: &str) -> Result<Head, Failure> {
         let asked = self.asked(name, "get secrets", "Get Secret");
-        retry::read(async || match self.get(name, None).await {
-            Ok((id, value)) => {
+        let unread = |current| Ok(Head { current, managed: false });
+        retry::read(async || match self.secret(name, None).await {
+            Ok(mut secret) => {
                 // Whoever asks works on this secret: its value may stand in what else the vault says of it.
-                drop(Secret::from(value));
-                Ok(Current::Enabled(id))
+                drop(Secret::from(Zeroizing::new(secret.value.take().unwrap_or_default())));
+                let current = Current::Enabled(last_part(secret.id.as_deref()));
+                Ok(Head { current, managed: secret.managed == Some(true) || secret.kid.is_some() })
             }
             Err(error) => match ServiceRefusal::of(&error) {
-                Some(refusal) if refusal.is("SecretDisabled") => Ok(Current::Disabled),
-                Some(refusal) if refusal.status == 404 => Ok(Current::Missing),
+                Some(refusal) if refusal.is("SecretDisabled") => unread(Current::Disabled),
+                Some(refusal) if refusal.status == 404 => unread(Current::Missing),
                 _ => Err(failed(asked, &error)),
             },
         })
@@ -189,20 +213,30 @@ impl Vault {
         name: &str,
         version: Option<&str>,
     ) -> azure_core::Result<(String, Zeroizing<String>)> {
-        let options = SecretClientGetSecretOptions { secret_version: version.map(str::to_owned), ..Default::default() };
-        let mut secret = self.client.get_secret(name, Some(options)).await?.into_model()?;
+        let mut secret = self.secret(name, version).await?;
         let value = Zeroizing::new(secret.value.take().unwrap_or_default());
         Ok((last_part(secret.id.as_deref()), value))
     }
 
+    async fn secret(&self, name: &str, version: Option<&str>) -> azure_core::Result<KeyVaultSecret> {
+        let options = SecretClientGetSecretOptions { secret_version: version.map(str::to_owned), ..Default::default() };
+        self.client.get_secret(name, Some(options)).await?.into_model()
+    }
+
     /// Whether the secret is soft-deleted.
-    pub async fn deleted(&self, name: &str) -> Result<bool, Failure> {
+    pub async fn deleted(&self, name: &str) -> Result<Deleted, Failure> {
         let asked = self.asked(name, "get deleted secrets", "Get Deleted Secret");
+        let untold = Deleted::Yes { purged: None, purgeable: None };
         retry::read(async || match self.client.get_deleted_secret(name, None).await {
-            Ok(_) => Ok(true),
+            Ok(answer) => Ok(answer.into_model().map_or(untold, |mut deleted| {
+                deleted.value.zeroize();
+                let level = deleted.attributes.and_then(|attributes| attributes.recovery_level);
+                let purgeable = level.map(|level| level.as_ref().contains("Purgeable"));
+                Deleted::Yes { purged: deleted.scheduled_purge_date.and_then(timestamp), purgeable }
+            })),
             Err(error) => match ServiceRefusal::of(&error) {
-                Some(refusal) if refusal.status == 404 => Ok(false),
-                Some(refusal) if refusal.is("SecretDisabled") => Ok(true),
+                Some(refusal) if refusal.status == 404 => Ok(Deleted::No),
+                Some(refusal) if refusal.is("SecretDisabled") => Ok(untold),
                 _ => Err(failed(asked, &error)),
             },
         })

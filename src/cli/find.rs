@@ -60,7 +60,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     drop(in_order);
     match begun {
         Next::End(exit) => Ok(exit),
-        Next::Run(args) => run::run(common, ui, *args).await,
+        Next::Run(args) => run::run(common, ui, run::RunArgs::of(*args)).await,
     }
 }
 
@@ -210,7 +210,7 @@ async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
 
 async fn entered(ui: Ui, prompt: &str) -> Result<Option<Secret>, CommandError> {
     let shown = |entered: &str| if entered.is_empty() { ui.ask(&Page::of(prompt)) } else { ui.entered(entered) };
-    let given = StandardInput.ask(&shown).await;
+    let given = StandardInput::default().ask(&shown).await;
     if std::io::stdin().is_terminal() {
         ui.leave_entered();
     }

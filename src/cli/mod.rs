@@ -69,7 +69,7 @@ enum Command {
     /// Show what a runbook would do, and whether it could; reads only
     Plan(driving::Args),
     /// Run a runbook: a path, or the name of a built-in
-    Run(driving::Args),
+    Run(run::RunArgs),
     /// Go on with a run from its journal
     Resume(resume::Args),
     /// Show where a run stands

@@ -187,6 +187,9 @@ pub struct RunOpened {
     /// SHA-256 of its bytes, lower-case hex; `none` where the run began without one. Earlier programs left it out then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_sha256: Option<String>,
+    /// What could not be done when the run began, as far as it was seen: those who are told of the leak are told of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub obstacles: Vec<String>,
 }
 
 /// The configuration that a run began with, for people.

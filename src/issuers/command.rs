@@ -17,6 +17,7 @@
 //! says "not proven". Which program it is stands in the runbook or the inventory, never in a tag.
 
 use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
+use super::likeness::too_large;
 use super::record::IssuerState;
 use super::surroundings::Surroundings;
 use super::trial::Trial;
@@ -89,6 +90,11 @@ impl Answer {
             return Err(Failure::refused(format!("the program `{name}` answered without a value"))
                 .help("to `issue` it answers `{\"value\": …, \"credential\": …}`"));
         };
+        if let Some(why) = too_large(&value) {
+            return Err(Failure::refused(format!("the program `{name}` gave a value that is too large"))
+                .because(why)
+                .help("what it issued is nowhere stored: have it retired at its issuer; the old value is in place"));
+        }
         if old.is_some_and(|old| old.expose() == value.expose()) {
             return Err(Failure::refused(format!("the program `{name}` gave the old value as the new one"))
                 .help("to `issue` it answers with a value that is not known to anybody"));

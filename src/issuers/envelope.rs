@@ -135,6 +135,14 @@ pub(super) fn holds_pairs(text: &str) -> bool {
     [';', ',', '&', ' '].into_iter().any(is_list)
 }
 
+/// The names of the settings that a text consists of, in lower case.
+pub(super) fn names(text: &str) -> Vec<String> {
+    let found = ['\n', ';', ',', '&', ' '].into_iter().filter_map(|separator| pairs(text, separator));
+    let found = found.max_by_key(Vec::len);
+    let name = |pair: &Pair<'_>| pair.key.trim_start_matches("export ").trim().to_lowercase();
+    found.unwrap_or_default().iter().map(name).collect()
+}
+
 fn is_one_of(key: &str, keys: &[&str]) -> bool {
     keys.contains(&key.trim().to_lowercase().as_str())
 }

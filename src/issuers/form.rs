@@ -137,7 +137,7 @@ impl Form {
         }
     }
 
-    fn of_text(text: &str) -> Self {
+    pub(super) fn of_text(text: &str) -> Self {
         let text = text.trim();
         if let Some(words) = document(text).or_else(|| encoded(text)) {
             return Self::Document(words);

@@ -97,6 +97,8 @@ pub struct IssuerClaim {
     pub settings: Map<String, Value>,
     /// What the secret's tags say is left aside.
     pub ignore_tags: bool,
+    /// Characters of a value that stanch chooses, where that is known.
+    pub length: Option<usize>,
 }
 
 /// What is done where tags are wrong. Whoever may set a secret may tag it, and must not stop its containment.

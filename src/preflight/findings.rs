@@ -81,4 +81,10 @@ impl Check {
         let why = failure.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
         Self { verdict, what: format!("{}{why}", failure.summary), help: failure.help.clone() }
     }
+
+    /// What was found and what to do, in a line for those who are told of it.
+    pub(super) fn in_a_line(&self) -> String {
+        let help = self.help.as_deref().and_then(|help| help.lines().next()).map(|help| format!("; {help}"));
+        format!("{}{}", self.what, help.unwrap_or_default())
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::findings::{Check, CheckResult, Issuer};
 use super::known::Known;
-use crate::actions::{Identified, Succession, identify};
+use crate::actions::{Identified, Succession, ends, identify};
 use crate::azure::Azure;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -20,9 +20,10 @@ pub(super) async fn look(
     config: &Config,
 ) -> (Vec<Check>, Option<Issuer>) {
     match ask(step, secret, azure, config).await {
-        Ok((issuer, succession)) => {
+        Ok((issuer, succession, left_out)) => {
             let mut checks = vec![check(&secret.name, &issuer)];
             checks.extend(succeeds(&secret.name, &succession));
+            checks.extend(tags(&secret.name, &left_out));
             (checks, Some(issuer))
         }
         Err(failure) => (vec![Check::of(CheckResult::Failed, &failure)], None),
@@ -35,17 +36,32 @@ const SOON: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 /// What the new version takes over, and what it does not.
 fn succeeds(name: &str, succession: &Succession) -> Vec<Check> {
     let mut checks = Vec::new();
-    if let Some(life) = succession.life {
-        let length = duration::format(life.to_std().unwrap_or_default());
-        let old = succession.old_ends.map(|ends| format!("; the old one ends at {}", crate::clock::second(ends)));
-        let old = old.unwrap_or_default();
-        let what =
-            format!("the new version of `{name}` expires {length} after it is made, the life of the old one{old}");
-        checks.push(match life < SOON {
-            true => Check::new(CheckResult::Warning, what)
-                .help("that is soon: the tag `ValidityPeriodDays` on the current version sets another life, in days"),
-            false => Check::fine(what),
-        });
+    let old = succession.old_ends.map(crate::clock::second);
+    match (succession.life, &old) {
+        (Some(life), _) => {
+            let length = duration::format(life.to_std().unwrap_or_default());
+            let why = if succession.from_tag { "as its tag says" } else { "the life of the old one" };
+            let until = ends(life, crate::clock::now()).map(|end| format!(", on {}", end.format("%Y-%m-%d")));
+            let old = old.map(|ends| format!("; the old one ends at {ends}")).unwrap_or_default();
+            let until = until.unwrap_or_default();
+            let what = format!("the new version of `{name}` expires {length} after it is made{until}, {why}{old}");
+            checks.push(match life < SOON {
+                true => Check::new(CheckResult::Warning, what).help(
+                    "that is soon: the tag `ValidityPeriodDays` on the current version sets another life, in days",
+                ),
+                false => Check::fine(what),
+            });
+        }
+        (None, Some(ends)) => checks.push(
+            Check::new(
+                CheckResult::Warning,
+                format!(
+                    "the new version of `{name}` does not expire: the old one's end, {ends}, lies before it was made"
+                ),
+            )
+            .help("the tag `ValidityPeriodDays` on the current version gives the new one a life, in days"),
+        ),
+        (None, None) => {}
     }
     if succession.had_not_before {
         checks.push(Check::fine(format!(
@@ -55,14 +71,27 @@ fn succeeds(name: &str, succession: &Succession) -> Vec<Check> {
     checks
 }
 
+/// Tags that the new version does without.
+fn tags(name: &str, left_out: &[String]) -> Option<Check> {
+    if left_out.is_empty() {
+        return None;
+    }
+    let what = format!(
+        "the new version of `{name}` does without the tags `{}`: Key Vault takes 15 with stanch's own, of 512 characters each",
+        left_out.join("`, `")
+    );
+    let help = "to keep them, take tags off the current version that nobody reads; nothing else hangs on it";
+    Some(Check::new(CheckResult::Warning, what).help(help))
+}
+
 async fn ask(
     step: &Known<'_>,
     secret: &SecretUrl,
     azure: &Azure,
     config: &Config,
-) -> Result<(Issuer, Succession), Failure> {
+) -> Result<(Issuer, Succession, Vec<String>), Failure> {
     // Nothing of this look is kept, so nothing is compared with its fingerprints.
-    let Identified { named, state, impact, by_hand, succession } =
+    let Identified { named, state, impact, by_hand, succession, left_out } =
         identify(azure, config, secret, &step.said(), "a look").await?;
     let form = named.form.as_ref().and_then(Form::in_words);
     let issuer = Issuer {
@@ -79,7 +108,7 @@ async fn ask(
         form,
         by_hand,
     };
-    Ok((issuer, succession))
+    Ok((issuer, succession, left_out))
 }
 
 fn check(name: &str, issuer: &Issuer) -> Check {

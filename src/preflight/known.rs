@@ -3,12 +3,13 @@
 use crate::actions::{Action, PlanLine, Surroundings};
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::engine::event::Mode;
 use crate::issuers::IssuerClaim;
 use crate::plan::{Aim, Class, Plan};
 use crate::runbook::expression::{Scope, Template};
 use crate::runbook::model::Step;
 use crate::vault::SecretUrl;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 type Actions = BTreeMap<&'static str, Action>;
@@ -138,4 +139,20 @@ fn gate(plan: &Plan, step: &Step, actions: &Actions, scope: &dyn Scope) -> Optio
         }
     }
     None
+}
+
+/// What expressions can see before a run: no step has an output yet.
+pub(super) fn scope(plan: &Plan, mode: Mode, now: Timestamp) -> Map<String, Value> {
+    let run = json!({
+        "id": "",
+        "runbook": plan.runbook.name,
+        "mode": mode,
+        "operator": "",
+        "started_at": now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+    });
+    Map::from_iter([
+        ("inputs".to_owned(), Value::Object(plan.inputs.clone())),
+        ("run".to_owned(), run),
+        ("policy".to_owned(), plan.policy()),
+    ])
 }

@@ -2,7 +2,7 @@
 
 use super::effects::{self, Effect};
 use super::findings::{Broken, Check, CheckResult, Issuer};
-use super::known::{self, Known};
+use super::known::{self, Known, scope};
 use super::secrets::{self, Seen};
 use super::{channels, issuers, sites};
 use crate::actions::{Action, Surroundings};
@@ -14,7 +14,7 @@ use crate::engine::event::Mode;
 use crate::plan::{Aim, Plan};
 use crate::runbook::model::Step;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,6 +125,12 @@ impl Preflight {
     pub fn failed(&self) -> bool {
         self.checks.iter().any(|check| check.verdict == CheckResult::Failed)
     }
+
+    /// What cannot be done, a line each.
+    pub fn obstacles(&self) -> Vec<String> {
+        let failed = self.checks.iter().filter(|check| check.verdict == CheckResult::Failed);
+        failed.map(Check::in_a_line).collect()
+    }
 }
 
 /// The steps that look into the audit trail, each with the time since when, as far as the inputs alone tell.
@@ -136,20 +142,4 @@ pub fn looks_since(plan: &Plan, actions: &BTreeMap<&'static str, Action>) -> Vec
         Some((step.id.value.clone(), since))
     };
     plan.steps().filter_map(since).collect()
-}
-
-/// What expressions can see before a run: no step has an output yet.
-fn scope(plan: &Plan, mode: Mode, now: Timestamp) -> Map<String, Value> {
-    let run = json!({
-        "id": "",
-        "runbook": plan.runbook.name,
-        "mode": mode,
-        "operator": "",
-        "started_at": now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
-    });
-    Map::from_iter([
-        ("inputs".to_owned(), Value::Object(plan.inputs.clone())),
-        ("run".to_owned(), run),
-        ("policy".to_owned(), plan.policy()),
-    ])
 }

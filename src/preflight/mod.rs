@@ -9,9 +9,11 @@ mod findings;
 mod issuers;
 mod known;
 mod look;
+mod obstacles;
 mod secrets;
 mod sites;
 
 pub use effects::Effect;
 pub use findings::{Broken, Check, CheckResult, Issuer};
 pub use look::{Preflight, look, looks_since};
+pub use obstacles::{Obstacles, obstacles};

@@ -1,17 +1,16 @@
 //! What a secret, its readers and its audit trail look like before anything is changed.
 
 use super::findings::{Broken, Check, CheckResult};
-use crate::actions::{Asker, NotKnown, READERS_BASELINE, Trail};
+use crate::actions::{Asker, NotKnown, READERS_BASELINE, Standing, Trail, standing};
 use crate::audit::{self, BlastRadius, Coverage, Reader};
 use crate::azure::{Azure, Vault};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::failure::Failure;
-use crate::issuers::{TAG_ADDRESS, TAG_CREDENTIAL};
 use crate::report::fact::counted;
 use crate::runbook::duration;
-use crate::vault::{Current, History, SecretUrl, Version, short, taken_over};
+use crate::vault::{Current, SecretUrl, Version, short};
 use std::time::Duration;
 
 /// A log that is no further behind than this is not late.
@@ -40,13 +39,12 @@ pub(super) async fn look(
     overlap: Option<Duration>,
 ) -> Seen {
     let mut seen = Seen::default();
-    match versions(secret, azure).await {
-        Ok((versions, current)) => {
+    match stands(secret, azure).await {
+        Ok(Standing { versions, current }) => {
             seen.versions = versions.len();
             seen.enabled = versions.iter().filter(|version| version.enabled).count();
             seen.checks.push(Check::fine(format!("can list and read the versions of `{}`", secret.name)));
             seen.checks.push(state(secret, &versions, &current));
-            seen.checks.extend(tags(secret, versions, &current));
             let unseen =
                 format!("whether versions of `{}` may be set and disabled: the first write tells", secret.name);
             seen.checks.push(Check::new(CheckResult::Unseen, unseen));
@@ -72,27 +70,6 @@ pub(super) async fn look(
     seen
 }
 
-async fn versions(secret: &SecretUrl, azure: &Azure) -> Result<(Vec<Version>, Current), Failure> {
-    let vault = Vault::open(&secret.vault, azure)?;
-    let versions = vault.versions(&secret.name).await?;
-    let current = vault.current(&secret.name).await?;
-    if versions.is_empty() || current == Current::Missing {
-        let help = match vault.deleted(&secret.name).await {
-            Ok(true) => "it is soft-deleted; recover it first",
-            Ok(false) | Err(_) => "check the URL; names are shown by `az keyvault secret list`",
-        };
-        return Err(
-            Failure::refused(format!("there is no secret `{}` in `{}`", secret.name, secret.vault.name)).help(help)
-        );
-    }
-    secret.is_among(&versions)?;
-    if versions.iter().any(|version| version.managed) {
-        return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
-            .help("rotate the certificate: Key Vault writes this secret by itself"));
-    }
-    Ok((versions, current))
-}
-
 fn state(secret: &SecretUrl, versions: &[Version], current: &Current) -> Check {
     let enabled = versions.iter().filter(|version| version.enabled).count();
     let count = if versions.len() == 1 { "1 version".to_owned() } else { format!("{} versions", versions.len()) };
@@ -109,24 +86,9 @@ fn state(secret: &SecretUrl, versions: &[Version], current: &Current) -> Check {
     }
 }
 
-/// Tags that a new version has no room for. What the issuer needs is among those that are kept.
-fn tags(secret: &SecretUrl, versions: Vec<Version>, current: &Current) -> Option<Check> {
-    let own = [TAG_CREDENTIAL, TAG_ADDRESS].map(|name| (name.to_owned(), String::new()));
-    let tags = History::new(versions).latest(current)?.tags.clone();
-    let (_, left_out) = taken_over(&tags, &own.into_iter().collect());
-    if left_out.is_empty() {
-        return None;
-    }
-    let what = format!(
-        "`{}` has {} tags, and Key Vault takes 15 with stanch's own: a new version may have to do without `{}`",
-        secret.name,
-        tags.len(),
-        left_out.join("`, `")
-    );
-    Some(
-        Check::new(CheckResult::Warning, what)
-            .help("take tags off the current version that nobody reads; nothing else hangs on it"),
-    )
+/// How a secret stands.
+pub(super) async fn stands(secret: &SecretUrl, azure: &Azure) -> Result<Standing, Failure> {
+    standing(&Vault::open(&secret.vault, azure)?, secret).await
 }
 
 async fn trail(

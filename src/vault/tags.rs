@@ -1,10 +1,13 @@
-//! The tags that a new version takes over from its predecessor: as many as Key Vault takes beside those of our own.
+//! The tags that a new version takes over from its predecessor: as many as Key Vault takes beside those of our own, and
+//! none that it would refuse.
 
 use super::history::{TAG_EFFECT, TAG_RUN};
 use std::collections::BTreeMap;
 
 /// Key Vault takes no more.
 const MOST_TAGS: usize = 15;
+/// Key Vault takes no more characters of a name, and none of a text.
+const LONGEST_TAG_TEXT: usize = 512;
 /// Those that somebody is known to read are kept before others; in lower case.
 const READ: [&str; 12] = [
     "owner",
@@ -30,11 +33,24 @@ pub fn taken_over(
     let ours = |name: &String| own.contains_key(name) || name == TAG_RUN || name == TAG_EFFECT;
     let mut carried: Vec<(&String, &String)> = tags.iter().filter(|(name, _)| !ours(name)).collect();
     carried.sort_by_key(|(name, _)| !READ.contains(&name.to_lowercase().as_str()));
+    let (mut carried, too_long): (Vec<_>, Vec<_>) =
+        carried.into_iter().partition(|(name, text)| fits(name) && fits(text));
     let own_run = [TAG_RUN, TAG_EFFECT].iter().filter(|name| !own.contains_key(**name)).count();
     let room = MOST_TAGS.saturating_sub(own.len() + own_run).min(carried.len());
-    let left_out = carried.split_off(room).into_iter().map(|(name, _)| name.clone()).collect();
+    let left_out = carried.split_off(room).into_iter().chain(too_long).map(|(name, _)| shown(name)).collect();
     let carried = carried.into_iter().map(|(name, value)| (name.clone(), value.clone()));
     (carried.chain(own.clone()).collect(), left_out)
+}
+
+/// A name that may be longer than a line.
+fn shown(name: &str) -> String {
+    let mut letters = name.chars();
+    let start: String = letters.by_ref().take(60).collect();
+    if letters.next().is_some() { format!("{start}…") } else { start }
+}
+
+fn fits(text: &str) -> bool {
+    text.chars().count() <= LONGEST_TAG_TEXT
 }
 
 #[cfg(test)]
@@ -44,6 +60,17 @@ mod tests {
 
     fn tags(names: impl Iterator<Item = String>) -> BTreeMap<String, String> {
         names.map(|name| (name, "x".to_owned())).collect()
+    }
+
+    #[test]
+    fn what_key_vault_would_refuse_is_left_out() {
+        let longest = "é".repeat(512);
+        let mut some = tags(["team".to_owned(), longest.clone(), "x".repeat(513)].into_iter());
+        some.insert("note".to_owned(), "x".repeat(513));
+        some.insert("text".to_owned(), longest.clone());
+        let (kept, left_out) = taken_over(&some, &BTreeMap::new());
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["team", "text", &longest]);
+        assert_eq!(left_out, ["note".to_owned(), format!("{}…", "x".repeat(60))]);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! One version of a secret, and which of them everyone gets.
 
 use crate::clock::Timestamp;
+use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Key Vault takes no more bytes of a value: 25 KB.
+pub const LARGEST_VALUE: usize = 25 * 1024;
 
 /// One version of a secret, without its value.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
@@ -38,6 +42,16 @@ impl Current {
             Self::Disabled | Self::Missing => None,
         }
     }
+}
+
+/// Why nobody but the vault writes a secret that stands behind a certificate.
+pub fn belongs_to_certificate(secret: &str, vault: &str) -> Failure {
+    Failure::refused(format!("`{secret}` belongs to a certificate of the vault"))
+        .because("its value is the certificate with its private key, which the vault itself writes")
+        .help(format!(
+            "have a new version of the certificate issued: `az keyvault certificate create --vault-name {vault} --name {secret} --policy @policy.json`, with the policy that `az keyvault certificate show` gives"
+        ))
+        .and("then have its authority revoke the leaked one: a certificate is trusted until it is revoked or expires")
 }
 
 /// A version's id as people read it.

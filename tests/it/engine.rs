@@ -103,6 +103,7 @@ impl World {
             cloud: None,
             config: None,
             config_sha256: None,
+            obstacles: Vec::new(),
         }));
         world
     }

@@ -122,6 +122,12 @@ impl Stage {
         answer.json().await.unwrap()
     }
 
+    /// Changes what distinguishes `kv-drill` from other vaults.
+    pub(crate) async fn change_vault(&self, change: &Value) {
+        let answer = self.http.put(format!("{}/vaults/kv-drill", self.control())).json(change).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
     /// Plans trouble.
     pub(crate) async fn fault(&self, fault: &Value) {
         let answer = self.http.post(format!("{}/faults", self.control())).json(fault).send().await.unwrap();

@@ -61,9 +61,70 @@ async fn what_a_random_text_cannot_replace_is_named_and_asked_for() {
     let resume = ["resume", "r-pem", "--json", "--secret-stdin"];
     let said = stage.stanch_given(&resume, b"a-password-by-mistake\n").exit(3);
     assert!(said.stdout.contains("what was entered is not PEM (private key)"), "{}", said.stdout);
+    let public = PEM.replace("PRIVATE", "PUBLIC");
+    for (entered, told) in [
+        (public.as_str(), "with another kind of key"),
+        (PEM, "is the one that leaked"),
+        (&format!("{PEM}\r\n"), "is the one that leaked"),
+        (&"x".repeat(26_000), "too large"),
+    ] {
+        let said = stage.stanch_given(&resume, entered.as_bytes()).exit(3);
+        assert!(said.stdout.contains(told), "{told}: {}", said.stdout);
+    }
+    assert_eq!(versions(&stage.state().await, "pem").len(), 1, "nothing took its place");
     let new = PEM.replace("MIIEv", "MIIEw");
     stage.stanch_given(&resume, new.as_bytes()).exit(4).done();
     assert_eq!(stage.read_value("pem", "").await, new, "it waits for the old one's revocation");
+}
+
+/// What is entered has the parts of the old value, or somebody says that it is meant as it is.
+#[tokio::test]
+async fn an_entered_document_has_the_parts_of_the_old_one_unless_it_is_meant() {
+    let stage = Stage::empty(&[]).await;
+    for (name, old, wrong, told, right) in [
+        (
+            "json",
+            JSON,
+            "{\"user\": \"app\", \"password\": \"n3w\"}",
+            "with another set of members",
+            "{\"user\":\"app\",\"db\":{\"password\":\"n3w\",\"port\":1.5}}",
+        ),
+        (
+            "connection",
+            CONNECTION,
+            "Server=tcp:db.example.org;Password=n3w-pass",
+            "with another set of names",
+            "Server=tcp:db.example.org;User Id=app;Password=n3w-pass-9;Encrypt=true;",
+        ),
+        (
+            "url",
+            "https://app:0ld@a.example.org/p",
+            "https://app:n3w@b.example.org/p",
+            "with another host",
+            "https://app:n3w@a.example.org/p",
+        ),
+        (
+            "xml",
+            "<login><key>0ld</key></login>",
+            "<other>n3w</other>",
+            "with another root element",
+            "<login><key>n3w</key></login>",
+        ),
+    ] {
+        stage.seed(name, &json!({ "value": old })).await;
+        let (secret, id) = (url(name), format!("r-{name}"));
+        stage.stanch(&run(&secret, &id)).exit(4).done();
+        let resume = ["resume", &id, "--json", "--secret-stdin"];
+        let said = stage.stanch_given(&resume, wrong.as_bytes()).exit(3);
+        assert!(said.stdout.contains(told) && said.stdout.contains("--as-entered"), "{name}: {}", said.stdout);
+        assert!(!said.stdout.contains("n3w") && !said.stderr.contains("n3w"), "{name}");
+        assert_eq!(versions(&stage.state().await, name).len(), 1, "{name}: nothing took its place");
+        let entered = if name == "xml" { wrong } else { right };
+        let resume = ["resume", &id, "--json", "--secret-stdin", "--as-entered"];
+        let resume = if name == "xml" { &resume[..] } else { &resume[..4] };
+        stage.stanch_given(resume, entered.as_bytes()).exit(4).done();
+        assert_eq!(stage.read_value(name, "").await, entered, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -108,6 +169,12 @@ steps:
         assert!(said.contains("✗") && said.contains("elsewhere"), "{said}");
         std::fs::write(stage.path("within.yaml"), runbook(place)).unwrap();
         assert!(stage.stanch(&["plan", "within.yaml", "-i", &secret]).exit(0).stdout.contains("the vault issues it"));
+        // What would not fit is said before, and nothing is begun for it.
+        let large =
+            format!("{value}{}", if name == "env" { format!("# {}", "x".repeat(25_590)) } else { " ".repeat(25_590) });
+        stage.seed("large", &json!({ "value": large })).await;
+        let said = stage.stanch(&["plan", "within.yaml", "-i", &url("large")]).exit(5).stdout;
+        assert!(said.contains("✗ the new value of `large` would be too large"), "{said}");
         let id = format!("r-{name}");
         stage.stanch(&["run", "within.yaml", "--yes", "--run-id", &id, "-i", &secret]).exit(0).done();
         let new = stage.read_value(name, "").await;
@@ -133,9 +200,17 @@ async fn a_new_version_lives_as_long_as_the_old_one_was_meant_to() {
             )
             .await;
         let said = plan(&stage, name, 0);
-        assert!(said.contains(&format!("expires {life}d after it is made")), "{said}");
+        let until = (now + chrono::TimeDelta::days(life)).format("%Y-%m-%d");
+        assert!(said.contains(&format!("expires {life}d after it is made, on {until}, the life of")), "{said}");
         assert!(said.contains("is valid at once; the old one had a not-before time"), "{said}");
     }
+    let before = json!({ "value": "an-opaque-value-1", "created": days(-1), "expires": days(-9) });
+    stage.seed("before", &before).await;
+    assert!(plan(&stage, "before", 0).contains("! the new version of `before` does not expire: the old one's end"));
+    let tagged = json!({ "value": "an-opaque-value-1", "expires": days(1), "tags": { "ValidityPeriodDays": "90" } });
+    stage.seed("tagged", &tagged).await;
+    let until = days(90).format("%Y-%m-%d");
+    assert!(plan(&stage, "tagged", 0).contains(&format!("expires 90d after it is made, on {until}, as its tag says")));
     stage
         .seed("minute", &json!({ "value": "an-opaque-value-1", "expires": now + chrono::TimeDelta::seconds(60) }))
         .await;
@@ -158,15 +233,22 @@ async fn a_secret_with_many_tags_is_rotated_and_the_plan_says_what_has_no_room()
     tags.insert("zone".to_owned(), "x".repeat(256).into());
     stage.seed("fourteen", &json!({ "value": "an-opaque-value-1", "tags": tags.clone() })).await;
     tags.insert("file-encoding".to_owned(), "utf-8".into());
+    // None of these is anything that Key Vault would take again.
+    tags.insert("note".to_owned(), "x".repeat(600).into());
     stage.seed("fifteen", &json!({ "value": "an-opaque-value-1", "tags": tags })).await;
     for name in ["fourteen", "fifteen"] {
         let said = plan(&stage, name, 0);
-        assert!(said.contains("may have to do without") && said.contains("`zone`"), "{said}");
+        let listed = said.split_once("does without the tags `").and_then(|(_, rest)| rest.split_once("`:"));
+        let named: Vec<&str> = listed.unwrap_or_else(|| panic!("{said}")).0.split("`, `").collect();
+        assert!(named.contains(&"zone"), "{said}");
         let (secret, id) = (url(name), format!("r-{name}"));
         stage.stanch(&run(&secret, &id)).exit(0).done();
         let versions = versions(&stage.state().await, name);
         let tags = versions[1]["tags"].as_object().unwrap();
         assert_eq!((tags.len(), &tags["owner"], &tags["stanch-run"]), (15, &json!("team"), &json!(id)));
+        let old = versions[0]["tags"].as_object().unwrap();
+        let lost: Vec<&str> = old.keys().map(String::as_str).filter(|name| !tags.contains_key(*name)).collect();
+        assert_eq!(lost.iter().collect::<std::collections::BTreeSet<_>>(), named.iter().collect(), "as the plan said");
     }
 }
 

@@ -9,7 +9,7 @@ use azure_security_keyvault_secrets::models::SetSecretParameters;
 use chrono::{DateTime, Duration};
 use serde_json::json;
 use stanch::azure::{
-    Azure, CloudFile, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, Transport, Vault,
+    Azure, CloudFile, Deleted, Environment, Identity, IdentityChoice, NewVersion, Readable, Route, Transport, Vault,
 };
 use stanch::clock;
 use stanch::correlation;
@@ -163,7 +163,7 @@ async fn a_soft_deleted_secret_is_recognised() {
     let cloud = Surroundings::new().await;
     cloud.seed("orders-db", CANARY).await;
     let vault = cloud.vault();
-    assert!(!vault.deleted("orders-db").await.unwrap());
+    assert_eq!(vault.deleted("orders-db").await.unwrap(), Deleted::No);
     let url = format!("{}/secrets/orders-db?api-version=7.4", cloud.running.ready().base_url);
     let delete = reqwest::Client::builder().no_proxy().build().unwrap().delete(url);
     let answer =
@@ -171,7 +171,10 @@ async fn a_soft_deleted_secret_is_recognised() {
     assert_eq!(answer.status(), 200);
     cloud.control("POST", "settle", &json!({})).await;
 
-    assert!(vault.deleted("orders-db").await.unwrap());
+    assert!(matches!(
+        vault.deleted("orders-db").await.unwrap(),
+        Deleted::Yes { purged: Some(_), purgeable: Some(true) }
+    ));
     let failure = set(&vault, CANARY).await.unwrap_err();
     assert_eq!(failure.summary, "`orders-db` is soft-deleted in `kv-drill`");
     assert!(failure.help.unwrap().contains("az keyvault secret recover"));

@@ -99,18 +99,22 @@ fn broken_yaml_is_shown_where_it_breaks() {
     assert!(!broken.contains(" at line "), "the place is said once: {broken}");
 }
 
+/// What is refused before anybody is told of it.
+async fn assert_nobody_was_told(stage: &Stage, run: &str) {
+    assert!(!stage.journal(run).exists(), "there is no run");
+    assert_eq!(stage.state().await["notifications"], json!([]), "nobody was told");
+}
+
 #[tokio::test]
 async fn a_version_that_the_secret_does_not_have_is_refused() {
     let stage = Stage::set().await;
     let url = format!("secret=https://kv-drill.vault.azure.net/secrets/orders-db/{}", "0".repeat(32));
     let mut arguments = stage.containment("r-no-version");
     arguments.extend(["-i", &url]);
-    let status = stage.stanch(&arguments).exit(5).json();
-    let error = error_of(&status, "preflight").to_string();
-    assert!(error.contains("has no version 0000"), "{error}");
+    let said = stage.stanch(&arguments).exit(5);
+    told(&said, &["has no version 0000", "nothing was changed, and nobody was told"]);
     assert_untouched(&stage).await;
-    let screen = stage.stanch(&["status", "r-no-version"]).exit(0).stdout;
-    assert!(screen.contains("NOT contained: nothing has been changed"), "{screen}");
+    assert_nobody_was_told(&stage, "r-no-version").await;
 }
 
 fn error_of<'a>(status: &'a Value, step: &str) -> &'a Value {
@@ -119,17 +123,55 @@ fn error_of<'a>(status: &'a Value, step: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn a_vault_that_says_no_stops_the_run_before_anything_is_changed() {
+async fn a_vault_that_says_no_stops_the_run_before_anybody_is_told() {
+    let stage = Stage::set().await;
+    for (kind, help) in [
+        ("ForbiddenByRbac", "Key Vault Secrets Officer"),
+        ("AccessDenied", "add get, list and set"),
+        ("ForbiddenByFirewall", "az keyvault network-rule add --name kv-drill"),
+        ("ForbiddenByConnection", "virtual network of the private endpoint"),
+    ] {
+        for operation in ["SecretListVersions", "SecretGet"] {
+            stage.deny(&json!({ "deny": [{ "operation": operation }], "kind": kind })).await;
+            let said = stage.stanch(&stage.containment("r-denied")).exit(5);
+            told(&said, &[&format!("403 {kind}"), help, "nobody was told"]);
+        }
+    }
+    assert_untouched(&stage).await;
+    assert_nobody_was_told(&stage, "r-denied").await;
+}
+
+/// Whoever wants people to know in spite of it says so; the page tells what cannot be done.
+#[tokio::test]
+async fn people_are_told_all_the_same_and_of_what_cannot_be_done() {
     let stage = Stage::set().await;
     stage.deny(&json!({ "deny": [{ "operation": "SecretListVersions" }], "kind": "ForbiddenByRbac" })).await;
-    let said = stage.stanch(&stage.containment("r-denied")).exit(5);
-    let status = said.json();
-    assert_eq!(status["status"], "failed");
-    let error = error_of(&status, "preflight").to_string();
-    assert!(error.contains("stanch may not list the versions of secrets in `kv-drill`"), "{error}");
-    assert!(error.contains("403 ForbiddenByRbac"), "{error}");
-    assert!(error.contains("Key Vault Secrets Officer"), "{error}");
-    assert_untouched(&stage).await;
+    let mut arguments = stage.containment("r-anyway");
+    arguments.push("--anyway");
+    let status = stage.stanch(&arguments).exit(5).json();
+    assert!(error_of(&status, "preflight").to_string().contains("403 ForbiddenByRbac"), "{status:#}");
+    let pages = stage.state().await["notifications"].as_array().unwrap().clone();
+    let page = pages.iter().find(|page| page["channel"] == "pagerduty").unwrap()["body"].to_string();
+    assert!(page.contains("cannot be done now") && page.contains("may not list the versions"), "{page}");
+    assert!(page.contains("Key Vault Secrets Officer"), "{page}");
+}
+
+/// No answer is no reason to keep a leak from anybody.
+#[tokio::test]
+async fn a_vault_in_trouble_is_told_of_in_the_page() {
+    let stage = Stage::set().await;
+    stage.fault(&json!({ "match": { "path": "^/secrets/orders-db" }, "do": { "status": 503 } })).await;
+    let said = stage.stanch(&stage.containment("r-trouble")).exit(5);
+    assert!(said.stderr.contains("cannot be done now: `kv-drill` is in trouble"), "{}", said.stderr);
+    let pages = stage.state().await["notifications"].as_array().unwrap().clone();
+    let first = pages.iter().find(|page| page["channel"] == "pagerduty").unwrap()["body"].to_string();
+    assert!(first.contains("cannot be done now") && first.contains("is in trouble"), "{first}");
+    // Once the secret could be looked at, nothing of it is said any more.
+    stage.clear_faults().await;
+    stage.stanch(&["resume", "r-trouble", "--json"]).exit(0).done();
+    let pages = stage.state().await["notifications"].as_array().unwrap().clone();
+    let last = pages.iter().rfind(|page| page["channel"] == "slack").unwrap()["body"].to_string();
+    assert!(!last.contains("cannot be done now"), "{last}");
 }
 
 #[tokio::test]
@@ -148,14 +190,30 @@ async fn a_denied_write_fails_the_step_and_can_be_resumed() {
 async fn a_soft_deleted_or_unknown_secret_is_said_to_be_one() {
     let stage = Stage::empty(&[]).await;
     stage.seed("orders-db", &json!({ "value": "x", "deleted": true })).await;
-    let status = stage.stanch(&stage.containment("r-deleted")).exit(5).json();
-    let error = error_of(&status, "preflight").to_string();
-    assert!(error.contains("soft-deleted") && error.contains("recover"), "{error}");
+    let said = stage.stanch(&stage.containment("r-deleted")).exit(5);
+    told(
+        &said,
+        &["soft-deleted in `kv-drill`, until it is purged at", "az keyvault secret recover --vault-name kv-drill"],
+    );
+    assert_nobody_was_told(&stage, "r-deleted").await;
+
+    stage.change_vault(&json!({ "purge_protection": true })).await;
+    let said = stage.stanch(&stage.containment("r-protected")).exit(5);
+    told(&said, &["purge protection keeps its name taken", "another name"]);
+
+    // Whoever may not look at deleted secrets does not know, and says so.
+    stage.deny(&json!({ "deny": [{ "operation": "SecretGetDeleted" }], "kind": "ForbiddenByRbac" })).await;
+    let said = stage.stanch(&stage.containment("r-unseen")).exit(5);
+    told(&said, &["there is no secret `orders-db`", "whether it was deleted is not known", "if it was deleted lately"]);
 
     let stage = Stage::empty(&[]).await;
-    let status = stage.stanch(&stage.containment("r-unknown")).exit(5).json();
-    let error = error_of(&status, "preflight").to_string();
-    assert!(error.contains("there is no secret `orders-db`"), "{error}");
+    let said = stage.stanch(&stage.containment("r-unknown")).exit(5);
+    told(&said, &["there is no secret `orders-db`", "not among the deleted ones either"]);
+
+    stage.seed("orders-db", &json!({ "value": "x", "content_type": "application/x-pem-file", "managed": true })).await;
+    let said = stage.stanch(&stage.containment("r-managed")).exit(5);
+    told(&said, &["belongs to a certificate", "az keyvault certificate create", "revoke the leaked one"]);
+    assert_nobody_was_told(&stage, "r-managed").await;
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ pub(crate) fn action() -> Action {
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
     let Parameters { secret, provider, fallback, settings, ignore_tags } = parameters;
-    let claim = IssuerClaim { provider, settings, fallback, in_words: None, ignore_tags };
+    let claim = IssuerClaim { provider, settings, fallback, ignore_tags, ..IssuerClaim::default() };
     let (azure, config) = (&context.services.azure, &context.services.config);
     context.progress("asking who issues it");
     let salt = context.key("fingerprints");

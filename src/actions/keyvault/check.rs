@@ -5,6 +5,7 @@ use crate::actions::action::Action;
 use crate::actions::audit::trail::{NotKnown, Trail};
 use crate::actions::context::Context;
 use crate::actions::plan_line::{PlanLine, early, name};
+use crate::actions::rotation::{Standing, standing};
 use crate::audit;
 use crate::clock::{self, Timestamp};
 use crate::durable::Stop;
@@ -96,21 +97,11 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let secret = parameters.secret;
     let vault = crate::azure::Vault::open(&secret.vault, &context.services.azure)?;
     context.progress("reading the versions");
-    let versions = vault.versions(&secret.name).await?;
-    if versions.is_empty() {
-        return Err(missing(&vault, &secret).await.into());
-    }
-    secret.is_among(&versions)?;
-    if versions.iter().any(|version| version.managed) {
-        return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
-            .help("rotate the certificate: Key Vault writes this secret by itself")
-            .into());
-    }
-    let current = match vault.current(&secret.name).await? {
+    let Standing { versions, current } = standing(&vault, &secret).await?;
+    let current = match current {
         Current::Enabled(version) => version,
         // Everyone who reads "latest" fails already; a new version is what brings them back.
-        Current::Disabled => newest(&versions),
-        Current::Missing => return Err(missing(&vault, &secret).await.into()),
+        Current::Disabled | Current::Missing => newest(&versions),
     };
     let seen: Vec<Seen> = versions.iter().map(Seen::from).collect();
     context.note("versions", &seen).await?;
@@ -130,19 +121,6 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 
 fn newest(versions: &[Version]) -> String {
     versions.iter().max_by_key(|version| version.created).map(|version| version.id.clone()).unwrap_or_default()
-}
-
-/// Says why there is no version: the secret does not exist, or it was deleted.
-async fn missing(vault: &crate::azure::Vault, secret: &SecretUrl) -> Failure {
-    let name = &secret.name;
-    let host = &secret.vault.host;
-    match vault.deleted(name).await {
-        Ok(true) => Failure::refused(format!("`{name}` is soft-deleted in `{}`", secret.vault.name)).help(format!(
-            "recover it with `az keyvault secret recover --id https://{host}/deletedsecrets/{name}`, then resume"
-        )),
-        Ok(false) | Err(_) => Failure::refused(format!("there is no secret `{name}` in `{}`", secret.vault.name))
-            .help("check the URL; names are shown by `az keyvault secret list`"),
-    }
 }
 
 /// Readers of late that asked for a version by its number, and why some may be missing.

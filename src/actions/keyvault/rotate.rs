@@ -104,6 +104,7 @@ early!(Known of Parameters {
     settings: Map<String, Value>,
     ignore_tags: bool,
     revoke_first: bool,
+    length: usize,
 });
 
 fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
@@ -114,6 +115,7 @@ fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
         fallback: known.fallback.flatten(),
         in_words: None,
         ignore_tags: known.ignore_tags.unwrap_or_default(),
+        length: known.length,
     };
     let from = match (&surroundings.issuer, provider) {
         (Some(issuer), _) if issuer.is_vault => ", drawn at random".to_owned(),
@@ -155,6 +157,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         fallback: *fallback,
         in_words: None,
         ignore_tags: *ignore_tags,
+        length: Some(parameters.length),
     };
     let config = &context.services.config;
     let version = Issued {

@@ -1,13 +1,17 @@
 //! Who issues a secret, and what ending the old credential would break: asked before anything is changed.
 
 use super::naming::{Issued, blaming_tags, issuer_of, open};
+use super::standing::{Standing, standing};
 use super::succession::Succession;
 use crate::azure::{Azure, Vault};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::issuers::{Form, Held, Impact, Issuer, IssuerClaim, IssuerState, Named, TAG_CREDENTIAL};
-use crate::vault::{History, SecretUrl};
-use futures::try_join;
+use crate::issuers::{
+    Form, Held, Impact, Issuance, Issuer, IssuerClaim, IssuerState, Named, TAG_ADDRESS, TAG_CREDENTIAL, too_large,
+};
+use crate::secret::Secret;
+use crate::vault::{History, SecretUrl, taken_over};
+use std::collections::BTreeMap;
 
 /// An issuer that was asked.
 pub(crate) struct Identified {
@@ -18,6 +22,8 @@ pub(crate) struct Identified {
     pub(crate) by_hand: Option<String>,
     /// What the new version takes over.
     pub(crate) succession: Succession,
+    /// Tags that it has no room for.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Finds the issuer and asks it; nothing is issued. `salt` keys the fingerprints of what it tells.
@@ -29,11 +35,25 @@ pub(crate) async fn identify(
     salt: &str,
 ) -> Result<Identified, Failure> {
     let vault = Vault::open(&secret.vault, azure)?;
-    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
+    let standing = standing(&vault, secret).await?;
+    identified(azure, config, secret, standing, claim, salt).await
+}
+
+/// The same, of a secret that was looked at.
+pub(crate) async fn identified(
+    azure: &Azure,
+    config: &Config,
+    secret: &SecretUrl,
+    Standing { versions, current }: Standing,
+    claim: &IssuerClaim,
+    salt: &str,
+) -> Result<Identified, Failure> {
+    let vault = Vault::open(&secret.vault, azure)?;
     let history = History::new(versions);
     // Its tags tell who issued it, although nobody may get its value.
     let latest = history.latest(&current);
-    let mut tags = latest.map(|version| version.tags.clone()).unwrap_or_default();
+    let carried = latest.map(|version| version.tags.clone()).unwrap_or_default();
+    let mut tags = carried.clone();
     let readable = latest.filter(|version| version.enabled);
     let version = Issued {
         id: readable.map(|version| version.id.as_str()),
@@ -54,7 +74,13 @@ pub(crate) async fn identify(
         _ if !issuer.needs_value() => IssuerState::default(),
         Some(version) => {
             let value = vault.value(&secret.name, Some(&version.id)).await?;
-            issuer.survey(&Held { value: &value, tags: &tags, older: &[], salt }).await.map_err(blamed)?
+            let held = Held { value: &value, tags: &tags, older: &[], salt };
+            let state = issuer.survey(&held).await.map_err(blamed)?;
+            if let Some(length) = claim.length.filter(|_| issuer.issuance() == Issuance::Drawn) {
+                let whole = issuer.compose(&state, &value, &Secret::new("x".repeat(length)))?;
+                has_room(&secret.name, &whole)?;
+            }
+            state
         }
         None => {
             return Err(Failure::refused(format!("`{}` has no current version that can be read", secret.name))
@@ -62,7 +88,26 @@ pub(crate) async fn identify(
         }
     };
     let succession = latest.map(Succession::of).unwrap_or_default();
-    Ok(Identified { impact: impact(issuer.as_ref(), &named), by_hand: issuer.by_hand(), named, state, succession })
+    let (_, left_out) = taken_over(&carried, &own_tags(issuer.as_ref(), &named, Some("")));
+    let impact = impact(issuer.as_ref(), &named);
+    Ok(Identified { impact, by_hand: issuer.by_hand(), named, state, succession, left_out })
+}
+
+/// Refuses a new value that Key Vault would not take.
+fn has_room(name: &str, whole: &Secret) -> Result<(), Failure> {
+    too_large(whole).map_or(Ok(()), |why| {
+        Err(Failure::refused(format!("the new value of `{name}` would be too large"))
+            .because(why)
+            .help("draw fewer characters (`length`), or keep what is large elsewhere, and its key here"))
+    })
+}
+
+/// The tags that a new version gets from its issuer. Which ones it gets does not hang on what is issued, so that the plan
+/// tells what has no room beside them.
+pub(super) fn own_tags(issuer: &dyn Issuer, named: &Named, credential: Option<&str>) -> BTreeMap<String, String> {
+    let is_named = !matches!(issuer.issuance(), Issuance::Drawn | Issuance::Entered);
+    let tags = [(TAG_CREDENTIAL, credential.filter(|_| is_named)), (TAG_ADDRESS, named.address.as_deref())];
+    tags.into_iter().filter_map(|(tag, text)| Some((tag.to_owned(), text?.to_owned()))).collect()
 }
 
 /// What ending the old credential breaks, with what the form of the value adds where a random text takes its place.

@@ -7,20 +7,22 @@ mod late;
 mod naming;
 mod publication;
 mod stages;
+mod standing;
 mod succession;
 mod values;
 mod versions;
 mod withdrawn;
 
 pub(crate) use entered::ask;
-pub(crate) use identified::{Identified, identify};
+pub(crate) use identified::{Identified, identified, identify};
 pub(crate) use late::{Late, put_right};
 pub(crate) use naming::{
     Issued, blaming_tags, fitting_runbook, issued_by, issuer_of, open as open_issuer, providers, reopen,
 };
 pub(crate) use publication::{PREDECESSOR, confirm, predecessor};
 pub(crate) use stages::Rotation;
-pub(crate) use succession::Succession;
+pub(crate) use standing::{Standing, standing};
+pub(crate) use succession::{Succession, ends};
 pub(crate) use values::Values;
 pub(crate) use versions::history;
 pub(crate) use withdrawn::{Asked, is_disabled, refused};

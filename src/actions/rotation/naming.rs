@@ -60,7 +60,7 @@ fn named(
     // A tag is whatever somebody wrote there.
     let printable = |text: String| text.chars().filter(|character| !character.is_control()).take(60).collect();
     let in_words = facts.issuer.or(facts.provider.filter(|name| IssuerKind::parse(name).is_none())).map(printable);
-    issuers::resolve(said, tags, &IssuerClaim { provider, settings, fallback: None, in_words, ignore_tags: false })
+    issuers::resolve(said, tags, &IssuerClaim { provider, settings, in_words, ..IssuerClaim::default() })
 }
 
 /// Who issues a version, with what the form of its value allows where the vault is taken for the issuer: only then it is

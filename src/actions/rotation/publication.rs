@@ -3,7 +3,8 @@
 //! Set Secret is not idempotent. The new version therefore carries the effect's key as a tag, and an outcome in
 //! doubt is settled by looking for that tag among the versions.
 
-use super::succession::life;
+use super::standing::{Standing, standing};
+use super::succession::{ends, life};
 use crate::actions::context::Context;
 use crate::azure::{NewVersion, Vault, harmless};
 use crate::clock::{self, Timestamp};
@@ -13,8 +14,7 @@ use crate::failure::{Failure, Retry};
 use crate::issuers::TAG_CREDENTIAL;
 use crate::secret::Secret;
 use crate::told::{named, unless_repeated};
-use crate::vault::{Current, History, SecretUrl, TAG_EFFECT, TAG_RUN, Version, taken_over};
-use futures::try_join;
+use crate::vault::{History, SecretUrl, TAG_EFFECT, TAG_RUN, Version, taken_over};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ pub(crate) async fn publish(
                 let new = NewVersion {
                     content_type: content_type.clone(),
                     tags: stamped(&tags, run, &key),
-                    expires: life(&predecessor.tags, *created, *expires).map(|length| clock::now() + length),
+                    expires: life(&predecessor.tags, *created, *expires).and_then(|life| ends(life, clock::now())),
                 };
                 vault.set(&secret.name, &value().await?, new).await.map(Published::from)
             },
@@ -102,16 +102,7 @@ pub(crate) async fn publish(
 
 /// The version that is current now. Where its own state cannot be read because it is disabled, the newest counts.
 pub(crate) async fn predecessor(vault: &Vault, secret: &SecretUrl) -> Result<Predecessor, Failure> {
-    let (versions, current) = try_join!(vault.versions(&secret.name), vault.current(&secret.name))?;
-    if versions.iter().any(|version| version.managed) {
-        return Err(Failure::refused(format!("`{}` belongs to a certificate of the vault", secret.name))
-            .because("its value is the certificate with its private key, which the vault itself writes")
-            .help("have the certificate renewed and the leaked one revoked by its authority: `az keyvault certificate create`"));
-    }
-    if current == Current::Missing {
-        return Err(Failure::refused(format!("there is no secret `{}` in `{}`", secret.name, secret.vault.name))
-            .help("a rotation needs a version to follow; check the URL"));
-    }
+    let Standing { versions, current } = standing(vault, secret).await?;
     let history = History::new(versions);
     let tagged = |version: &Version| {
         version.tags.get(TAG_CREDENTIAL).filter(|_| version.enabled).and_then(|tag| named(tag, &[]))

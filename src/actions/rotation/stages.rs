@@ -4,6 +4,7 @@
 //! the old or the new credential. Where the new one lives meanwhile stands in [`crate::issuers`].
 
 use super::entered::ask;
+use super::identified::own_tags;
 use super::naming::blaming_tags;
 use super::publication::{Predecessor, Published, find, publish};
 use super::values::Values;
@@ -15,8 +16,8 @@ use crate::evidence::{EffectName, ObservationName};
 use crate::failure::{Failure, Retry};
 use crate::issuers::none_if_empty;
 use crate::issuers::{
-    Draw, Form, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_ADDRESS, TAG_CREDENTIAL, Trial,
-    Work,
+    Draw, Form, Held, Issuance, Issuer, IssuerRecord, IssuerState, Named, Proof, TAG_CREDENTIAL, Trial, Work, is_same,
+    too_large, unlike,
 };
 use crate::secret::Secret;
 use crate::vault::{SecretUrl, TAG_EFFECT, TAG_RUN};
@@ -91,8 +92,7 @@ impl Rotation<'_> {
         if self.issuer.proof() == Proof::IssuersRefusal {
             self.test(&record, &made).await?;
         }
-        let tags = [(TAG_CREDENTIAL, &made.credential), (TAG_ADDRESS, &named.address)];
-        let tags = tags.into_iter().filter_map(|(tag, text)| Some((tag.to_owned(), text.clone()?))).collect();
+        let tags = own_tags(self.issuer, named, made.credential.as_deref());
         let value = async || self.value(&record, &made).await;
         let published = publish(self.context, self.vault, self.secret, self.predecessor, tags, value).await?;
         Ok((published, record))
@@ -218,12 +218,7 @@ impl Rotation<'_> {
         let question = format!("new value of {name}, made at its issuer ({provider}){kind}");
         let value = ask(self.context, &question).await?;
         let whole = self.issuer.compose(&IssuerState::default(), &old, &value)?;
-        if value.expose() == old.expose() || whole.expose() == old.expose() {
-            return Err(Failure::refused("the value that was entered is the one that leaked")
-                .help("make a new credential at the issuer, then resume")
-                .into());
-        }
-        is_of_its_form(&whole, &form)?;
+        fits(&old, &value, &whole, self.context.is_meant())?;
         self.stage(Some(&value)).await
     }
 
@@ -314,14 +309,23 @@ impl Rotation<'_> {
     }
 }
 
-/// Whoever reads JSON breaks on a password, whoever entered it.
-fn is_of_its_form(entered: &Secret, old: &Form) -> Result<(), Failure> {
-    let entered = Form::of(Some(entered), None);
-    if !matches!(old, Form::Document(_)) || std::mem::discriminant(&entered) == std::mem::discriminant(old) {
-        return Ok(());
+/// Refuses what a person entered where it ends nothing, cannot be put in, or would break every reader of the secret.
+fn fits(old: &Secret, entered: &Secret, whole: &Secret, is_meant: bool) -> Result<(), Failure> {
+    if is_same(old, entered) || is_same(old, whole) {
+        return Err(Failure::refused("the value that was entered is the one that leaked")
+            .help("make a new credential at the issuer, then resume"));
     }
-    let words = old.in_words().unwrap_or_default();
-    Err(Failure::refused(format!("what was entered is not {words}, as the old value is"))
-        .because("every reader of the secret would break on it")
-        .help("resume, and enter the whole new value; nothing was changed"))
+    if let Some(why) = too_large(whole) {
+        return Err(Failure::refused("the value that was entered is too large")
+            .because(why)
+            .help("resume, and enter the value alone; what is larger is kept elsewhere, and its key here")
+            .and("nothing was changed"));
+    }
+    match unlike(old, entered, whole) {
+        Some(unlike) if !is_meant => Err(Failure::refused(unlike)
+            .because("every reader of the secret would break on it")
+            .help("resume, and enter the whole new value; nothing was changed")
+            .and("if it is meant as it is, resume with `--as-entered`, and enter it once more")),
+        _ => Ok(()),
+    }
 }

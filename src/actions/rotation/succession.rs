@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::issuers::TAG_VALIDITY;
 use crate::vault::Version;
-use chrono::TimeDelta;
+use chrono::{Datelike, TimeDelta};
 use std::collections::BTreeMap;
 
 /// What a new version gets.
@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Succession {
     /// How long it lives; for ever where the old one was meant to.
     pub(crate) life: Option<TimeDelta>,
+    /// Whether a tag says so, rather than the old one's own life.
+    pub(crate) from_tag: bool,
     /// When the old one ends.
     pub(crate) old_ends: Option<Timestamp>,
     /// The old one was not to be used before a time; the new one may be at once.
@@ -22,6 +24,7 @@ impl Succession {
     pub(crate) fn of(version: &Version) -> Self {
         Self {
             life: life(&version.tags, Some(version.created), version.expires),
+            from_tag: said(&version.tags).is_some(),
             old_ends: version.expires,
             had_not_before: version.not_before.is_some(),
         }
@@ -35,16 +38,23 @@ pub(super) fn life(
     created: Option<Timestamp>,
     expires: Option<Timestamp>,
 ) -> Option<TimeDelta> {
+    said(tags).or_else(|| Some(expires? - created?).filter(|length| *length > TimeDelta::zero()))
+}
+
+/// The days that the tag says.
+fn said(tags: &BTreeMap<String, String>) -> Option<TimeDelta> {
     let days = tags.get(TAG_VALIDITY).and_then(|days| days.trim().parse::<i64>().ok());
-    if let Some(days) = days.filter(|days| (1..=3_650).contains(days)) {
-        return Some(TimeDelta::days(days));
-    }
-    Some(expires? - created?).filter(|length| *length > TimeDelta::zero())
+    days.filter(|days| (1..=3_650).contains(days)).map(TimeDelta::days)
+}
+
+/// When a version ends that is made now. No vault knows a later year than 9999: who wrote that meant never to end.
+pub(crate) fn ends(life: TimeDelta, now: Timestamp) -> Option<Timestamp> {
+    now.checked_add_signed(life).filter(|end| end.year() <= 9_999)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::life;
+    use super::{ends, life};
     use crate::clock::Timestamp;
     use chrono::TimeDelta;
     use std::collections::BTreeMap;
@@ -58,6 +68,10 @@ mod tests {
         assert_eq!(life(&none, at(10), at(10)), None, "an end before the beginning is no life");
         let days = BTreeMap::from([("ValidityPeriodDays".to_owned(), "90".to_owned())]);
         assert_eq!(life(&days, at(0), at(60)), Some(TimeDelta::days(90)));
+        let february = Timestamp::from_timestamp(1_709_078_400, 0).unwrap();
+        let end = ends(TimeDelta::days(366), february).unwrap();
+        assert_eq!(end.to_rfc3339(), "2025-02-28T00:00:00+00:00", "over a leap day it is days that count");
+        assert_eq!(ends(TimeDelta::days(365 * 7_990), february), None, "no year that a vault does not know");
         let nonsense = BTreeMap::from([("ValidityPeriodDays".to_owned(), "soon".to_owned())]);
         assert_eq!(life(&nonsense, at(0), at(60)), Some(TimeDelta::seconds(60)));
     }

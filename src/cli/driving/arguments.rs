@@ -38,13 +38,16 @@ pub(crate) struct Answering {
     /// Read the value that a person has to enter from standard input
     #[arg(long)]
     secret_stdin: bool,
+    /// Take the value that a person enters as it is, although it is not like the old one
+    #[arg(long)]
+    as_entered: bool,
 }
 
 impl Answering {
     /// Who is asked for a value: standard input if it was said so, a hidden prompt at a terminal, else nobody.
     pub(crate) fn secret_prompt(&self, ui: Ui) -> Arc<dyn SecretPrompt> {
         if self.secret_stdin || ui.asks() {
-            return Arc::new(StandardInput);
+            return Arc::new(StandardInput { as_entered: self.as_entered });
         }
         Arc::new(Nobody)
     }

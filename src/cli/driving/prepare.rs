@@ -82,6 +82,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         cloud: session.cloud_path.as_ref().map(|path| path.display().to_string()),
         config: session.configuration.path.as_ref().map(|path| path.display().to_string()),
         config_sha256: Some(session.configuration.sha256().to_owned()),
+        obstacles: Vec::new(),
     };
     Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
 }

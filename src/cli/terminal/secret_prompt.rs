@@ -21,8 +21,11 @@ const HEARD: Duration = Duration::from_secs(5);
 const PIPE_IT_IN: &str = "pipe the value in instead: `… | stanch …`";
 
 /// The standard input of this process.
-#[derive(Debug)]
-pub(crate) struct StandardInput;
+#[derive(Debug, Default)]
+pub(crate) struct StandardInput {
+    /// Whether the value is meant as it is.
+    pub(crate) as_entered: bool,
+}
 
 #[async_trait]
 impl SecretPrompt for StandardInput {
@@ -32,6 +35,10 @@ impl SecretPrompt for StandardInput {
         }
         let read = tokio::task::spawn_blocking(piped).await;
         value(read.map_err(unreadable)?.map_err(unreadable)?)
+    }
+
+    fn is_meant(&self) -> bool {
+        self.as_entered
     }
 }
 

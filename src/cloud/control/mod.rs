@@ -140,6 +140,7 @@ fn try_credential(cloud: &Cloud, exchange: &Exchange, wanted: &Trial) -> Value {
 struct VaultChange {
     rbac: Option<bool>,
     recoverable_days: Option<u32>,
+    purge_protection: Option<bool>,
     empty_pages: Option<bool>,
     #[serde(default)]
     settle_ms: SettleChange,
@@ -159,6 +160,7 @@ fn change_vault(cloud: &Cloud, name: &str, change: &VaultChange) -> Value {
     let profile = &mut cloud.vault(&mut vaults, &name.to_ascii_lowercase()).profile;
     profile.rbac = change.rbac.unwrap_or(profile.rbac);
     profile.recoverable_days = change.recoverable_days.unwrap_or(profile.recoverable_days);
+    profile.purge_protection = change.purge_protection.unwrap_or(profile.purge_protection);
     profile.empty_pages = change.empty_pages.unwrap_or(profile.empty_pages);
     let SettleChange { delete, recover, purge } = change.settle_ms;
     for (time, wanted) in [

@@ -50,6 +50,7 @@ pub(crate) fn describe_profile(profile: &Profile) -> Value {
     json!({
         "rbac": profile.rbac,
         "recoverable_days": profile.recoverable_days,
+        "purge_protection": profile.purge_protection,
         "empty_pages": profile.empty_pages,
         "settle_ms": {
             "delete": milliseconds(profile.delays.delete),

@@ -36,6 +36,8 @@ pub(crate) struct Profile {
     pub(crate) rbac: bool,
     /// Days for which a deleted secret can be recovered: 7 to 90.
     pub(crate) recoverable_days: u32,
+    /// Nobody purges a deleted secret before its time.
+    pub(crate) purge_protection: bool,
     /// Puts an empty page with a next link before every page of a listing.
     pub(crate) empty_pages: bool,
     pub(crate) delays: VisibilityDelays,
@@ -43,11 +45,16 @@ pub(crate) struct Profile {
 
 impl Profile {
     pub(crate) fn new(delays: VisibilityDelays) -> Self {
-        Self { rbac: true, recoverable_days: 90, empty_pages: false, delays }
+        Self { rbac: true, recoverable_days: 90, purge_protection: false, empty_pages: false, delays }
     }
 
     pub(crate) fn recovery_level(&self) -> &'static str {
-        if self.recoverable_days == 90 { "Recoverable+Purgeable" } else { "CustomizedRecoverable+Purgeable" }
+        match (self.recoverable_days, self.purge_protection) {
+            (90, false) => "Recoverable+Purgeable",
+            (90, true) => "Recoverable",
+            (_, false) => "CustomizedRecoverable+Purgeable",
+            (_, true) => "CustomizedRecoverable",
+        }
     }
 }
 

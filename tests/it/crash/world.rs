@@ -424,5 +424,6 @@ fn opened(plan: &Plan) -> RunOpened {
         cloud: None,
         config: None,
         config_sha256: None,
+        obstacles: Vec::new(),
     }
 }

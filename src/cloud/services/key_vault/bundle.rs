@@ -48,6 +48,10 @@ impl Origin {
         }
         bundle.insert("id".into(), self.id(&entry.name, shape.versioned.then_some(version.id.as_str())).into());
         if version.managed {
+            if shape.value {
+                let key = format!("{}/keys/{}/{}", self.base_url, entry.name, version.id);
+                bundle.insert("kid".into(), key.into());
+            }
             bundle.insert("managed".into(), true.into());
         }
         bundle.insert("attributes".into(), self.attributes(version));

@@ -62,6 +62,12 @@ impl Refusal {
         Self::new(403, "Forbidden", "Operation get is not allowed on a disabled secret.").inner("SecretDisabled")
     }
 
+    pub(crate) fn purge_protected() -> Self {
+        let message = "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault \
+                       service will automatically purge it after the retention period has passed.";
+        Self::new(403, "Forbidden", message).inner("ForbiddenByPolicy")
+    }
+
     pub(crate) fn managed_by_certificate(operation: &str) -> Self {
         let message = format!(
             "Operation \"{operation}\" is not allowed on this secret, since it is associated with a certificate. \

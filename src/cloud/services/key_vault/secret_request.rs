@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 const LARGEST_VALUE_BYTES: usize = 25 * 1024;
 const LONGEST_CONTENT_TYPE: usize = 255;
 const MOST_TAGS: usize = 15;
-const LONGEST_TAG_TEXT: usize = 256;
+const LONGEST_TAG_TEXT: usize = 512;
 
 /// The attributes a client may set; recovery level and days are the vault's and ignored.
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,7 +118,7 @@ fn tags(value: Option<Value>) -> Result<Option<Map<String, Value>>, Refusal> {
     for (name, value) in &tags {
         let value = value.as_str().ok_or_else(|| wrong_type("tags"))?;
         if name.chars().count() > LONGEST_TAG_TEXT || value.chars().count() > LONGEST_TAG_TEXT {
-            return Err(Refusal::bad_parameter("A tag is longer than 256 characters."));
+            return Err(Refusal::bad_parameter("A tag is longer than 512 characters."));
         }
     }
     Ok(Some(tags))

@@ -218,6 +218,7 @@ impl VaultOperations<'_> {
     /// Begins to remove a deleted secret for good; its name is free only later.
     pub(crate) fn purge(&mut self, name: &str) -> Result<Completed, Refusal> {
         match self.vault.entry(name).map(|entry| entry.phase) {
+            Some(Phase::Deleted(_)) if self.origin.profile.purge_protection => return Err(Refusal::purge_protected()),
             Some(Phase::Deleted(_)) => {}
             Some(Phase::Deleting { .. }) => return Err(Refusal::being_deleted(name)),
             _ => return Err(Refusal::deleted_not_found(name)),
