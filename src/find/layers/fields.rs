@@ -126,6 +126,8 @@ const COMMON_GROUND: &[&str] = &[
     "intent",
     "info",
     "charset",
+    "email",
+    "mail",
     "encoding",
 ];
 
