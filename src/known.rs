@@ -175,7 +175,7 @@ pub(crate) fn shares<'a>(text: &str, values: impl IntoIterator<Item = &'a str>, 
 
 /// What in a value lets whoever has it in, where the value is more than that: the password of a URL or what follows
 /// its host, the token behind `Bearer`, members of JSON and parts of a connection string that are named so.
-fn parts(value: &str) -> Vec<Zeroizing<String>> {
+pub(crate) fn parts(value: &str) -> Vec<Zeroizing<String>> {
     let owned = |text: &str| Zeroizing::new(text.to_owned());
     let value = value.trim();
     let scheme = ["Bearer ", "Basic "].iter().find_map(|scheme| value.strip_prefix(scheme));

@@ -16,7 +16,7 @@ use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use crate::find::{Needle, Progress, search};
-use crate::intake;
+use crate::intake::{self, NOT_STATED};
 use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -107,7 +107,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
         (leak.exposed_at, leak.exposed_at_is, leak.zone_assumed) = (given, None, false);
     }
     let needle = match hash.filter(|_| values.is_empty()) {
-        Some(hash) => Needle::recognised(Box::new(move |text| hash.is_of(text))),
+        Some(hash) => Needle::recognised(hash),
         None => Needle::new(&values).map(|needle| needle.pointing(&parts)),
     };
     let needle = needle.map_err(CommandError::usage)?;
@@ -161,7 +161,12 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
         return begin(&shown).map(Next::Run);
     }
     if let Some(report) = leak.report.as_ref().filter(|report| !report.unread.is_empty()) {
-        let failure = Failure::refused("the report could not be read whole: more may have leaked");
+        let why = if report.is_whole {
+            "the scanner did not look at everything"
+        } else {
+            "the report could not be read whole"
+        };
+        let failure = Failure::refused(format!("{why}: more may have leaked"));
         let failure = report.unread.iter().fold(failure, Failure::because);
         return Err(CommandError::refused(
             failure.help("write it anew with the scanner, and ask again for what is missing"),
@@ -228,14 +233,23 @@ async fn hidden(path: &Path, chosen: &Chosen, ui: Ui) -> Result<Option<Secret>, 
         }
         (None, true) => {
             let failure = Failure::refused("the report does not hold the value, and standard input is at its end");
-            Err(CommandError::usage(failure.help(
+            Err(CommandError::usage(failure.because(look_up(chosen)).help(
                 "give the report as a file with `--from FILE`, and the value at the prompt or on standard input",
             )))
         }
         (None, false) => {
-            ui.note("the report does not hold the value");
+            ui.note(&format!("the report does not hold the value; {}", look_up(chosen)));
             ask(ui, PROMPT).await.map(Some)
         }
+    }
+}
+
+/// Where the value is to be had that a report hides.
+fn look_up(chosen: &Chosen) -> String {
+    match chosen.leak.found_at.as_deref() {
+        Some(place) if place != NOT_STATED => format!("look it up where it leaked, and give it here: {place}"),
+        _ => "it does not say where it leaked either: open the alert, look the value up there, and give it here"
+            .to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::suggestion::Suggestion;
 use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
 use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};
-use crate::find::{Answer, Because, Found, LAYERS, Match, Searched};
+use crate::find::{Answer, Because, Certainty, Found, LAYERS, Match, Searched};
 use crate::intake::{SinceWhat, said};
 use crate::report::fact::counted;
 use crate::vault::short;
@@ -43,8 +43,11 @@ pub(crate) struct Leak {
 pub(crate) struct ReportSeen {
     pub(crate) format: &'static str,
     pub(crate) findings: usize,
-    /// What of it could not be read.
+    /// What of it could not be read, and what the scanner did not look at.
     pub(crate) unread: Vec<String>,
+    /// All of it could be read.
+    #[serde(skip)]
+    pub(crate) is_whole: bool,
 }
 
 /// One secret that holds the value, with all its versions that do.
@@ -72,6 +75,7 @@ struct Row<'a> {
     expires: Option<Timestamp>,
     #[serde(flatten)]
     matched: Match,
+    certainty: Certainty,
     #[serde(flatten)]
     facts: &'a SecretFacts,
     next: String,
@@ -136,9 +140,10 @@ impl<'a> Shown<'a> {
             let not_followed = fitting.not_followed;
             holders.push(Holder { versions: vec![found], facts, suggestion, caution, not_followed });
         }
-        // One value has one issuer: where it is known for one secret, the others hold a copy.
-        holders.sort_by_key(|holder| holder.caution.is_some());
-        let issued = holders.first().filter(|holder| holder.caution.is_none()).map(Holder::secret);
+        // One value has one issuer: where it is known for one secret, the others hold a copy. The surest comes first all
+        // the same: what holds a part may have to do with something else.
+        holders.sort_by_key(|holder| (holder.certainty(), holder.caution.is_some()));
+        let issued = holders.iter().find(|holder| holder.caution.is_none() && holder.is_sure()).map(Holder::secret);
         for holder in holders.iter_mut().filter(|holder| holder.caution.is_some()) {
             holder.caution = issued
                 .as_ref()
@@ -262,6 +267,12 @@ impl<'a> Shown<'a> {
             page.line(format!("  {} {}", ui.dim("looked through:"), LAYERS.join("; ")));
             page.line(format!("  {} what is encrypted, compressed or hashed", ui.dim("not looked through:")));
         }
+        let harmless = self.count(|searched| searched.harmless) as u64;
+        if harmless > 0 {
+            let versions = counted(harmless, "version");
+            let what = "only in what lets nobody in (a server, an account, an option)";
+            page.line(format!("  {} {versions}, where it stands {what}", ui.dim("not counted:")));
+        }
         for part in &self.answer.not_tried {
             page.line(format!("  {} {part}", ui.yellow("not looked for:")));
         }
@@ -295,7 +306,11 @@ impl Holder<'_> {
 
     /// Whether it holds the value, and not by chance.
     pub(crate) fn is_sure(&self) -> bool {
-        self.versions.iter().any(|found| found.matched.is_sure())
+        self.certainty() != Certainty::Unsure
+    }
+
+    fn certainty(&self) -> Certainty {
+        self.versions.iter().map(|found| found.matched.certainty()).min().unwrap_or(Certainty::Unsure)
     }
 
     fn rows(&self, common: &Common) -> Vec<Row<'_>> {
@@ -308,6 +323,7 @@ impl Holder<'_> {
             created: found.version.created,
             expires: found.version.expires,
             matched: found.matched,
+            certainty: found.matched.certainty(),
             facts: &self.facts,
             next: next.clone(),
             runbook_not_followed: self.not_followed.as_deref(),
@@ -326,9 +342,10 @@ impl Holder<'_> {
                 (false, false) => "disabled".to_owned(),
             };
             page.line(format!(
-                "  version {}  {state}, created {}; {}",
+                "  version {}  {state}, created {}; {}: {}",
                 short(&found.version.id),
                 found.version.created.format("%Y-%m-%d"),
+                found.matched.certainty().describe(),
                 found.matched.describe()
             ));
         }

@@ -6,8 +6,8 @@ use super::page::Page;
 use super::terminal::ui::Ui;
 use crate::failure::Failure;
 use crate::files;
-use crate::find::Needle;
-use crate::intake::{self, FORMATS, Format, ScanFinding, ScanReport, ValueHash};
+use crate::find::{Digest, Needle};
+use crate::intake::{self, FORMATS, Format, ScanFinding, ScanReport};
 use crate::secret::Secret;
 use chrono::SecondsFormat;
 use serde_json::json;
@@ -32,7 +32,7 @@ pub(super) enum Reported {
 pub(super) struct Chosen {
     pub(super) values: Vec<Secret>,
     pub(super) parts: Vec<Secret>,
-    pub(super) hash: Option<ValueHash>,
+    pub(super) hash: Option<Digest>,
     pub(super) leak: Leak,
 }
 
@@ -51,6 +51,9 @@ pub(super) async fn reported(ui: Ui, wanted: Option<usize>, path: &Path) -> Resu
     let title = report.format.map_or("a report", |format| format.title);
     for unread in &report.unread {
         ui.note(&format!("not read of the report: {unread}"));
+    }
+    for unfinished in &report.unfinished {
+        ui.note(&format!("not the whole answer: {unfinished}"));
     }
     let count = report.findings.len();
     let index = match wanted {
@@ -71,13 +74,19 @@ pub(super) async fn reported(ui: Ui, wanted: Option<usize>, path: &Path) -> Resu
     Ok(Reported::Leak(Box::new(chosen(ui, title, report, index))))
 }
 
-/// Only a report that was read whole says that nothing leaked.
+/// Only a report that was read whole, of a scanner that finished, says that nothing leaked.
 fn nothing(ui: Ui, title: &str, report: &ScanReport) -> Result<Reported, CommandError> {
     if !report.unread.is_empty() {
         let failure =
             Failure::refused(format!("{title} without a finding that could be read, and not all of it could be"));
         let failure = report.unread.iter().fold(failure, Failure::because);
         return Err(CommandError::refused(failure.help("write it anew with the scanner: something may have leaked")));
+    }
+    if !report.unfinished.is_empty() {
+        let failure = Failure::refused(format!("{title} without a finding, and it is not known that nothing leaked"));
+        let failure = report.unfinished.iter().fold(failure, Failure::because);
+        let help = "let the scanner look for secrets, in everything, until it ends without an error, and give what it writes then";
+        return Err(CommandError::usage(failure.help(help)));
     }
     if ui.json {
         ui.json(&json!({ "format": report.format.map(|format| format.name), "findings": [], "unread": [] }));
@@ -96,7 +105,9 @@ fn all_are_one(findings: &[ScanFinding]) -> bool {
 }
 
 fn chosen(ui: Ui, title: &str, report: ScanReport, index: usize) -> Chosen {
-    let ScanReport { mut findings, unread, .. } = report;
+    let is_whole = report.unread.is_empty();
+    let doubts = report.doubts().cloned().collect();
+    let mut findings = report.findings;
     let count = findings.len();
     let finding = findings.swap_remove(index);
     ui.note(&format!("{title}: finding {} of {count}, {}", index + 1, redacted(&finding, &finding.rule)));
@@ -117,7 +128,7 @@ fn chosen(ui: Ui, title: &str, report: ScanReport, index: usize) -> Chosen {
         exposed_at: since.map(|since| since.at),
         exposed_at_is: since.map(|since| since.known),
         zone_assumed: since.is_some_and(|since| since.zone_assumed),
-        report: Some(ReportSeen { format: finding.format.name, findings: count, unread }),
+        report: Some(ReportSeen { format: finding.format.name, findings: count, unread: doubts, is_whole }),
     };
     Chosen { values: finding.values, parts: finding.parts, hash: finding.hash, leak }
 }
@@ -140,7 +151,7 @@ fn list(ui: Ui, report: &ScanReport) {
                 "found_at": redacted(finding, &finding.found_at), "holds_value": !finding.values.is_empty(),
             })
         });
-        ui.json(&json!({ "findings": rows.collect::<Vec<_>>(), "unread": report.unread }));
+        ui.json(&json!({ "findings": rows.collect::<Vec<_>>(), "unread": report.doubts().collect::<Vec<_>>() }));
         return;
     }
     let mut page = Page::of(format!("{} findings; choose one with `--finding N`", findings.len()));

@@ -3,12 +3,17 @@
 //! A [`Needle`] is what leaked. [`search`] lists the vaults, reads every version that can be read, compares each in
 //! memory, and forgets it. The [`Answer`] holds addresses, counts and reasons, never a value.
 
+mod digest;
 mod layers;
+mod matched;
 mod needle;
 mod placeholder;
 mod sweep;
 
+pub use digest::Digest;
+pub(crate) use layers::without_prefix;
 pub use layers::{LAYERS, Place};
-pub use needle::{Match, Needle, Reading, Test};
+pub use matched::{Certainty, Match, Reading};
+pub use needle::Needle;
 pub use placeholder::is_placeholder;
 pub use sweep::{Answer, Because, Found, Progress, Searched, Unread, search};

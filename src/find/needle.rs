@@ -3,12 +3,14 @@
 //! Equality is decided between keyed hashes, containment between keyed rests of windows, so how long a comparison takes
 //! says nothing about how much of a guess was right. Both are compared in what all spellings of a text have in common.
 
-use super::layers::{Place, difference, folded, is_reference, is_telling, looks_random, walk};
+use super::digest::{Digest, Likeness, is_fingerprint, likeness};
+use super::layers::{Place, difference, folded, is_host, is_reference, is_telling, looks_random, walk};
+use super::matched::{Match, Reading};
 use super::placeholder::{is_covered, is_cut};
 use crate::failure::Failure;
+use crate::known;
 use crate::secret::Secret;
 use hmac::{Hmac, Mac};
-use serde::Serialize;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -19,11 +21,10 @@ const MOST_PARTS: usize = 64;
 const LONGEST_COVERED: usize = 256;
 /// A part that is shorter is not even looked for as a whole field.
 const SHORTEST_PART: usize = 6;
+/// A part whose name says nothing is taken for a phrase from this length on.
+const SHORTEST_PHRASE: usize = 12;
 /// A prime by whose rest windows are told apart before they are compared.
 const PRIME: u64 = (1 << 61) - 1;
-
-/// Says of a text whether it is what leaked, where only a hash of that is known.
-pub type Test = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// What leaked. Its memory is wiped when it is dropped.
 pub struct Needle {
@@ -35,9 +36,11 @@ pub struct Needle {
     /// Passwords and keys inside it, where it is a connection string, a URL, JSON, or a line of settings.
     parts: Vec<Form>,
     /// What it is recognised by where the value itself is not known.
-    tests: Vec<Test>,
+    digests: Vec<Digest>,
     /// What of it is not looked for, in words.
     not_tried: Vec<&'static str>,
+    /// The same where nothing was found: what was given may be no value.
+    may_be_none: Option<&'static str>,
 }
 
 struct Form {
@@ -54,116 +57,14 @@ struct Form {
     is_telling: bool,
 }
 
-/// What a secret's value has to do with the leaked text, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
-pub enum Match {
-    /// It is the leaked value.
-    Value {
-        #[serde(flatten)]
-        place: Place,
-        #[serde(flatten)]
-        leak: Reading,
-    },
-    /// The report holds a hash of it.
-    Hashed {
-        #[serde(flatten)]
-        place: Place,
-    },
-    /// The leaked value is a part of it.
-    Inside {
-        #[serde(flatten)]
-        place: Place,
-        #[serde(flatten)]
-        leak: Reading,
-    },
-    /// A password or key inside the leaked text stands in it.
-    SharesPart {
-        #[serde(flatten)]
-        place: Place,
-        #[serde(flatten)]
-        leak: Reading,
-        /// The part is short: it may be chance.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        doubtful: bool,
-    },
-    /// It stands inside the leaked text.
-    InLeak,
-}
-
-/// How the leaked text was read to be recognised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reading {
-    /// How what was found is encoded in the leaked text.
-    #[serde(rename = "leak_encoded", skip_serializing_if = "Option::is_none")]
-    pub encoded: Option<&'static str>,
-    /// What of the leaked text it is a part of.
-    #[serde(rename = "leak_part_of", skip_serializing_if = "Option::is_none")]
-    pub part_of: Option<&'static str>,
-    /// In what it is written otherwise.
-    #[serde(rename = "written_with", skip_serializing_if = "Option::is_none")]
-    pub written_with: Option<&'static str>,
-}
-
-impl Match {
-    /// The stronger, and the more that is known of the place, the lower.
-    pub(super) fn rank(self) -> u8 {
-        let known = |place: Place| u8::from(place.part_of.is_some()) + u8::from(place.field.is_some());
-        match self {
-            Self::Value { .. } | Self::Hashed { .. } => 0,
-            Self::Inside { place, .. } => 3 - known(place),
-            Self::SharesPart { place, doubtful: false, .. } if place.is_whole() => 4,
-            Self::SharesPart { place, doubtful: false, .. } => 6 - u8::from(place.field.is_some()),
-            Self::InLeak => 7,
-            Self::SharesPart { .. } => 8,
-        }
-    }
-
-    /// Whether it can hardly be chance.
-    pub fn is_sure(self) -> bool {
-        !matches!(self, Self::InLeak | Self::SharesPart { doubtful: true, .. })
-    }
-
-    /// In words: `it is the leaked value`.
-    pub fn describe(self) -> String {
-        let at = |place: Place| {
-            let field = place.field.map(|field| format!("the field `{field}` of ")).unwrap_or_default();
-            let part = place.part_of.map(|part| {
-                format!(
-                    ", as {}",
-                    if field.is_empty() { format!("a part of {part}") } else { format!("{field}{part}") }
-                )
-            });
-            let encoded = place.encoded.map(|encoded| format!(", behind {encoded}"));
-            part.unwrap_or_default() + &encoded.unwrap_or_default()
-        };
-        let read = |leak: Reading| {
-            let part = leak.part_of.map(|part| format!("; leaked as a part of {part}"));
-            let encoded = leak.encoded.map(|encoded| format!("; leaked behind {encoded}"));
-            let written = leak.written_with.map(|written| format!("; written with {written}"));
-            [part, encoded, written].into_iter().flatten().collect::<String>()
-        };
-        match self {
-            Self::Value { place, leak } => format!("it is the leaked value{}{}", at(place), read(leak)),
-            Self::Hashed { place } => format!("its hash is that of the report{}", at(place)),
-            Self::Inside { place, leak } => format!("it holds the leaked value{}{}", at(place), read(leak)),
-            Self::SharesPart { place, leak, doubtful } => format!(
-                "it holds a part of the leaked text, a password or key{}{}{}",
-                at(place),
-                read(leak),
-                if doubtful { "; the part is short: it may be chance" } else { "" }
-            ),
-            Self::InLeak => "the leaked text holds it; it may be chance".to_owned(),
-        }
-    }
-}
-
 /// What came of the comparison with one value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Compared {
     pub(super) matched: Option<Match>,
     /// Whether everything in the value was looked at.
     pub(super) whole: bool,
+    /// What leaked stands in it, but only in what lets nobody in: a server, an account, an option.
+    pub(super) harmless: bool,
 }
 
 impl std::fmt::Debug for Needle {
@@ -178,10 +79,16 @@ impl Needle {
         let mut needle = Self::empty()?;
         for text in leaked {
             needle.add(text.expose());
+            needle.like(text.expose());
+        }
+        if leaked.iter().map(Secret::expose).all(is_fingerprint) && !needle.wholes.is_empty() {
+            let failure = Failure::refused("what was given is what a scanner calls a finding by, and no value");
+            return Err(failure.help("it names commit, file, rule and line: look up the value there, and give that"));
         }
         // A whole file may hold such a place among others.
         let is_one = |text: &str| text.len() < LONGEST_COVERED && text.trim().lines().count() < 2;
-        if leaked.iter().map(Secret::expose).all(|text| is_one(text) && is_covered(text)) && !needle.wholes.is_empty() {
+        let is_covered = |text: &str| is_one(text) && is_covered(text);
+        if leaked.iter().map(Secret::expose).all(is_covered) && needle.digests.is_empty() && !needle.wholes.is_empty() {
             let failure = Failure::refused("what was given is no value: it is covered, cut short, or a hash of it");
             return Err(
                 failure.help("look up the value itself where it leaked: the file, the commit, the page of the alert")
@@ -198,11 +105,28 @@ impl Needle {
     }
 
     /// What leaked, by something that recognises it: its value is not known.
-    pub fn recognised(test: Test) -> Result<Self, Failure> {
+    pub fn recognised(digest: Digest) -> Result<Self, Failure> {
         let mut needle = Self::empty()?;
-        needle.tests.push(test);
+        needle.digests.push(digest);
         needle.not_tried.push("the value itself: only its hash is known, and that of another spelling is another");
         Ok(needle)
+    }
+
+    /// Looks whether what was given is a digest in place of the value.
+    fn like(&mut self, text: &str) {
+        let (digest, doubt) = match likeness(text) {
+            None => return,
+            Some(Likeness::Perhaps(digest)) => (Some(digest), None),
+            Some(Likeness::Digest(digest)) => (
+                Some(digest),
+                Some("the value itself: what was given looks like a digest of one, and no value that was read has it"),
+            ),
+            Some(Likeness::Sealed) => {
+                (None, Some("the value itself: what was given looks like a hash, which cannot be compared with values"))
+            }
+        };
+        self.digests.extend(digest);
+        self.may_be_none = doubt;
     }
 
     /// With texts that a scanner points at inside of what leaked.
@@ -225,7 +149,15 @@ impl Needle {
             })?;
         }
         let base = u64::from_le_bytes(base) % (PRIME - 512) + 256;
-        Ok(Self { key, base, wholes: Vec::new(), parts: Vec::new(), tests: Vec::new(), not_tried: Vec::new() })
+        Ok(Self {
+            key,
+            base,
+            wholes: Vec::new(),
+            parts: Vec::new(),
+            digests: Vec::new(),
+            not_tried: Vec::new(),
+            may_be_none: None,
+        })
     }
 
     fn add(&mut self, text: &str) {
@@ -286,22 +218,19 @@ impl Needle {
         if whole { self.wholes.push(form) } else { self.parts.push(form) }
     }
 
-    /// What of the leaked text could not be looked for.
-    pub fn not_tried(&self) -> &[&'static str] {
-        &self.not_tried
+    /// What of the leaked text could not be looked for, as far as what was found does not answer it.
+    pub fn not_tried(&self, is_found: bool) -> Vec<&'static str> {
+        self.not_tried.iter().copied().chain(self.may_be_none.filter(|_| !is_found)).collect()
     }
 
     /// What a value has to do with it, if anything: the strongest that holds.
     pub(super) fn compare(&self, value: &Secret) -> Compared {
-        let mut best: Option<Match> = None;
-        let whole = walk(value.expose(), &mut |text, place| {
-            if let Some(found) =
-                self.compare_text(text, place).filter(|found| best.is_none_or(|best| found.rank() < best.rank()))
-            {
-                best = Some(found);
-            }
-            true
-        });
+        let (mut best, whole) = self.strongest(value, None);
+        let mut harmless = false;
+        if best.is_some_and(|best| matches!(best, Match::Inside { .. } | Match::SharesPart { .. })) {
+            (best, _) = self.strongest(value, Some(&openings(value)));
+            harmless = best.is_none();
+        }
         let own = folded(value.expose());
         if best.is_none_or(|best| best.rank() > Match::InLeak.rank())
             && is_telling(value.expose())
@@ -310,12 +239,36 @@ impl Needle {
         {
             best = Some(Match::InLeak);
         }
-        Compared { matched: best, whole }
+        Compared { matched: best, whole, harmless }
     }
 
-    fn compare_text(&self, text: &str, place: Place) -> Option<Match> {
-        if self.tests.iter().any(|test| test(text)) {
-            return Some(Match::Hashed { place });
+    fn strongest(&self, value: &Secret, openings: Option<&[Zeroizing<String>]>) -> (Option<Match>, bool) {
+        let mut best: Option<Match> = None;
+        let whole = walk(value.expose(), &mut |text, place| {
+            let found = self.compare_text(text, place, openings);
+            if let Some(found) = found.filter(|found| best.is_none_or(|best| found.rank() < best.rank())) {
+                best = Some(found);
+            }
+            true
+        });
+        (best, whole)
+    }
+
+    /// Whether what stands of a form in a text lets somebody in: not where it stands there all the same without what does.
+    fn opens(&self, form: &Form, text: &str, place: Place, openings: &[Zeroizing<String>]) -> bool {
+        if place.innocent {
+            return false;
+        }
+        let mut rest = Zeroizing::new(text.to_owned());
+        for opening in openings {
+            rest = Zeroizing::new(rest.replace(opening.as_str(), "\0"));
+        }
+        openings.is_empty() || !self.contains(&rest, form)
+    }
+
+    fn compare_text(&self, text: &str, place: Place, openings: Option<&[Zeroizing<String>]>) -> Option<Match> {
+        if let Some(digest) = self.digests.iter().find(|digest| digest.is_of(text)) {
+            return Some(Match::Hashed { place, by: digest.name() });
         }
         let own = folded(text);
         if own.is_empty() {
@@ -331,8 +284,12 @@ impl Needle {
         };
         // A piece without a name counts only if it is no chance.
         let counts = !place.loose || is_telling(text);
-        let equal = |form: &&Form| counts && bool::from(form.tag.ct_eq(&own_tag));
-        let holds = |form: &&Form| form.is_telling && self.contains(&own, form);
+        let opens = |form: &Form| {
+            place.is_whole() && bool::from(form.tag.ct_eq(&own_tag))
+                || openings.is_none_or(|openings| self.opens(form, &own, place, openings))
+        };
+        let equal = |form: &&Form| counts && bool::from(form.tag.ct_eq(&own_tag)) && opens(form);
+        let holds = |form: &&Form| form.is_telling && self.contains(&own, form) && opens(form);
         if let Some(form) = self.wholes.iter().find(equal) {
             let leak = reading(form);
             return Some(if place.is_whole() { Match::Value { place, leak } } else { Match::Inside { place, leak } });
@@ -356,8 +313,9 @@ impl Needle {
             base: self.base,
             wholes: Vec::new(),
             parts: Vec::new(),
-            tests: Vec::new(),
+            digests: Vec::new(),
             not_tried: Vec::new(),
+            may_be_none: None,
         };
         probe.keep(folded, Place::default(), true);
         probe.wholes.pop()
@@ -400,6 +358,45 @@ impl Needle {
 fn is_part(text: &str, place: Place) -> bool {
     let is_short = text.trim().len() < SHORTEST_PART;
     !is_short && !place.innocent && (place.is_named_secret() || looks_random(text))
+}
+
+/// What in a value lets somebody in, as far as its names and forms tell, and as it stands there.
+fn openings(value: &Secret) -> Vec<Zeroizing<String>> {
+    let mut found: Vec<Zeroizing<String>> = Vec::new();
+    walk(value.expose(), &mut |text, place| {
+        // Of a name that says nothing: what is no word of a setting.
+        let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
+        let may = !place.loose && !place.innocent && !place.sheltered && is_telling(text) && !is_host(text);
+        let opens = is_part(text, place) || (may && (has_digit || text.trim().len() >= SHORTEST_PHRASE));
+        if !place.is_whole() && place.encoded.is_none() && opens && !is_structured(text) && found.len() < MOST_PARTS {
+            found.push(folded(text));
+        }
+        true
+    });
+    // The path of an address, and what else the whole value tells.
+    let told = known::parts(value.expose());
+    found.extend(told.iter().filter(|part| is_telling(part)).map(|part| folded(part)));
+    // What holds another one is more than that.
+    found.sort_by_key(|text| text.len());
+    let mut least: Vec<Zeroizing<String>> = Vec::new();
+    for text in found {
+        if least.iter().all(|known| !text.contains(known.as_str())) {
+            least.push(text);
+        }
+    }
+    least
+}
+
+/// Whether a text has parts of its own, which tell better what lets somebody in.
+fn is_structured(text: &str) -> bool {
+    let is_name = |name: &str| name.chars().all(|letter| letter.is_alphanumeric() || " _-.".contains(letter));
+    let is_field = |(name, value): (&str, &str)| !name.trim().is_empty() && is_name(name) && !value.is_empty();
+    let mut is_structured = text.split([';', '&', ',']).skip(1).filter_map(|field| field.split_once('=')).any(is_field);
+    walk(text, &mut |_, place| {
+        is_structured |= !place.is_whole() && !place.loose && place.is_named_secret();
+        !is_structured
+    });
+    is_structured
 }
 
 fn times(one: u64, other: u64) -> u64 {

@@ -36,6 +36,13 @@ const HIDING: &[&str] = &[
     "[HIDDEN]",
     "[FILTERED]",
     "SCRUBBED",
+    "TRUNCATED",
+    "[CENSORED]",
+    "<CENSORED>",
+    "[REMOVED]",
+    "[SNIP]",
+    "<SNIP>",
+    "[…]",
 ];
 /// Forms that tokens are known to have: what they begin with, and how long the shortest is.
 const FORMS: &[(&str, usize)] = &[
@@ -117,10 +124,22 @@ fn is_masked(text: &str) -> bool {
     let hashes = longest(&|letter| letter == '#');
     covered >= 3
         || (covered > 0 && text.chars().all(|letter| COVERS.contains(&letter)))
-        || text.starts_with('…')
-        || text.ends_with('…')
+        || text.contains(['…', '⋯', '‥'])
         || dots >= 3
-        || (crosses.max(hashes) >= 6 && crosses.max(hashes) * 3 >= text.chars().count() * 2)
+        || longest(&|letter| letter == '?') >= 4
+        // No token of a known form has an asterisk in it.
+        || (covered > 0 && known_form(text).is_some())
+        || (crosses.max(hashes) >= 6 && crosses.max(hashes) * 3 >= own(text).chars().count() * 2)
+}
+
+/// The form of a token that a text begins as: what it begins with, and how long the shortest is.
+fn known_form(text: &str) -> Option<(&'static str, usize)> {
+    FORMS.iter().copied().filter(|(begin, _)| text.starts_with(begin)).max_by_key(|(begin, _)| begin.len())
+}
+
+/// What is left behind what all of its kind begin with.
+fn own(text: &str) -> &str {
+    known_form(text).and_then(|(begin, _)| text.strip_prefix(begin)).unwrap_or(text)
 }
 
 /// A hash that says so. One that does not may be a value as well.
@@ -134,10 +153,9 @@ fn is_hash(text: &str) -> bool {
 /// Whether a token is cut so short that it could be anybody's.
 pub(super) fn is_cut(text: &str) -> bool {
     let text = bare(text);
-    let form = FORMS.iter().filter(|(begin, _)| text.starts_with(begin)).max_by_key(|(begin, _)| begin.len());
-    form.is_some_and(|(begin, shortest)| {
+    known_form(text).is_some_and(|(begin, shortest)| {
         let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-        is_word && text.len() < *shortest && text.len() - begin.len() < SHORTEST_REST
+        is_word && text.len() < shortest && text.len() - begin.len() < SHORTEST_REST
     })
 }
 
@@ -181,6 +199,13 @@ mod tests {
             "<GG>OBFUSCATED</GG>",
             "abc\u{fffd}def",
             "password",
+            "pl4nt…abcdef",
+            "pl4nt...abcdef",
+            "sk_live_xxxxxxxxxxxxxxxx1234",
+            "ghp_ab**cd",
+            "AKIA????????????WXYZ",
+            "Kq7m[truncated]",
+            "Kq7m⋯xPp0",
         ] {
             assert!(is_placeholder(text), "{text}");
         }

@@ -1,7 +1,8 @@
 //! Vaults become an answer: every version that can be read is compared, what cannot be read is counted with its
 //! reason.
 
-use super::needle::{Match, Needle};
+use super::matched::Match;
+use super::needle::Needle;
 use crate::azure::{Azure, ListedSecret, SecretReading, Vault};
 use crate::clock;
 use crate::engine::RetryPolicy;
@@ -54,6 +55,8 @@ pub struct Searched {
     pub secrets: usize,
     /// Versions whose value was compared.
     pub versions: usize,
+    /// Versions in which what leaked stands, but only in what lets nobody in.
+    pub harmless: usize,
     pub unread: Vec<Unread>,
     /// Why it could not be searched at all, or its deleted secrets not be listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -139,7 +142,8 @@ pub async fn search(azure: &Azure, vaults: &[VaultUrl], needle: &Needle, progres
     let mut found: Vec<Found> = answers.iter_mut().flat_map(|(_, found)| std::mem::take(found)).collect();
     found.sort_by_key(|found| (rank(found), found.secret.to_string(), std::cmp::Reverse(found.version.created)));
     let vaults = answers.into_iter().map(|(searched, _)| searched).collect();
-    Answer { found, vaults, not_tried: needle.not_tried().to_vec() }
+    let not_tried = needle.not_tried(!found.is_empty());
+    Answer { found, vaults, not_tried }
 }
 
 /// The value itself before what holds it; what is current before what is not.
@@ -157,6 +161,7 @@ async fn search_vault(
         vault: url.clone(),
         secrets: 0,
         versions: 0,
+        harmless: 0,
         unread: Vec::new(),
         failures: Vec::new(),
         listed: false,
@@ -192,6 +197,7 @@ async fn search_vault(
     let mut found = Vec::new();
     for read in read {
         searched.versions += read.versions;
+        searched.harmless += read.harmless;
         searched.unread.extend(read.unread);
         found.extend(read.found);
     }
@@ -212,6 +218,7 @@ async fn search_vault(
 #[derive(Default)]
 struct Read {
     versions: usize,
+    harmless: usize,
     unread: Vec<Unread>,
     found: Vec<Found>,
 }
@@ -241,6 +248,7 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle)
             Ok(SecretReading::Value(value)) => {
                 read.versions += 1;
                 let compared = needle.compare(&value);
+                read.harmless += usize::from(compared.harmless);
                 if compared.matched.is_none() && !compared.whole {
                     read.unread.push(unread(Some(&version), Because::Partly));
                 }

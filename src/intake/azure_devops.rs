@@ -44,6 +44,8 @@ fn alerts(list: &[Value]) -> Entry {
             entry.unread.push("an entry is no alert".to_owned());
         } else if is_about_a_secret(alert) {
             entry.findings.push(finding(alert));
+        } else {
+            entry.others += 1;
         }
     }
     entry
@@ -64,7 +66,8 @@ fn finding(alert: &Value) -> ScanFinding {
     let line = location.get("region").and_then(|region| line(region, "lineStart").or(self::line(region, "startLine")));
     let file = first(location, &["filePath"]);
     let found_at = place(Some(text(alert, "repositoryUrl")), file, line, at(location, "/versionControl/commitHash"));
-    let mut told = vec![text(alert, "truncatedSecret").to_owned()];
+    // `truncatedSecret` is no value, whatever it looks like.
+    let mut told = Vec::new();
     for print in list(alert, "validationFingerprints") {
         if let Ok(print) = serde_json::from_str::<Value>(text(print, "validationFingerprintJson")) {
             texts(&print, &mut told, 0);

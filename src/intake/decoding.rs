@@ -38,7 +38,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
         [0, first, 0, second, ..] if *first != 0 && *second != 0 => wide(bytes, u16::from_be_bytes, &mut unread),
         bytes => String::from_utf8_lossy(bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes)).into_owned(),
     };
-    let text = Zeroizing::new(text);
+    let text = uncoloured(Zeroizing::new(text));
     let strange = |letter: char| letter == '\u{fffd}' || letter == '\0';
     let broken = text.chars().filter(|letter| strange(*letter)).count();
     if broken * MOST_BROKEN > text.chars().count() {
@@ -50,6 +50,27 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
             .push(format!("{broken} characters are neither UTF-8 nor UTF-16; the values that hold them are not known"));
     }
     Ok(Decoded { text, unread })
+}
+
+/// Without the colours that a terminal was sent: no format holds them unescaped.
+fn uncoloured(text: Zeroizing<String>) -> Zeroizing<String> {
+    if !text.contains('\u{1b}') {
+        return text;
+    }
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let mut pieces = text.split('\u{1b}');
+    plain.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let behind = match piece.strip_prefix('[') {
+            // `[0;31m`, `[K`: digits and signs up to a letter.
+            Some(code) => code.find(|letter: char| ('@'..='~').contains(&letter)).and_then(|end| code.get(end + 1..)),
+            // `]8;;https://…`, up to a bell, or to the next escape.
+            None if piece.starts_with(']') => Some(piece.split_once('\u{7}').map_or("", |(_, rest)| rest)),
+            None => piece.get(piece.chars().next().map_or(0, char::len_utf8)..),
+        };
+        plain.push_str(behind.unwrap_or_default());
+    }
+    plain
 }
 
 fn wide(bytes: &[u8], join: fn([u8; 2]) -> u16, unread: &mut Vec<String>) -> String {

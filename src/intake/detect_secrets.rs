@@ -1,8 +1,9 @@
 //! detect-secrets: a baseline, which holds a SHA-1 in place of each value.
 
-use super::finding::{Entry, Format, SinceWhat, ValueHash};
-use super::parts::{Seen, line, place, text, values};
+use super::finding::{Entry, Format, SinceWhat};
+use super::parts::{Seen, line, list, place, text, values};
 use super::times::since;
+use crate::find::Digest;
 use serde_json::Value;
 
 pub(super) static FORMAT: Format = Format {
@@ -22,6 +23,9 @@ fn read(document: &Value) -> Option<Entry> {
         return None;
     }
     let mut entry = Entry::default();
+    if files.is_empty() && list(document, "plugins_used").is_empty() {
+        entry.unfinished.push("the scanner used no plugin: it looked for nothing".to_owned());
+    }
     for (file, list) in files {
         let Some(list) = list.as_array() else {
             entry.unread.push("what was found in a file is no list".to_owned());
@@ -40,9 +44,7 @@ fn read(document: &Value) -> Option<Entry> {
                 since: since(text(document, "generated_at"), SinceWhat::Scanned),
             };
             let mut finding = parts.finding(&FORMAT);
-            let hash = text(found, "hashed_secret").to_ascii_lowercase();
-            let is_hash = hash.len() == 40 && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
-            finding.hash = is_hash.then_some(ValueHash::Sha1(hash));
+            finding.hash = Digest::of_hex(text(found, "hashed_secret"), String::new());
             entry.findings.push(finding);
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! What breaks off is read as far as it is whole. Nothing is passed over in silence but what is known to be a log.
 
+use super::log;
 use serde_json::Value;
 
 /// What of one report is worth telling apart; more is counted together.
@@ -15,8 +16,10 @@ pub(super) struct Documents {
     pub(super) unread: Vec<String>,
     /// Where there is no finding: what would be the members of one, which tells whose report it is.
     pub(super) empty: Option<Value>,
-    /// How many lines were neither JSON nor those of a log.
-    pub(super) strange_lines: usize,
+    /// The lines that are no JSON, each with the object that stands at its end.
+    pub(super) lines: Vec<(String, Option<Value>)>,
+    /// What the heads of HTTP answers between them say.
+    pub(super) unfinished: Vec<String>,
 }
 
 impl Documents {
@@ -24,10 +27,6 @@ impl Documents {
     pub(super) fn of_json(text: &str) -> Self {
         let mut documents = Self::default();
         documents.json(text);
-        if documents.strange_lines > 0 {
-            let lines = documents.strange_lines;
-            documents.unread.push(format!("{lines} lines are neither JSON nor a scanner's log"));
-        }
         let more = documents.unread.len().saturating_sub(MOST_TOLD);
         documents.unread.truncate(MOST_TOLD);
         if more > 0 {
@@ -46,10 +45,12 @@ impl Documents {
             let start = from + rest.len() - rest.trim_start().len();
             let rest = text.get(start..).unwrap_or_default();
             let line = rest.lines().next().unwrap_or_default();
+            if line.starts_with("HTTP/") {
+                from = start + self.head(rest);
+                continue;
+            }
             if !begins_json(line) {
-                if !is_log(line) {
-                    self.strange_lines += 1;
-                }
+                self.lines.push((line.to_owned(), object_behind(line)));
                 from = start + line.len().max(1);
                 continue;
             }
@@ -63,6 +64,22 @@ impl Documents {
                 None => return,
             }
         }
+    }
+
+    /// The head of an answer, as `gh api --include` and `curl -i` write it. Gives how long it is.
+    fn head(&mut self, text: &str) -> usize {
+        let length = ["\r\n\r\n", "\n\n"].iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+        let head = text.get(..length).unwrap_or_default();
+        let status = head.split_whitespace().nth(1).and_then(|code| code.parse::<u16>().ok()).unwrap_or(0);
+        if !(200..300).contains(&status) {
+            self.unfinished.push(format!("an answer of it is an error (HTTP {status})"));
+        }
+        // Each page names the next one; the last names none.
+        let more = head.lines().any(|line| line.to_lowercase().starts_with("link:") && line.contains("rel=\"next\""));
+        let cut = "there are more pages than it holds: ask with `--paginate`";
+        self.unfinished.retain(|told| told != cut);
+        self.unfinished.extend(more.then(|| cut.to_owned()));
+        length
     }
 
     /// Keeps what of a document is whole, says where it breaks, and gives the place at which the next may begin.
@@ -90,32 +107,16 @@ fn begins_json(line: &str) -> bool {
         Some('{') => true,
         Some('[') => {
             letters.as_str().trim_start().chars().next().is_none_or(|next| "{[]\"-0123456789ntf".contains(next))
-                && !is_log(line)
+                && !log::is_line(line)
         }
         _ => line.trim() == "null",
     }
 }
 
-/// Whether a line is one of a scanner's log, or of its banner.
-fn is_log(line: &str) -> bool {
-    let line = line.trim();
-    let plain = line.trim_start_matches(['\u{1b}', '[']);
-    let plain = plain
-        .split_once('m')
-        .filter(|(code, _)| code.len() <= 5 && code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
-        .map_or(plain, |(_, rest)| rest);
-    const LEVELS: &[&str] =
-        &["TRACE", "TRC", "DEBUG", "DBG", "INFO", "INF", "WARN", "WRN", "ERROR", "ERR", "FATAL", "FTL", "NOTE"];
-    let word: String = plain.chars().take_while(char::is_ascii_alphabetic).collect();
-    // `2026-11-23T…`, `2026/11/23 …`, `11:37AM …`, `11:37:02 …`
-    let digits: String =
-        plain.chars().take(5).map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
-    line.starts_with(['🐷', '○', '│', '░', '╭', '╰', '┌', '└', '━', '─', '✅', '✔'])
-        || LEVELS.contains(&word.to_uppercase().as_str())
-        || digits.starts_with("0000-")
-        || digits.starts_with("0000/")
-        || digits.starts_with("00:00")
-        || digits.starts_with("0:00")
+/// The object that a line ends with: what collects logs writes a time and a name before each line.
+fn object_behind(line: &str) -> Option<Value> {
+    let object = line.get(line.find('{')?..)?.trim_end();
+    serde_json::from_str(object).ok().filter(Value::is_object)
 }
 
 /// Where behind the first line another document begins at the begin of a line.
@@ -186,7 +187,7 @@ mod tests {
             "{\"a\":1}\n{\"a\":2}\n",
             "{\n \"a\": 1\n}\n{\n \"a\": 2\n}",
             "🐷🔑🐷  TruffleHog. Unearth your secrets. 🐷🔑🐷\n{\"a\":1}\r\n[INFO] done\n{\"a\":2}\r\n2026-11-23T03:01:12Z\tinfo-0\tend\n",
-            "\u{1b}[90m11:37AM\u{1b}[0m \u{1b}[32mINF\u{1b}[0m x\n{\"a\":1} {\"a\":2}",
+            "11:37AM INF x\n{\"a\":1} {\"a\":2}",
         ] {
             let documents = Documents::of_json(text);
             let flat: Vec<&Value> = documents
@@ -213,7 +214,7 @@ mod tests {
         ] {
             let documents = Documents::of_json(text);
             assert_eq!(documents.list, [whole], "{text}");
-            assert_eq!(documents.unread.len(), 1, "{text}: {:?}", documents.unread);
+            assert_eq!(documents.unread.len() + documents.lines.len(), 1, "{text}: {:?}", documents.unread);
         }
         let lines = Documents::of_json("{\"a\":1}\n{\"a\":\n{\"a\":3}\n{\"a\":\"4\n{\"a\":5}\n");
         assert_eq!(lines.list, [json!({"a": 1}), json!({"a": 3}), json!({"a": 5})]);

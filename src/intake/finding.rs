@@ -1,11 +1,10 @@
 //! What a scanner found: its report, in the form that all of them are brought into.
 
 use crate::clock::Timestamp;
+use crate::find::Digest;
 use crate::secret::Secret;
 use serde::Serialize;
 use serde_json::Value;
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
 
 /// A kind of report. Its file says how it is read; the words are those of `stanch find --formats`.
 #[derive(Debug, Serialize)]
@@ -38,11 +37,15 @@ pub(super) struct Entry {
     pub(super) findings: Vec<ScanFinding>,
     /// What of it could not be read.
     pub(super) unread: Vec<String>,
+    /// What the scanner says, or leaves out, that tells that it did not look at everything.
+    pub(super) unfinished: Vec<String>,
+    /// How many entries speak of other things than secrets: code, packages, settings.
+    pub(super) others: usize,
 }
 
 impl From<Vec<ScanFinding>> for Entry {
     fn from(findings: Vec<ScanFinding>) -> Self {
-        Self { findings, unread: Vec::new() }
+        Self { findings, ..Self::default() }
     }
 }
 
@@ -55,6 +58,15 @@ pub struct ScanReport {
     pub findings: Vec<ScanFinding>,
     /// What of it could not be read, in words without anything of the report in them.
     pub unread: Vec<String>,
+    /// What tells that the scanner did not look at everything, in words of the same kind.
+    pub unfinished: Vec<String>,
+}
+
+impl ScanReport {
+    /// Why more may have leaked than it holds.
+    pub fn doubts(&self) -> impl Iterator<Item = &String> {
+        self.unread.iter().chain(&self.unfinished)
+    }
 }
 
 /// One leak.
@@ -68,7 +80,7 @@ pub struct ScanFinding {
     /// What the report points at inside of the values: the columns of a region.
     pub parts: Vec<Secret>,
     /// A hash of the value, where the report holds that in its place.
-    pub hash: Option<ValueHash>,
+    pub hash: Option<Digest>,
     /// Where it leaked, for the report of the run.
     pub found_at: String,
     pub since: Option<Since>,
@@ -84,29 +96,6 @@ impl ScanFinding {
         match (&self.hash, &other.hash) {
             (Some(one), Some(other)) => one == other,
             _ => !self.values.is_empty() && texts(self) == texts(other),
-        }
-    }
-}
-
-/// What a scanner writes in place of a value, and what the value can be recognised by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ValueHash {
-    Sha1(String),
-    /// Of the value and a text behind it.
-    Sha256 {
-        hex: String,
-        behind: String,
-    },
-}
-
-impl ValueHash {
-    /// Whether it is the hash of a text.
-    pub fn is_of(&self, text: &str) -> bool {
-        match self {
-            Self::Sha1(wanted) => hex::encode(Sha1::digest(text)) == *wanted,
-            Self::Sha256 { hex: wanted, behind } => {
-                hex::encode(Sha256::new().chain_update(text).chain_update(behind).finalize()) == *wanted
-            }
         }
     }
 }

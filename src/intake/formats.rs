@@ -2,8 +2,8 @@
 
 use super::finding::{Entry, Format};
 use super::{
-    azure_devops, detect_secrets, ggshield, gitguardian, github, gitlab, gitleaks, kingfisher, nosey_parker, sarif,
-    semgrep, trivy, trufflehog,
+    azure_devops, detect_secrets, ggshield, gitguardian, github, gitlab, gitleaks, junit, kingfisher, nosey_parker,
+    sarif, semgrep, trivy, trufflehog,
 };
 use serde_json::Value;
 
@@ -42,6 +42,8 @@ pub(super) fn seems(text: &str, document: Option<&Value>) -> &'static str {
 fn seems_document(document: &Value) -> &'static str {
     let has = |names: &[&str]| names.iter().all(|name| document.get(name).is_some());
     let kinds: &[(&[&str], &str)] = &[
+        (&["message", "status"], "an error that the GitHub API answered with, in place of alerts"),
+        (&["incomplete_results"], "a page of GitHub's search, which holds no alerts of secret scanning"),
         (&["message", "documentation_url"], "an error that the GitHub API answered with, in place of alerts"),
         (&["runs", "version"], "a SARIF log of a version other than 2.1.0"),
         (&["runs"], "a SARIF log without its version"),
@@ -72,7 +74,7 @@ fn seems_text(text: &str) -> &'static str {
         "a web page"
     } else if lower.contains("<testsuite") {
         "JUnit of another tool than gitleaks"
-    } else if lower.starts_with('<') {
+    } else if junit::is_xml(begin) {
         "XML of no scanner that is known"
     } else if text.contains("Finding:") && text.contains("RuleID:") {
         "what gitleaks prints for people: write it with `--report-format json --report-path FILE`"

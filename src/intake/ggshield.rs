@@ -1,9 +1,10 @@
 //! ggshield, `--json`: scans in scans, down to the matches of an incident in a file.
 
-use super::finding::{Entry, Format, ScanFinding, SinceWhat, ValueHash};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat};
 use super::parts::{Seen, first, line, list, place, text, values};
 use super::times::since;
-use serde_json::Value;
+use crate::find::Digest;
+use serde_json::{Value, json};
 
 pub(super) static FORMAT: Format = Format {
     name: "ggshield",
@@ -20,6 +21,12 @@ fn read(document: &Value) -> Option<Entry> {
     document.get("total_incidents")?;
     let mut entry = Entry::default();
     scan(document, &mut entry, 0);
+    let looked_at = ["scans", "entities_with_incidents", "results", "total_entities"];
+    let is_nothing = |name: &&str| document.get(name).is_none_or(|found| found == &json!([]) || found == &json!(0));
+    // Whoever looked at something names it, or writes an empty list of what it found there.
+    if entry.findings.is_empty() && document.get("scans").is_some() && looked_at.iter().all(is_nothing) {
+        entry.unfinished.push("the scanner looked at nothing: its list of scans is empty".to_owned());
+    }
     let promised = document.get("total_incidents").and_then(Value::as_u64).unwrap_or(0);
     let read = entry.findings.len() as u64;
     if promised > read {
@@ -37,7 +44,7 @@ fn scan(scanned: &Value, entry: &mut Entry, depth: usize) {
     }
     for error in list(scanned, "errors") {
         let files = list(error, "files").len().max(1);
-        entry.unread.push(format!("the scanner could not look at {files} of its files"));
+        entry.unfinished.push(format!("the scanner could not look at {files} of its files"));
     }
     if depth < 16 {
         list(scanned, "scans").iter().for_each(|inner| scan(inner, entry, depth + 1));
@@ -63,9 +70,8 @@ fn finding(scanned: &Value, file: &str, incident: &Value) -> ScanFinding {
     };
     let mut finding = parts.finding(&FORMAT);
     if let (true, [only]) = (finding.values.is_empty(), matches) {
-        let hex = text(incident, "ignore_sha").to_ascii_lowercase();
         let behind = format!(",{}", first(only, &["type", "match_type"]));
-        finding.hash = (hex.len() == 64).then_some(ValueHash::Sha256 { hex, behind });
+        finding.hash = Digest::of_hex(text(incident, "ignore_sha"), behind);
     }
     finding
 }

@@ -5,11 +5,18 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Value, json};
 
+/// Whether a text begins as XML does: `<134>` is the begin of a line of syslog.
+pub(super) fn is_xml(begin: &str) -> bool {
+    begin
+        .strip_prefix('<')
+        .is_some_and(|rest| rest.starts_with(|next: char| next.is_alphabetic() || "?!".contains(next)))
+}
+
 /// The findings of a JUnit report; nothing but what it seems to be where it is none.
 pub(super) fn documents(text: &str) -> Documents {
     let mut reader = Reader::from_str(text);
     let (mut list, mut unread) = (Vec::new(), Vec::new());
-    let (mut is_report, mut depth, mut promised) = (false, 0_usize, 0);
+    let (mut is_report, mut depth, mut promised, mut errors) = (false, 0_usize, 0, 0);
     let mut failure: Option<String> = None;
     loop {
         match reader.read_event() {
@@ -19,12 +26,18 @@ pub(super) fn documents(text: &str) -> Documents {
                     b"testsuite" => {
                         is_report |= is_of_gitleaks(&tag);
                         promised += number(&tag, "failures");
+                        errors += number(&tag, "errors");
                     }
+                    b"error" => errors += 1,
                     b"failure" => failure = Some(String::new()),
                     _ => {}
                 }
             }
-            Ok(Event::Empty(tag)) => is_report |= is_of_gitleaks(&tag),
+            Ok(Event::Empty(tag)) => {
+                is_report |= is_of_gitleaks(&tag);
+                promised += number(&tag, "failures");
+                errors += number(&tag, "errors") + usize::from(tag.name().as_ref() == b"error");
+            }
             Ok(Event::Text(text)) => append(&mut failure, &String::from_utf8_lossy(&text)),
             Ok(Event::CData(text)) => append(&mut failure, &String::from_utf8_lossy(&text)),
             Ok(Event::GeneralRef(name)) => match name.resolve_char_ref() {
@@ -58,10 +71,10 @@ pub(super) fn documents(text: &str) -> Documents {
     if !is_report {
         return Documents::default();
     }
-    if list.is_empty() && unread.is_empty() {
-        return Documents { empty: Some(json!({ "RuleID": null, "Secret": null })), ..Documents::default() };
-    }
-    Documents::with(list, unread)
+    let errors =
+        (errors > 0).then(|| "the scanner's run ended in an error: it may not have looked everywhere".to_owned());
+    let empty = list.is_empty().then(|| json!({ "RuleID": null, "Secret": null }));
+    Documents { list, unread, empty, unfinished: errors.into_iter().collect(), ..Documents::default() }
 }
 
 fn append(failure: &mut Option<String>, text: &str) {

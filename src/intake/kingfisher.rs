@@ -28,7 +28,7 @@ fn read(document: &Value) -> Option<Entry> {
         return None;
     }
     let unread = if missing > 0 { vec![format!("{missing} matches are no finding")] } else { Vec::new() };
-    Some(Entry { findings, unread })
+    Some(Entry { findings, unread, ..Entry::default() })
 }
 
 fn finding(entry: &Value) -> Option<ScanFinding> {

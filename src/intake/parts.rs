@@ -13,6 +13,9 @@ const LONGEST_PLACE: usize = 240;
 /// What is shorter stands in a place by chance.
 const SHORTEST_VALUE: usize = 4;
 
+/// The place of a finding that names none.
+pub const NOT_STATED: &str = "not stated";
+
 /// A text member.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -79,7 +82,7 @@ impl Seen<'_> {
             values: self.values,
             parts: Vec::new(),
             hash: None,
-            found_at: self.found_at.unwrap_or_else(|| "not stated".to_owned()),
+            found_at: self.found_at.unwrap_or_else(|| NOT_STATED.to_owned()),
             since: self.since,
         }
     }

@@ -3,6 +3,7 @@
 
 use super::finding::{Entry, Format, ScanFinding, Since, SinceWhat};
 use super::parts::{Seen, at, line, list, place, text, values};
+use super::subject::{Subject, of_rule, of_tool};
 use super::times::since;
 use serde_json::Value;
 
@@ -23,34 +24,86 @@ fn read(document: &Value) -> Option<Entry> {
         return None;
     }
     let mut entry = Entry::default();
+    if runs.is_empty() {
+        entry.unfinished.push("it holds no run: the tool did not come to one".to_owned());
+    }
     for run in runs {
         // A tool that did not come to a result leaves them out, or writes `null`.
         let Some(results) = run.get("results").and_then(Value::as_array) else {
-            entry.unread.push("a run of it holds no results: the tool did not come to any".to_owned());
+            entry.unfinished.push("a run of it holds no results: the tool did not come to any".to_owned());
             continue;
         };
         for result in results {
-            match result.is_object() {
-                true => entry.findings.push(finding(run, result)),
-                false => entry.unread.push("a result is no object".to_owned()),
+            match (result.is_object(), subject(run, result)) {
+                (false, _) => entry.unread.push("a result is no object".to_owned()),
+                (true, Subject::Others) => entry.others += 1,
+                (true, _) => entry.findings.push(finding(run, result)),
             }
         }
-        let failed = |run: &&Value| run.get("executionSuccessful").and_then(Value::as_bool) == Some(false);
-        if list(run, "invocations").iter().any(|run| failed(&run)) {
-            entry.unread.push("the tool says that its run failed: it may not have looked everywhere".to_owned());
+        // Whoever lists rules, and none about secrets, did not look for any.
+        if results.is_empty() && looks_for_others(run) {
+            let what = "the tool's rules are about code, packages or settings: it did not look for secrets";
+            entry.unfinished.push(what.to_owned());
         }
+        entry.unfinished.extend(trouble(run).map(str::to_owned));
     }
     Some(entry)
+}
+
+/// Where a run speaks against itself.
+fn trouble(run: &Value) -> Option<&'static str> {
+    let failed = |invocation: &Value| {
+        let notes = ["toolExecutionNotifications", "toolConfigurationNotifications"];
+        let mut notes = notes.iter().flat_map(|name| list(invocation, name));
+        let code = invocation.get("exitCode").and_then(Value::as_i64);
+        invocation.get("executionSuccessful").and_then(Value::as_bool) == Some(false)
+            || invocation.get("exitSignalName").is_some()
+            || invocation.get("processStartFailureMessage").is_some()
+            // Scanners end with 1 where they found something.
+            || code.is_some_and(|code| !(0..=1).contains(&code))
+            || notes.any(|note| text(note, "level") == "error")
+    };
+    let any = list(run, "invocations").iter().any(failed);
+    any.then_some("the tool says that its run failed: it may not have looked everywhere")
+}
+
+/// Every rule of a run's tool and of what extends it.
+fn rules(run: &Value) -> impl Iterator<Item = &Value> {
+    let extensions = run.pointer("/tool/extensions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    run.pointer("/tool/driver").into_iter().chain(extensions).flat_map(|component| list(component, "rules"))
+}
+
+fn looks_for_others(run: &Value) -> bool {
+    let mut rules = rules(run).map(|rule| of_rule(&rule.to_string())).peekable();
+    match rules.peek() {
+        _ if of_rule(at(run, "/tool/driver/name")) == Subject::Secrets => false,
+        None => of_tool(at(run, "/tool/driver/name")) == Subject::Others,
+        Some(_) => !rules.any(|subject| subject == Subject::Secrets),
+    }
+}
+
+/// What a result is about, as far as its rule tells.
+fn subject(run: &Value, result: &Value) -> Subject {
+    let id = rule_id(result);
+    let rule = rules(run).find(|rule| text(rule, "id") == id).map(Value::to_string).unwrap_or_default();
+    match of_rule(&format!("{id} {rule} {}", at(result, "/message/text"))) {
+        Subject::Unsaid => of_tool(at(run, "/tool/driver/name")),
+        told => told,
+    }
+}
+
+fn rule_id(result: &Value) -> &str {
+    match text(result, "ruleId") {
+        "" => at(result, "/rule/id"),
+        rule => rule,
+    }
 }
 
 fn finding(run: &Value, result: &Value) -> ScanFinding {
     let nowhere = Value::Null;
     let location = result.pointer("/locations/0/physicalLocation").unwrap_or(&nowhere);
     let repository = at(run, "/versionControlProvenance/0/repositoryUri");
-    let rule = match text(result, "ruleId") {
-        "" => at(result, "/rule/id"),
-        rule => rule,
-    };
+    let rule = rule_id(result);
     let commit = ["/partialFingerprints/commitSha", "/locations/0/properties/git_metadata/commit/id"];
     let commit =
         commit.iter().map(|pointer| at(result, pointer)).find(|commit| !commit.is_empty()).unwrap_or_else(|| {

@@ -2,8 +2,9 @@
 
 use super::finding::{Entry, Format, ScanFinding, SinceWhat};
 use super::parts::{Seen, at, line, list, place, text, values};
+use super::subject::{Subject, of_rule};
 use super::times::since;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) static FORMAT: Format = Format {
     name: "semgrep",
@@ -26,15 +27,29 @@ fn read(document: &Value) -> Option<Entry> {
     let mut entry = Entry::default();
     for result in results {
         match result.get("check_id") {
+            Some(_) if subject(result) == Subject::Others => entry.others += 1,
             Some(_) => entry.findings.push(finding(result)),
             None => entry.unread.push("a result names no rule".to_owned()),
         }
     }
-    let errors = list(document, "errors").iter().filter(|error| text(error, "level") == "error").count();
+    let errors = list(document, "errors").len();
     if errors > 0 {
-        entry.unread.push(format!("the scanner speaks of {errors} errors: it may not have looked everywhere"));
+        let plural = if errors == 1 { "error" } else { "errors" };
+        entry.unfinished.push(format!("the scanner speaks of {errors} {plural}: it may not have looked everywhere"));
+    }
+    if results.is_empty() && document.pointer("/paths/scanned").is_none_or(|scanned| scanned == &json!([])) {
+        entry.unfinished.push("the scanner looked at no file".to_owned());
     }
     Some(entry)
+}
+
+/// Semgrep has rules about everything.
+fn subject(result: &Value) -> Subject {
+    let about = ["/extra/metadata", "/extra/message"].map(|part| result.pointer(part).map(Value::to_string));
+    let rule = of_rule(&format!("{} {}", text(result, "check_id"), about.map(Option::unwrap_or_default).join(" ")));
+    // Its rules about code stand in folders that say so.
+    let code = text(result, "check_id").contains(".security.audit.");
+    if rule == Subject::Unsaid && code { Subject::Others } else { rule }
 }
 
 fn finding(result: &Value) -> ScanFinding {

@@ -163,20 +163,3 @@ fn read_2(entry: &Value) -> Option<Entry> {
     }
     Some(Entry::from(findings))
 }
-
-/// Whether an object is a line of a scanner's own log.
-pub(super) fn is_log(entry: &Value) -> bool {
-    entry.get("level").is_some() && (entry.get("msg").is_some() || entry.get("message").is_some())
-}
-
-/// How many verified findings the log's last line speaks of.
-pub(super) fn announced(log: &Value) -> usize {
-    log.get("verified_secrets").and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
-}
-
-/// That the scanner's run failed, if the log says that.
-pub(super) fn trouble(log: &Value) -> Option<String> {
-    let level = text(log, "level").to_lowercase();
-    let failed = level.starts_with("error") || level.starts_with("fatal") || level.starts_with("panic");
-    failed.then(|| "the scanner's log speaks of an error: it may not have looked everywhere".to_owned())
-}

@@ -146,10 +146,35 @@ fn yaml_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
         (false, first) if first.starts_with("unclosed") && line_at(text, span.offset).contains(" #") => {
             "a `#` after a space begins a remark, up to the end of the line: put the text in quotes if it belongs to it"
         }
+        (false, _) if quoting(whole_line(text, span.offset)).is_some() => {
+            quoting(whole_line(text, span.offset)).unwrap_or_default()
+        }
         (false, "the number is too large") => "put it in quotes if it is no number to calculate with",
         (false, _) => "the file must be YAML 1.2 before stanch can read it as a runbook",
     };
     Diagnostic::error(message, span).rule("yaml").help(help)
+}
+
+/// What in a line wants quotes around its value, if that is what is wrong with it.
+fn quoting(line: &str) -> Option<&'static str> {
+    let line = line.trim_start();
+    let entry = line.strip_prefix("- ").unwrap_or(line).trim_start();
+    let value = entry.split_once(": ").map_or(entry, |(_, value)| value).trim();
+    let is_plain = !value.starts_with(['"', '\'', '[', '{', '|', '>', '&', '*', '#']);
+    match value.chars().next()? {
+        '@' | '`' => Some("no plain text begins with `@` or a backtick: put it in quotes: `\"@here …\"`"),
+        '%' => Some("no plain text begins with `%`: put it in quotes: `\"%d …\"`"),
+        _ if is_plain && (value.contains(": ") || value.ends_with(':')) => {
+            Some("a colon with a space behind it begins a mapping: put the text in quotes: `title: \"Alert: …\"`")
+        }
+        _ => None,
+    }
+}
+
+/// The line in which a place lies.
+fn whole_line(text: &str, offset: usize) -> &str {
+    let start = text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    line_at(text, start)
 }
 
 fn line_at(text: &str, offset: usize) -> &str {

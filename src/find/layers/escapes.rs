@@ -1,7 +1,11 @@
 //! What one character stands for another by: escapes with a backslash, entities, percent signs, and those of mail.
 
+use encoding_rs::WINDOWS_1252;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
+
+/// What is shorter is a word with signs in it.
+const SHORTEST_BASE64: usize = 16;
 
 /// Names of entities that writers of XML and HTML use beside numbers.
 const ENTITIES: &[(&str, &str)] = &[
@@ -78,13 +82,9 @@ pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
         }
     };
     if text.contains('%') {
-        if let Ok(decoded) = percent_decode_str(text).decode_utf8() {
-            take(decoded.into_owned(), "percent-encoding");
-        }
-        if text.contains('+')
-            && let Ok(decoded) = percent_decode_str(&text.replace('+', " ")).decode_utf8()
-        {
-            take(decoded.into_owned(), "the encoding of forms");
+        take(read(percent_decode_str(text).collect()), "percent-encoding");
+        if text.contains('+') {
+            take(read(percent_decode_str(&text.replace('+', " ")).collect()), "the encoding of forms");
         }
     }
     if text.contains('\\') {
@@ -114,10 +114,39 @@ pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
     if text.contains('^') {
         take(text.replace('^', ""), "escapes of a batch file");
     }
-    if text.contains("=\n") || text.contains("=\r\n") || text.contains("=3D") {
+    if text.contains('=') {
         take(quoted_printable(text), "quoted-printable");
     }
+    // UTF-8 that somebody took for a code page: `Ã¼` is `ü`.
+    if let (bytes, _, false) = WINDOWS_1252.encode(text)
+        && !text.is_ascii()
+        && let Ok(meant) = std::str::from_utf8(&bytes)
+    {
+        take(meant.to_owned(), "letters of another code page");
+    }
+    if let Some(digits) = base64_digits(text) {
+        take(digits, "another alphabet of base64");
+    }
     found
+}
+
+/// Bytes as text: UTF-8, else the code page of the West.
+fn read(bytes: Vec<u8>) -> String {
+    let bytes = Zeroizing::new(bytes);
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => WINDOWS_1252.decode_without_bom_handling(&bytes).0.into_owned(),
+    }
+}
+
+/// The digits of base64 in the alphabet of all, without padding, where they can be written another way.
+fn base64_digits(text: &str) -> Option<String> {
+    let text = text.trim();
+    let bare = text.trim_end_matches('=');
+    let is_digits = bare.len() >= SHORTEST_BASE64
+        && text.len() - bare.len() <= 2
+        && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte));
+    is_digits.then(|| bare.replace('-', "+").replace('_', "/"))
 }
 
 fn backticks(text: &str) -> String {
@@ -251,5 +280,5 @@ fn quoted_printable(text: &str) -> String {
             }
         }
     }
-    String::from_utf8(bytes).unwrap_or_default()
+    read(bytes)
 }

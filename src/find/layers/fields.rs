@@ -1,6 +1,7 @@
 //! What stands beside a name, around a value and between signs: connection strings, addresses, lines of settings in many
 //! languages, pairs, and texts in quotes.
 
+use super::lines::closing;
 use super::telling::is_host;
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -119,6 +120,15 @@ const COMMON_GROUND: &[&str] = &[
     "build",
     "repository",
     "project",
+    "authentication",
+    "mechanism",
+    "mode",
+    "intent",
+    "info",
+    "charset",
+    "email",
+    "mail",
+    "encoding",
 ];
 
 /// Whether a field's name says that it holds no secret.
@@ -225,6 +235,7 @@ fn address<'a>(text: &'a str, parts: &mut Vec<Part<'a>>) {
     let around = rest.rsplit_once('@').map(|(inside, _)| inside);
     if let Some((user, password)) = around.and_then(|inside| inside.split_once(':')) {
         parts.push(Part::named(&decoded(password), "a URL", "password"));
+        parts.push(Part::named(password, "a URL", "password"));
         parts.push(Part::named(&decoded(user), "a URL", "user"));
     } else if let Some(inside) = around {
         // `https://TOKEN@host`
@@ -249,17 +260,23 @@ fn settings<'a>(line: &'a str, part_of: &'static str, parts: &mut Vec<Part<'a>>)
     let line = line.trim();
     for separator in ["=", ": ", ":", "=>", " "] {
         let Some((name, value)) = line.split_once(separator) else { continue };
+        // A scheme is no name.
+        if separator == ":" && value.starts_with("//") {
+            continue;
+        }
         let (name, value) = if separator == " " {
             // `ENV NAME value`, `machine … password …`, `--password value`: words after words.
             let words: Vec<&str> = line.split_whitespace().collect();
             for pair in words.windows(2) {
                 if let [name, value] = pair
+                    && !name.contains(['=', ';'])
                     && known_name(bare_name(name)).is_some()
                 {
                     named(bare_name(name), value, part_of, parts);
                 }
             }
-            (words.get(1).copied().unwrap_or_default(), line.splitn(3, char::is_whitespace).nth(2).unwrap_or_default())
+            let name = words.get(1).copied().filter(|name| !name.contains(['=', ';'])).unwrap_or_default();
+            (name, line.splitn(3, char::is_whitespace).nth(2).unwrap_or_default())
         } else {
             (name, value)
         };
@@ -268,7 +285,7 @@ fn settings<'a>(line: &'a str, part_of: &'static str, parts: &mut Vec<Part<'a>>)
 }
 
 /// The last word of what stands before a sign: `export DB_PASSWORD`, `- "password"`, `const string Password`.
-fn bare_name(name: &str) -> &str {
+pub(super) fn bare_name(name: &str) -> &str {
     let name = name.trim().trim_end_matches([':', '?', '+', ' ']);
     let name = name.rsplit(char::is_whitespace).next().unwrap_or_default();
     name.trim_matches(|letter: char| !letter.is_alphanumeric())
@@ -312,13 +329,7 @@ fn quoted(text: &str) -> Vec<&str> {
     for quote in ['"', '\'', '`'] {
         let mut rest = text;
         while let Some((_, behind)) = rest.split_once(quote) {
-            let mut escaped = false;
-            let end = behind.char_indices().find(|(_, letter)| {
-                let is_end = *letter == quote && !escaped;
-                escaped = *letter == '\\' && !escaped;
-                is_end
-            });
-            let Some((end, _)) = end else { break };
+            let Some(end) = closing(behind, quote) else { break };
             found.push(behind.get(..end).unwrap_or_default());
             rest = behind.get(end + 1..).unwrap_or_default();
         }

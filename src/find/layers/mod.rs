@@ -5,24 +5,27 @@ mod encodings;
 mod escapes;
 mod fields;
 mod fold;
+mod lines;
 mod telling;
 
-use fields::{Pairs, is_innocent, known_name, parts};
+use fields::{Pairs, bare_name, is_innocent, known_name, parts};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 pub(super) use fold::{difference, folded};
-pub(super) use telling::{is_reference, is_telling, looks_random};
+pub(crate) use lines::without_prefix;
+pub(super) use telling::{is_host, is_reference, is_telling, looks_random};
 
 /// What is looked through, for people.
 pub const LAYERS: &[&str] = &[
     "the text itself",
     "white space and quotes around it",
     "line breaks, indentation and forms of Unicode",
+    "marks before its lines (diff, quotation, remark, log), and strings that a program joins",
     "JSON",
-    "escapes (JSON, C, YAML, shell, XML, HTML, URL, mail)",
+    "escapes (JSON, C, YAML, shell, XML, HTML, URL, mail), and letters of other code pages",
     "base64 and hexadecimal digits",
     "PEM and PFX without a password",
     "connection strings, URLs, lines of settings and pairs",
@@ -57,13 +60,20 @@ pub struct Place {
     /// Its name says that it is no secret: an account, a server, a version.
     #[serde(skip)]
     pub(super) innocent: bool,
+    /// What it stands in has a name that says so.
+    #[serde(skip)]
+    pub(super) sheltered: bool,
+    /// What stood before each of its lines was taken off.
+    #[serde(skip)]
+    pub(super) unmarked: bool,
 }
 
 impl Place {
     fn within(self, part_of: &'static str, name: &str) -> Self {
         let (field, innocent) = (known_name(name), is_innocent(name));
         let anything = ["key", "value"].iter().any(|word| word.eq_ignore_ascii_case(name));
-        Self { part_of: Some(part_of), field, named: field.is_some() && !anything, innocent, ..self }
+        let sheltered = (self.sheltered || self.innocent) && field.is_none();
+        Self { part_of: Some(part_of), field, named: field.is_some() && !anything, innocent, sheltered, ..self }
     }
 
     fn encoded(self, encoded: &'static str) -> Self {
@@ -142,6 +152,19 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
             self.text(bare, place, deeper);
         }
         self.json(text, place, deeper);
+        if !place.unmarked {
+            for bare in lines::unmarked(text) {
+                let place = Place { unmarked: true, ..place.encoded("marks before its lines") };
+                let some = Place { loose: true, part_of: place.part_of.or(Some("a text")), ..place };
+                self.text(&bare.text, if bare.whole { place } else { some }, deeper);
+            }
+        }
+        for (name, joined) in lines::joined(text) {
+            let place = place.within("a program's strings", bare_name(name));
+            // Whoever joins it calls it a key: it is no word of a list.
+            let named = place.field.is_some();
+            self.text(&joined, Place { loose: place.loose || !named, named, ..place }, deeper);
+        }
         let behind = encodings::decoded(text);
         for found in &behind {
             let place = Place { part_of: found.part_of.or(place.part_of), ..place.encoded(found.encoded) };

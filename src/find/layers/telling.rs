@@ -105,6 +105,7 @@ pub(crate) fn is_telling(text: &str) -> bool {
     different.sort_unstable();
     different.dedup();
     length >= SHORTEST
+        && !own.ends_with("://")
         && different.len() >= 4
         && (!is_of_one_kind || length >= SHORTEST_OF_ONE_KIND)
         && COMMON.iter().all(|common| !common.eq_ignore_ascii_case(own))
@@ -140,7 +141,7 @@ pub(crate) fn looks_random(text: &str) -> bool {
 }
 
 /// Whether a text is the name of a host, perhaps with a port behind it.
-pub(super) fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     let name = text.split([':', ',']).next().unwrap_or_default();
     name.rsplit_once('.')
         .is_some_and(|(_, last)| last.len() <= 12 && last.chars().all(|letter| letter.is_ascii_lowercase()))

@@ -82,11 +82,240 @@ async fn the_same_value_written_another_way_is_found() {
         ("base64 of UTF-16", STANDARD.encode(utf16)),
         ("hexadecimal", hex),
         ("a list's entry", format!("  {json_text},")),
+        ("mail", quoted_printable(SIGNS)),
+        ("mail in lines", quoted_printable(SIGNS).replace("k", "=\r\nk")),
+        ("UTF-8 read as another code page", SIGNS.replace('ü', "Ã¼").replace('€', "â‚¬")),
+        ("URL of the West's code page", url.replace("%C3%BC", "%FC").replace("%E2%82%AC", "%80")),
     ] {
         let answer = look(&stage, &leaked);
         assert_eq!(names(&answer), ["signs"], "{how}: {answer}");
         assert_eq!(answer["complete"], true, "{how}");
     }
+}
+
+fn quoted_printable(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'=' | 0x80.. => format!("={byte:02X}"),
+        byte => char::from(byte).to_string(),
+    };
+    text.bytes().map(byte).collect()
+}
+
+#[tokio::test]
+async fn what_others_wrote_before_lines_and_between_pieces_is_taken_off() {
+    let stage = Stage::empty(&[]).await;
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let words = "first line of the secret\nsecond-line-of-it\nthird: line 3\n";
+    stage.seed("key", &json!({ "value": key })).await;
+    stage.seed("words", &json!({ "value": words })).await;
+    stage.seed("other", &json!({ "value": rcgen::KeyPair::generate().unwrap().serialize_pem() })).await;
+    for (name, value) in [("key", key.as_str()), ("words", words)] {
+        let lines = |prefix: &dyn Fn(usize) -> String| -> String {
+            value.lines().enumerate().map(|(at, line)| format!("{}{line}\n", prefix(at))).collect()
+        };
+        let always = |prefix: &'static str| lines(&|_| prefix.to_owned());
+        let pieces: Vec<String> = value.lines().map(|line| format!("\"{line}\\n\"")).collect();
+        for (how, leaked) in [
+            (
+                "diff",
+                format!("@@ -0,0 +1,9 @@\n+# key\n{}+end\n", always("+")).replace("+# key\n", "").replace("+end\n", ""),
+            ),
+            ("diff, taken out", always("-")),
+            ("quotation", always("> ")),
+            ("quotation of a quotation", always("> > ")),
+            ("remark", always("# ")),
+            ("remark of C", always("    // ")),
+            ("remark of Java", format!("/*\n{} */", always(" * "))),
+            ("SQL", always("-- ")),
+            ("compose", always("app-1  | ")),
+            ("numbers", lines(&|at| format!("{:>6}\t", at + 8))),
+            ("grep", lines(&|at| format!("deploy/key.pem:{}:", at + 8))),
+            ("log", lines(&|at| format!("2026-11-23T03:12:{:02}.{}Z stdout F ", at, at * 1000 + 7))),
+            ("JavaScript", format!("const key = {};", pieces.join(" +\n  "))),
+            ("Python", format!("KEY = (\n    {}\n)", pieces.join("\n    "))),
+            ("Java", format!("String key = {};", pieces.join("\n        + "))),
+            ("C", format!("static const char key[] =\n  {};", pieces.join("\n  "))),
+            ("PHP", format!("$key = {};", pieces.join(" .\n"))),
+            ("a list", format!("key = [{}].join('')", pieces.join(", "))),
+        ] {
+            let answer = look(&stage, &leaked);
+            assert_eq!(names(&answer), [name], "{name}, {how}: {leaked}\n{answer}");
+        }
+    }
+    // Between other lines a key is known by its frame.
+    for (how, prefix, around) in [
+        ("log", "2026-11-23T03:12:09Z app[7]: ", "2026-11-23T03:12:08Z app[7]: starting\n"),
+        ("diff", "+", "--- a/key\n+++ b/key\n@@ -1 +1,9 @@\n-old\n"),
+        ("remark", "// ", "int main() {\n"),
+    ] {
+        let text: String = key.lines().map(|line| format!("{prefix}{line}\n")).collect();
+        let answer = look(&stage, &format!("{around}{text}and more\n"));
+        assert_eq!(names(&answer), ["key"], "{how}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_in_base64_is_the_same_in_every_alphabet() {
+    let stage = Stage::empty(&[]).await;
+    let keys: Vec<String> = [16, 20, 32, 64]
+        .into_iter()
+        .map(|length: u8| {
+            STANDARD
+                .encode((0..length).map(|at| (251_u8 ^ length).wrapping_sub(at.wrapping_mul(5))).collect::<Vec<u8>>())
+        })
+        .collect();
+    for (at, key) in keys.iter().enumerate() {
+        stage.seed(&format!("key-{at}"), &json!({ "value": key })).await;
+    }
+    for (at, key) in keys.iter().enumerate() {
+        let safe = key.replace('+', "-").replace('/', "_");
+        for leaked in [safe.clone(), safe.trim_end_matches('=').to_owned(), key.trim_end_matches('=').to_owned()] {
+            let answer = look(&stage, &leaked);
+            assert_eq!(names(&answer), [format!("key-{at}")], "{leaked}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_digest_finds_its_value_and_never_a_miss() {
+    use sha1::Digest as _;
+    let stage = Stage::empty(&[]).await;
+    stage.seed("plain", &json!({ "value": PASSWORD })).await;
+    stage.seed("document", &json!({ "value": json!({ "password": "an0ther-One-9" }).to_string() })).await;
+    let sha256 = |text: &str| hex::encode(sha2::Sha256::digest(text));
+    let sha1 = hex::encode(sha1::Sha1::digest(PASSWORD));
+    for (leaked, name, by) in [
+        (sha256(PASSWORD), "plain", "SHA-256"),
+        (format!("sha256:{}", sha256(PASSWORD).to_uppercase()), "plain", "SHA-256"),
+        (sha256(&format!("{PASSWORD}\n")), "plain", "SHA-256"),
+        (sha1, "plain", "SHA-1"),
+        ("67a7cba5ad61af52ffa5df96f8aa8d5e".to_owned(), "", ""),
+        (STANDARD.encode(sha2::Sha256::digest(PASSWORD)), "plain", "SHA-256"),
+        (hex::encode(sha2::Sha512::digest(PASSWORD)), "plain", "SHA-512"),
+        (sha256("an0ther-One-9"), "document", "SHA-256"),
+    ] {
+        let said = found(&stage, &["kv-drill"], &["--json"], &leaked);
+        let answer = said.json();
+        if name.is_empty() {
+            assert_eq!((said.code, &answer["complete"]), (Some(5), &json!(false)), "{leaked}: {answer}");
+            continue;
+        }
+        assert_eq!(names(&answer), [name], "{leaked}: {answer}");
+        let hit = &answer["found"][0];
+        assert_eq!((&hit["how"], &hit["by"], &hit["certainty"]), (&json!("hashed"), &json!(by), &json!("certain")));
+    }
+    for (leaked, said) in [
+        (sha256("nobody's"), "looks like a digest"),
+        ("$2b$12$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ01234".to_owned(), "looks like a hash"),
+        ("{SSHA}MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=".to_owned(), "looks like a hash"),
+    ] {
+        let told = found(&stage, &["kv-drill"], &[], &leaked).exit(5);
+        assert!(told.stderr.contains(said), "{leaked}: {}", told.stderr);
+    }
+    let fingerprint = "4f1c9a0b7d2e8f6a5b3c1d0e9f8a7b6c5d4e3f2a:deploy/prod.env:stripe-access-token:12";
+    let told = found(&stage, &["kv-drill"], &[], fingerprint).exit(2);
+    assert!(told.stderr.contains("what a scanner calls a finding by"), "{}", told.stderr);
+    // A value that looks like a digest is a value all the same.
+    stage.seed("hex", &json!({ "value": sha256("some key") })).await;
+    let answer = look(&stage, &sha256("some key"));
+    assert_eq!((names(&answer), &answer["complete"]), (vec!["hex".to_owned()], &json!(true)));
+}
+
+#[tokio::test]
+async fn what_lets_nobody_in_accuses_nobody() {
+    let stage = Stage::empty(&[]).await;
+    let key = STANDARD.encode("q".repeat(32) + "0123456789abcdef0123456789abcdef");
+    let storage = format!(
+        "DefaultEndpointsProtocol=https;AccountName=stprod8f3k2j4h9d;AccountKey={key};EndpointSuffix=core.windows.net"
+    );
+    for (name, value) in [
+        ("storage", storage.as_str()),
+        (
+            "sql",
+            "Server=tcp:orders.database.windows.net,1433;Initial Catalog=orders;User Id=orders_app;Password=S3cret-0ne-Two;Encrypt=true;ApplicationIntent=ReadOnly;Authentication=Active Directory Password",
+        ),
+        ("url", "postgres://orders_app:S3cret%2FThree%2B4@db.example.com:5432/orders?sslmode=verify-full"),
+        ("hook", "https://hooks.example.com/services/T00000000/B11111111/Zq8Xw3Rt6Yb1Nm5K"),
+        (
+            "document",
+            r#"{"type":"service_account","project_id":"contoso-prod-4711","client_email":"app@contoso-prod-4711.example","private_key":"Wq8Xz3Rt6Yb1Nm5KpL0v","auth_uri":"https://accounts.example.com/o/oauth2/auth"}"#,
+        ),
+        ("redis", "cache.example.com:6380,password=R3dis-Passw-One,ssl=True,abortConnect=False"),
+    ] {
+        stage.seed(name, &json!({ "value": value })).await;
+    }
+    for leaked in [
+        "core.windows.net",
+        "acct",
+        "AccountKey=",
+        "Encrypt=true",
+        "orders.database.windows.net",
+        "orders_app",
+        "https://",
+        "1433",
+        "tcp:orders.database.windows.net,1433",
+        "DefaultEndpointsProtocol=https",
+        "AccountName=stprod8f3k2j4h9d",
+        "stprod8f3k2j4h9d",
+        "EndpointSuffix=core.windows.net",
+        "Initial Catalog=orders",
+        "User Id=orders_app;Password=",
+        "ReadOnly",
+        "ApplicationIntent=ReadOnly",
+        "Active Directory Password",
+        "db.example.com",
+        "db.example.com:5432",
+        "postgres://",
+        "postgres://orders_app:",
+        "5432/orders",
+        "verify-full",
+        "sslmode=verify-full",
+        "contoso-prod-4711",
+        "app@contoso-prod-4711.example",
+        "service_account",
+        "https://accounts.example.com/o/oauth2/auth",
+        "private_key\":",
+        "cache.example.com:6380",
+        "abortConnect=False",
+        "cache.example.com",
+        "Password=",
+    ] {
+        let answer = look(&stage, leaked);
+        assert_eq!(names(&answer), Vec::<String>::new(), "{leaked}: {answer}");
+    }
+    let said = found(&stage, &["kv-drill"], &[], "orders.database.windows.net").exit(0);
+    assert!(said.stdout.contains("1 version, where it stands only in what lets nobody in"), "{}", said.stdout);
+    for (leaked, name) in [
+        (key.as_str(), "storage"),
+        (&key[4..60], "storage"),
+        (&storage[40..120], "storage"),
+        ("S3cret-0ne-Two", "sql"),
+        ("Password=S3cret-0ne-Two", "sql"),
+        ("S3cret/Three+4", "url"),
+        ("S3cret%2FThree%2B4", "url"),
+        ("Wq8Xz3Rt6Yb1Nm5KpL0v", "document"),
+        ("R3dis-Passw-One", "redis"),
+        ("Zq8Xw3Rt6Yb1Nm5K", "hook"),
+    ] {
+        let answer = look(&stage, leaked);
+        assert_eq!(names(&answer), [name], "{leaked}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_surest_comes_first() {
+    let stage = Stage::empty(&[]).await;
+    let issued = json!({ "issuer": "Stripe", "owner": "payments" });
+    stage.seed("a-near-miss", &json!({ "value": format!("note: {PASSWORD} was here"), "tags": issued })).await;
+    stage.seed("b-part", &json!({ "value": format!("Server=db;Password={PASSWORD}"), "tags": issued })).await;
+    stage.seed("z-whole", &json!({ "value": PASSWORD })).await;
+    let answer = look(&stage, PASSWORD);
+    let first = &answer["found"][0];
+    assert!(first["secret"].as_str().unwrap().ends_with("/z-whole"), "{answer}");
+    assert_eq!((&first["certainty"], &answer["found"][1]["certainty"]), (&json!("certain"), &json!("likely")));
+    let said = found(&stage, &["kv-drill"], &[], PASSWORD).exit(0);
+    assert!(said.stdout.contains("certain: it is the leaked value"), "{}", said.stdout);
+    assert!(said.stdout.contains("likely: it holds the leaked value"), "{}", said.stdout);
 }
 
 #[tokio::test]

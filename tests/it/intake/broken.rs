@@ -21,7 +21,7 @@ async fn a_report_without_a_finding_is_an_answer() {
         ),
         (r#"{"level":"info-0","msg":"finished scanning","verified_secrets":0,"unverified_secrets":0}"#, "a report"),
         (
-            r#"{"version":"1.5.0","plugins_used":[],"results":{},"generated_at":"2026-09-14T08:40:12Z"}"#,
+            r#"{"version":"1.5.0","plugins_used":[{"name":"KeywordDetector"}],"results":{},"generated_at":"2026-09-14T08:40:12Z"}"#,
             "a detect-secrets baseline",
         ),
         (
@@ -29,7 +29,21 @@ async fn a_report_without_a_finding_is_an_answer() {
             "a GitLab secret detection report",
         ),
         (r#"{"count":0,"value":[]}"#, "alerts of Advanced Security"),
-        (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"a","Class":"os-pkgs"}]}"#, "a Trivy report"),
+        (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[]}"#, "a Trivy report"),
+        (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"a","Class":"secret"}]}"#, "a Trivy report"),
+        (r#"{"ClusterName":"prod","Resources":[]}"#, "a Trivy report"),
+        (r#"{"results":[],"errors":[],"paths":{"scanned":["a"]}}"#, "a Semgrep report"),
+        ("3:12AM INF scanned ~120 bytes (120 bytes) in 4ms\n3:12AM INF no leaks found\n[]", "a report"),
+        ("HTTP/2.0 200 OK\r\nContent-Type: application/json\r\n\r\n[]", "a report"),
+        ("\u{1b}[1;37m[\u{1b}[m\u{1b}[1;37m]\u{1b}[m\n", "a report"),
+        (
+            r#"{"id":"x","type":"scan","total_incidents":0,"scans":[{"id":"c","type":"commit","total_incidents":0}]}"#,
+            "a ggshield report",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"gitleaks","rules":[{"id":"aws-access-token"}]}},"results":[]}]}"#,
+            "a SARIF log",
+        ),
     ] {
         std::fs::write(&path, report).unwrap();
         let said = read(&stage, &path, &[], b"").exit(0);
@@ -81,6 +95,131 @@ async fn what_is_cut_off_is_said_and_nothing_is_clean_then() {
 }
 
 #[tokio::test]
+async fn a_scanner_that_did_not_finish_says_nothing() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    for (report, why) in [
+        (r#"{"version":"2.1.0","runs":[]}"#, "holds no run"),
+        (r#"{"version":"2.1.0","runs":[{"results":[],"invocations":[{"executionSuccessful":false}]}]}"#, "run failed"),
+        (
+            r#"{"version":"2.1.0","runs":[{"results":[],"invocations":[{"executionSuccessful":true,"toolExecutionNotifications":[{"level":"error","message":{"text":"x"}}]}]}]}"#,
+            "run failed",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"results":[],"invocations":[{"executionSuccessful":true,"exitCode":2}]}]}"#,
+            "run failed",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"CodeQL","rules":[{"id":"js/xss","properties":{"tags":["external/cwe/cwe-079"]}}]}},"results":[]}]}"#,
+            "did not look for secrets",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"ESLint"}},"results":[{"ruleId":"no-eval","message":{"text":"eval"}}]}]}"#,
+            "none of a secret",
+        ),
+        (
+            r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"a","Class":"os-pkgs","Vulnerabilities":[]}]}"#,
+            "none of a secret",
+        ),
+        (
+            r#"{"ClusterName":"prod","Resources":[{"Namespace":"d","Kind":"Pod","Name":"p","Results":[{"Class":"config"}]}]}"#,
+            "none of a secret",
+        ),
+        (r#"{"ClusterName":"prod","Findings":[]}"#, "a summary"),
+        (r#"{"results":[],"errors":[],"paths":{"scanned":[]}}"#, "looked at no file"),
+        (
+            r#"{"results":[],"errors":[{"level":"warn","type":"Timeout"}],"paths":{"scanned":["a"]}}"#,
+            "may not have looked everywhere",
+        ),
+        (
+            r#"{"results":[{"check_id":"python.lang.security.audit.eval-detected","path":"a.py","extra":{"metadata":{"cwe":["CWE-95"]},"lines":"eval(x)"}}],"errors":[],"paths":{"scanned":["a.py"]}}"#,
+            "none of a secret",
+        ),
+        (
+            r#"<testsuites><testsuite failures="0" errors="1" name="gitleaks" tests="0"></testsuite></testsuites>"#,
+            "ended in an error",
+        ),
+        (
+            r#"<testsuites><testsuite failures="0" name="gitleaks"><testcase><error message="x"/></testcase></testsuite></testsuites>"#,
+            "ended in an error",
+        ),
+        (r#"{"total_incidents":0,"scans":[]}"#, "looked at nothing"),
+        (
+            r#"{"total_incidents":0,"scans":[{"id":"x","errors":[{"files":[{"filename":"a"}]}]}]}"#,
+            "could not look at 1",
+        ),
+        (r#"{"version":"1.5.0","plugins_used":[],"results":{},"generated_at":"2026-09-14T08:40:12Z"}"#, "no plugin"),
+        (r#"{"level":"info-0","logger":"trufflehog","msg":"running source"}"#, "has no end"),
+        (
+            r#"{"level":"info-0","msg":"finished scanning","verified_secrets":0,"unverified_secrets":3}"#,
+            "speaks of 3 findings, and 0",
+        ),
+        (
+            "2026-11-23T03:01:12Z\tinfo-0\ttrufflehog\tfinished scanning\t{\"verified_secrets\": 1, \"unverified_secrets\": 0}",
+            "speaks of 1 findings",
+        ),
+        ("3:12AM FTL failed to scan\n[]", "speaks of an error"),
+        ("\u{1b}[90m3:12AM\u{1b}[0m \u{1b}[31mERR\u{1b}[0m [git] fatal: bad revision\n[]", "speaks of an error"),
+        ("3:12AM WRN leaks found: 3\n[]\n", "speaks of 3 findings, and 0"),
+        ("null\n3:12AM WRN no leaks found in partial scan\n", "speaks of an error"),
+        ("time=\"2021-11-23T03:01:12Z\" level=error msg=\"clone failed\"\nnull", "speaks of an error"),
+        (
+            r#"{"vulnerabilities":[],"scan":{"type":"secret_detection","status":"success","messages":[{"level":"fatal","value":"x"}]}}"#,
+            "something went wrong",
+        ),
+        (r#"[{"id":1,"report_type":"sast","severity":"high","location":{}}]"#, "none of a secret"),
+        (r#"{"count":1,"value":[{"alertId":1,"alertType":"code"}]}"#, "none of a secret"),
+        ("HTTP/2.0 403 Forbidden\n\n[]", "HTTP 403"),
+        ("HTTP/2.0 200 OK\nLink: <https://api.github.com/x?page=2>; rel=\"next\"\n\n[]", "more pages"),
+    ] {
+        std::fs::write(&path, report).unwrap();
+        let said = read(&stage, &path, &[], b"").exit(2);
+        assert!(said.stderr.contains(why), "{report}: {}", said.stderr);
+        assert!(!said.stdout.contains("nothing leaked"), "{report}: {}", said.stdout);
+    }
+    // What is there is looked for, and the rest is said.
+    let finding = json!({ "RuleID": "r", "Secret": LEAKED, "File": "f", "StartLine": 1 }).to_string();
+    for report in [
+        format!("3:12AM WRN leaks found: 2\n[{finding}]"),
+        format!("[{finding}]\n3:12AM ERR failed to scan Git repository"),
+        format!("HTTP/1.1 200 OK\nlink: <x>; rel=\"next\"\n\n[{finding}]"),
+    ] {
+        std::fs::write(&path, &report).unwrap();
+        let said = read(&stage, &path, &["--json"], b"").exit(5);
+        assert_eq!(said.json()["found"].as_array().unwrap().len(), 1, "{report}");
+        assert!(said.stderr.contains("did not look at everything"), "{report}: {}", said.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_read_however_it_was_carried() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    let pretty = std::fs::read_to_string(sample("gitleaks.json")).unwrap();
+    let hog = std::fs::read_to_string(sample("trufflehog.jsonl")).unwrap();
+    let before =
+        |prefix: &str, text: &str| -> String { text.lines().map(|line| format!("{prefix}{line}\n")).collect() };
+    let coloured = pretty.replace('"', "\u{1b}[0;32m\"\u{1b}[0m");
+    for (how, report) in [
+        ("with its head", format!("HTTP/2.0 200 OK\r\nX-Github-Media-Type: github.v3\r\n\r\n{pretty}")),
+        (
+            "pages with their heads",
+            format!("HTTP/2.0 200 OK\nLink: <x>; rel=\"next\"\n\n[]\nHTTP/2.0 200 OK\n\n{pretty}"),
+        ),
+        ("coloured", coloured),
+        ("syslog", before("<134>Nov 23 03:01:12 ci trufflehog[71]: ", &hog)),
+        ("a log of CI", before("2026-11-23T03:01:12.1234567Z ", &pretty)),
+        ("a log of CI, line by line", before("2026-11-23T03:01:12.1234567Z ", &hog)),
+        ("compose", before("scan-1  | ", &hog)),
+        ("a quotation", before("> ", &pretty)),
+    ] {
+        std::fs::write(&path, &report).unwrap();
+        let answer = read(&stage, &path, &["--json"], b"").exit(0).json();
+        assert_eq!(answer["found"].as_array().unwrap().len(), 1, "{how}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_one_is_named_as_what_it_seems_to_be() {
     let stage = stage().await;
     let path = stage.path("report");
@@ -91,6 +230,9 @@ async fn an_unknown_one_is_named_as_what_it_seems_to_be() {
             r#"{"message":"Not Found","documentation_url":"https://docs.github.com"}"#,
             "an error that the GitHub API answered with",
         ),
+        (r#"{"message":"Resource not accessible","status":"403"}"#, "an error that the GitHub API answered with"),
+        (r#"{"total_count":3,"incomplete_results":true,"items":[]}"#, "a page of GitHub's search"),
+        ("<134>Nov 23 03:01:12 ci app: hello", "text of no scanner"),
         (r#"{"bomFormat":"CycloneDX"}"#, "a bill of materials"),
         ("DB_HOST=x\nDB_PASSWORD=s3cr3t-in-the-report\n", "lines of settings"),
         ("Finding:     x\nSecret:      s3cr3t-in-the-report\nRuleID:      r\n", "what gitleaks prints for people"),
