@@ -6,7 +6,7 @@ use crate::files::{self, LARGEST_TEXT};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
-use crate::runbook::source::text;
+use crate::runbook::source::{shows_sign, text};
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get, is_near};
@@ -16,6 +16,21 @@ use std::path::Path;
 use url::Url;
 
 const SCHEMA: &str = "stanch-config/v1";
+const KEYS: &[&str] = &[
+    "schema",
+    "identity",
+    "audit",
+    "vaults",
+    "subscription",
+    "channels",
+    "known_callers",
+    "templates",
+    "limits",
+    "approvers",
+    "inventory",
+    "timestamp",
+    "runbooks",
+];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
 
 impl Config {
@@ -45,6 +60,9 @@ impl Config {
 fn read(name: &str, text: &str, mut decoder: SettingsDecoder<'_>) -> Result<Config, Diagnostics> {
     let root = match syntax::parse(text) {
         Ok(root) => root,
+        Err(_) if !shows_sign(text, KEYS.iter().copied()) => {
+            return Err(Diagnostics::another_file(name, "configuration", SCHEMA));
+        }
         Err(problem) => return Err(not_yaml(name, text, problem)),
     };
     let config = decoder.config(&root);
@@ -107,22 +125,7 @@ fn hide(text: &str, from: usize) -> String {
 
 impl SettingsDecoder<'_> {
     fn config(&mut self, root: &Node) -> Config {
-        let known = [
-            "schema",
-            "identity",
-            "audit",
-            "vaults",
-            "subscription",
-            "channels",
-            "known_callers",
-            "templates",
-            "limits",
-            "approvers",
-            "inventory",
-            "timestamp",
-            "runbooks",
-        ];
-        let entries = self.entries(root, "the configuration", &known);
+        let entries = self.entries(root, "the configuration", KEYS);
         if let Some(node) = get(&entries, "schema")
             && self.text(node, "`schema`").is_some_and(|schema| schema != SCHEMA)
         {
