@@ -2,6 +2,7 @@
 
 use super::configuration::Config;
 use crate::azure::{IdentityChoice, VaultLimits};
+use crate::engine::person;
 use crate::files::{self, LARGEST_TEXT};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
@@ -193,11 +194,10 @@ impl SettingsDecoder<'_> {
     /// People by the names under which they answer. Two that are one person would make a second pair of eyes of none.
     fn approvers(&mut self, node: &Node) -> Vec<String> {
         let names: Vec<String> = self.texts(node, "`approvers`").iter().map(|name| name.trim().to_owned()).collect();
-        let is_again = |(index, name): (usize, &String)| {
-            name.is_empty() || names.iter().take(index).any(|other| other.to_lowercase() == name.to_lowercase())
-        };
-        if names.iter().enumerate().any(is_again) {
-            self.wrong("`approvers` names somebody twice, or nobody", node.span, "name each person once");
+        match person::names(&names) {
+            Ok(different) if different.len() == names.len() => {}
+            Ok(_) => self.wrong("`approvers` names somebody twice", node.span, "name each person once"),
+            Err(why) => self.wrong(format!("`approvers`: {why}"), node.span, "name each person once, as they answer"),
         }
         names
     }

@@ -303,3 +303,38 @@ fn what_shows_a_sign_of_being_a_runbook_or_a_configuration_is_told_where_it_is_w
     let said = real(folder.path(), &["plan", "r.yaml", "--config", "c.yaml"]).exit(2);
     assert!(said.stderr.contains("did you mean `channels`?"), "{}", said.stderr);
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_not_waited_for_and_one_of_the_shells_is_read() {
+    let folder = gate();
+    fifo(&folder.path().join("pipe"));
+    for arguments in [
+        ["plan", "r.yaml", "--config", "pipe"].as_slice(),
+        &["plan", "r.yaml", "--inputs", "pipe"],
+        &["run", "r.yaml", "--yes", "--answers", "pipe"],
+        &["inventory", "--vault", "https://kv-drill.vault.azure.net", "--cloud", "pipe"],
+        &["lint", "pipe"],
+        &["emulate", "--scenario", "pipe"],
+    ] {
+        let said = real(folder.path(), arguments);
+        assert!(said.code == Some(2) || said.code == Some(5), "{arguments:?}: {:?} {}", said.code, said.stderr);
+        assert!(said.stderr.contains("no regular file"), "{arguments:?}: {}", said.stderr);
+    }
+    let mut shell = Command::new("bash");
+    shell.args([
+        "-c",
+        "\"$0\" lint <(cat r.yaml) && \"$0\" lint /dev/stdin < r.yaml && \"$0\" plan r.yaml --config /dev/null",
+    ]);
+    shell.arg(STANCH).current_dir(folder.path()).env("STANCH_STATE_DIR", folder.path().join("state"));
+    shell.env_remove("STANCH_CLOUD").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let said = within(shell);
+    assert!(!said.stderr.contains("no regular file") && said.stderr.contains("no problems"), "{}", said.stderr);
+    // A report may come from a pipe that somebody made: it is said that it is waited for.
+    let mut waiting =
+        in_folder(folder.path(), &["find", "--vault", "https://kv-drill.vault.azure.net", "--from", "pipe"]);
+    let child = waiting.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    std::fs::OpenOptions::new().write(true).open(folder.path().join("pipe")).map(drop).unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert!(said.stderr.contains("waiting for the report from the pipe `pipe`"), "{}", said.stderr);
+}
