@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a server may talk with us, however often it says something.
 const LONGEST: Duration = Duration::from_secs(60);
 /// A server says a few lines, after its certificates. The client of mail reads an answer anew with each of its lines.
-const MOST_SAID: usize = 128 << 10;
+const MOST_SAID: usize = 32 << 10;
 /// The port at which encryption begins with the connection.
 const SUBMISSIONS: u16 = 465;
 
