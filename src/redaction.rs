@@ -13,6 +13,9 @@ use std::sync::LazyLock;
 /// What stands in the place of a value that was taken out.
 const MARK: &str = "***";
 
+/// So many addresses one inside the other are looked at.
+const DEEPEST: usize = 16;
+
 /// The names of values that let whoever has them in, in lower case without what separates words.
 const NAMES: &[&str] = &[
     "accesskey",
@@ -75,10 +78,16 @@ static PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The text, with no credential in any address that stands in it.
 pub fn without_credentials(text: &str) -> Cow<'_, str> {
-    match without_user_information(text) {
-        Cow::Borrowed(text) => without_parameters(text),
-        Cow::Owned(text) => Cow::Owned(without_parameters(&text).into_owned()),
+    let mut text = without_user_information(text);
+    for _ in 0..DEEPEST {
+        let less = match without_parameters(&text) {
+            Cow::Owned(less) => less,
+            Cow::Borrowed(_) => break,
+        };
+        // A value that went may have hidden where the user information before it ends.
+        text = Cow::Owned(without_user_information(&less).into_owned());
     }
+    text
 }
 
 /// The value, with no credential in any text of it.
@@ -224,6 +233,7 @@ mod tests {
             ("https://x/?to=https%3A%2F%2Fu%3ATO%2540KEN%40h%2Fa%40b", "https://x/?to=https%3A%2F%2Fh%2Fa%40b"),
             ("https%253a%252f%252fu%253aTOKEN%2540h", "https%253a%252f%252fh"),
             ("(https://u:TOKEN@h)", "(https://h)"),
+            ("https://u:T?sig=t=sb://o.example/;K=TOKEN@h/a", "https://h/a"),
             ("https://a.blob/c?sv=1&sig=TOKEN%3D&se=2", "https://a.blob/c?sv=1&sig=***&se=2"),
             ("https://f/api?code=TOKEN==", "https://f/api?code=***"),
             ("https://f/api?a=b&amp;access_token=TOKEN#x", "https://f/api?a=b&amp;access_token=***#x"),

@@ -48,14 +48,13 @@ pub fn unless_repeated(text: &str) -> String {
     if known::holds(text, known::LONGER_THAN_WORDS) { WITHHELD.to_owned() } else { text.to_owned() }
 }
 
-/// The name that somebody else gives a thing: nothing where it is no name, because it is too long, or holds a value or
-/// a part of one.
+/// The name that somebody else gives a thing, without credentials: nothing where that is no name, because it is too long,
+/// or holds a value or a part of one.
 pub fn named(name: &str, values: &[&Secret]) -> Option<String> {
     let name = name.trim();
+    let repeats = known::holds(name, known::SHORTEST)
+        || known::shares(name, values.iter().map(|value| value.expose()), RUN_IN_NAME);
+    let name = without_credentials(name);
     let is_one = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
-    let repeats = || {
-        known::holds(name, known::SHORTEST)
-            || known::shares(name, values.iter().map(|value| value.expose()), RUN_IN_NAME)
-    };
-    (is_one && !repeats()).then(|| without_credentials(name).into_owned())
+    (is_one && !repeats).then(|| name.into_owned())
 }

@@ -62,7 +62,7 @@ pub struct Access {
     pub operation: String,
     /// The version that was returned, else the one asked for, else empty; in lower case.
     pub version: String,
-    /// The HTTP status; the lowest of its class (2xx, 4xx, …) where a group has several, 0 where the log has none.
+    /// The HTTP status; the lowest of its class (2xx, 4xx, …) where a group has several, 0 where it is not known.
     pub status: u16,
     /// How often.
     pub count: u64,
@@ -133,7 +133,8 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
     let trail = source.trail();
     let sighting = trail.sight(&question)?;
     let not_told_apart = sighting.left_out();
-    let Sighting { accesses, before, vault_changes, vault_changes_before, mut seen } = sighting;
+    let odd_statuses = sighting.odd_statuses();
+    let Sighting { accesses, before, vault_changes, vault_changes_before, mut seen, .. } = sighting;
     let known_before: BTreeSet<&str> = before
         .iter()
         .filter(|(key, _)| !key.is_own() && !key.caller.is_empty() && key.succeeded())
@@ -159,7 +160,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         // Nobody was looked for elsewhere, so nothing is said of the other vaults.
         seen.vaults.extend(question.other_vaults.iter().map(|vault| vault.name.clone()));
     }
-    seen.notes.extend(claims(&accesses, &question));
+    seen.notes.extend(claims(&accesses, &question).into_iter().chain(odd_statuses));
     let coverage = coverage(&seen, trail.describe(), &question, clock::now());
     let facts = Facts {
         question: &question,

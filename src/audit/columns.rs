@@ -5,15 +5,18 @@
 //! names: letters and digits in lower case, members after the names of what holds them, without the mark of a type.
 //! `identity.claim.oid`, `identity_claim_oid_g` and `Identity: "{\"claim\":{\"oid\":…}}"` are the same then.
 
+use super::spelled;
+use super::uri::secret_named;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Where a field is found, the better place first.
-pub(super) const TIME: [&str; 11] = [
+pub(super) const TIME: [&str; 12] = [
     "time",
     "timegenerated",
     "eventtime",
+    "eventtimestamp",
     "timestamp",
     "datetime",
     "timeunixnano",
@@ -32,6 +35,7 @@ const ADDRESS: [&str; 5] =
     ["calleripaddress", "propertiescalleripaddress", "netsockpeeraddr", "sourceaddress", "clientip"];
 const CORRELATION: [&str; 2] = ["correlationid", "propertiescorrelationid"];
 const ID: [&str; 2] = ["propertiesid", "id"];
+const METRIC: [&str; 1] = ["metricname"];
 const REQUEST_URI: [&str; 2] = ["requesturi", "propertiesrequesturi"];
 const USER_AGENT: [&str; 2] = ["clientinfo", "propertiesclientinfo"];
 /// What claims are members of.
@@ -47,9 +51,10 @@ const UPN: [&str; 5] = [
     "preferredusername",
 ];
 const RESOURCE: [&str; 1] = ["xmsmirid"];
+const PROPERTIES: &str = "properties";
 /// Members that hold others, also where they are written as JSON text. What a caller chose is none of these.
 const HOLDERS: [&str; 9] = [
-    "properties",
+    PROPERTIES,
     "identity",
     "identityclaim",
     "identityclaims",
@@ -80,12 +85,17 @@ pub(crate) struct Fields<'a> {
     pub(crate) id: Cow<'a, str>,
     pub(crate) request_uri: Cow<'a, str>,
     pub(crate) user_agent: Cow<'a, str>,
+    /// What a metric measures; an entry of a log has none.
+    pub(crate) metric: Cow<'a, str>,
+    /// The member that holds what is missing here, and cannot be read.
+    pub(crate) unread: Option<String>,
 }
 
 /// The fields that a row of columns holds.
 pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
-    let mut flat = HashMap::new();
-    flatten("", row, &mut flat);
+    let mut flat = Flat::default();
+    flat.take("", row);
+    let Flat { texts: mut flat, unread } = flat;
     let mut text = |names: &[&str]| -> Cow<'static, str> {
         names.iter().find_map(|name| flat.remove(*name)).unwrap_or_default().into()
     };
@@ -100,6 +110,11 @@ pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
         text(&places.iter().map(String::as_str).collect::<Vec<_>>())
     };
     let (oid, appid, upn, resource) = (claim(&OID), claim(&APPID), claim(&UPN), claim(&RESOURCE));
+    let metric = text(&METRIC);
+    let names_a_secret = [&id, &request_uri].into_iter().any(|uri| secret_named(uri).is_some());
+    let names_a_caller = [&oid, &appid, &upn, &resource].into_iter().any(|id| !id.is_empty());
+    let is_needed = |path: &String| if path == PROPERTIES { !names_a_secret } else { !names_a_caller };
+    let unread = unread.into_iter().find(is_needed);
     Fields {
         time,
         resource_id,
@@ -116,6 +131,8 @@ pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
         id,
         request_uri,
         user_agent,
+        metric,
+        unread,
     }
 }
 
@@ -138,7 +155,7 @@ pub(super) fn plain_name(name: &str) -> String {
 
 /// Whether a text says something: tools write words where there is nothing.
 pub(super) fn says_something(text: &str) -> bool {
-    const NOTHING: [&str; 15] = [
+    const NOTHING: [&str; 20] = [
         "",
         "-",
         "--",
@@ -147,39 +164,92 @@ pub(super) fn says_something(text: &str) -> bool {
         "nil",
         "n/a",
         "na",
+        "n.a.",
+        "?",
+        "nan",
         "undefined",
         "unknown",
-        "(null)",
-        "<null>",
-        "(none)",
+        "unset",
+        "redacted",
+        "empty",
         "not available",
         "00000000-0000-0000-0000-000000000000",
+        "00000000000000000000000000000000",
+        "urn:uuid:00000000-0000-0000-0000-000000000000",
     ];
     let text = text.trim();
-    text.len() > 36 || !NOTHING.iter().any(|nothing| nothing.eq_ignore_ascii_case(text))
+    if text.len() > 48 {
+        return true;
+    }
+    // They come in brackets and quotes of all kinds, and spreadsheets put a `#` before what they cannot show.
+    let bare = text.trim_matches(|char| "<>()[]{}\"'`\\*".contains(char)).trim();
+    !NOTHING.iter().any(|nothing| nothing.eq_ignore_ascii_case(bare)) && !is_error_of_a_sheet(bare) && !is_masked(bare)
 }
 
-fn flatten(above: &str, row: &Map<String, Value>, flat: &mut HashMap<String, String>) {
-    for (key, value) in row {
-        let name = plain_name(key);
-        let path = if TRANSPARENT.contains(&name.as_str()) { above.to_owned() } else { format!("{above}{name}") };
-        let held = path == above || HOLDERS.contains(&path.as_str());
-        match only(value) {
-            Value::Object(inner) => flatten(&path, inner, flat),
-            Value::String(text) if held && text.trim_start().starts_with(['{', '[']) => {
-                let inner = serde_json::from_str(text).ok();
-                if let Some(Value::Object(inner)) = inner.as_ref().map(only) {
-                    flatten(&path, inner, flat);
+/// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` and the like.
+fn is_masked(text: &str) -> bool {
+    text.len() > 2 && text.bytes().all(|byte| matches!(byte, b'x' | b'X' | b'-'))
+}
+
+fn is_error_of_a_sheet(text: &str) -> bool {
+    const ERRORS: [&str; 8] = ["#n/a", "#null!", "#ref!", "#value!", "#name?", "#num!", "#div/0!", "#nv"];
+    ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text))
+}
+
+/// The members of a row under one form of their names.
+#[derive(Default)]
+struct Flat {
+    texts: HashMap<String, String>,
+    /// Members that hold others, and in which none could be made out.
+    unread: Vec<String>,
+}
+
+impl Flat {
+    fn take(&mut self, above: &str, row: &Map<String, Value>) {
+        for (key, value) in row {
+            let name = plain_name(key);
+            let is_transparent = TRANSPARENT.contains(&name.as_str());
+            let path = if is_transparent { above.to_owned() } else { format!("{above}{name}") };
+            let text = text_of(value);
+            if is_transparent || HOLDERS.contains(&path.as_str()) {
+                let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+                let is_there = !is_empty && text.as_deref().is_none_or(says_something);
+                match spelled::members(value) {
+                    Some(inner) => self.take(&path, &inner),
+                    None if is_there && !is_transparent => self.unread.push(path),
+                    None => {}
                 }
-            }
-            scalar => {
-                let text = plain(scalar);
+            } else if let Some(text) = text {
                 if says_something(&text) {
-                    flat.entry(path).or_insert(text);
+                    self.texts.entry(path).or_insert(text);
                 }
+            } else if let Value::Object(inner) = only(value) {
+                self.take(&path, inner);
             }
         }
     }
+}
+
+/// What a member says by itself: a text, a number, a truth, also as the only one of a list, or with its translation beside it.
+pub(super) fn text_of(value: &Value) -> Option<String> {
+    match only(value) {
+        Value::String(text) if text.trim_start().starts_with('{') => {
+            let inner: Option<Value> = serde_json::from_str(text).ok();
+            inner.as_ref().and_then(translated).and_then(text_of).or_else(|| Some(text.clone()))
+        }
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        value @ Value::Object(_) => translated(value).and_then(text_of),
+        Value::Null | Value::Array(_) => None,
+    }
+}
+
+/// Azure Monitor gives some members a translation: `{"value": "SecretGet", "localizedValue": "Get secret"}`.
+fn translated(value: &Value) -> Option<&Value> {
+    let members = value.as_object()?;
+    let value = |name: &str| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    value("localizedValue").and(value("value"))
 }
 
 /// What a list of one holds: some tools make a list of everything.
@@ -190,14 +260,5 @@ fn only(value: &Value) -> &Value {
             _ => &Value::Null,
         },
         one => one,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
     }
 }

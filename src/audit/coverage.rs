@@ -35,6 +35,12 @@ pub struct Coverage {
     /// How many of these may have been about the secret.
     #[serde(default)]
     pub unreadable_relevant: u64,
+    /// How many of those are entries that do not say which secret they are about.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unnamed: u64,
+    /// How many entries are of other logs, which say nothing of who read a secret; they cover no time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub others: u64,
     /// Why the source could not answer for stretches of the time, one reason each.
     #[serde(default)]
     pub unanswered: Vec<String>,
@@ -80,15 +86,33 @@ impl Coverage {
         })
     }
 
+    /// How many entries do not say which secret they are about, if any.
+    pub(crate) fn unnamed_entries(&self) -> Option<String> {
+        match self.unnamed {
+            0 => None,
+            1 => Some("1 entry does not say which secret it is about".to_owned()),
+            count => Some(format!("{count} entries do not say which secret they are about")),
+        }
+    }
+
     /// Why part of what may be about the secret is missing from what was found, if any is.
     pub fn in_part(&self) -> Option<String> {
-        if self.unreadable_relevant > 0 {
-            let why = self.unreadable.first().map(|sample| format!(": {}", sample.why)).unwrap_or_default();
-            let records = if self.unreadable_relevant == 1 { "record" } else { "records" };
-            return Some(format!("{} {records} of the log could not be read{why}", self.unreadable_relevant));
+        let records = |count: u64, why: &str| {
+            let records = if count == 1 { "record" } else { "records" };
+            format!("{count} {records} of the log could not be read{why}")
+        };
+        let unread = self.unreadable_relevant.saturating_sub(self.unnamed);
+        let why = self.unreadable.first().map(|sample| format!(": {}", sample.why)).unwrap_or_default();
+        let parts = [(unread > 0).then(|| records(unread, &why)), self.unnamed_entries()];
+        if let Some(parts) = parts.into_iter().flatten().reduce(|one, other| format!("{one}; {other}")) {
+            return Some(parts);
         }
         self.unanswered.first().or(self.truncations.first()).cloned()
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A record, or the rest of a file, that could not be read.
@@ -124,6 +148,8 @@ pub(crate) fn coverage(seen: &Reading, source: String, question: &Question, now:
         gaps: gaps(seen, question.since, until.min(now - LATENESS)),
         unreadable_lines: seen.unreadable,
         unreadable_relevant: seen.unreadable_relevant,
+        unnamed: seen.unnamed,
+        others: seen.others.values().sum(),
         unanswered: seen.missing.iter().map(|(_, _, why)| why.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
         horizon: parse(&seen.last).filter(|_| seen.speaks_of(question)).map(|last| last.min(until)),
         log_begins: seen.log_begins,

@@ -42,6 +42,8 @@ pub fn describe(radius: &BlastRadius) -> String {
 fn accesses(text: &mut String, radius: &BlastRadius) {
     if let Some(Nothing::Unreadable(why) | Nothing::Empty(why)) = radius.coverage.nothing() {
         wrapped(text, &format!("no answer: {why}"));
+    } else if let (true, Some(why)) = (radius.accesses.is_empty(), radius.coverage.in_part()) {
+        wrapped(text, &format!("no access is shown by what could be read, and that is not all: {why}"));
     } else if radius.accesses.is_empty() {
         line(text, "the log shows no access");
     } else {
@@ -50,7 +52,7 @@ fn accesses(text: &mut String, radius: &BlastRadius) {
         rows.sort_by_key(|access| rank(access, radius));
         for access in rows {
             let who = if access.caller().is_empty() { "(no identity)" } else { access.caller() };
-            let status = access.status.to_string();
+            let status = if access.status == 0 { "?".to_owned() } else { access.status.to_string() };
             let count = access.count.to_string();
             let (kind, version) = (kind(access, radius), access.version.get(..8).unwrap_or(&access.version));
             let (first, last) = (short(&access.first), short(&access.last));
@@ -164,6 +166,9 @@ fn coverage(text: &mut String, coverage: &Coverage) {
     }
     if coverage.unreadable_lines > 0 {
         line(text, &format!("  {} could not be read", counted(coverage.unreadable_lines, "record", "records")));
+    }
+    if let Some(unnamed) = coverage.unnamed_entries() {
+        line(text, &format!("  {unnamed}: each of them may be about this one"));
     }
     for sample in &coverage.unreadable {
         line(text, &format!("    record {}: {}, in {}", sample.record, sample.why, sample.source));

@@ -1,17 +1,23 @@
 //! The bytes of one record → one [`Event`], borrowed from them.
 //!
 //! Every field but the time may be missing or null: it then reads as empty. A member of another type or in another place
-//! is looked for there. The only record that cannot be read is one that is not JSON, or has no time that is certain.
+//! is looked for there. A record cannot be read that is no value, has no time that is certain, or a member that holds what
+//! is needed and stands for nothing known.
 
 use super::columns::{self, Fields};
-use super::entries::{entries, row};
+use super::entries::{Held, entries, row};
+use super::operation::{as_azure_spells, is_of_one_secret};
+use super::other_log::{OtherLog, other_log};
 use super::raw::Raw;
+use super::spelled;
+use super::status::Status;
 use super::times::Times;
 use super::uri::{Named, host_of, secret_named};
 use crate::clock::Timestamp;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use uuid::Uuid;
 
 /// One entry of the audit log; absent fields are empty.
 #[derive(Debug)]
@@ -37,8 +43,10 @@ pub(crate) struct Event<'a> {
     pub(crate) ip: String,
     /// The request id the caller chose.
     pub(crate) correlation: Cow<'a, str>,
-    /// The HTTP status, 0 where the log has none.
+    /// The HTTP status, 0 where it is not known.
     pub(crate) status: u16,
+    /// What the log has in place of a status, if that is none.
+    pub(crate) odd_status: Option<String>,
     /// The caller's user agent.
     pub(crate) user_agent: Cow<'a, str>,
     /// The secret the request asked for.
@@ -51,19 +59,25 @@ pub(crate) struct Event<'a> {
     pub(crate) last: Option<(String, Timestamp)>,
     vault: String,
     host: String,
-    /// Whether it is of another log than that of what was asked of a vault.
-    other_log: bool,
+    /// Of which other log it is, if it is none of what was asked of a vault.
+    pub(crate) other_log: Option<OtherLog>,
 }
 
 impl<'a> Event<'a> {
     /// # Errors
-    /// If there is no time, or none that is certain.
+    /// If there is no time, or none that is certain, or a member that is needed cannot be read.
     pub(crate) fn new(fields: Fields<'a>, times: &Times) -> Result<Self, String> {
+        let other_log = other_log(&fields.category, &fields.operation, &fields.metric);
+        if let (None, Some(member)) = (&other_log, &fields.unread) {
+            return Err(format!("its member `{member}` cannot be read"));
+        }
         let (time, at) = times.read(fields.time).map_err(|why| why.to_string())?;
+        let status = Status::read(&fields.status, &fields.signature);
+        let operation = as_azure_spells(fields.operation);
         // `POST /secrets/restore` names no secret in its path: only the result does.
-        let asked = if fields.operation == "SecretRestore" { None } else { secret_named(&fields.request_uri) };
+        let asked = if operation == "SecretRestore" { None } else { secret_named(&fields.request_uri) };
         let host = host_of(&fields.request_uri).or_else(|| host_of(&fields.id)).unwrap_or("");
-        let oid = identifier(fields.oid).to_ascii_lowercase();
+        let oid = identifier(fields.oid).to_lowercase();
         let [appid, upn, resource] = [fields.appid, fields.upn, fields.resource].map(identifier);
         let best = [&*oid, &upn, &appid, &resource].into_iter().find(|id| !id.is_empty()).unwrap_or("");
         Ok(Self {
@@ -76,7 +90,8 @@ impl<'a> Event<'a> {
             resource,
             ip: address(&fields.address),
             correlation: fields.correlation,
-            status: status_of(&fields.status, &fields.signature),
+            status: status.code,
+            odd_status: status.odd,
             user_agent: fields.user_agent,
             asked,
             returned: secret_named(&fields.id),
@@ -84,8 +99,8 @@ impl<'a> Event<'a> {
             last: None,
             vault: fields.resource_id.trim_end_matches('/').rsplit('/').next().unwrap_or("").to_ascii_lowercase(),
             host: host.to_ascii_lowercase(),
-            other_log: is_of_another_log(&fields.category, &fields.operation),
-            operation: fields.operation,
+            other_log,
+            operation,
         })
     }
 
@@ -108,6 +123,8 @@ impl<'a> Event<'a> {
             id: properties.id.0,
             request_uri: properties.request_uri.0,
             user_agent: properties.client_info.0,
+            metric: Cow::Borrowed(""),
+            unread: None,
         };
         Self::new(fields, times)
     }
@@ -115,6 +132,14 @@ impl<'a> Event<'a> {
     /// Whether the request or the result names `secret` (lower case).
     pub(crate) fn names(&self, secret: &str) -> bool {
         [&self.asked, &self.returned].into_iter().flatten().any(|named| named.secret == secret)
+    }
+
+    /// Whether it is of something that was done to one secret, and does not say to which.
+    pub(crate) fn leaves_secret_open(&self) -> bool {
+        let is_open = self.asked.is_none() && self.returned.is_none();
+        // The request to restore a secret names none; its result does, if there is one.
+        let names_none = || self.operation == "SecretRestore" && self.status >= 300;
+        is_open && is_of_one_secret(self.operation.as_bytes()) && !names_none()
     }
 
     /// The version that was returned, else the one that was asked for, else empty.
@@ -145,6 +170,7 @@ impl<'a> Event<'a> {
             ip: self.ip.clone(),
             correlation: owned(&self.correlation),
             status: self.status,
+            odd_status: self.odd_status.clone(),
             user_agent: owned(&self.user_agent),
             asked: self.asked.clone(),
             returned: self.returned.clone(),
@@ -152,7 +178,7 @@ impl<'a> Event<'a> {
             last: self.last.clone(),
             vault: self.vault.clone(),
             host: self.host.clone(),
-            other_log: self.other_log,
+            other_log: self.other_log.clone(),
         }
     }
 
@@ -164,7 +190,7 @@ impl<'a> Event<'a> {
     /// Whether this entry is of `vault` (lower case), going by its resource, else by its host. An entry that says
     /// neither counts: the folder it lies in has spoken for it.
     pub(crate) fn is_of_vault(&self, vault: &str, vault_host: &str) -> bool {
-        if self.other_log {
+        if self.other_log.is_some() {
             return false;
         }
         let host_matches = self.host == vault_host
@@ -206,7 +232,8 @@ fn read_text(text: &str, columns: &[String], times: &Times, take: &mut impl FnMu
                 let end = raws.byte_offset();
                 read_odd(text.get(start..end).unwrap_or_default(), columns, times, take)?;
             }
-            Some(Err(error)) if error.is_data() => {
+            // In another spelling, perhaps: nothing of it was read.
+            Some(Err(error)) if error.is_data() || start == 0 => {
                 return read_odd(text.get(start..).unwrap_or_default(), columns, times, take);
             }
             Some(Err(error)) => return Err(describe_error(&error)),
@@ -214,21 +241,50 @@ fn read_text(text: &str, columns: &[String], times: &Times, take: &mut impl FnMu
     }
 }
 
-/// Reads whatever holds entries, or is one in another shape: a name twice (the last one counts), members of other types.
+/// Reads whatever holds entries, or is one in another shape: a name twice (the last one counts), members of other types,
+/// other spellings of the whole.
 fn read_odd(text: &str, columns: &[String], times: &Times, take: &mut impl FnMut(&Event<'_>)) -> Result<(), String> {
-    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
-        let found = match value.map_err(|error| describe_error(&error))? {
-            Value::Array(cells) if !columns.is_empty() => vec![row(columns, cells)],
+    let (values, error) = values(text);
+    for value in values {
+        let Held { rows, unread } = match value {
+            Value::Array(cells) if !columns.is_empty() => Held { rows: vec![row(columns, cells)?], unread: None },
             value => entries(value),
         };
-        if found.is_empty() {
+        if rows.is_empty() && unread.is_none() {
             return Err("it is not an entry of the log".into());
         }
-        for row in found {
+        for row in rows {
             take(&Event::new(columns::fields(&row), times)?);
         }
+        unread.map_or(Ok(()), Err)?;
     }
-    Ok(())
+    error.map_or(Ok(()), Err)
+}
+
+/// The values in a text, and why the rest of it cannot be read.
+fn values(text: &str) -> (Vec<Value>, Option<String>) {
+    let mut values = Vec::new();
+    let mut error = None;
+    if text.starts_with(['{', '[', '"']) {
+        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+            match value {
+                Ok(value) => values.push(value),
+                Err(why) => error = Some(describe_error(&why)),
+            }
+        }
+        if error.is_none() || !values.is_empty() {
+            return (values, error);
+        }
+    }
+    if let Some(decoded) = spelled::from_base64(text) {
+        return (vec![Value::String(decoded)], None);
+    }
+    let begins_itself = text.starts_with('{');
+    let behind_words = || spelled::behind_words(text).filter(|_| !begins_itself);
+    match spelled::value(text).or_else(behind_words) {
+        Some(value) => (vec![value], None),
+        None => (values, Some(error.unwrap_or_else(|| "it is not an entry of the log".to_owned()))),
+    }
 }
 
 fn describe_error(error: &serde_json::Error) -> String {
@@ -243,13 +299,24 @@ fn first_of<const N: usize>(texts: [Cow<'_, str>; N]) -> Cow<'_, str> {
     texts.into_iter().find(|text| columns::says_something(text)).unwrap_or_default()
 }
 
-/// An id or a name that an entry gives a caller; empty where a word stands for none.
+/// An id or a name that an entry gives a caller; empty where a word stands for none. An id of the directory comes out in its
+/// one spelling.
 fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text.trim() {
-        trimmed if !columns::says_something(trimmed) => Cow::Borrowed(""),
-        trimmed if trimmed.len() == text.len() => text,
-        trimmed => Cow::Owned(trimmed.to_owned()),
+    let trimmed = text.trim();
+    if !columns::says_something(trimmed) {
+        return Cow::Borrowed("");
     }
+    let bare = trimmed.trim_start_matches('(').trim_end_matches(')');
+    match Uuid::try_parse(bare) {
+        Ok(id) if !is_hyphenated(trimmed) => Cow::Owned(id.hyphenated().to_string()),
+        _ if trimmed.len() == text.len() => text,
+        _ => Cow::Owned(trimmed.to_owned()),
+    }
+}
+
+/// Whether an id is spelled as nearly all are.
+fn is_hyphenated(id: &str) -> bool {
+    id.len() == 36 && id.as_bytes().get(8) == Some(&b'-')
 }
 
 /// An address in its one spelling, without a port: of IPv6 the short form, of an IPv4 address inside of one that itself.
@@ -263,31 +330,4 @@ fn address(text: &str) -> String {
         None if columns::says_something(bare) => bare.to_owned(),
         None => String::new(),
     }
-}
-
-/// A status, also one that a column of reals gave a fraction; else what the log says in words.
-fn status_of(code: &str, signature: &str) -> u16 {
-    let code = code.trim();
-    let whole = code.split_once('.').filter(|(_, rest)| rest.bytes().all(|byte| byte == b'0'));
-    let signature: String =
-        signature.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
-    let in_words = || match signature.as_str() {
-        "ok" => 200,
-        "created" => 201,
-        "nocontent" => 204,
-        "badrequest" => 400,
-        "unauthorized" => 401,
-        "forbidden" => 403,
-        "notfound" => 404,
-        "conflict" => 409,
-        _ => signature.parse().unwrap_or(0),
-    };
-    whole.map_or(code, |(whole, _)| whole).parse().ok().filter(|code| *code > 0).unwrap_or_else(in_words)
-}
-
-/// Whether an entry is of a log that says nothing of who read a secret, whatever vault it names: what a subscription's
-/// activity log holds of a vault, and what a vault logs of its policies.
-fn is_of_another_log(category: &str, operation: &str) -> bool {
-    let other_category = columns::says_something(category) && !category.trim().eq_ignore_ascii_case("AuditEvent");
-    other_category || operation.contains(['/', ' '])
 }

@@ -52,6 +52,10 @@ impl<S: Store> Files<S> {
         if seen.exports {
             notes.push("an export holds what its query asked for: what the query left out is not in it".to_owned());
         }
+        for (other, count) in &seen.others {
+            let entries = if *count == 1 { "1 entry is".to_owned() } else { format!("{count} entries are") };
+            notes.push(format!("{entries} not counted: {}", other.0));
+        }
         if !listing.passed_over.is_empty() {
             let names: Vec<&str> = listing.passed_over.iter().take(SHOWN_FILES).map(String::as_str).collect();
             let count = listing.passed_over.len();
@@ -155,6 +159,11 @@ impl Collect for Accesses<'_> {
         self.sighting.take(self.question, event);
     }
 
+    fn may_concern(&self, event: &Event<'_>) -> bool {
+        let question = self.question;
+        question.is_of_own_vault(event) && (question.is_before(event.at) || question.is_in_window(event.at))
+    }
+
     fn merge(&mut self, later: Self) {
         self.sighting.merge(later.sighting);
     }
@@ -183,6 +192,11 @@ impl Collect for OfVault<'_> {
         }
     }
 
+    /// What cannot be told of them was counted by the first pass.
+    fn may_concern(&self, _: &Event<'_>) -> bool {
+        false
+    }
+
     fn merge(&mut self, later: Self) {
         if let (Some(first), Some(last)) = (later.first, later.last) {
             self.extend(first, last);
@@ -204,6 +218,11 @@ impl Collect for ReachOf<'_> {
         {
             self.groups.add(key, event, None);
         }
+    }
+
+    /// What cannot be told of them was counted by the first pass.
+    fn may_concern(&self, _: &Event<'_>) -> bool {
+        false
     }
 
     fn merge(&mut self, later: Self) {
@@ -239,6 +258,11 @@ impl Collect for Single<'_> {
         if event.names(&question.secret) && question.is_of_own_vault(event) && question.is_in_window(event.at) {
             self.found.push(event.to_owned_event());
         }
+    }
+
+    /// What cannot be told of them was counted by the first pass.
+    fn may_concern(&self, _: &Event<'_>) -> bool {
+        false
     }
 
     fn merge(&mut self, later: Self) {

@@ -7,7 +7,8 @@
 //!                  │                                 │    parsing) ─► raw (Azure's own shape), or entries · columns
 //!                  │                                 ├─ sheet (a table: columns) ─► columns
 //!                  │                                 └─ avro (captured events) ─► records
-//!                  │         ─► event; times (which moment is meant), seems (what a file is that holds nothing)
+//!                  │         ─► spelled, python (members in other spellings), parts (lines that were split)
+//!                  │         ─► event, operation, status, other_log; times (which moment is meant), seems (what a file is that holds nothing)
 //!                  └─ workspace (kql: summaries by the query engine → events that stand for many)
 //!         ─► groups (who, where from, what, how often, at which pace) ─► findings (rules) ─► blast radius ─► describe
 //!         ─► reading ─► coverage, gaps (what was read, what was missing, and which is more likely)
@@ -34,8 +35,12 @@ mod gaps;
 mod groups;
 mod kql;
 mod late;
+mod operation;
+mod other_log;
 mod pace;
+mod parts;
 mod place;
+mod python;
 mod question;
 mod raw;
 mod readers;
@@ -48,6 +53,8 @@ mod second_order;
 mod seems;
 mod sheet;
 mod source;
+mod spelled;
+mod status;
 mod store;
 mod table;
 mod thresholds;

@@ -43,7 +43,7 @@ pub struct VersionRead {
     pub by_number: bool,
 }
 
-/// Who successfully read the secret's value (`SecretGet`) in the window, by object id; the horizon of the answer is the
+/// Who read the secret's value (`SecretGet`) in the window, by object id, unless it was refused; the horizon of the answer is the
 /// newest entry of the vault, whatever it is about. Blocks, and uses all cores.
 ///
 /// # Errors
@@ -59,7 +59,8 @@ pub fn readers(source: &Source, query: &Query) -> Result<Answer<Vec<Reader>>, Fa
     let coverage = coverage(&seen, trail.describe(), &question, clock::now());
     let mut principals: BTreeMap<(String, bool), BTreeMap<String, Group>> = BTreeMap::new();
     for (key, group) in accesses.groups {
-        if key.operation == "SecretGet" && key.succeeded() {
+        // Where it is not known whether a read succeeded, it is not known that it did not.
+        if key.operation == "SecretGet" && (key.succeeded() || key.class == 0) {
             let versions = principals.entry((key.caller, key.whose.is_own())).or_default();
             match versions.get_mut(&key.version) {
                 Some(present) => present.merge(group),

@@ -1,6 +1,7 @@
 //! What was seen of the log on the way: how much, from when to when, and what could not be read.
 
 use super::groups::Moment;
+use super::other_log::OtherLog;
 use super::question::Question;
 use super::sheet::Refusal;
 use crate::clock::Timestamp;
@@ -27,6 +28,10 @@ pub(crate) struct Reading {
     pub(crate) unreadable: u64,
     /// How many of the unreadable may have been about what is sought.
     pub(crate) unreadable_relevant: u64,
+    /// How many of these are entries that do not say which secret they are about.
+    pub(crate) unnamed: u64,
+    /// Entries of other logs, which say nothing of who read a secret.
+    pub(crate) others: BTreeMap<OtherLog, u64>,
     pub(crate) shown: Vec<Unreadable>,
     /// How many files ended in the middle of an entry, because they were still being written.
     pub(crate) growing: u64,
@@ -139,6 +144,14 @@ impl Reading {
         true
     }
 
+    /// Counts entries of another log. What logs are called is not ours to bound, so how many of them are told apart is.
+    pub(crate) fn other_log(&mut self, other: OtherLog, count: u64) {
+        const MOST: usize = 16;
+        let is_told_apart = self.others.len() < MOST || self.others.contains_key(&other);
+        let other = if is_told_apart { other } else { OtherLog("entries of other logs".to_owned()) };
+        *self.others.entry(other).or_insert(0) += count;
+    }
+
     /// Notes an entry's time, given as it stands in the log.
     pub(crate) fn time(&mut self, time: &str) {
         let Some(hour) = time.get(..HOUR_BYTES).filter(|_| has_shape(time)) else {
@@ -208,7 +221,11 @@ impl Reading {
         self.bytes += later.bytes;
         self.unreadable += later.unreadable;
         self.unreadable_relevant += later.unreadable_relevant;
+        self.unnamed += later.unnamed;
         self.growing += later.growing;
+        for (other, count) in later.others {
+            self.other_log(other, count);
+        }
         for (hour, count) in later.hours {
             *self.hours.entry(hour).or_insert(0) += count;
         }

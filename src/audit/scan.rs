@@ -7,9 +7,10 @@ use super::avro;
 use super::document::Sink;
 use super::entries;
 use super::event::{Event, read_events};
+use super::parts::{OpenLines, Part};
 use super::reading::{Reading, Unreadable, has_shape};
 use super::records::{Buffer, begins_document, read_records, without_mark};
-use super::search::{Candidates, Needle};
+use super::search::{Candidates, Needle, Plainly, may_be_of_any};
 use super::sheet::Sheet;
 use super::store::{LogFile, Store};
 use super::times::Times;
@@ -23,6 +24,8 @@ use std::io::{self, Cursor, Read};
 pub(crate) trait Collect: Send {
     /// Takes one candidate; it may still be about something else.
     fn event(&mut self, event: &Event<'_>);
+    /// Whether an event is of what is asked about, as far as its vault and its time tell.
+    fn may_concern(&self, event: &Event<'_>) -> bool;
     /// Takes in what was made of later files.
     fn merge(&mut self, later: Self);
 }
@@ -79,7 +82,8 @@ pub(crate) fn scan<C: Collect>(
 fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, search: Search<'_>, mut work: Work<C>) -> Work<C> {
     let mut buffer = std::mem::take(&mut work.buffer);
     let events = work.seen.events;
-    let mut scanner = Scanner { file, search, work, position: 0, only_lines: true, columns: Vec::new() };
+    let (columns, plainly, parts) = Default::default();
+    let mut scanner = Scanner { file, search, work, position: 0, only_lines: true, columns, plainly, parts };
     match store.open(file).and_then(|source| unpack(source, &file.name)) {
         Ok(Unpacked { form: Form::Records, source }) => scanner.records(source, &mut buffer),
         Ok(Unpacked { form: Form::Sheet(sheet), source }) => scanner.sheet(&sheet, source, store),
@@ -103,12 +107,27 @@ struct Scanner<'a, C> {
     only_lines: bool,
     /// Of the table whose rows are being read.
     columns: Vec<String>,
+    plainly: Plainly,
+    parts: OpenLines,
+}
+
+/// What the quick search says of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worth {
+    /// It may be about what is sought.
+    Candidate,
+    /// Whether it is an entry of the audit log, and about something else, is not certain.
+    Doubtful,
+    Nothing,
 }
 
 impl<C: Collect> Scanner<'_, C> {
     fn records(&mut self, source: impl Read, buffer: &mut Buffer) {
         let (bytes, result) = read_records(source, buffer, self);
         self.work.seen.bytes += bytes;
+        for part in self.parts.finish() {
+            self.cut(&part);
+        }
         match result {
             Ok(()) if self.only_lines => self.work.seen.only_lines.push(self.file.mark()),
             Ok(()) => {}
@@ -124,7 +143,7 @@ impl<C: Collect> Scanner<'_, C> {
         let read = sheet.read(Box::new(source), again, self.search.times, &mut |position, fields, times| {
             self.position = position;
             match fields.and_then(|fields| Event::new(fields, times)) {
-                Ok(event) => self.event(&event),
+                Ok(event) => self.event(&event, b""),
                 Err(why) => self.unreadable(why, b"", true),
             }
         });
@@ -164,8 +183,8 @@ impl<C: Collect> Sink for Scanner<'_, C> {
 
     fn element(&mut self, element: &[u8]) {
         self.only_lines = false;
-        let is_candidate = self.is_candidate(element);
-        self.record(element, is_candidate, false);
+        let worth = self.worth(element);
+        self.record(element, worth, false);
     }
 
     fn head(&mut self, head: &[u8]) {
@@ -182,7 +201,7 @@ impl<C: Collect> Sink for Scanner<'_, C> {
         if at_end && self.file.may_grow {
             return self.growing(bytes);
         }
-        let relevant = bytes.is_empty() || self.is_candidate(bytes);
+        let relevant = bytes.is_empty() || self.is_candidate(bytes) || may_be_of_any(bytes);
         self.unreadable(why.into(), bytes, relevant);
     }
 }
@@ -193,12 +212,23 @@ impl<C: Collect> Scanner<'_, C> {
         !self.work.candidates.is_empty()
     }
 
+    fn worth(&mut self, record: &[u8]) -> Worth {
+        if self.is_candidate(record) { Worth::Candidate } else { self.worth_of_no_candidate(record) }
+    }
+
+    fn worth_of_no_candidate(&mut self, record: &[u8]) -> Worth {
+        // Of a file with other shapes in it, candidates are not all that counts.
+        let counts = self.search.look == Look::AtAll || !self.file.only_lines;
+        if counts && !self.plainly.is_of_something_else(record) { Worth::Doubtful } else { Worth::Nothing }
+    }
+
     /// Parses the lines that hold a candidate, and passes the others over.
     fn take_candidates(&mut self, block: &[u8], candidates: &Candidates) {
         for at in candidates.firsts() {
             let start = block.get(..at).and_then(|before| memrchr(b'\n', before)).map_or(0, |newline| newline + 1);
             let end = block.get(at..).and_then(|rest| memchr(b'\n', rest)).map_or(block.len(), |length| at + length);
-            self.record(trim(block.get(start..end).unwrap_or_default()), true, end == block.len());
+            let line = trim(block.get(start..end).unwrap_or_default());
+            self.record(line, Worth::Candidate, end == block.len());
         }
     }
 
@@ -210,9 +240,12 @@ impl<C: Collect> Scanner<'_, C> {
             let line_break = line_breaks.next();
             let end = line_break.unwrap_or(block.len());
             let line = block.get(start..end).unwrap_or_default();
-            let candidate = candidates.next_if(|at| *at < end).is_some();
+            let worth = match candidates.next_if(|at| *at < end) {
+                Some(_) => Worth::Candidate,
+                None => self.worth_of_no_candidate(line),
+            };
             // Nearly all lines are whole entries of nobody's interest, in the one shape that Azure writes.
-            if !candidate && line_break.is_some() && self.work.seen.ordinary(line) {
+            if worth == Worth::Nothing && line_break.is_some() && self.work.seen.ordinary(line) {
                 self.position += 1;
             } else {
                 // Of the first line it was said before that no document begins with it.
@@ -224,7 +257,7 @@ impl<C: Collect> Scanner<'_, C> {
                 if line.is_empty() {
                     self.position += 1;
                 } else {
-                    self.record(line, candidate, line_break.is_none());
+                    self.record(line, worth, line_break.is_none());
                 }
             }
             start = end + 1;
@@ -234,10 +267,35 @@ impl<C: Collect> Scanner<'_, C> {
 
     /// Counts a record, and parses it if it is a candidate, or if what it is cannot be told without. `unended` is what
     /// stands at a file's end without a line break behind it.
-    fn record(&mut self, record: &[u8], candidate: bool, unended: bool) {
+    fn record(&mut self, record: &[u8], worth: Worth, unended: bool) {
         self.position += 1;
+        match self.parts.take(record) {
+            Ok(Part::None) => self.whole_record(record, worth, unended),
+            Ok(Part::Kept) => self.only_lines = false,
+            Ok(Part::Last(joined)) => self.joined(&joined, unended),
+            Err(earlier) => {
+                self.cut(&earlier);
+                self.whole_record(record, worth, unended);
+            }
+        }
+    }
+
+    fn joined(&mut self, joined: &str, unended: bool) {
+        self.only_lines = false;
+        let joined = joined.trim().as_bytes();
+        let worth = self.worth(joined);
+        self.whole_record(joined, worth, unended);
+    }
+
+    /// The parts of a line whose end never came.
+    fn cut(&mut self, parts: &str) {
+        let relevant = self.is_candidate(parts.as_bytes()) || may_be_of_any(parts.as_bytes());
+        self.unreadable("it is cut off: the line with its end is missing".into(), parts.as_bytes(), relevant);
+    }
+
+    fn whole_record(&mut self, record: &[u8], worth: Worth, unended: bool) {
         let whole = record.starts_with(b"{") && record.ends_with(b"}");
-        if !candidate
+        if worth == Worth::Nothing
             && whole
             && let Some(time) = time_of(record)
         {
@@ -249,16 +307,24 @@ impl<C: Collect> Scanner<'_, C> {
         }
         let times = self.search.times;
         let columns = std::mem::take(&mut self.columns);
-        let read = read_events(record, &columns, &times, &mut |event| self.event(event));
+        let read = read_events(record, &columns, &times, &mut |event| self.event(event, record));
         self.columns = columns;
         // What was parsed without being a candidate is in a shape of its own.
-        self.only_lines &= candidate;
+        self.only_lines &= worth == Worth::Candidate;
         if let Err(why) = read {
-            self.unreadable(why, record, candidate);
+            self.unreadable(why, record, worth == Worth::Candidate || may_be_of_any(record));
         }
     }
 
-    fn event(&mut self, event: &Event<'_>) {
+    fn event(&mut self, event: &Event<'_>, record: &[u8]) {
+        if let Some(other) = &event.other_log {
+            return self.work.seen.other_log(other.clone(), 1);
+        }
+        if event.leaves_secret_open() {
+            let relevant = self.work.collector.may_concern(event);
+            self.work.seen.unnamed += u64::from(relevant);
+            return self.unreadable("it does not say which secret it is about".into(), record, relevant);
+        }
         self.work.seen.events += 1;
         self.work.seen.time(&event.time);
         self.work.collector.event(event);

@@ -5,11 +5,15 @@
 //! A block is looked at in tiles, with whatever the processor has for many bytes at once: two bytes of the name that
 //! are rare in logs, at their distance, tell which tiles are looked at closely.
 
+use super::operation::is_of_one_secret;
+use super::spelled;
 use super::trail::Callers;
-use memchr::{memchr, memchr_iter, memchr2_iter};
+use super::uri::{LONGEST_MASK, is_masked};
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem, memrchr2};
 use pulp::{Arch, Simd, WithSimd};
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// How many bytes are looked at together.
 const TILE: usize = 256;
@@ -106,7 +110,7 @@ impl Needle {
             },
             Self::Callers { oids, beginnings } => {
                 let behind = without_case(rest, CLAIM).or_else(|| without_case(rest, SHORT_CLAIM));
-                let escaped = || rest.starts_with(b"\\") && spells(rest);
+                let escaped = || (rest.starts_with(b"\\") && spells(rest)) || hides(rest);
                 behind.map_or_else(escaped, |behind| calls(behind, oids, beginnings))
             }
             Self::Everything => true,
@@ -159,7 +163,8 @@ const VAULT: u8 = 2;
 const LONG: u8 = 4;
 const SHORT: u8 = 8;
 const ESCAPE: u8 = 16;
-const ANY: u8 = NAME | VAULT | LONG | SHORT | ESCAPE;
+const HIDDEN: u8 = 32;
+const ANY: u8 = NAME | VAULT | LONG | SHORT | ESCAPE | HIDDEN;
 
 fn tile(bytes: &[u8], at: usize) -> Option<&[u8; TILE]> {
     bytes.get(at..at + TILE)?.try_into().ok()
@@ -207,10 +212,13 @@ impl Tiles for CallerTiles {
         };
         let mut any = 0_u8;
         for ((own, second), third) in own.iter().zip(second).zip(third) {
+            // A text in base64 that holds JSON begins with an `e`.
+            let hidden = u8::from(*own == b'"') & u8::from(*second == b'e');
             let (first, second, third) = (u8::from(*own | 0x20 == b'o'), *second | 0x20, *third | 0x20);
             let long = first & u8::from(third == b'j');
             let short = first & u8::from(second == b'i') & u8::from(third == b'd');
             any |= (long * LONG) | (short * SHORT) | (u8::from(*own == b'\\') * ESCAPE);
+            any |= hidden * HIDDEN;
         }
         any
     }
@@ -270,6 +278,9 @@ fn look_closely(block: &[u8], places: Range<usize>, kinds: u8, needle: &Needle, 
     if kinds & SHORT != 0 {
         memchr2_iter(b'd', b'D', ahead(2)).for_each(&mut take);
     }
+    if kinds & HIDDEN != 0 {
+        memchr_iter(b'e', ahead(1)).for_each(&mut take);
+    }
     if kinds & ESCAPE != 0 {
         memchr2_iter(b'%', b'\\', ahead(0)).for_each(&mut take);
     }
@@ -293,6 +304,107 @@ fn spells(rest: &[u8]) -> bool {
     byte.is_some_and(|byte| continues_name(Some(&byte)) || byte == b'/' || byte == b'%')
 }
 
+/// Whether a text in base64 that holds JSON begins behind the quote, or the escape of one, that is here. It may hide who
+/// called: what hides a secret's name leaves open which one it is, and needs no search.
+fn hides(rest: &[u8]) -> bool {
+    let text = rest.strip_prefix(b"\"").or_else(|| without_case(rest, b"\\u0022"));
+    // So many of its characters in a row are no word. A line break in it may be an escape.
+    let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=\\".contains(byte);
+    let text = text.filter(|text| spelled::BASE64_OF_AN_OBJECT.iter().any(|beginning| text.starts_with(beginning)));
+    text.and_then(|text| text.get(..16)).is_some_and(|text| text.iter().all(is_of_base64))
+}
+
+/// Whether a record that holds no candidate plainly is an entry of the audit log about something else: it need not be parsed
+/// to know that it has nothing to say. In doubt it is parsed.
+#[derive(Debug, Default)]
+pub(crate) struct Plainly {
+    /// Where in a record these stood the last time: those of one file are much alike.
+    category_at: usize,
+    secret_at: usize,
+}
+
+type Finder = LazyLock<memmem::Finder<'static>>;
+static CATEGORY: Finder = LazyLock::new(|| memmem::Finder::new(b"AuditEvent"));
+static SECRETS: Finder = LazyLock::new(|| memmem::Finder::new(b"/secrets/"));
+static OPERATION: Finder = LazyLock::new(|| memmem::Finder::new(b"Secret"));
+
+impl Plainly {
+    pub(crate) fn is_of_something_else(&mut self, record: &[u8]) -> bool {
+        let Some(at) = find(&CATEGORY, record, self.category_at) else { return false };
+        self.category_at = at;
+        // As Azure writes it, the operation stands right behind.
+        let behind = record.get(at + CATEGORY.needle().len()..).unwrap_or_default();
+        let operation = behind.strip_prefix(b"\",\"operationName\":\"");
+        let of_no_secret = |byte: &u8| byte.is_ascii_alphabetic() && !byte.eq_ignore_ascii_case(&b's');
+        if operation.and_then(<[u8]>::first).is_some_and(of_no_secret) {
+            return true;
+        }
+        if let Some(at) = find(&SECRETS, record, self.secret_at) {
+            self.secret_at = at;
+            if is_name_at(record, at + SECRETS.needle().len()) {
+                return true;
+            }
+        }
+        !leaves_secret_open(record)
+    }
+}
+
+/// Whether a record seems to be of something that was done to one secret, and does not say to which.
+fn leaves_secret_open(record: &[u8]) -> bool {
+    let names_one = || SECRETS.find_iter(record).any(|at| is_name_at(record, at + SECRETS.needle().len()));
+    let mut operations = OPERATION.find_iter(record).filter_map(|at| record.get(at..));
+    let is_of_one = operations.any(|operation| {
+        let end = operation.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(operation.len());
+        // `Secrets` is a word of addresses and of user agents.
+        end > b"Secrets".len() && is_of_one_secret(operation.get(..end).unwrap_or_default())
+    });
+    is_of_one && !names_one()
+}
+
+/// Whether a record that could not be read may be about any secret: it says that it is about one and not about which, or
+/// hides what it says in base64.
+pub(crate) fn may_be_of_any(record: &[u8]) -> bool {
+    let begins_base64 = |at: usize| {
+        let text = record.get(at..).unwrap_or_default();
+        spelled::BASE64_OF_ENTRIES.iter().any(|beginning| text.starts_with(beginning.as_bytes()))
+    };
+    leaves_secret_open(record) || begins_base64(0) || memchr_iter(b'"', record).any(|at| begins_base64(at + 1))
+}
+
+/// Looks where it stood before, then around there, then everywhere.
+fn find(what: &memmem::Finder<'_>, record: &[u8], before: usize) -> Option<usize> {
+    const AROUND: usize = 48;
+    if record.get(before..).is_some_and(|rest| rest.starts_with(what.needle())) {
+        return Some(before);
+    }
+    let start = before.saturating_sub(AROUND);
+    let near = record.get(start..before + 2 * AROUND).unwrap_or_default();
+    what.find(near).map(|at| start + at).or_else(|| what.find(record))
+}
+
+/// Whether a name stands here, in an address, that is whole, and no mask.
+fn is_name_at(record: &[u8], at: usize) -> bool {
+    let rest = record.get(at..).unwrap_or_default();
+    let end = rest.iter().position(|byte| !continues_name(Some(byte)));
+    let Some((name, behind)) = end.and_then(|end| rest.split_at_checked(end)) else { return false };
+    let is_plain = name.len() > LONGEST_MASK && name.first().is_some_and(u8::is_ascii_alphanumeric);
+    let is_mask = || std::str::from_utf8(name).is_ok_and(is_masked);
+    !name.is_empty() && ends_as_it_began(record.get(..at).unwrap_or_default(), behind) && (is_plain || !is_mask())
+}
+
+/// Whether an address goes on behind the name, or is in the same quotes there as where it begins. In others, the text that
+/// holds it is cut off, and who knows how the name goes on.
+fn ends_as_it_began(before: &[u8], behind: &[u8]) -> bool {
+    if matches!(behind.first(), Some(b'/' | b'?')) {
+        return true;
+    }
+    let escapes = behind.iter().take_while(|byte| **byte == b'\\').count();
+    let Some(quote) = behind.get(escapes).filter(|byte| b"\"'".contains(byte)) else { return false };
+    let Some(begin) = memrchr2(b'"', b'\'', before) else { return false };
+    let escapes_before = before.iter().take(begin).rev().take_while(|byte| **byte == b'\\').count();
+    before.get(begin) == Some(quote) && escapes == escapes_before
+}
+
 /// Whether an operation on the vault itself is named here, other than looking at it.
 fn is_vault_change(rest: &[u8]) -> bool {
     let verb = rest.get(1..).and_then(|rest| rest.strip_prefix(b"Vault"));
@@ -307,18 +419,28 @@ fn calls(behind: &[u8], oids: &HashSet<Vec<u8>>, beginnings: &[bool; 256]) -> bo
     while let Some(rest) = between(value).filter(|rest| behind.len() - rest.len() <= MOST_BETWEEN) {
         value = rest;
     }
-    if value.len() == behind.len() || !beginnings.get(beginning(value)).copied().unwrap_or_default() {
+    if value.len() == behind.len() {
+        return false;
+    }
+    // The claim's name is itself a value, in a list of names and values: whose it is stands anywhere.
+    if matches!(value.first(), Some(b',' | b'}' | b']')) {
+        return true;
+    }
+    let value = without_case(value, b"urn:uuid:").unwrap_or(value);
+    if !beginnings.get(beginning(value)).copied().unwrap_or_default() {
         return false;
     }
     let end = value.iter().position(|byte| !continues_name(Some(byte)) && *byte != b'_').unwrap_or(value.len());
-    value.get(..end).is_some_and(|value| oids.contains(&value.to_ascii_lowercase()))
+    let value = value.get(..end).map(<[u8]>::to_ascii_lowercase).unwrap_or_default();
+    oids.contains(&value)
+        || (value.len() == 32 && oids.iter().any(|oid| value.iter().eq(oid.iter().filter(|byte| **byte != b'-'))))
 }
 
 /// What follows, if a part of what stands between a name and its value is here: quotes, a colon, as themselves or as
-/// escapes, white space, the bracket of a list.
+/// escapes, white space, the bracket of a list or of an id.
 fn between(rest: &[u8]) -> Option<&[u8]> {
     match rest.first()? {
-        b'"' | b':' | b'[' | b' ' | b'\t' | b'\r' | b'\n' => rest.get(1..),
+        b'"' | b'\'' | b':' | b'[' | b'{' | b'(' | b' ' | b'\t' | b'\r' | b'\n' => rest.get(1..),
         b'\\' => {
             let escaped = rest.get(1..)?;
             let escape = escaped.get(..5).filter(|escape| escape.starts_with(b"u00"));

@@ -1,7 +1,8 @@
 //! A file without an entry of the vault → what it seems to be, so that whoever brought it knows which one to bring.
 
-use super::columns::plain_name;
+use super::columns::{plain_name, text_of};
 use super::entries::entries;
+use super::other_log::other_log;
 use super::unpack::{BEGINNING_BYTES, Form, Unpacked};
 use serde_json::{Map, Value};
 use std::io::Read;
@@ -76,7 +77,7 @@ fn of_json(text: &str, vault: &str) -> String {
         Value::Object(members) => names(members.keys()),
         _ => String::new(),
     };
-    if let Some(entry) = entries(first).into_iter().next() {
+    if let Some(entry) = entries(first).rows.into_iter().next() {
         return of_entry(&entry, vault);
     }
     if members.is_empty() { "JSON without entries".to_owned() } else { format!("JSON with the members {members}") }
@@ -85,26 +86,18 @@ fn of_json(text: &str, vault: &str) -> String {
 fn of_entry(entry: &Map<String, Value>, vault: &str) -> String {
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| entry.iter().find(|(key, _)| plain_name(key) == *name));
-        found.and_then(|(_, value)| value.as_str()).unwrap_or_default()
+        found.and_then(|(_, value)| text_of(value)).unwrap_or_default()
     };
     let (category, operation) = (text(&["category", "categoryvalue"]), text(&["operationnamevalue", "operationname"]));
     let resource = text(&["resourceid", "resource"]).to_lowercase();
-    if category.to_lowercase().contains("signin") || operation.eq_ignore_ascii_case("Sign-in activity") {
-        return "a sign-in log of Entra, which holds no reads of secrets".to_owned();
-    }
-    let is_activity = ["administrative", "policy", "security", "servicehealth", "resourcehealth", "alert", "autoscale"];
-    if operation.contains('/') || is_activity.contains(&category.to_lowercase().as_str()) {
-        return "an activity log, which holds no reads of secrets: export the vault's own audit log (`AuditEvent`)"
-            .to_owned();
-    }
-    if !category.is_empty() && !category.eq_ignore_ascii_case("AuditEvent") {
-        return format!("a log of the category `{}`, not of a vault's audit events", short(category));
+    if let Some(other) = other_log(&category, &operation, &text(&["metricname"])) {
+        return other.0;
     }
     match resource.rsplit_once("/vaults/") {
         Some((_, other)) if other != vault => format!("an audit log of the vault `{}`", short(other)),
-        Some(_) => "an audit log of this vault, of another time".to_owned(),
+        Some(_) => "an audit log of this vault: of another time, or without what was needed".to_owned(),
         None if operation.is_empty() => format!("JSON with the members {}", names(entry.keys())),
-        None => format!("a log with operations like `{}`, of another vault, service or time", short(operation)),
+        None => format!("a log with operations like `{}`, of another vault, service or time", short(&operation)),
     }
 }
 

@@ -5,10 +5,14 @@
 //! counts: a table of which that is not certain is refused, with the name of the column.
 
 use super::columns::{self, Fields, OPERATION, TIME, plain_name};
+use super::entries::{Held, entries, wrong_cells};
 use super::times::{DateOrder, Ordered, Times, Unsure};
 use csv::{ByteRecord, ReaderBuilder};
+use memchr::memchr_iter;
 use serde_json::{Map, Value};
+use std::cell::Cell;
 use std::io::{self, Cursor, Read};
+use std::rc::Rc;
 
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -23,8 +27,11 @@ pub(crate) struct Sheet {
     time: Option<usize>,
 }
 
-/// Takes a row's number, its fields or why it cannot be read, and how its times are meant.
+/// Takes the line of a row, its fields or why it cannot be read, and how its times are meant.
 pub(crate) type TakeRow<'t> = dyn FnMut(u64, Result<Fields<'static>, String>, &Times) + 't;
+
+/// Takes the line of a row, and its cells or why they cannot be told apart.
+type TakeRecord<'t> = dyn FnMut(u64, Result<ByteRecord, String>) -> Result<(), Refusal> + 't;
 
 /// Why a whole table is not read, and what helps.
 #[derive(Clone, Debug)]
@@ -48,7 +55,8 @@ impl Sheet {
             Some(Self { separator, above, time: time_column(&names), names })
         });
         let best = sheets.max_by_key(|sheet| (sheet.time.is_some(), sheet.names.len()))?;
-        let is_of_a_log = best.time.is_some() && best.names.iter().any(|name| plain_name(name) == OPERATION);
+        let has = |wanted: &str| best.names.iter().any(|name| plain_name(name) == wanted);
+        let is_of_a_log = (best.time.is_some() && has(OPERATION)) || (best.names.len() > 1 && has("raw"));
         (is_of_a_log || named_so).then_some(best)
     }
 
@@ -69,25 +77,21 @@ impl Sheet {
         take: &mut TakeRow<'_>,
     ) -> Result<(), Refusal> {
         let unusable = |error: io::Error| Refusal { because: error.to_string(), help: EXPORT.to_owned() };
-        let Some((column, name)) = self.time.and_then(|column| Some((column, self.names.get(column)?))) else {
-            let names: Vec<String> = self.names.iter().take(12).map(|name| format!("`{name}`")).collect();
-            return Err(Refusal {
-                because: format!("it has no column `TimeGenerated`; its columns are {}", names.join(", ")),
-                help: EXPORT.to_owned(),
-            });
+        let column = self.time.filter(|_| !self.carries());
+        let Some((column, name)) = column.and_then(|column| Some((column, self.names.get(column)?))) else {
+            return self.read_carried(source, times, take);
         };
         let mut times = times.of_column(name);
         if times.order.is_none() {
-            times.order = self.order(column, again().map_err(unusable)?)?;
+            times.order = self.order((column, name), again().map_err(unusable)?)?;
         }
         let mut settled = false;
-        for (position, record) in self.records(source).enumerate() {
-            let position = (self.above + position + 2) as u64;
+        self.each(source, &mut |line, record| {
             let record = match record {
                 Ok(record) => record,
-                Err(error) => {
-                    take(position, Err(error.to_string()), &times);
-                    continue;
+                Err(why) => {
+                    take(line, Err(why), &times);
+                    return Ok(());
                 }
             };
             let time = record.get(column).map(String::from_utf8_lossy).unwrap_or_default();
@@ -95,7 +99,72 @@ impl Sheet {
                 return Err(refusal);
             }
             settled |= times.read(time).is_ok();
-            take(position, Ok(columns::fields(&self.row(column, &record))), &times);
+            take(line, Ok(columns::fields(&self.row(column, &record))), &times);
+            Ok(())
+        })
+    }
+
+    /// Whether it has no columns for what an entry says, so that whole entries may stand in its cells.
+    fn carries(&self) -> bool {
+        !self.names.iter().any(|name| plain_name(name) == OPERATION)
+    }
+
+    /// Reads a table whose cells hold whole entries, as those have that come out of a search engine or a queue.
+    fn read_carried<'s>(
+        &self,
+        source: Box<dyn Read + 's>,
+        times: Times,
+        take: &mut TakeRow<'_>,
+    ) -> Result<(), Refusal> {
+        let mut carried = false;
+        self.each(source, &mut |line, record| {
+            let held = record.map(|record| {
+                let cells = self.names.iter().zip(&record);
+                let cells = cells.map(|(name, cell)| (name.clone(), String::from_utf8_lossy(cell).into_owned().into()));
+                entries(Value::Object(cells.collect()))
+            });
+            match held {
+                Ok(Held { rows, unread }) => {
+                    carried |= self.time.is_some() || !rows.is_empty() || unread.is_some();
+                    if !carried {
+                        let names: Vec<String> = self.names.iter().take(12).map(|name| format!("`{name}`")).collect();
+                        return Err(Refusal {
+                            because: format!("it has no column `TimeGenerated`; its columns are {}", names.join(", ")),
+                            help: EXPORT.to_owned(),
+                        });
+                    }
+                    let nothing = rows.is_empty() && unread.is_none();
+                    rows.iter().for_each(|row| take(line, Ok(columns::fields(row)), &times));
+                    let unread = unread.or_else(|| nothing.then(|| "it is not an entry of the log".to_owned()));
+                    if let Some(why) = unread {
+                        take(line, Err(why), &times);
+                    }
+                }
+                Err(why) => take(line, Err(why), &times),
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives each row to `take`, with the line that it begins on; or why nobody can tell which of its cells are which.
+    fn each<'s>(&self, source: Box<dyn Read + 's>, take: &mut TakeRecord<'_>) -> Result<(), Refusal> {
+        let quotes = Rc::new(Cell::new(0));
+        let source = Box::new(Quotes { source, count: Rc::clone(&quotes) });
+        let mut records = self.records(source).peekable();
+        let mut last_line = self.above as u64 + 1;
+        while let Some(record) = records.next() {
+            let is_last = records.peek().is_none();
+            let record = record.map_err(|error| error.to_string()).and_then(|record| {
+                last_line = record.position().map_or(last_line, csv::Position::line);
+                let (cells, columns) = (record.len(), self.names.len());
+                if is_last && quotes.get() % 2 == 1 {
+                    return Err(
+                        "a quote in it has no end, or the file is cut off: all lines from here on are lost".into()
+                    );
+                }
+                if cells == columns { Ok(record) } else { Err(wrong_cells(cells, columns)) }
+            });
+            take(last_line, record)?;
         }
         Ok(())
     }
@@ -122,25 +191,41 @@ impl Sheet {
     }
 
     /// What comes first in the dates of a column, by all of them.
-    fn order(&self, column: usize, source: Box<dyn Read + '_>) -> Result<Option<DateOrder>, Refusal> {
-        let (mut by_number, mut by_form) = ([None, None], None);
-        for record in self.records(source).filter_map(Result::ok) {
+    fn order(&self, (column, name): (usize, &str), source: Box<dyn Read + '_>) -> Result<Option<DateOrder>, Refusal> {
+        let (mut by_number, mut either) = ([None, None], None);
+        for record in self.records(source).filter_map(Result::ok).filter(|record| record.len() == self.names.len()) {
             let time = record.get(column).map(String::from_utf8_lossy).unwrap_or_default();
             match Times::order_in(&time) {
-                Ordered::Plainly => return Ok(None),
+                Ordered::Plainly if either.is_none() && by_number == [None, None] => return Ok(None),
                 Ordered::ByNumber(DateOrder::DayFirst) => by_number[0] = Some(DateOrder::DayFirst),
                 Ordered::ByNumber(DateOrder::MonthFirst) => by_number[1] = Some(DateOrder::MonthFirst),
-                Ordered::ByForm(order) => by_form = Some(order),
-                Ordered::Unsaid => {}
+                Ordered::Either => either = either.or(Some(time.into_owned())),
+                Ordered::Plainly | Ordered::Unsaid => {}
             }
         }
-        match by_number {
-            [Some(_), Some(_)] => Err(Refusal {
-                because: "some of its dates have the day first, others the month".to_owned(),
+        match (by_number, either) {
+            ([Some(_), Some(_)], _) => Err(Refusal {
+                because: format!("some dates of its column `{name}` have the day first, others the month"),
                 help: EXPORT.to_owned(),
             }),
-            [day, month] => Ok(day.or(month).or(by_form)),
+            ([None, None], Some(either)) => Err(no_order(name, &either)),
+            ([day, month], _) => Ok(day.or(month)),
         }
+    }
+}
+
+/// Counts the quotes that are read.
+struct Quotes<'s> {
+    source: Box<dyn Read + 's>,
+    count: Rc<Cell<usize>>,
+}
+
+impl Read for Quotes<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        let quotes = memchr_iter(b'"', buffer.get(..count).unwrap_or_default()).count();
+        self.count.set(self.count.get() + quotes);
+        Ok(count)
     }
 }
 
@@ -161,13 +246,20 @@ fn refusal(column: &str, time: &str, times: &Times) -> Option<Refusal> {
             "set the portal to UTC and export again, or name the zone: `--timezone Europe/Berlin`, `--timezone +01:00` or \
              `--timezone UTC`",
         ),
-        Unsure::NoOrder => (
-            format!("the day and the month in its column `{column}` cannot be told apart, as in `{}`", shown(time)),
-            "say what comes first: `--date-order day-first` or `--date-order month-first`",
-        ),
+        Unsure::NoOrder => return Some(no_order(column, time)),
         Unsure::NoTime | Unsure::Summer => return None,
     };
     Some(Refusal { because, help: help.to_owned() })
+}
+
+fn no_order(column: &str, time: &str) -> Refusal {
+    Refusal {
+        because: format!(
+            "the day and the month in its column `{column}` cannot be told apart, as in `{}`",
+            shown(time)
+        ),
+        help: "say what comes first: `--date-order day-first` or `--date-order month-first`".to_owned(),
+    }
 }
 
 fn shown(time: &str) -> String {

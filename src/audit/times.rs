@@ -126,11 +126,8 @@ impl Times {
     pub(crate) fn order_in(text: &str) -> Ordered {
         let date = captures(&NUMBERS, text.trim()).and_then(|found| Date::of(&found));
         match date {
-            Some(Date::Either(either)) => match (either.by_number(), either.portal) {
-                (Some(order), _) => Ordered::ByNumber(order),
-                (None, true) => Ordered::ByForm(DateOrder::MonthFirst),
-                (None, false) => Ordered::Unsaid,
-            },
+            Some(Date::Either(either)) if either.first == either.second => Ordered::Unsaid,
+            Some(Date::Either(either)) => either.by_number().map_or(Ordered::Either, Ordered::ByNumber),
             Some(Date::Certain(_)) => Ordered::Plainly,
             None if epoch(text.trim()).is_some() || DateTime::parse_from_rfc3339(text.trim()).is_ok() => {
                 Ordered::Plainly
@@ -183,8 +180,8 @@ pub(crate) enum Ordered {
     Plainly,
     /// A number above twelve is a day.
     ByNumber(DateOrder),
-    /// Who writes times in this form has this order.
-    ByForm(DateOrder),
+    /// Both are possible, and are not the same day.
+    Either,
     Unsaid,
 }
 
@@ -199,8 +196,6 @@ struct Either {
     first: u32,
     second: u32,
     year: i32,
-    /// Whether it is in the form of the portal in English.
-    portal: bool,
 }
 
 impl Either {
@@ -230,14 +225,8 @@ impl Date {
             (4, 1 | 2, _) => NaiveDate::from_ymd_opt(one as i32, two, three).map(Self::Certain),
             // Nobody writes the month first with points.
             (1 | 2, 4, ".") => NaiveDate::from_ymd_opt(three as i32, two, one).map(Self::Certain),
-            (1 | 2, 4, between) => {
-                // The portal's own form in English: a comma, a half of the day in capitals, no zeros in front.
-                let half = found.name("half").map_or("", |half| half.as_str());
-                let portal = between == "/"
-                    && matches!(half, "AM" | "PM")
-                    && found.get(0).is_some_and(|whole| whole.as_str().contains(", "));
-                Some(Self::Either(Either { first: one, second: two, year: three as i32, portal }))
-            }
+            // `AM` and `PM` tell nothing: Australia and India write them behind a day that comes first.
+            (1 | 2, 4, _) => Some(Self::Either(Either { first: one, second: two, year: three as i32 })),
             _ => None,
         }
     }
@@ -247,8 +236,7 @@ impl Date {
             Self::Certain(day) => return Ok(*day),
             Self::Either(either) => (either, either.first, either.second, either.year),
         };
-        let by_form = either.portal.then_some(DateOrder::MonthFirst);
-        let day = match given.or(either.by_number()).or(by_form) {
+        let day = match given.or(either.by_number()) {
             Some(DateOrder::DayFirst) => NaiveDate::from_ymd_opt(year, second, first),
             Some(DateOrder::MonthFirst) => NaiveDate::from_ymd_opt(year, first, second),
             // The same day either way.

@@ -2,6 +2,7 @@
 
 use super::event::Event;
 use super::groups::{Groups, Key, Moment};
+use super::operation::is_vault_change;
 use super::question::Question;
 use super::reading::Reading;
 use crate::failure::Failure;
@@ -58,6 +59,8 @@ pub(crate) struct Sighting {
     pub(crate) vault_changes: Groups,
     /// Who changed the vault itself in the baseline.
     pub(crate) vault_changes_before: Groups,
+    /// What the first access has in place of a status, if that is none, and how many have something like it.
+    pub(crate) odd_status: Option<(String, u64)>,
     pub(crate) seen: Reading,
 }
 
@@ -74,6 +77,9 @@ impl Sighting {
         let vault = &question.vault.name;
         let (whose, run) = question.whose(event);
         if event.names(&question.secret) {
+            if let Some(odd) = &event.odd_status {
+                self.odd_status.get_or_insert_with(|| (odd.clone(), 0)).1 += event.count;
+            }
             let key = Key::new(event, vault, &question.secret, event.version_of(&question.secret), whose);
             if before { self.before.add(key, event, run) } else { self.accesses.add(key, event, run) }
         } else if is_vault_change(&event.operation) {
@@ -100,7 +106,18 @@ impl Sighting {
         left_out(all.iter().map(|groups| groups.left_out).sum())
     }
 
+    /// What must be said of statuses that are not known.
+    pub(crate) fn odd_statuses(&self) -> Option<String> {
+        let (first, count) = self.odd_status.as_ref()?;
+        Some(format!(
+            "whether {count} of the accesses succeeded is not known: in place of an HTTP status the log has `{first}`"
+        ))
+    }
+
     pub(crate) fn merge(&mut self, later: Self) {
+        if let Some((odd, count)) = later.odd_status {
+            self.odd_status.get_or_insert((odd, 0)).1 += count;
+        }
         self.accesses.merge(later.accesses);
         self.before.merge(later.before);
         self.vault_changes.merge(later.vault_changes);
@@ -113,11 +130,6 @@ pub(crate) fn left_out(entries: u64) -> Option<String> {
     (entries > 0).then(|| {
         format!("{entries} entries belong to so many different groups that these were not told apart any more")
     })
-}
-
-/// Whether an operation changes a vault, rather than looking at it.
-pub(crate) fn is_vault_change(operation: &str) -> bool {
-    operation.starts_with("Vault") && operation != "VaultGet"
 }
 
 /// What callers did to all else.

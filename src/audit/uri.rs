@@ -28,13 +28,26 @@ pub(crate) fn secret_named(uri: &str) -> Option<Named> {
         segments.find(|segment| *segment == "vaults")?;
         segments.next()?;
         segments.next().filter(|segment| *segment == "secrets")?;
-        let secret = segments.next()?.to_owned();
+        let secret = segments.next().filter(|name| !is_masked(name))?.to_owned();
         let version = segments.next().filter(|segment| *segment == "versions").and(segments.next());
         return Some(Named { secret, version: version.map(str::to_owned) });
     }
-    let secret = segments.next()?.to_owned();
+    let secret = segments.next().filter(|name| !is_masked(name))?.to_owned();
     let version = segments.next().filter(|segment| !VERBS.contains(segment)).map(str::to_owned);
     Some(Named { secret, version })
+}
+
+/// No word that is put in the place of a name is longer.
+pub(super) const LONGEST_MASK: usize = 8;
+
+/// Whether somebody put something else in the place of a name: no client asks for a secret of such a name.
+pub(super) fn is_masked(name: &str) -> bool {
+    let is_of_names = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let bare = name.trim_matches(|char: char| !char.is_ascii_alphanumeric());
+    const MASKS: [&str; 5] = ["redacted", "masked", "removed", "hidden", "scrubbed"];
+    bare.is_empty()
+        || bare.len() < name.len() && !name.bytes().all(is_of_names)
+        || MASKS.iter().any(|mask| mask.eq_ignore_ascii_case(bare))
 }
 
 /// The host of an absolute address, without its port.

@@ -285,6 +285,8 @@ fn event(row: &Row) -> Result<Event<'static>, String> {
         id: field("entry_id"),
         request_uri: field("entry_path"),
         user_agent: field("entry_agent"),
+        metric: "".into(),
+        unread: None,
     };
     let mut event = Event::new(fields, &Times::default())?;
     let last = text(row, "last_seen");

@@ -15,6 +15,7 @@ mod envelopes;
 mod export;
 mod findings;
 mod hostile;
+mod misread;
 mod ordinary;
 mod own;
 mod reading;
@@ -292,15 +293,20 @@ fn a_name_elsewhere_is_no_access() {
             event["properties"]["requestUri"] = json!(format!("{HOST}/{path}"));
         })
     };
+    let called = |operation: &str, mut event: Value| {
+        event["operationName"] = json!(operation);
+        event
+    };
     let radius = Archive::with(&[
         uri(1, "secrets/db-password-old?api-version=7.4"),
         uri(2, "secrets/legacy-db-password"),
         uri(3, "secrets/db-password2"),
         uri(4, "secrets/db-password%2Dold"),
-        uri(5, "keys/db-password/sign"),
-        uri(6, "secrets?name=/secrets/db-password"),
+        called("KeySign", uri(5, "keys/db-password/sign")),
+        called("SecretList", uri(6, "secrets?name=/secrets/db-password")),
         uri(7, "secrets/other/db-password"),
         event(8, |event| {
+            event["operationName"] = json!("VaultGet");
             event["properties"]["id"] = json!(HOST);
             event["properties"]["requestUri"] = json!(HOST);
             event["properties"]["clientInfo"] = json!("job (/secrets/db-password/check)");

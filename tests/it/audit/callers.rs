@@ -40,8 +40,29 @@ fn callers_without_an_object_id_are_never_drawn_together() {
 
 #[test]
 fn words_for_nothing_are_no_callers() {
-    for nothing in ["None", "null", "-", "N/A", "", " ", "00000000-0000-0000-0000-000000000000", "undefined", "(null)"]
-    {
+    for nothing in [
+        "None",
+        "null",
+        "-",
+        "N/A",
+        "",
+        " ",
+        "00000000-0000-0000-0000-000000000000",
+        "{00000000-0000-0000-0000-000000000000}",
+        "undefined",
+        "(null)",
+        "<none>",
+        "<nil>",
+        "NaN",
+        "#N/A",
+        "n.a.",
+        "?",
+        "[]",
+        "{}",
+        "<Redacted>",
+        "***",
+        "XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX",
+    ] {
         let radius = Archive::with(&[
             by(1, json!({"oid": nothing, "appid": APP, "upn": nothing})),
             by(2, json!({"oid": nothing, "upn": "alice@example.com"})),
@@ -131,9 +152,55 @@ fn a_status_is_read_as_number_as_text_and_in_words() {
         (json!(0), "NotFound", 404),
         (json!(""), "401", 401),
         (json!(null), "", 0),
+        (json!("403,0"), "", 403),
+        (json!("4.03E+02"), "", 403),
+        (json!("HTTP 403"), "", 403),
+        (json!("403 (Forbidden)"), "", 403),
+        (json!("Forbidden"), "", 403),
+        (json!("Unauthorized"), "", 401),
+        (json!("OK"), "", 200),
+        (json!("TOO_MANY_REQUESTS"), "", 429),
+        (json!("certainly"), "OK", 200),
+        (json!("Success"), "", 0),
+        (json!("20000"), "", 0),
     ] {
         assert_eq!(status(code.clone(), signature), wanted, "{code} {signature}");
     }
+}
+
+#[test]
+fn a_status_that_is_not_known_is_said_and_no_refusal() {
+    let archive = Archive::with(&[event(1, |event| {
+        event["properties"]["httpStatusCode"] = json!("granted?");
+        event["resultSignature"] = json!("");
+    })]);
+    let radius = archive.ask();
+    let notes = radius.coverage.notes.join(" ");
+    assert!(notes.contains("not known") && notes.contains("`granted?`"), "{notes}");
+    assert!(describe(&radius).contains(" ? "), "{}", describe(&radius));
+    let (readers, _) = readers(&Source::path(archive.path()), &query()).unwrap().into_parts();
+    assert_eq!(readers.len(), 1, "whoever may have read it is a reader");
+}
+
+#[test]
+fn an_object_id_has_one_spelling() {
+    let spellings = [
+        THIEF.to_owned(),
+        THIEF.to_uppercase(),
+        format!("{{{THIEF}}}"),
+        format!("urn:uuid:{THIEF}"),
+        format!("({})", THIEF.to_uppercase()),
+        THIEF.replace('-', ""),
+    ];
+    let mut entries: Vec<Value> = spellings.iter().map(|oid| by(1, json!({"oid": oid}))).collect();
+    entries.extend(spellings.iter().map(|oid| {
+        let mut elsewhere = deed(2, THIEF, "SecretGet", "secrets/smtp", 200);
+        elsewhere["identity"] = json!({"claim": {"oid": oid}});
+        elsewhere
+    }));
+    let radius = Archive::with(&entries).ask();
+    assert_eq!(names(&radius), [(THIEF, 6)]);
+    assert_eq!(radius.second_order.iter().map(|row| row.count).collect::<Vec<_>>(), [6]);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use super::{HOST, SHOP, THIEF, compress, query, write};
 use crate::stage::seed;
 use apache_avro::types::{Record, Value as Avro};
 use apache_avro::{Schema, Writer};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use serde_json::{Map, Value, json};
 use stanch::audit::{Source, blast_radius};
 use tempfile::TempDir;
@@ -71,12 +73,21 @@ fn address(deed: Deed, dice: &mut Dice) -> String {
 fn entry(deed: Deed, second: usize, dice: &mut Dice) -> Value {
     let uri = address(deed, dice);
     let oid = if deed == Deed::Ordinary { SHOP } else { THIEF };
-    let oid = if dice.one_in(3) { oid.to_uppercase() } else { oid.to_owned() };
+    let oid = match dice.roll(8) {
+        0 | 1 => oid.to_uppercase(),
+        2 => format!("{{{oid}}}"),
+        3 => format!("urn:uuid:{oid}"),
+        4 => oid.replace('-', ""),
+        _ => oid.to_owned(),
+    };
     let operation = if deed == Deed::Change { "VaultPatch" } else { "SecretGet" };
+    let translated = json!({"value": operation, "localizedValue": "Get a secret"});
+    let operation = if dice.one_in(5) { translated } else { json!(operation) };
     let time = format!("2026-11-20T10:{:02}:{:02}.1234567Z", second / 60 % 60, second % 60);
     let id = if dice.one_in(2) && deed != Deed::Change { uri.clone() } else { String::new() };
     let ip = dice.pick(&["203.0.113.9", "203.0.113.9:50412", "::ffff:203.0.113.9", "[::ffff:203.0.113.9]:443"]);
-    let status = [json!(200), json!("200"), json!(200.0)][dice.roll(3)].clone();
+    let status =
+        [json!(200), json!("200"), json!(200.0), json!("200,0"), json!("200 OK"), json!("OK")][dice.roll(6)].clone();
     let long = "http://schemas.microsoft.com/identity/claims/objectidentifier";
     let claim = [
         json!({"oid": oid, "appid": "app-1"}),
@@ -85,6 +96,7 @@ fn entry(deed: Deed, second: usize, dice: &mut Dice) -> Value {
         json!({"OID": [oid]}),
     ][dice.roll(4)]
     .clone();
+    let claim = part(claim, dice);
     let identity = [json!({"claim": claim}), json!({"Claims": claim})][dice.roll(2)].clone();
     let resource = "/SUBSCRIPTIONS/S/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/KV-DRILL";
     match dice.roll(5) {
@@ -108,15 +120,85 @@ fn entry(deed: Deed, second: usize, dice: &mut Dice) -> Value {
     }
 }
 
-/// An object, or the same as text.
+/// An object, or the same as text, as a list of names and values, or in another spelling.
 fn part(object: Value, dice: &mut Dice) -> Value {
-    if dice.one_in(3) { Value::String(written(&object, false, dice)) } else { object }
+    match dice.roll(12) {
+        0 | 1 => Value::String(written(&object, false, dice)),
+        2 => {
+            let times = 2 + dice.roll(2);
+            (0..times).fold(object, |inner, _| Value::String(written(&inner, false, dice)))
+        }
+        3 => Value::String(base64(&written(&object, dice.one_in(2), dice), dice)),
+        4 | 5 => {
+            let [name, value] = dice.pick(&[["Name", "Value"], ["key", "value"], ["typ", "val"], ["Type", "Value"]]);
+            object.as_object().unwrap().iter().map(|(key, held)| json!({name: key, value: held})).collect()
+        }
+        6 => Value::String(python(&object)),
+        7 => Value::String(written(&object, false, dice).replace('\\', "\\\\").replace('"', "\\\"")),
+        _ => object,
+    }
+}
+
+fn base64(text: &str, dice: &mut Dice) -> String {
+    match dice.roll(3) {
+        0 => STANDARD.encode(text),
+        1 => STANDARD_NO_PAD.encode(text),
+        _ => URL_SAFE.encode(text),
+    }
+}
+
+/// A value as Python prints it.
+fn python(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n")),
+        Value::Array(values) => format!("[{}]", joined(values.iter().map(python).collect())),
+        Value::Object(members) => {
+            format!(
+                "{{{}}}",
+                joined(members.iter().map(|(name, value)| format!("'{name}': {}", python(value))).collect())
+            )
+        }
+    }
+}
+
+/// What shippers put before a line.
+const WORDS: [&str; 9] = [
+    "",
+    "Nov 20 10:00:01 host app[7]: ",
+    "2026-11-20T10:00:01.123456789Z ",
+    "2026-11-20T10:00:01.1Z stdout F ",
+    "web-1  | ",
+    "INFO ",
+    "<14>1 2026-11-20T10:00:01Z host app 7 ID [meta a=\"b\"] ",
+    "[2026-11-20 10:00:01] INFO: ",
+    "level=info msg=",
+];
+
+/// A line as a container engine writes it, in parts.
+fn parts(entry: &Value, dice: &mut Dice) -> String {
+    let text: Vec<char> = format!("{}\n", written(entry, false, dice)).chars().collect();
+    let length = 40 + dice.roll(900);
+    text.chunks(length)
+        .map(|part| {
+            let log: String = part.iter().collect();
+            format!("{}\n", json!({"log": log, "stream": "stdout", "time": "2026-11-20T10:59:00Z"}))
+        })
+        .collect()
 }
 
 /// The entry in an envelope, or none.
 fn wrapped(entry: Value, dice: &mut Dice) -> Value {
     let text = |entry: &Value, dice: &mut Dice| Value::String(written(entry, false, dice));
-    match dice.roll(8) {
+    match dice.roll(10) {
+        8 => {
+            let batch = written(&json!({"records": [entry]}), dice.one_in(2), dice);
+            json!({"Body": base64(&batch, dice), "EnqueuedTimeUtc": "2026-11-20T10:59:00Z"})
+        }
+        9 => json!({"_raw": format!("{}{}", dice.pick(&WORDS), written(&entry, false, dice)), "_time": "1795168800"}),
         0 => json!({"@timestamp": "2026-11-20T10:59:00Z", "message": text(&entry, dice), "@version": "1"}),
         1 => json!({"log": text(&entry, dice), "stream": "stdout", "time": "2026-11-20T10:59:00Z"}),
         2 => json!({"message": {"records": [entry]}}),
@@ -189,7 +271,7 @@ fn write_text(string: &str, text: &mut String, style: usize, dice: &mut Dice) {
     text.push('"');
 }
 
-const FORMS: [&str; 13] = [
+const FORMS: [&str; 15] = [
     "lines",
     "windows",
     "list",
@@ -201,6 +283,8 @@ const FORMS: [&str; 13] = [
     "tables",
     "utf-16",
     "gzip",
+    "words",
+    "parts",
     "csv",
     "avro",
 ];
@@ -228,6 +312,12 @@ fn file(form: &str, entries: &[Value], dice: &mut Dice) -> (String, Vec<u8>) {
             let text = format!("{mark}{}", lines(dice, "\n"));
             text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
         }
+        "words" => entries
+            .iter()
+            .map(|entry| format!("{}{}\n", dice.pick(&WORDS), written(entry, false, dice)))
+            .collect::<String>()
+            .into_bytes(),
+        "parts" => entries.iter().map(|entry| parts(entry, dice)).collect::<String>().into_bytes(),
         "gzip" => compress(&lines(dice, "\n")),
         "csv" => return ("export.csv".to_owned(), sheet(entries, dice).into_bytes()),
         "avro" => return ("capture.avro".to_owned(), avro(entries, dice)),
@@ -308,7 +398,7 @@ fn what_the_parser_would_read_is_never_passed_over() {
                 match form {
                     // A table that was exported tells the time in one column.
                     "csv" => entry.to_string().replacen("\"time\":", "\"TimeGenerated\":", 1).parse().unwrap(),
-                    "tables" => entry,
+                    "tables" | "parts" => entry,
                     _ => wrapped(entry, &mut dice),
                 }
             })

@@ -69,6 +69,17 @@ fn a_time_that_is_not_certain_is_refused_with_its_column_until_somebody_says() {
         assert!(failure.reasons[0].contains(header) && said.contains(option), "{header}: {said}");
         assert_eq!(counts(&asked(&text, settled).unwrap()), 1, "{header}");
     }
+    for times in [
+        &["11/05/2026, 10:00:01 AM"][..],
+        &["5/11/2026, 1:00:01 PM", "11/11/2026, 1:00:01 PM"],
+        &["11/11/2026, 1:00:01 PM", "5/11/2026, 1:00:01 PM"],
+        &["05-11-2026 10:00:01 a.m."],
+        &["11/05/2026 10:00:01"],
+    ] {
+        let failure = asked(&sheet("\"TimeGenerated [UTC]\"", times), Times::default()).unwrap_err();
+        let said = format!("{failure:?}");
+        assert!(said.contains("TimeGenerated [UTC]") && said.contains("--date-order"), "{times:?}: {said}");
+    }
     let ambiguous = sheet("\"TimeGenerated [UTC]\"", &["10/11/2026 10:00:05", "11/10/2026 10:00:05"]);
     let failure = asked(&ambiguous, Times::default()).unwrap_err();
     assert!(format!("{failure:?}").contains("--date-order"), "{failure:?}");
@@ -92,6 +103,9 @@ fn one_date_of_a_column_settles_the_others() {
     let days_first = sheet("\"TimeGenerated [UTC]\"", &["11/12/2026 10:00:05", "20/11/2026 10:00:06"]);
     let radius = asked(&days_first, Times::default()).unwrap();
     assert_eq!((counts(&radius), &*radius.coverage.last), (1, "2026-12-11T10:00:05Z"));
+    let with_halves = sheet("\"TimeGenerated [UTC]\"", &["05/11/2026, 10:00:05 am", "20/11/2026, 10:00:06 AM"]);
+    let radius = asked(&with_halves, Times::default()).unwrap();
+    assert_eq!((counts(&radius), &*radius.coverage.last), (1, "2026-11-20T10:00:06Z"));
     let both = sheet("\"TimeGenerated [UTC]\"", &["11/20/2026 10:00:05", "20/11/2026 10:00:06"]);
     assert!(asked(&both, Times::default()).is_err());
     // Where clocks are put back, an hour is there twice.

@@ -1,6 +1,6 @@
 //! What somebody answers: a vault, a workspace, a program of the team's, a receiver of messages.
 
-use super::planted::{HELD, assert_fit, assert_seen, assert_silent};
+use super::planted::{HELD, assert_fit, assert_seen, assert_silent, assert_written_silent};
 use super::{Door, Hostile};
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::{RawResponse, headers::Headers};
@@ -115,9 +115,9 @@ fn no_answer_of_a_program_does_more_than_tell() {
     Door::new(module_path!(), "no_answer_of_a_program_does_more_than_tell").try_all(|hostile| {
         match Answer::read("rotate", &hostile.damaged(TRIED)) {
             Ok(answer) => {
-                let trial = serde_json::to_string(&answer.trial("rotate", old)).unwrap();
-                assert_silent("a trial", trial.as_bytes());
-                assert_seen("a trial", &visible::line(&trial));
+                let trial = answer.trial("rotate", old);
+                assert_written_silent("a trial", &trial);
+                assert_seen("a trial", &visible::line(&serde_json::to_string(&trial).unwrap()));
             }
             Err(failure) => assert_fit(&failure),
         }

@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use memchr::memmem::Finder;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde_json::Value;
 use stanch::cli;
 use stanch::failure::Failure;
 use stanch::secret::Secret;
@@ -100,6 +102,22 @@ pub(super) fn assert_silent(place: &str, bytes: &[u8]) {
     }
 }
 
+/// The same of every text that is written as JSON. Looked at before it is: `\u0013` and what follows may read as hex.
+pub(super) fn assert_written_silent(place: &str, written: &impl Serialize) {
+    fn look(place: &str, value: &Value) {
+        match value {
+            Value::String(text) => assert_silent(place, text.as_bytes()),
+            Value::Array(items) => items.iter().for_each(|item| look(place, item)),
+            Value::Object(members) => members.iter().for_each(|(name, value)| {
+                assert_silent(place, name.as_bytes());
+                look(place, value);
+            }),
+            _ => {}
+        }
+    }
+    look(place, &serde_json::to_value(written).unwrap());
+}
+
 /// Nothing in it acts in place of being seen, but the ends of our own lines.
 pub(super) fn assert_seen(place: &str, text: &str) {
     let acts = |character: char| is_hidden(character) && character != '\n';
@@ -111,7 +129,7 @@ pub(super) fn assert_fit(failure: &Failure) {
     let told = cli::told(failure);
     assert_seen("the terminal", &told);
     assert_silent("the terminal", told.as_bytes());
-    assert_silent("the journal", &serde_json::to_vec(failure).unwrap());
+    assert_written_silent("the journal", failure);
     let others: Vec<&str> = told.lines().filter(|line| line.starts_with("  │ ")).collect();
     let own = told.lines().count() - others.len();
     let help = failure.help.iter().flat_map(|help| help.lines()).count();

@@ -1,6 +1,6 @@
 //! What stands somewhere: tags, names, addresses, configurations, reports of scanners.
 
-use super::planted::{HELD, assert_fit, assert_seen, assert_silent};
+use super::planted::{HELD, assert_fit, assert_seen, assert_silent, assert_written_silent};
 use super::{Door, Hostile};
 use crate::language::folder;
 use stanch::config::{Config, Inventory};
@@ -74,9 +74,9 @@ fn no_tag_does_more_than_tell() {
                 (unless_repeated(&name), unless_repeated(&text))
             })
             .collect();
-        assert_silent("tags", &serde_json::to_vec(&tags).unwrap());
+        assert_written_silent("tags", &tags);
         let facts = inventory.facts("kv-drill", "orders-db", &tags);
-        assert_silent("facts", &serde_json::to_vec(&facts).unwrap());
+        assert_written_silent("facts", &facts);
         let own = BTreeMap::from([("stanch-run".to_owned(), "r".to_owned())]);
         let (carried, left_out) = taken_over(&tags, &own);
         assert!(
@@ -88,7 +88,7 @@ fn no_tag_does_more_than_tell() {
         let (runbook, known) = (said(pick(hostile)), said(pick(hostile)));
         match resolve(&runbook, &tags, &known) {
             Ok(named) => {
-                assert_silent("an issuer", &serde_json::to_vec(&named).unwrap());
+                assert_written_silent("an issuer", &named);
                 assert_seen("why it is the issuer", &named.because);
                 let is_own = [runbook.provider, known.provider].contains(&Some(named.provider));
                 assert!(is_own || !tags.is_empty() || named.assumed, "{named:?}");
