@@ -32,11 +32,9 @@ enum Manner {
     ManyRows,
 }
 
-async fn listen<F: Future<Output = std::io::Result<()>> + Send>(
-    talk: impl Fn(TcpStream) -> F + Send + Sync + 'static,
-) -> SocketAddr
+async fn listen<F>(talk: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> SocketAddr
 where
-    F: 'static,
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -125,7 +123,9 @@ async fn database(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> 
         Manner::ManyRows => {
             stream.write_all(&message(b'R', &[0, 0, 0, 0])).await?;
             stream.write_all(&message(b'Z', b"I")).await?;
-            stream.read(&mut chunk).await?;
+            if stream.read(&mut chunk).await? == 0 {
+                return Ok(());
+            }
             without_end(&mut stream, &message(b'N', b"SNOTICE\0C00000\0Mhello\0\0")).await
         }
     }
