@@ -3,6 +3,49 @@
 
 use crate::visible::is_hidden;
 use std::fmt;
+use std::sync::OnceLock;
+
+/// Options with which this program was called, and without which a command that it shows would look elsewhere.
+static GIVEN: OnceLock<Given> = OnceLock::new();
+
+/// What a command that somebody pastes needs beside what it says itself.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// Where runs are kept: for every command.
+    pub state_dir: Option<String>,
+    /// What a run keeps once it has begun: for commands that begin something.
+    pub config: Option<String>,
+    pub cloud: Option<String>,
+}
+
+/// Says once how this program was called. Only the command line does.
+pub fn give(given: Given) {
+    drop(GIVEN.set(given));
+}
+
+/// A command as a record holds it, whoever reads that and where: as it is to be pasted here.
+pub fn here(recorded: &str) -> String {
+    let command = recorded.strip_prefix("stanch ").and_then(|rest| rest.split(' ').next());
+    command
+        .map_or_else(|| recorded.to_owned(), |command| [vec![recorded.to_owned()], given(command)].concat().join(" "))
+}
+
+fn given(command: &str) -> Vec<String> {
+    let Some(Given { state_dir, config, cloud }) = GIVEN.get() else { return Vec::new() };
+    let begins = ["plan", "run", "find", "audit", "inventory"].contains(&command.split(' ').next().unwrap_or_default());
+    let of_beginning = if begins { [("--config", config), ("--cloud", cloud)].to_vec() } else { Vec::new() };
+    let all = of_beginning.into_iter().chain([("--state-dir", state_dir)]);
+    all.filter_map(|(name, value)| Some(option(name, value.as_ref()?))).collect()
+}
+
+fn option(option: &str, value: &str) -> String {
+    let joint = match (value.starts_with('-'), option.starts_with("--")) {
+        (true, true) => "=",
+        (true, false) => "",
+        (false, _) => " ",
+    };
+    format!("{option}{joint}{}", quoted(value))
+}
 
 /// A command, as it is shown.
 #[derive(Clone, Debug)]
@@ -28,13 +71,7 @@ impl CommandLine {
     /// Adds an option with its value.
     #[must_use]
     pub fn option(mut self, option: &'static str, value: impl AsRef<str>) -> Self {
-        let value = value.as_ref();
-        let joint = match (value.starts_with('-'), option.starts_with("--")) {
-            (true, true) => "=",
-            (true, false) => "",
-            (false, _) => " ",
-        };
-        self.options.push(format!("{option}{joint}{}", quoted(value)));
+        self.options.push(self::option(option, value.as_ref()));
         self
     }
 
@@ -53,19 +90,31 @@ impl CommandLine {
     }
 }
 
-impl fmt::Display for CommandLine {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl CommandLine {
+    /// For a record, which is the same wherever it is made; [`here`] adds what it needs when it is shown.
+    pub fn recorded(&self) -> String {
+        self.with(&[])
+    }
+
+    fn with(&self, given: &[String]) -> String {
         let named: Vec<String> = self.named.iter().map(|name| quoted(name)).collect();
+        let options: Vec<String> = self.options.iter().chain(given).cloned().collect();
         let mut words = vec!["stanch".to_owned(), self.command.to_owned()];
         if self.named.iter().any(|name| name.starts_with('-')) {
-            words.extend(self.options.iter().cloned());
+            words.extend(options);
             words.push("--".to_owned());
             words.extend(named);
         } else {
             words.extend(named);
-            words.extend(self.options.iter().cloned());
+            words.extend(options);
         }
-        formatter.write_str(&words.join(" "))
+        words.join(" ")
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.with(&given(self.command)))
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! | who says where it lies | opened by | what is checked |
 //! | --- | --- | --- |
-//! | the user, on the command line | [`read_named`] | its size |
+//! | the user, on the command line | [`read_named`] | its size; a regular file or a device, or a descriptor that we were given |
+//! | the user, who may have to wait for it | [`read_awaited`] | its size |
 //! | a runbook, beside which it lies | [`open_beneath`] | that links do not lead away from there; a regular file |
 //! | our configuration, which we trust | [`read_pointed`] | where its links end: a regular file, ours, in folders of ours |
 //! | nobody: it lies where we look | [`read_found`] | a regular file, no link, ours, in folders of ours |
-//! | our own state directory | [`read_own`], [`open_own`] | a regular file, no link, ours; the directory once, by [`check_place`] |
+//! | our own state directory | [`read_own`], [`open_own`] | a regular file, no link, ours, in folders of ours |
 //! | a log's archive, or whoever is told it by its digest | [`open_regular`], [`read_known`] | a regular file |
 //!
 //! *Ours* means, as for ssh and git: it belongs to who we are or to root, and nobody else may write to it. Under `sudo` it
@@ -22,7 +23,7 @@ use rustix::fs::OFlags;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Written by people: configurations, templates, answers.
@@ -75,14 +76,37 @@ pub fn distrust(error: &io::Error) -> Option<&Distrust> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Reads what the user named: whatever it is, a FIFO or a process's output among it, and whosesoever.
+/// Reads what the user named, whosesoever: a regular file, or what the shell handed over.
 pub fn read_named(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     bounded(path, open_named(path)?, most)
 }
 
-/// Opens what the user named, for whoever bounds what is read of it.
+/// Opens what the user named, for whoever bounds what is read of it. A FIFO that lies there would keep us waiting for
+/// whoever may write into it; what the shell handed over (`<(…)`, `/dev/stdin`) is written by who called us.
 pub fn open_named(path: &Path) -> io::Result<File> {
-    File::open(path)
+    if is_handed_over(path) {
+        return File::open(path);
+    }
+    let file = OpenOptions::new().read(true).custom_flags(flags(OFlags::NONBLOCK)).open(path)?;
+    let kind = file.metadata()?.file_type();
+    // A device answers at once, `/dev/null` as well.
+    if kind.is_char_device() { Ok(file) } else { regular(path, &file.metadata()?).map(|()| file) }
+}
+
+/// Reads what the user named and may have to wait for: a FIFO as well.
+pub fn read_awaited(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    bounded(path, File::open(path)?, most)
+}
+
+/// Whether what lies there is written while it is read.
+pub fn is_awaited(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.file_type().is_fifo())
+}
+
+/// Whether a path names a descriptor of ours.
+fn is_handed_over(path: &Path) -> bool {
+    let handed_over = ["/dev/fd/", "/proc/self/fd/", "/dev/stdin"];
+    handed_over.iter().any(|begin| path.to_str().is_some_and(|path| path.starts_with(begin) && !path.contains("..")))
 }
 
 /// The same as a text.
@@ -126,8 +150,10 @@ pub fn text_own(path: &Path, most: usize) -> io::Result<String> {
     text(read_own(path, most)?)
 }
 
-/// Opens a file of our state directory, as the options say; one that they create is ours.
+/// Opens a file of our state directory, as the options say; one that they create is ours. Its folder, and the way there,
+/// may be links of ours to where nobody else may write: a run's folder among them.
 pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    check_folder(&folder_of(path))?;
     let opened = options.custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK)).open(path);
     let file = opened.map_err(|error| match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => link(path).into(),
@@ -166,12 +192,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Makes a folder of ours, for its owner's eyes only, unless it is there; then it must be ours.
 pub fn make_folder(path: &Path) -> io::Result<()> {
+    check_place(path)?;
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    let found = fs::symlink_metadata(path)?;
-    if found.is_symlink() {
-        owned(path, &found)?;
-    }
-    ours(path, &fs::metadata(path)?, false)
+    check_folder(path)
 }
 
 /// Checks the place of a folder, which need not exist yet: nobody else may put anything in it, or in its place.
@@ -210,7 +233,8 @@ fn check_folder(path: &Path) -> io::Result<()> {
 fn check_way(path: &Path, may_be_sticky: bool) -> io::Result<()> {
     let given = std::path::absolute(path)?;
     let real = fs::canonicalize(&given)?;
-    for way in [&given, &real] {
+    let ways = if given == real { vec![&real] } else { vec![&given, &real] };
+    for way in ways {
         for (up, folder) in way.ancestors().enumerate() {
             let found = fs::symlink_metadata(folder)?;
             if found.is_symlink() {
@@ -334,6 +358,13 @@ fn bounded(path: &Path, file: File, most: usize) -> io::Result<Vec<u8>> {
     }
     let error = format!("`{}` is too large: at most {most} bytes are read", path.display());
     Err(io::Error::new(io::ErrorKind::FileTooLarge, error))
+}
+
+/// What is left to read of an open file, unless it is more than it should be.
+pub fn rest(file: &mut File, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() <= most { Ok(bytes) } else { Err(io::ErrorKind::FileTooLarge.into()) }
 }
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {

@@ -80,6 +80,15 @@ pub fn json(text: &str) -> String {
     shown
 }
 
+/// A text as a cell of a table that a spreadsheet may open: one that would be a formula there, after spaces or in wide
+/// letters too, is a text.
+pub fn cell(text: &str) -> String {
+    let begins = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let is_formula = begins || text.starts_with(['\t', '\r', '\n']);
+    let clean = line(text);
+    if is_formula { format!("'{clean}") } else { clean }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{is_hidden, json, line};

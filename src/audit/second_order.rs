@@ -97,5 +97,5 @@ fn command(question: &Question, vault: &str, secret: &str, since: Timestamp) -> 
     let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
     let plan = CommandLine::stanch("plan secret-exposure");
     let plan = plan.option("-i", format!("secret=https://{host}/secrets/{secret}"));
-    is_name(secret).then(|| plan.option("-i", format!("exposed_at={since}")).to_string())
+    is_name(secret).then(|| plan.option("-i", format!("exposed_at={since}")).recorded())
 }

@@ -56,7 +56,7 @@ pub fn csv(radius: &BlastRadius, vault: &str) -> Result<String, Failure> {
             yes(access.known),
             yes(access.own),
         ];
-        writer.write_record(cells.map(cell)).map_err(failed)?;
+        writer.write_record(cells.map(visible::cell)).map_err(failed)?;
     }
     for touched in &radius.second_order {
         let count = touched.count.to_string();
@@ -79,7 +79,7 @@ pub fn csv(radius: &BlastRadius, vault: &str) -> Result<String, Failure> {
             "false",
             "false",
         ];
-        writer.write_record(cells.map(cell)).map_err(failed)?;
+        writer.write_record(cells.map(visible::cell)).map_err(failed)?;
     }
     let bytes = writer
         .into_inner()
@@ -89,9 +89,4 @@ pub fn csv(radius: &BlastRadius, vault: &str) -> Result<String, Failure> {
 
 fn yes(truth: bool) -> &'static str {
     if truth { "true" } else { "false" }
-}
-
-fn cell(text: &str) -> String {
-    let clean = visible::line(text);
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{clean}") } else { clean }
 }

@@ -1,11 +1,12 @@
 //! What a vault holds, and values read one at a time, each with the reason where it cannot be read.
 
 use super::failed::{ServiceRefusal, failed};
-use super::listing::{self, Entry, Next};
+use super::listing::{self, Entry, Misshapen, Next};
 use super::retry;
 use super::vault::{Vault, last_part, listed};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::told::named;
 use crate::vault::Version;
 use azure_core::http::pager::{Page, PagerOptions};
 use azure_core::http::{Pager, Response};
@@ -58,13 +59,9 @@ impl Vault {
             let secret = |properties| {
                 let version = listed(properties)?;
                 // The id of a listed secret ends with its name.
-                Some(ListedSecret { name: version.id.clone(), current: Version { id: String::new(), ..version } })
+                Ok(ListedSecret { name: version.id.clone(), current: Version { id: String::new(), ..version } })
             };
-            let secrets: Option<Vec<ListedSecret>> = page.value.iter().map(secret).collect();
-            match secrets {
-                Some(secrets) => Ok((secrets, next)),
-                None => Err(listing::unreadable(&self.name, "a secret has no time of creation")),
-            }
+            Ok((listing::whole(&self.name, page.value.iter().map(secret))?, next))
         })
         .await
     }
@@ -83,7 +80,8 @@ impl Vault {
                 return Ok((Vec::new(), None));
             };
             let page = page.into_model().map_err(|error| failed(asked, &error))?;
-            Ok((page.value.iter().map(|deleted| last_part(deleted.id.as_deref())).collect(), next))
+            let name = |id: Option<&str>| named(&last_part(id), &[]).ok_or(Misshapen("a name that no vault gives"));
+            Ok((listing::whole(&self.name, page.value.iter().map(|deleted| name(deleted.id.as_deref())))?, next))
         })
         .await
     }

@@ -9,6 +9,7 @@ use super::transport::Transport;
 use super::unavailable::is_transient;
 use crate::clock;
 use crate::failure::{Failure, Retry};
+use crate::files::{self, LARGEST_CREDENTIAL};
 use crate::known;
 use crate::secret::Secret;
 use crate::told::told;
@@ -27,8 +28,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A token that ends sooner is not used any more, so that no request outlives it.
 const SHORTEST_LIFE_SECONDS: i64 = 300;
@@ -187,7 +190,9 @@ impl Identity {
                 tenant_id: Some(environment.get("AZURE_TENANT_ID")?.to_owned()),
                 token_file_path: Some(environment.get("AZURE_FEDERATED_TOKEN_FILE")?.into()),
             };
-            made(WorkloadIdentityCredential::new(Some(options)))
+            let assertion = environment.get("AZURE_FEDERATED_TOKEN_FILE")?.into();
+            let inner = made(WorkloadIdentityCredential::new(Some(options)))?;
+            Ok(Arc::new(Asserted { assertion, inner }) as Arc<dyn TokenCredential>)
         };
         ("workload identity".to_owned(), credential(), None)
     }
@@ -415,6 +420,30 @@ fn principal(token: &str) -> Option<String> {
     // A managed identity is known by the last part of its resource's id.
     let resource = claim("xms_mirid").and_then(|id| id.rsplit('/').next().map(str::to_owned));
     claim("upn").or_else(|| claim("unique_name")).or(resource).or_else(|| claim("oid")).or_else(|| claim("appid"))
+}
+
+/// A way to sign in by showing the text of a file, which its owner makes anew from time to time. Whoever is shown it may
+/// repeat it.
+#[derive(Debug)]
+struct Asserted {
+    assertion: PathBuf,
+    inner: Arc<dyn TokenCredential>,
+}
+
+#[async_trait]
+impl TokenCredential for Asserted {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let text = files::text_named(&self.assertion, LARGEST_CREDENTIAL).map(Zeroizing::new).map_err(|error| {
+            let why = format!("`{}` cannot be read: {error}", self.assertion.display());
+            azure_core::Error::with_message(ErrorKind::Credential, why)
+        })?;
+        known::remember(text.trim());
+        self.inner.get_token(scopes, options).await
+    }
 }
 
 /// The token that a cloud file gives.

@@ -4,7 +4,7 @@ use super::retry;
 use crate::failure::Failure;
 use crate::vault::Version;
 use azure_core::http::pager::PagerContinuation;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
@@ -89,6 +89,26 @@ fn hash(text: &str) -> u64 {
 }
 
 /// A list that is not whole is none: what it leaves out would never be revoked.
+/// What an entry of a list has that none can have, or lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Misshapen(pub(super) &'static str);
+
+/// The entries of a page, if each is what it should be: one that is passed over would be one that nobody acts on.
+pub(super) fn whole<T>(vault: &str, entries: impl Iterator<Item = Result<T, Misshapen>>) -> Result<Vec<T>, Failure> {
+    let (mut whole, mut wrong) = (Vec::new(), BTreeMap::<Misshapen, usize>::new());
+    for entry in entries {
+        match entry {
+            Ok(entry) => whole.push(entry),
+            Err(misshapen) => *wrong.entry(misshapen).or_default() += 1,
+        }
+    }
+    let Some((Misshapen(what), count)) = wrong.iter().next() else { return Ok(whole) };
+    let all = whole.len() + wrong.values().sum::<usize>();
+    Err(unreadable(vault, &format!("{count} of {all} entries of a page have {what}"))
+        .help("find out what answers in the vault's place")
+        .and("nothing was done on the word of this list"))
+}
+
 pub(super) fn unreadable(vault: &str, why: &str) -> Failure {
     Failure::refused(format!("the list of `{vault}` cannot be read")).because(why)
 }

@@ -8,6 +8,7 @@
 mod access;
 mod answer;
 mod blob;
+mod bounded_stream;
 mod budget;
 mod carried;
 mod contents;
@@ -31,6 +32,7 @@ mod vault;
 
 pub use access::Azure;
 pub use blob::{Blob, BlobContainer};
+pub(crate) use bounded_stream::BoundedStream;
 pub use budget::VaultLimits;
 pub use contents::{ListedSecret, SecretReading};
 pub use environment::Environment;

@@ -9,7 +9,7 @@ use super::answer::Bounds;
 use super::carried::{carry, root_cause};
 use super::failed::{ServiceRefusal, VaultRequest, failed};
 use super::identity::Identity;
-use super::listing;
+use super::listing::{self, Misshapen};
 use super::retry;
 use super::transport::{Transport, client_options};
 use crate::clock::{self, Timestamp};
@@ -108,11 +108,7 @@ impl Vault {
         listing::all_pages(&self.name, async |from| {
             let (page, next) = self.page(asked, from).await?;
             // A version that is passed over would never be revoked.
-            let versions: Option<Vec<Version>> = page.value.iter().map(listed).collect();
-            match versions {
-                Some(versions) => Ok((versions, next)),
-                None => Err(listing::unreadable(&self.name, "a version has no time of creation")),
-            }
+            Ok((listing::whole(&self.name, page.value.iter().map(listed))?, next))
         })
         .await
     }
@@ -316,9 +312,14 @@ fn unreadable(asked: VaultRequest<'_>, error: &azure_core::Error) -> Failure {
         .because(root_cause(error))
 }
 
-pub(super) fn listed(properties: &SecretProperties) -> Option<Version> {
+pub(super) fn listed(properties: &SecretProperties) -> Result<Version, Misshapen> {
     let (id, attributes) = (properties.id.as_deref(), properties.attributes.as_ref());
-    version(id, attributes, properties.content_type.as_ref(), properties.tags.as_ref(), properties.managed)
+    // An id that holds a value is none: it would be recorded, and asked for.
+    if id.is_some_and(|id| named(&last_part(Some(id)), &[]).is_none()) {
+        return Err(Misshapen("a name that no vault gives"));
+    }
+    let found = version(id, attributes, properties.content_type.as_ref(), properties.tags.as_ref(), properties.managed);
+    found.ok_or(Misshapen("no time of creation"))
 }
 
 fn version(
@@ -330,7 +331,6 @@ fn version(
 ) -> Option<Version> {
     let attributes = attributes?;
     Some(Version {
-        // An id that holds a value is none: it would be recorded, and asked for.
         id: id.map_or(Some(String::new()), |id| named(&last_part(Some(id)), &[]))?,
         enabled: attributes.enabled.unwrap_or(true),
         created: timestamp(attributes.created?)?,

@@ -13,6 +13,7 @@ use crate::actions;
 use crate::actions::SIGN_IN;
 use crate::audit::{self, Late, Own, Place, Query, Source};
 use crate::clock;
+use crate::command_line::{self, CommandLine};
 use crate::failure::Failure;
 use crate::report;
 use crate::vault::SecretUrl;
@@ -27,7 +28,9 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let url = report::secret(&known_before);
     let (Some(before), false) = (before, url.is_empty()) else {
         let failure = Failure::refused(format!("the run `{run}` has no answer about the audit trail to follow up"));
-        return Err(CommandError::usage(failure.help("ask by `stanch audit --secret URL --since TIME`")));
+        return Err(CommandError::usage(
+            failure.help(format!("ask by `{}`", CommandLine::stanch("audit").words("--secret URL --since TIME"))),
+        ));
     };
     let secret = SecretUrl::parse(&url).map_err(CommandError::usage)?;
     let session = Session::open(common, known_before.state().opened())?;
@@ -88,7 +91,8 @@ fn describe(run: &str, late: &Late) -> Page {
         ));
     }
     for row in &late.second_order {
-        let command = if row.command.is_empty() { String::new() } else { format!("  → {}", row.command) };
+        let command =
+            if row.command.is_empty() { String::new() } else { format!("  → {}", command_line::here(&row.command)) };
         page.line(format!("  touched {}/{} {} ×{}{command}", row.vault, row.secret, row.operation, row.count));
     }
     late.findings.iter().for_each(|finding| page.line(format!("  finding {}", finding.summary)));

@@ -14,6 +14,7 @@ use super::terminal::modes::{self, Mode};
 use super::terminal::secret_prompt::{StandardInput, cut};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
+use crate::command_line::CommandLine;
 use crate::failure::Failure;
 use crate::find::{Needle, Progress, search};
 use crate::intake::{self, NOT_STATED};
@@ -145,9 +146,9 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let shown = Shown::new(&answer, session.config(), &leak, fingerprint);
     match (args.run, ui.json) {
         // What the run prints is the command's data then.
-        (true, _) => ui.notes(&shown.text(ui, common)),
-        (false, true) => shown.json(ui, common),
-        (false, false) => ui.data(&shown.text(ui, common)),
+        (true, _) => ui.notes(&shown.text(ui)),
+        (false, true) => shown.json(ui),
+        (false, false) => ui.data(&shown.text(ui)),
     }
     if shown.holders.is_empty() && !answer.is_complete() {
         let failure = Failure::refused("it was not found, and not everything could be searched");
@@ -188,10 +189,10 @@ fn begin(shown: &Shown<'_>) -> Result<Box<RunArgs>, CommandError> {
         [] => return Err(CommandError::refused(Failure::refused("no run was begun: no secret holds the value"))),
         several => {
             let summary = format!("no run was begun: {} secrets hold the value", several.len());
-            return Err(CommandError::refused(
-                Failure::refused(summary)
-                    .help("begin one for each, as said above, or `stanch run leaked-value` for all"),
-            ));
+            return Err(CommandError::refused(Failure::refused(summary).help(format!(
+                "begin one for each, as said above, or `{}` for all",
+                CommandLine::stanch("run leaked-value")
+            ))));
         }
     };
     if let Some(missing) = suggestion.missing.first() {

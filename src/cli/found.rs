@@ -1,6 +1,5 @@
 //! What a search for a leaked value found, as people and scripts see it.
 
-use super::options::Common;
 use super::page::Page;
 use super::session;
 use super::suggestion::Suggestion;
@@ -162,10 +161,10 @@ impl<'a> Shown<'a> {
     }
 
     /// One object, for scripts.
-    pub(crate) fn json(&self, ui: Ui, common: &Common) {
+    pub(crate) fn json(&self, ui: Ui) {
         let unread = self.answer.unread();
         ui.json(&Told {
-            found: self.holders.iter().flat_map(|holder| holder.rows(common)).collect(),
+            found: self.holders.iter().flat_map(|holder| holder.rows()).collect(),
             fingerprint: &self.fingerprint,
             leak: self.leak,
             secrets: self.count(|searched| searched.secrets),
@@ -179,7 +178,7 @@ impl<'a> Shown<'a> {
     }
 
     /// For people.
-    pub(crate) fn text(&self, ui: Ui, common: &Common) -> Page {
+    pub(crate) fn text(&self, ui: Ui) -> Page {
         let mut page = Page::of(self.headline(ui));
         for searched in self.answer.vaults.iter().filter(|searched| !searched.listed) {
             for failure in &searched.failures {
@@ -214,7 +213,7 @@ impl<'a> Shown<'a> {
                 page.blank();
             }
             let label = if index == 0 { "next: " } else { " and: " };
-            page.line(format!("{label}{}", holder.suggestion.command(common)));
+            page.line(format!("{label}{}", holder.suggestion.command()));
             if let Some(caution) = &holder.caution {
                 page.line(format!("      {} {caution}", ui.yellow("!")));
             }
@@ -313,8 +312,8 @@ impl Holder<'_> {
         self.versions.iter().map(|found| found.matched.certainty()).min().unwrap_or(Certainty::Unsure)
     }
 
-    fn rows(&self, common: &Common) -> Vec<Row<'_>> {
-        let next = self.suggestion.command(common).to_string();
+    fn rows(&self) -> Vec<Row<'_>> {
+        let next = self.suggestion.command().to_string();
         let row = |found: &&'_ Found| Row {
             secret: found.secret.to_string(),
             version: found.version.id.clone(),

@@ -9,6 +9,7 @@ use super::session::{self, Session};
 use super::terminal::ui::{Ui, describe};
 use crate::azure::{ListedSecret, Vault};
 use crate::clock::{self, Timestamp};
+use crate::command_line::CommandLine;
 use crate::config::SecretFacts;
 use crate::failure::Failure;
 use crate::intake::said;
@@ -96,8 +97,9 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     }
     if past.unreadable > 0 {
         ui.note(&format!(
-            "{} cannot be read, and do not count; see `stanch runs`",
-            counted(past.unreadable as u64, "run")
+            "{} cannot be read, and do not count; see `{}`",
+            counted(past.unreadable as u64, "run"),
+            CommandLine::stanch("runs")
         ));
     }
     match listings.into_iter().find_map(|listing| listing.failure) {

@@ -41,6 +41,7 @@ mod suggestion;
 mod terminal;
 mod verify;
 
+use crate::command_line::{self, Given};
 use crate::failure::Failure;
 use crate::visible;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -50,6 +51,7 @@ use page::Page;
 pub use session::BUILT_IN;
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::ui::{Diagnostics, Ui};
 
@@ -126,6 +128,7 @@ pub fn main() -> ExitCode {
         Err(error) => return complain(error).into(),
     };
     let ui = ui(&arguments.common);
+    command_line::give(given(&arguments.common));
     let _terminal = terminal::modes::GivenBack;
     let outcome = ending::listen().and_then(|()| match &arguments.command {
         // Gigabytes of log are read in a few megabytes; what waits for answers would be a tenth of them.
@@ -139,6 +142,18 @@ pub fn main() -> ExitCode {
             error.exit.into()
         }
     }
+}
+
+/// What commands that are shown need. What the environment says is there when one is pasted.
+#[expect(clippy::disallowed_methods, reason = "options may stand in the environment")]
+fn given(common: &Common) -> Given {
+    let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let state_dir = common.state_dir.clone().filter(|folder| {
+        std::env::var_os("STANCH_STATE_DIR").is_none_or(|of_environment| of_environment != folder.as_os_str())
+    });
+    // A journal may keep what a step says: it is read in other folders as well.
+    let state_dir = state_dir.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
+    Given { state_dir: shown(&state_dir), config: shown(&common.config), cloud: shown(&common.cloud) }
 }
 
 /// The program with one command alone.

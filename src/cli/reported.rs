@@ -42,6 +42,9 @@ pub(super) async fn reported(ui: Ui, wanted: Option<usize>, path: &Path) -> Resu
         let summary = format!("the report `{}` cannot be read", path.display());
         CommandError::usage(Failure::refused(summary).because(why))
     };
+    if files::is_awaited(path) {
+        ui.note(&format!("waiting for the report from the pipe `{}`", path.display()));
+    }
     // Aside, so that whoever waits for a pipe that gives nothing can be told to end.
     let place = path.to_owned();
     let read = tokio::task::spawn_blocking(move || read_report(&place)).await;
@@ -194,7 +197,7 @@ pub(super) fn formats(ui: Ui) {
 fn read_report(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let most = intake::LARGEST_REPORT + 1;
     if path != Path::new("-") {
-        return files::read_named(path, most).map(Zeroizing::new);
+        return files::read_awaited(path, most).map(Zeroizing::new);
     }
     let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin().lock().take(most as u64).read_to_end(&mut bytes)?;

@@ -1,6 +1,5 @@
 //! The run that fits what was found, as a command.
 
-use super::options::Common;
 use super::session;
 use crate::command_line::CommandLine;
 use crate::runbook;
@@ -46,7 +45,7 @@ impl Suggestion {
 
     /// The command that shows what it would do, with the options that this one was given. `run` in place of `plan` begins
     /// it.
-    pub(crate) fn command(&self, common: &Common) -> CommandLine {
+    pub(crate) fn command(&self) -> CommandLine {
         // The name of a file that looks like an option names the same file from here.
         let dash = if self.runbook.starts_with('-') { "./" } else { "" };
         let mut line = CommandLine::stanch("plan").name(format!("{dash}{}", self.runbook));
@@ -55,11 +54,6 @@ impl Suggestion {
         }
         for name in &self.missing {
             line = line.open("-i", name);
-        }
-        for (option, path) in [("--config", &common.config), ("--cloud", &common.cloud)] {
-            if let Some(path) = path {
-                line = line.option(option, path.display().to_string());
-            }
         }
         line
     }

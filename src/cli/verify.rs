@@ -6,6 +6,7 @@ use super::page::Page;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
+use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
@@ -98,7 +99,8 @@ fn tell(ui: Ui, state: &State, journal: &Journal, sent: &[Sent]) {
     let (from, to) = (second(state.opened_at()), second(journal.last_at));
     ui.note(&format!("{drill}run {run}: {} records, {from} to {to}", journal.records));
     if journal.torn > 0 {
-        ui.note(&format!("a torn write of {} bytes stands after them; `stanch resume` cuts it off", journal.torn));
+        let resume = CommandLine::stanch("resume").name(run);
+        ui.note(&format!("a torn write of {} bytes stands after them; `{resume}` cuts it off", journal.torn));
     }
     for Sent { head, line, at } in sent {
         match line {

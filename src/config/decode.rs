@@ -2,11 +2,12 @@
 
 use super::configuration::Config;
 use crate::azure::{IdentityChoice, VaultLimits};
+use crate::engine::person;
 use crate::files::{self, LARGEST_TEXT};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
 use crate::runbook::duration;
-use crate::runbook::source::text;
+use crate::runbook::source::{shows_sign, text};
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get, is_near};
@@ -16,6 +17,21 @@ use std::path::Path;
 use url::Url;
 
 const SCHEMA: &str = "stanch-config/v1";
+const KEYS: &[&str] = &[
+    "schema",
+    "identity",
+    "audit",
+    "vaults",
+    "subscription",
+    "channels",
+    "known_callers",
+    "templates",
+    "limits",
+    "approvers",
+    "inventory",
+    "timestamp",
+    "runbooks",
+];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
 
 impl Config {
@@ -45,6 +61,9 @@ impl Config {
 fn read(name: &str, text: &str, mut decoder: SettingsDecoder<'_>) -> Result<Config, Diagnostics> {
     let root = match syntax::parse(text) {
         Ok(root) => root,
+        Err(_) if !shows_sign(text, KEYS.iter().copied()) => {
+            return Err(Diagnostics::another_file(name, "configuration", SCHEMA));
+        }
         Err(problem) => return Err(not_yaml(name, text, problem)),
     };
     let config = decoder.config(&root);
@@ -107,22 +126,7 @@ fn hide(text: &str, from: usize) -> String {
 
 impl SettingsDecoder<'_> {
     fn config(&mut self, root: &Node) -> Config {
-        let known = [
-            "schema",
-            "identity",
-            "audit",
-            "vaults",
-            "subscription",
-            "channels",
-            "known_callers",
-            "templates",
-            "limits",
-            "approvers",
-            "inventory",
-            "timestamp",
-            "runbooks",
-        ];
-        let entries = self.entries(root, "the configuration", &known);
+        let entries = self.entries(root, "the configuration", KEYS);
         if let Some(node) = get(&entries, "schema")
             && self.text(node, "`schema`").is_some_and(|schema| schema != SCHEMA)
         {
@@ -190,11 +194,10 @@ impl SettingsDecoder<'_> {
     /// People by the names under which they answer. Two that are one person would make a second pair of eyes of none.
     fn approvers(&mut self, node: &Node) -> Vec<String> {
         let names: Vec<String> = self.texts(node, "`approvers`").iter().map(|name| name.trim().to_owned()).collect();
-        let is_again = |(index, name): (usize, &String)| {
-            name.is_empty() || names.iter().take(index).any(|other| other.to_lowercase() == name.to_lowercase())
-        };
-        if names.iter().enumerate().any(is_again) {
-            self.wrong("`approvers` names somebody twice, or nobody", node.span, "name each person once");
+        match person::names(&names) {
+            Ok(different) if different.len() == names.len() => {}
+            Ok(_) => self.wrong("`approvers` names somebody twice", node.span, "name each person once"),
+            Err(why) => self.wrong(format!("`approvers`: {why}"), node.span, "name each person once, as they answer"),
         }
         names
     }

@@ -84,8 +84,8 @@ impl Person {
 
     /// Whether the name is another one that looks like this one.
     pub fn looks_like(&self, name: &str) -> bool {
-        let look = |name: &str| skeleton(&folded(name)).collect::<String>();
-        self.seen.is_some() && !self.is_called(name) && look(&self.name) == look(name)
+        let look_alike = looks(&self.name).iter().any(|look| looks(name).contains(look));
+        self.seen.is_some() && !self.is_called(name) && look_alike
     }
 
     /// Whether nothing that is recorded tells the two apart, whatever they are called.
@@ -151,6 +151,13 @@ fn folded(name: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ").nfkc().collect()
 }
 
+/// What a name looks like: as it is written, in small letters and in capitals, for two may look alike in one of them only
+/// (`Ian` and `lan`, `bob` and `ВОВ`).
+fn looks(name: &str) -> [String; 3] {
+    let (as_written, folded) = (name.trim().nfkc().collect::<String>(), folded(name));
+    [&as_written, &folded, &folded.to_uppercase()].map(|name| skeleton(name).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Person, Seen, name, names};
@@ -176,7 +183,17 @@ mod tests {
         for (one, other) in [("Alice", "ALICE"), ("STRASSE", "straße"), ("ｂob", "Bob"), ("e\u{301}va", "ÉVA")] {
             assert!(person(one).is_called(other), "{one} {other}");
         }
-        for (one, other) in [("аӏех", "alex"), ("paypal", "paypa1"), ("rnarc", "marc")] {
+        for (one, other) in [
+            ("аӏех", "alex"),
+            ("paypal", "paypa1"),
+            ("rnarc", "marc"),
+            ("сосо", "coco"),
+            ("СОСО", "coco"),
+            ("Ian", "lan"),
+            ("BOB", "ВОВ"),
+            ("bob", "ВОВ"),
+            ("ΑΝΝΑ", "anna"),
+        ] {
             assert!(person(one).looks_like(other), "{one} {other}");
         }
         assert!(!person("alice").looks_like("bob"));

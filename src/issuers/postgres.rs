@@ -26,7 +26,7 @@ use super::issuer::{Held, Impact, Issuance, Issued, Issuer, Work};
 use super::record::IssuerState;
 use super::surroundings::{Surroundings, is_near};
 use super::trial::Trial;
-use crate::azure::Vault;
+use crate::azure::{BoundedStream, Vault};
 use crate::failure::{Failure, Retry};
 use crate::files::{self, LARGEST_CREDENTIAL};
 use crate::secret::Secret;
@@ -44,10 +44,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long we talk with a server on one connection: a question or two.
+const LONGEST_SESSION: Duration = Duration::from_secs(60);
+/// What is asked of a server is answered in a few hundred bytes.
+const MOST_SAID: usize = 4 << 20;
 const DEFAULT_PORT: u16 = 5432;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -154,10 +159,24 @@ impl Postgres {
             .user(&login.role)
             .password(login.password.expose())
             .application_name("stanch")
-            .connect_timeout(CONNECT_TIMEOUT)
             .ssl_mode(if self.settings.tls == Tls::Required { SslMode::Require } else { SslMode::Disable });
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT * 2, config.connect(self.connector.clone()));
-        match connecting.await {
+        let unreachable = |why: String| {
+            let summary = format!("the PostgreSQL server `{}` cannot be reached", server.host);
+            Failure::refused(summary).because(why).retry(Retry::Later)
+        };
+        let connecting = async {
+            let stream = BoundedStream::connect(&server.host, server.port, LONGEST_SESSION, MOST_SAID).await;
+            let stream = stream.map_err(|error| unreachable(error.to_string()))?;
+            let connector =
+                MakeTlsConnect::<BoundedStream>::make_tls_connect(&mut self.connector.clone(), &server.host);
+            let connector = connector.map_err(|error| unreachable(error.to_string()))?;
+            Ok(config.connect_raw(stream, connector).await)
+        };
+        let connected = match tokio::time::timeout(CONNECT_TIMEOUT * 2, connecting).await {
+            Ok(connected) => Ok(connected?),
+            Err(late) => Err(late),
+        };
+        match connected {
             Ok(Ok((client, connection))) => {
                 tokio::spawn(connection);
                 Ok(Ok(client))

@@ -12,7 +12,7 @@ use crate::files;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -20,6 +20,9 @@ use std::path::Path;
 /// F2FS. On any other one another machine may be at work.
 const OF_THIS_MACHINE: [u64; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0x2fc1_2fc1, 0xf2f5_2010];
+
+/// More does not stand in a lock: one name, with where and when.
+const LARGEST: usize = 64 << 10;
 
 /// Who wants a lock.
 #[derive(Clone, Debug)]
@@ -179,10 +182,9 @@ fn write(file: &mut File, holder: &Holder) -> io::Result<()> {
 
 /// Who wrote its name into the lock; nothing if nobody did, or if it is being written just now.
 fn holder(file: &mut File) -> Option<Holder> {
-    let mut text = String::new();
     file.rewind().ok()?;
-    file.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let text = files::rest(file, LARGEST).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Whether everyone who can reach the file is on this machine.

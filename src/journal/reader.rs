@@ -246,8 +246,16 @@ fn read_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Read
 /// A newer format may hold what this program cannot read at all; its version still can.
 fn newer_or_broken(line: &[u8], error: &serde_json::Error) -> DamageKind {
     let value: Option<serde_json::Value> = serde_json::from_slice(line).ok();
-    match value.as_ref().and_then(|value| value.get("v")).and_then(serde_json::Value::as_u64) {
-        Some(version) if version > u64::from(FORMAT_VERSION) => DamageKind::NewerFormat(version),
-        _ => DamageKind::NotARecord(error.to_string()),
+    let version = value.as_ref().and_then(|value| value.get("v")).and_then(serde_json::Value::as_u64);
+    match value {
+        _ if let Some(version) = version
+            && version > u64::from(FORMAT_VERSION) =>
+        {
+            DamageKind::NewerFormat(version)
+        }
+        // It may be another file than was meant: what is wrong with a value is told with the value.
+        None => DamageKind::NotARecord("it is not JSON".to_owned()),
+        Some(value) if value.get("v").is_none() => DamageKind::NotARecord("it has not the fields of one".to_owned()),
+        Some(_) => DamageKind::NotARecord(error.to_string()),
     }
 }

@@ -3,20 +3,35 @@
 use super::channel::{Channel, ChannelKind, KEYED, SENT_UNDER_SAME_KEY};
 use super::message::{Message, Receipt};
 use super::settings::ChannelSettings;
-use crate::azure::Azure;
+use crate::azure::{Azure, BoundedStream};
 use crate::failure::{Failure, Retry};
 use crate::settings::SecretReference;
 use crate::told::told;
 use async_trait::async_trait;
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use rustls_platform_verifier::BuilderVerifierExt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a server may talk with us, however often it says something.
 const LONGEST: Duration = Duration::from_secs(60);
+/// A server says a few lines, after its certificates. The client of mail reads an answer anew with each of its lines.
+const MOST_SAID: usize = 32 << 10;
+/// The port at which encryption begins with the connection.
+const SUBMISSIONS: u16 = 465;
 
 /// Its settings: mail, through a server.
 #[derive(Clone, Debug)]
@@ -106,14 +121,22 @@ impl Channel for Email {
     async fn send(&self, message: &Message<'_>, azure: &Azure) -> Result<Receipt, Failure> {
         let id = format!("<{}@stanch>", message.key);
         let mail = compose(self, message, &id)?;
-        let server = server(self, azure).await?;
-        let sent = tokio::time::timeout(LONGEST, server.send(mail)).await.map_err(|_| {
+        let way = Way::to(self, azure)?;
+        let talk = async {
+            let mut connection = way.open(self, azure).await?;
+            let sent = connection.send(mail.envelope(), &mail.formatted()).await.map_err(Stopped::Said)?;
+            // It has the mail: that it does not say goodbye changes nothing.
+            drop(connection.quit().await);
+            Ok(sent)
+        };
+        let sent = tokio::time::timeout(LONGEST, talk).await.map_err(|_| {
             Failure::unknown(format!("the mail server `{}` did not come to an end", self.host))
                 .because(format!("it has {} s for one mail", LONGEST.as_secs()))
         })?;
         match sent {
             Ok(_) => Ok(Receipt { id, warning: None }),
-            Err(error) => {
+            Err(Stopped::Before(failure)) => Err(failure),
+            Err(Stopped::Said(error)) => {
                 let summary = format!("the mail server `{}` did not take the message", self.host);
                 let failure = if error.is_permanent() {
                     Failure::refused(summary)
@@ -122,7 +145,7 @@ impl Channel for Email {
                 } else {
                     Failure::unknown(summary)
                 };
-                Err(failure.because(told(&error.to_string())))
+                Err(failure.because(said(&error)))
             }
         }
     }
@@ -130,14 +153,19 @@ impl Channel for Email {
     async fn reach(&self, azure: &Azure) -> Result<&'static str, Failure> {
         // A greeting, our login, and a goodbye.
         let summary = format!("the mail server `{}` does not answer", self.host);
-        let server = server(self, azure).await?;
-        let Ok(greeted) = tokio::time::timeout(LONGEST, server.test_connection()).await else {
-            return Err(Failure::refused(summary).because(format!("it talked for {} s", LONGEST.as_secs())));
+        let way = Way::to(self, azure)?;
+        let greet = async {
+            let mut connection = way.open(self, azure).await?;
+            let answers = connection.test_connected().await;
+            drop(connection.quit().await);
+            Ok(answers)
         };
-        match greeted {
-            Ok(true) => Ok("the mail server answers"),
-            Ok(false) => Err(Failure::refused(summary)),
-            Err(error) => Err(Failure::refused(summary).because(told(&error.to_string()))),
+        match tokio::time::timeout(LONGEST, greet).await {
+            Err(_) => Err(Failure::refused(summary).because(format!("it talked for {} s", LONGEST.as_secs()))),
+            Ok(Ok(true)) => Ok("the mail server answers"),
+            Ok(Ok(false)) => Err(Failure::refused(summary)),
+            Ok(Err(Stopped::Before(failure))) => Err(failure),
+            Ok(Err(Stopped::Said(error))) => Err(Failure::refused(summary).because(said(&error))),
         }
     }
 }
@@ -180,44 +208,135 @@ fn html(message: &Message<'_>) -> String {
     )
 }
 
-/// In a drill all mail goes to the cloud on this machine.
-async fn server(channel: &Email, azure: &Azure) -> Result<AsyncSmtpTransport<Tokio1Executor>, Failure> {
-    let unusable = |error: lettre::transport::smtp::Error| {
-        Failure::refused(format!("the mail server `{}` cannot be used", channel.host)).because(told(&error.to_string()))
-    };
-    let builder = match azure.transport.cloud() {
-        Some(cloud) => {
-            let local = ["localhost", "127.0.0.1", "::1"].contains(&channel.host.as_str());
-            let (host, port) = match cloud.smtp {
-                Some(address) => (address.ip().to_string(), address.port()),
-                None if local => (channel.host.clone(), channel.port),
-                None => {
-                    return Err(Failure::refused(format!(
-                        "the cloud file does not stand for the mail server `{}`",
-                        channel.host
-                    ))
-                    .help(
-                        "in a drill nothing is sent anywhere else; name a local one under `smtp` in the cloud file",
-                    ));
-                }
-            };
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port)
+/// Why nothing was sent, or nobody knows whether it was.
+enum Stopped {
+    /// Before anything was said.
+    Before(Failure),
+    Said(lettre::transport::smtp::Error),
+}
+
+/// What a server, or the way to it, says.
+fn said(error: &lettre::transport::smtp::Error) -> String {
+    told(&error.to_string())
+}
+
+/// How a server is reached.
+struct Way {
+    host: String,
+    port: u16,
+    tls: Option<Begun>,
+}
+
+/// When encryption begins: with the connection, or after a greeting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    AtOnce,
+    AfterGreeting,
+}
+
+impl Way {
+    /// In a drill all mail goes to the cloud on this machine.
+    fn to(channel: &Email, azure: &Azure) -> Result<Self, Failure> {
+        let local = ["localhost", "127.0.0.1", "::1"].contains(&channel.host.as_str());
+        match azure.transport.cloud().map(|cloud| cloud.smtp) {
+            Some(Some(address)) => Ok(Self { host: address.ip().to_string(), port: address.port(), tls: None }),
+            Some(None) if !local => {
+                let summary = format!("the cloud file does not stand for the mail server `{}`", channel.host);
+                let help = "in a drill nothing is sent anywhere else; name a local one under `smtp` in the cloud file";
+                Err(Failure::refused(summary).help(help))
+            }
+            Some(None) => Ok(Self { host: channel.host.clone(), port: channel.port, tls: None }),
+            None => {
+                let begun = if channel.port == SUBMISSIONS { Begun::AtOnce } else { Begun::AfterGreeting };
+                let tls = channel.tls.then_some(begun);
+                Ok(Self { host: channel.host.clone(), port: channel.port, tls })
+            }
         }
-        None if channel.tls && channel.port == 465 => {
-            AsyncSmtpTransport::<Tokio1Executor>::relay(&channel.host).map_err(unusable)?
+    }
+
+    /// Connects, encrypts and logs in, as the channel says.
+    async fn open(&self, channel: &Email, azure: &Azure) -> Result<AsyncSmtpConnection, Stopped> {
+        let login = match &channel.login {
+            Some(_) if !channel.tls => {
+                let failure = Failure::refused("a password is not sent without encryption");
+                return Err(Stopped::Before(failure.help("take `tls: none` out")));
+            }
+            Some((user, password)) => {
+                let password = password.resolve(azure).await.map_err(Stopped::Before)?;
+                Some(Credentials::new(user.clone(), password.expose().to_owned()))
+            }
+            None => None,
+        };
+        let stream = tokio::time::timeout(TIMEOUT, self.stream()).await;
+        let stream = stream.unwrap_or_else(|late| Err(late.into())).map_err(|error| self.unreachable(&error))?;
+        let hello = ClientId::default();
+        let connecting = AsyncSmtpConnection::connect_with_transport(stream, &hello);
+        let mut connection = connecting.await.map_err(Stopped::Said)?;
+        if self.tls == Some(Begun::AfterGreeting) {
+            let parameters = TlsParameters::new(self.host.clone()).map_err(Stopped::Said)?;
+            connection.starttls(parameters, &hello).await.map_err(Stopped::Said)?;
         }
-        None if channel.tls => {
-            AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&channel.host).map_err(unusable)?.port(channel.port)
+        if let Some(login) = login {
+            connection.auth(DEFAULT_MECHANISMS, &login).await.map_err(Stopped::Said)?;
         }
-        None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&channel.host).port(channel.port),
-    };
-    let builder = builder.timeout(Some(TIMEOUT));
-    match &channel.login {
-        Some((user, password)) if channel.tls => {
-            let password = password.resolve(azure).await?;
-            Ok(builder.credentials(Credentials::new(user.clone(), password.expose().to_owned())).build())
+        Ok(connection)
+    }
+
+    async fn stream(&self) -> io::Result<Box<dyn AsyncTokioStream>> {
+        let stream = Talk(BoundedStream::connect(&self.host, self.port, LONGEST, MOST_SAID).await?);
+        if self.tls != Some(Begun::AtOnce) {
+            return Ok(Box::new(stream));
         }
-        Some(_) => Err(Failure::refused("a password is not sent without encryption").help("take `tls: none` out")),
-        None => Ok(builder.build()),
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.and_then(BuilderVerifierExt::with_platform_verifier).map_err(io::Error::other)?;
+        let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(Arc::new(builder.with_no_client_auth()));
+        Ok(Box::new(Talk(connector.connect(name, stream).await?)))
+    }
+
+    fn unreachable(&self, error: &io::Error) -> Stopped {
+        let summary = format!("the mail server `{}` cannot be reached", self.host);
+        Stopped::Before(Failure::refused(summary).because(told(&error.to_string())).retry(Retry::Later))
+    }
+}
+
+/// A connection as the client of mail takes it.
+#[derive(Debug)]
+struct Talk<S>(S);
+
+impl AsyncTokioStream for Talk<BoundedStream> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+}
+
+impl AsyncTokioStream for Talk<TlsStream<Talk<BoundedStream>>> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get_ref().0.peer_addr()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Talk<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Talk<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

@@ -16,7 +16,9 @@ mod types;
 mod typing;
 
 use crate::engine::Order;
+use crate::runbook::language;
 use crate::runbook::model::Step;
+use crate::runbook::source::{LARGEST_RUNBOOK, shows_sign};
 use crate::runbook::{Diagnostic, Diagnostics, Runbook, RunbookSource, Span, read};
 use crate::vault;
 use serde_json::{Map, Value, json};
@@ -77,6 +79,11 @@ pub struct Linted {
 
 /// Finds everything that is wrong with a runbook, or with a fragment by itself.
 pub fn lint(source: &RunbookSource<'_>, catalogue: &Catalogue) -> Linted {
+    let is_meant = is_runbook(source.text);
+    if !is_meant && source.text.len() <= LARGEST_RUNBOOK {
+        let diagnostics = Diagnostics::another_file(source.name, "runbook", language::SCHEMA);
+        return Linted { runbook: None, is_fragment: false, fragments: BTreeMap::new(), diagnostics };
+    }
     let mut read = read(source);
     let mut found = read.problems;
     let mut hidden: Vec<(Span, String)> = Vec::new();
@@ -91,9 +98,15 @@ pub fn lint(source: &RunbookSource<'_>, catalogue: &Catalogue) -> Linted {
     let pinned = |text: &str| PinnedFragment { text: text.to_owned(), sha256: hex::encode(Sha256::digest(text)) };
     let fragments = read.included.iter().map(|(path, part)| (path.clone(), pinned(&part.text))).collect();
     let included = read.included.into_iter().map(|(_, part)| part).collect();
-    let diagnostics = Diagnostics { included, ..Diagnostics::of(source.name, source.text, found) };
+    let shown = if is_meant { source.text } else { "" };
+    let diagnostics = Diagnostics { included, ..Diagnostics::of(source.name, shown, found) };
     let diagnostics = diagnostics.hiding(&hidden);
     Linted { runbook: read.runbook, is_fragment: read.is_fragment, fragments, diagnostics }
+}
+
+/// Whether a text can be meant as a runbook. Many other files have a `name` as well.
+fn is_runbook(text: &str) -> bool {
+    shows_sign(text, language::names(language::RUNBOOK).into_iter().filter(|key| *key != "name"))
 }
 
 impl Linted {

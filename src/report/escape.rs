@@ -57,10 +57,8 @@ pub(super) fn code(text: &str) -> String {
         .collect()
 }
 
-/// For one field of a CSV line. A leading `=`, `+`, `-` or `@` would be a formula to a spreadsheet.
+/// For one field of a CSV line.
 pub(super) fn csv(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = visible::line(text);
-    let text = if formula { format!("'{text}") } else { text };
+    let text = visible::cell(text);
     if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

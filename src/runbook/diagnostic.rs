@@ -132,6 +132,14 @@ impl Diagnostics {
         Self { name: name.into(), text: text.into(), included: Vec::new(), found }
     }
 
+    /// A file that shows no sign of being what it is taken for: of its text nothing is kept, so that nothing is shown.
+    pub fn another_file(name: impl Into<String>, what: &str, schema: &str) -> Self {
+        let problem = Diagnostic::error(format!("this is no {what}"), Span::default()).rule("schema").help(format!(
+            "a {what} begins with `schema: {schema}`; nothing of this file is shown, because it may be another one than was meant"
+        ));
+        Self::of(name, "", vec![problem])
+    }
+
     /// How many errors there are, and how many warnings.
     pub fn count(&self) -> (usize, usize) {
         let warnings = self.found.iter().filter(|problem| problem.warning).count();

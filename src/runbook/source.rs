@@ -1,9 +1,12 @@
 //! Where a runbook comes from, and the fragments that it includes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest runbook that is read, in bytes. Runbooks are written by people.
 pub const LARGEST_RUNBOOK: usize = 1 << 20;
+
+/// How the schemas of ours begin.
+const SCHEMAS: [&str; 3] = ["stanch/v", "stanch-fragment/v", "stanch-config/v"];
 
 /// A runbook's text, with a way to the fragments that it names.
 #[derive(Clone, Copy)]
@@ -80,6 +83,22 @@ pub(super) fn resolve(from: &str, path: &str) -> Result<String, &'static str> {
         }
     }
     Ok(parts.join("/"))
+}
+
+/// Whether a text shows a sign of being what it is taken for: at its top stands one of these keys, or it names a schema
+/// of ours anywhere. What shows none may be any file, a private one among them, and nothing of it is shown.
+pub fn shows_sign<'a>(text: &str, keys: impl IntoIterator<Item = &'a str>) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    let is_flow = text.trim_start().starts_with('{');
+    // Braces may hold all of it in one line.
+    let ends = |letter: char| letter == '\n' || is_flow && "{,".contains(letter);
+    let key = |entry: &str| {
+        let entry = if is_flow { entry.trim_start() } else { entry };
+        let (key, _) = entry.split_once(':')?;
+        Some(key.trim_end().trim_matches(['"', '\'']).to_owned())
+    };
+    let found: BTreeSet<String> = text.split(ends).filter_map(key).collect();
+    SCHEMAS.iter().any(|schema| text.contains(schema)) || keys.into_iter().any(|key| found.contains(key))
 }
 
 /// The bytes of a file that people write, as text. The error says why they are none, and what they seem to be.

@@ -66,7 +66,7 @@ impl<'a> SettingsDecoder<'a> {
                     None => format!("the keys are {}", known.join(", ")),
                 };
                 // What does not look like a key may be the line of another file than was meant.
-                let is_plain = key.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
+                let is_plain = key.chars().all(|letter| letter.is_ascii_alphabetic() || "_-.".contains(letter));
                 let named = if is_plain { format!("unknown key `{key}`") } else { "what cannot be a key".to_owned() };
                 if !is_plain {
                     self.literals.push(*span);

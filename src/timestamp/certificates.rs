@@ -32,7 +32,7 @@ impl Certificates {
         let file = files::open_regular(path).map_err(|error| unusable(error.to_string()))?;
         file.take(LARGEST).read_to_end(&mut pem).map_err(|error| unusable(error.to_string()))?;
         let read = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-        let certificates = read.map_err(|error| unusable(error.to_string()))?;
+        let certificates = read.map_err(|_| unusable("it is not in PEM".to_owned()))?;
         if certificates.is_empty() {
             Err(unusable("it holds no certificate".to_owned()))
         } else {

@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("azure", &["engine", "vault"]),
     ("settings", &["azure", "runbook", "vault"]),
     ("timestamp", &["azure"]),
-    ("config", &["audit", "azure", "notify", "runbook", "settings", "timestamp", "vault"]),
+    ("config", &["audit", "azure", "engine", "notify", "runbook", "settings", "timestamp", "vault"]),
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &["find"]),

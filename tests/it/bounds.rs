@@ -3,4 +3,5 @@
 mod answers;
 mod hostile;
 mod programs;
+mod servers;
 mod signals;

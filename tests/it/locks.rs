@@ -56,14 +56,15 @@ async fn a_run_that_waits_holds_its_secret_however_it_is_spelled() {
         let input = format!("secret={secret}");
         let mut command = stage.command(&exposure("r-second", &input));
         let refused = Said::from(command.env("STANCH_OPERATOR", "kim").output().unwrap()).exit(5).stderr;
+        let state = stage.state_dir().display().to_string();
         for told in [
             "error: another run holds https://kv-drill.vault.azure.net/secrets/",
             "`secret-exposure`: run `r-first` by ",
             ", since 20",
             "it waits at `approve`, since 20",
-            "`stanch approve r-first approve --by NAME` says yes",
-            "`stanch resume r-first` goes on with it",
-            "`stanch abandon r-first --because TEXT` gives it up",
+            &format!("`stanch approve r-first approve --by NAME --state-dir {state}` says yes"),
+            &format!("`stanch resume r-first --state-dir {state}` goes on with it"),
+            &format!("`stanch abandon r-first --because TEXT --state-dir {state}` gives it up"),
             "nothing was changed",
         ] {
             assert!(refused.contains(told), "{told}: {refused}");

@@ -231,6 +231,34 @@ async fn an_identity_endpoint_gets_no_secret_into_a_failure() {
     }
 }
 
+#[tokio::test]
+async fn whoever_is_shown_an_assertion_gets_it_into_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let assertion = folder.path().join("assertion");
+    for (name, spell) in SPELLINGS {
+        let parrot = Parrot::new(None).await;
+        // Its owner makes it anew between two requests.
+        for text in ["eyJhbGciOi.first-Assertion-0123.c2lnbmF0dXJl", "eyJhbGciOi.second-Assertion-456.c2lnbmF0dXJl"] {
+            std::fs::write(&assertion, format!("{text}\n")).unwrap();
+            for body in bodies(&spell(text)) {
+                parrot.answers(400, &body);
+                let variables = [
+                    ("AZURE_TENANT_ID", "t-1"),
+                    ("AZURE_CLIENT_ID", "c-1"),
+                    ("AZURE_FEDERATED_TOKEN_FILE", assertion.to_str().unwrap()),
+                ];
+                let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                let environment = stanch::azure::Environment::new(variables);
+                let choice = stanch::azure::IdentityChoice::Workload;
+                let identity = stanch::azure::Identity::new(choice, parrot.azure.transport.clone(), environment);
+                let failure =
+                    azure_core::credentials::TokenCredential::get_token(&identity, &["s"], None).await.unwrap_err();
+                assert_free_of(name, format!("{failure:?} {failure}").as_bytes(), &[text.to_owned()]);
+            }
+        }
+    }
+}
+
 const OLD: &str = "old-value/that+leaked=0123456789";
 const NEW: &str = "new-value/of+the-program=9876543210";
 

@@ -109,7 +109,8 @@ async fn a_second_run_is_refused_with_who_where_and_since_when() {
     let said = stage.stanch(&stage.containment("r-third")).exit(5);
     assert!(said.stderr.contains("`secret-exposure`: run `r-first` by "), "{}", said.stderr);
     assert!(said.stderr.contains("it was cut off at `"), "{}", said.stderr);
-    assert!(said.stderr.contains("`stanch resume r-first` goes on with it"), "{}", said.stderr);
+    let resume = format!("`stanch resume r-first --state-dir {}` goes on with it", stage.state_dir().display());
+    assert!(said.stderr.contains(&resume), "{}", said.stderr);
     assert!(!stage.journal("r-third").exists());
     // The dead one is recognised, and the journal says from whom the run was taken over.
     stage.stanch(&["resume", "r-first", "--json"]).exit(0).done();

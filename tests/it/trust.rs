@@ -245,13 +245,96 @@ fn a_file_that_is_another_one_than_was_meant_is_not_quoted() {
         "-----BEGIN PRIVATE KEY-----\nMII/hunter2: [\n",
         "gate: { answer: hunter2, by: x }\n",
         "{ \"token\": { \"hunter2\": 1 } }\n",
+        "{ \"password\": \"hunter2\" }\n",
+        "\"hunter2\"\n",
+        "hunter2\n",
+        "- hunter2\n",
+        "password: hunter2\n? [hunter2]\n: 1\n",
+        "DB_PASSWORD=hunter2\nAPI=\"hunter2\n",
+        "name: payments\npassword: hunter2\n",
+        "a: &x hunter2\nb: !hunter2 y\n<<: *hunter2\n",
+        "apiVersion: v1\nkind: Secret\nmetadata: { name: x }\nstringData:\n  steps: hunter2\n",
+        "\thunter2\n",
     ];
+    let since = ["--since", "2026-01-01T00:00:00Z", "--secret", "https://kv-drill.vault.azure.net/secrets/a"];
+    let audit = ["audit", "--archive", ".", "--known", "shadow"];
     for text in texts {
         std::fs::write(folder.path().join("shadow"), text).unwrap();
-        for option in ["--answers", "--inputs", "--cloud", "--config"] {
-            let said = real(folder.path(), &[&BEGIN[..], &[option, "shadow"]].concat());
-            assert_eq!(said.code, Some(2), "{option}: {}", said.stderr);
-            assert!(!format!("{}{}", said.stdout, said.stderr).contains("hunter2"), "{option} {text}: {}", said.stderr);
+        let mut calls: Vec<Vec<&str>> = ["--answers", "--inputs", "--cloud", "--config"]
+            .map(|option| [&BEGIN[..], &[option, "shadow"]].concat())
+            .into();
+        for command in ["lint", "plan", "run", "drill", "verify"] {
+            calls.push(vec![command, "shadow"]);
+            calls.push(vec![command, "shadow", "--json"]);
+        }
+        calls.push(vec!["lint", "shadow", "--sarif"]);
+        calls.push(vec!["run", "shadow", "--yes"]);
+        calls.push(vec!["plan", "r.yaml", "--config", "shadow"]);
+        calls.push(vec!["drill", "--answers", "shadow", "--scenario", "shadow"]);
+        calls.push(vec!["emulate", "--scenario", "shadow"]);
+        calls.push([&audit[..], &since].concat());
+        for arguments in calls {
+            let said = real(folder.path(), &arguments);
+            assert_ne!(said.code, Some(0), "{arguments:?}: {}", said.stdout);
+            let all = format!("{}{}", said.stdout, said.stderr);
+            assert!(!all.contains("hunter2"), "{arguments:?} {text}: {all}");
         }
     }
+}
+
+#[test]
+fn what_shows_a_sign_of_being_a_runbook_or_a_configuration_is_told_where_it_is_wrong() {
+    let folder = gate();
+    let path = folder.path().join("r.yaml");
+    for text in [
+        "schema: stanch/v2\nname: [\n",
+        "name: t\nsteps: { a: 1 }\n",
+        "{ \"name\": \"t\", \"steps\": 1 }",
+        "---\n# a runbook\n'steps' : 1\n",
+        "  shcema: stanch/v1\n  steps: 1\n",
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let said = real(folder.path(), &["lint", "r.yaml"]).exit(2);
+        assert!(!said.stdout.contains("this is no runbook"), "{text}: {}", said.stdout);
+        assert!(said.stdout.contains("r.yaml:"), "{text}: {}", said.stdout);
+    }
+    std::fs::write(&path, GATE).unwrap();
+    std::fs::write(folder.path().join("c.yaml"), "chanels: {}\nidentity: auto\n").unwrap();
+    let said = real(folder.path(), &["plan", "r.yaml", "--config", "c.yaml"]).exit(2);
+    assert!(said.stderr.contains("did you mean `channels`?"), "{}", said.stderr);
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_not_waited_for_and_one_of_the_shells_is_read() {
+    let folder = gate();
+    fifo(&folder.path().join("pipe"));
+    for arguments in [
+        ["plan", "r.yaml", "--config", "pipe"].as_slice(),
+        &["plan", "r.yaml", "--inputs", "pipe"],
+        &["run", "r.yaml", "--yes", "--answers", "pipe"],
+        &["inventory", "--vault", "https://kv-drill.vault.azure.net", "--cloud", "pipe"],
+        &["lint", "pipe"],
+        &["emulate", "--scenario", "pipe"],
+    ] {
+        let said = real(folder.path(), arguments);
+        assert!(said.code == Some(2) || said.code == Some(5), "{arguments:?}: {:?} {}", said.code, said.stderr);
+        assert!(said.stderr.contains("no regular file"), "{arguments:?}: {}", said.stderr);
+    }
+    let mut shell = Command::new("bash");
+    shell.args([
+        "-c",
+        "\"$0\" lint <(cat r.yaml) && \"$0\" lint /dev/stdin < r.yaml && \"$0\" plan r.yaml --config /dev/null",
+    ]);
+    shell.arg(STANCH).current_dir(folder.path()).env("STANCH_STATE_DIR", folder.path().join("state"));
+    shell.env_remove("STANCH_CLOUD").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let said = within(shell);
+    assert!(!said.stderr.contains("no regular file") && said.stderr.contains("no problems"), "{}", said.stderr);
+    // A report may come from a pipe that somebody made: it is said that it is waited for.
+    let mut waiting =
+        in_folder(folder.path(), &["find", "--vault", "https://kv-drill.vault.azure.net", "--from", "pipe"]);
+    let child = waiting.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    std::fs::OpenOptions::new().write(true).open(folder.path().join("pipe")).map(drop).unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert!(said.stderr.contains("waiting for the report from the pipe `pipe`"), "{}", said.stderr);
 }

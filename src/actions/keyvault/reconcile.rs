@@ -86,5 +86,5 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
 fn unknown_to_us(secret: &SecretUrl, found: &[String]) -> Failure {
     Failure::refused(format!("{} of {} came from this run, and no step knows of it", found.join(", "), secret.name))
         .because("a request of the rotation arrived after the vault was asked for it")
-        .help("`stanch resume` goes on with the rotation, which finds it by its tag")
+        .help("resume the run: the rotation goes on, and finds it by its tag")
 }

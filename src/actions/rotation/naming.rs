@@ -35,8 +35,7 @@ pub(crate) fn issuer(
 
 /// A failure that rests on what tags say.
 pub(crate) fn blaming_tags(failure: Failure) -> Failure {
-    let help = failure.help.iter().map(String::as_str).chain([TAGS_ARE_WRONG]).collect::<Vec<_>>().join("\n");
-    failure.help(help)
+    failure.and(TAGS_ARE_WRONG)
 }
 
 fn named(

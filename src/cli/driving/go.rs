@@ -36,7 +36,7 @@ fn refused(ui: Ui, runbook: &str, changes: String) -> CommandError {
         true => "`--json` and `--quiet` ask nobody",
         false => "there is no terminal to ask at",
     };
-    let help = "look at it with `stanch plan`, then add `--yes`";
+    let help = "look at it with `stanch plan` and the same inputs, then add `--yes`";
     let summary = format!("`{runbook}` changes something, and nobody said go");
     CommandError::usage(Failure::refused(summary).because(changes).because(why).help(help).and("nothing was changed"))
 }

@@ -5,6 +5,7 @@
 use super::refused::{cannot_write, distrusted};
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
+use crate::command_line::CommandLine;
 use crate::correlation::Prefix;
 use crate::engine::State;
 use crate::engine::event::RunOpened;
@@ -54,8 +55,8 @@ pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandE
     }
     let known = runs.list().unwrap_or_default();
     let help = match nearest(run, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`? `stanch runs` lists them all"),
-        None => "`stanch runs` lists them all".to_owned(),
+        Some(near) => format!("did you mean `{near}`? `{}` lists them all", CommandLine::stanch("runs")),
+        None => format!("`{}` lists them all", CommandLine::stanch("runs")),
     };
     let summary = format!("there is no run `{run}` in `{}`", runs.state().display());
     Err(CommandError::usage(Failure::refused(summary).help(help)))

@@ -5,7 +5,7 @@ use super::ui::{Ui, describe};
 use super::when::when;
 use crate::cli::page::Page;
 use crate::cli::question::{self, Asked, Open};
-use crate::command_line::CommandLine;
+use crate::command_line::{self, CommandLine};
 use crate::engine::event::{Answer, BegunWith, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
@@ -148,7 +148,7 @@ fn found(page: &mut Page, left: &Left, verdict: &evidence::Verdict) {
         let label = if index == 0 { "left to you" } else { "" };
         page.line(format!("  {label:<16}{}", task.what));
         if !task.command.is_empty() {
-            page.line(format!("  {:<16}  {}", "", task.command));
+            page.line(format!("  {:<16}  {}", "", command_line::here(&task.command)));
         }
     }
     // What stands under the verdict is not said twice.

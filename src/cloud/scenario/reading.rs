@@ -1,7 +1,7 @@
 //! A text, or the name of a built-in scenario → a [`Scenario`].
 
 use super::checks;
-use super::model::Scenario;
+use super::model::{SCHEMA, Scenario};
 use super::syntax::WrittenScenario;
 
 /// The scenario that is played where none is named.
@@ -27,7 +27,7 @@ impl Scenario {
     pub fn parse(text: &str) -> Result<Self, String> {
         let written: WrittenScenario =
             serde_saphyr::from_str_with_options(text, serde_saphyr::options! { strict_booleans: true })
-                .map_err(|error| misformed(&error))?;
+                .map_err(|error| misformed(text, &error))?;
         checks::resolve(written).map_err(|problems| problems.join("\n"))
     }
 
@@ -54,8 +54,13 @@ impl Scenario {
     }
 }
 
-/// The reason, the line and the text around it.
-fn misformed(error: &serde_saphyr::Error) -> String {
+/// The reason, the line and the text around it. What does not name its schema may be another file than was meant: of that
+/// one, the place alone.
+fn misformed(text: &str, error: &serde_saphyr::Error) -> String {
+    if !text.contains(SCHEMA) {
+        let place = error.location().map_or_else(String::new, |place| format!(" from line {} on", place.line()));
+        return format!("it is no scenario{place}: one begins with `schema: {SCHEMA}`");
+    }
     let whole = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
     whole.strip_prefix("error: ").unwrap_or(&whole).trim_end().to_owned()
 }

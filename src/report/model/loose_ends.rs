@@ -136,7 +136,7 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
             let why = step.error.as_ref().map(|error| error.summary.clone()).unwrap_or_default();
             // A run that is over is not resumed for its report: it is built from the journal at any time.
             let command = if planned.aim == Aim::Report {
-                CommandLine::stanch("report").name(run).to_string()
+                CommandLine::stanch("report").name(run).recorded()
             } else {
                 String::new()
             };
@@ -157,11 +157,11 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
         }),
         StepStatus::Waiting if wants_value(step) => Some(FollowUp {
             what: format!("the step `{id}` waits for a value that only a person has"),
-            command: CommandLine::stanch("resume").name(run).to_string(),
+            command: CommandLine::stanch("resume").name(run).recorded(),
         }),
         StepStatus::Waiting => Some(FollowUp {
             what: format!("the step `{id}` waits for an answer"),
-            command: CommandLine::stanch("approve").name(run).name(id).words("--by NAME").to_string(),
+            command: CommandLine::stanch("approve").name(run).name(id).words("--by NAME").recorded(),
         }),
         StepStatus::Unknown => Some(FollowUp {
             what: format!("the step `{id}` needs a decision: nobody knows whether its effect happened"),
@@ -169,7 +169,7 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
                 .name(run)
                 .name(id)
                 .words("--as 'done|not-done' --because TEXT")
-                .to_string(),
+                .recorded(),
         }),
         _ => None,
     }
@@ -204,7 +204,7 @@ fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
         if let Evidence::Staged { secret } = evidence {
             left.push(FollowUp {
                 what: format!("the staging secret `{secret}` may hold a living credential; end the run, or delete it"),
-                command: CommandLine::stanch("resume").name(source.run()).to_string(),
+                command: CommandLine::stanch("resume").name(source.run()).recorded(),
             });
         }
     }
@@ -279,5 +279,5 @@ fn command(vault: &str, secret: &str, since: Option<DateTime<FixedOffset>>) -> O
     let since = since?.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Secs, true);
     let plan = CommandLine::stanch("plan secret-exposure");
     let plan = plan.option("-i", format!("secret={vault}/secrets/{secret}"));
-    Some(plan.option("-i", format!("exposed_at={since}")).to_string())
+    Some(plan.option("-i", format!("exposed_at={since}")).recorded())
 }

@@ -111,7 +111,12 @@ impl Hostile {
     /// Calls the program; gives what it said, the most memory it had in KiB, and how long it took.
     pub(super) async fn measured(&self, token: Option<&str>, arguments: &[&str]) -> (Said, u64, Duration) {
         let begun = Instant::now();
-        let child = self.command(token, arguments).spawn().unwrap();
+        let (said, most) = Self::watch(self.command(token, arguments).spawn().unwrap()).await;
+        (said, most, begun.elapsed())
+    }
+
+    /// Waits for the end of a program; gives what it said, and the most memory it had in KiB.
+    pub(super) async fn watch(child: std::process::Child) -> (Said, u64) {
         let status = format!("/proc/{}/status", child.id());
         let said = tokio::task::spawn_blocking(move || Said::from(child.wait_with_output().unwrap()));
         let mut most = 0;
@@ -121,7 +126,7 @@ impl Hostile {
             most = most.max(peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0));
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        (said.await.unwrap(), most, begun.elapsed())
+        (said.await.unwrap(), most)
     }
 }
 

@@ -129,3 +129,45 @@ fn the_embedded_clouds_files_lie_in_a_folder_of_ours() {
     let said = real(folder.path(), &["emulate", "--data", "data"]).exit(5);
     assert!(said.stderr.contains("everybody may write to it"), "{}", said.stderr);
 }
+
+#[test]
+fn a_folder_of_a_run_that_is_a_link_counts_only_where_nobody_else_may_write() {
+    for name in ["runs", "runs/a", "runs/a/answers"] {
+        let (folder, others) = (gate(), tempfile::tempdir().unwrap());
+        real(folder.path(), &BEGIN).exit(4).done();
+        let (place, target) = (folder.path().join("state").join(name), others.path().join("folder"));
+        std::fs::create_dir_all(&place).unwrap();
+        moved(&place, &target);
+        symlink(&target, &place).unwrap();
+        // One of ours that leads to a folder of ours is as good as the folder.
+        real(folder.path(), &["status", "a"]).exit(0).done();
+        mode(others.path(), 0o777);
+        let before = listed(&target);
+        let calls =
+            [["status", "a"].as_slice(), &["log", "a"], &["report", "a"], &["verify", "a"], &["resume", "a", "--yes"]];
+        let calls = if name == "runs/a/answers" { &[] } else { &calls[..] };
+        for call in calls {
+            let said = real(folder.path(), call).exit(5);
+            assert!(said.stderr.contains("everybody may write to it (mode 0777)"), "{call:?}: {}", said.stderr);
+        }
+        if name == "runs" {
+            real(folder.path(), &["run", "r.yaml", "--yes", "--run-id", "b"]).exit(5).done();
+        }
+        if name == "runs/a/answers" {
+            let run = Runs::new(folder.path().join("state")).folder("a").unwrap();
+            assert!(run.leave_answer("1", b"x").is_err(), "others could take it away, and put another one there");
+            assert_eq!(run.take_answer(), None);
+        }
+        assert_eq!(listed(&target), before, "{name}: nothing is written there");
+    }
+}
+
+fn moved(from: &Path, to: &Path) {
+    assert!(Command::new("mv").args([from, to]).status().unwrap().success());
+}
+
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
