@@ -62,6 +62,7 @@ for said in answers:
         assert "does not hold the value" in said.stderr or "no value was given" in said.stderr, (report, said.stderr)
         hidden += 1
         continue
+    assert said.stdout.strip(), (report, said.returncode, said.stderr)
     answer = json.loads(said.stdout)
     for hit in answer["found"]:
         name = hit["secret"].rsplit("/", 1)[1]
