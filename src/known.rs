@@ -3,11 +3,12 @@
 //! Every [`Secret`](crate::secret::Secret) that is worked with is remembered here for as long as the process lives, not
 //! as text but as keyed digests of the ways in which it may be spelled: as it is, in hex, in base64 at any place of a
 //! longer text; backwards; in capitals or small letters. [`holds`] takes what can be taken off a text (escapes of URLs,
-//! JSON and HTML, one behind the other), and looks whether any of these stands in it.
+//! JSON, HTML and C, one behind the other, codes of letters), and looks whether any of these stands in it.
 //!
 //! Base64 and base64url, wrapped lines, and capitals make no difference: both sides are brought into one form first.
 
 use crate::redaction::names_a_credential;
+use crate::visible::is_hidden;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use percent_encoding::percent_decode_str;
@@ -139,16 +140,10 @@ pub(crate) fn holds(text: &str, at_least: usize) -> bool {
     }
     let mut layer = Zeroizing::new(text.to_owned());
     for _ in 0..DEEPEST {
-        let mut form = Zeroizing::new(canonical(&layer).as_bytes().to_vec());
-        if known.stands_in(&form, at_least) {
+        if readings(&layer).any(|reading| known.stands_in(canonical(&reading).as_bytes(), at_least)) {
             return true;
         }
-        form.clear();
-        form.extend_from_slice(canonical(&backwards(&layer)).as_bytes());
-        if known.stands_in(&form, at_least) {
-            return true;
-        }
-        let below = unescaped(&layer);
+        let below = unescaped(&layer, escape);
         if *below == *layer {
             return false;
         }
@@ -221,15 +216,41 @@ fn backwards(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.chars().rev().collect())
 }
 
-/// The form in which spellings are compared: small letters, one alphabet of base64, without what texts are wrapped and
-/// separated by.
+/// The ways to read a text as it stands: what is an escape in one is a part of the value in another.
+fn readings(text: &str) -> impl Iterator<Item = Zeroizing<String>> {
+    let ways: [fn(&str) -> Zeroizing<String>; 5] =
+        [|text| Zeroizing::new(text.to_owned()), backwards, |text| unescaped(text, byte), bytes, letters];
+    ways.into_iter().map(move |way| way(text))
+}
+
+/// The numbers in a text, one by one, with what separates them left out.
+fn numbers(text: &str) -> impl Iterator<Item = u32> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.filter_map(|word| match ["0x", "0X", "x"].iter().find_map(|mark| word.strip_prefix(mark)) {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None => word.parse().ok(),
+    })
+}
+
+/// What a list of bytes spells.
+fn bytes(text: &str) -> Zeroizing<String> {
+    let bytes = Zeroizing::new(numbers(text).filter_map(|number| u8::try_from(number).ok()).collect::<Vec<u8>>());
+    Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What a list of codes of letters spells.
+fn letters(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(numbers(text).filter_map(char::from_u32).collect())
+}
+
+/// The form in which spellings are compared: small letters, one alphabet of base64, without what nobody sees, and what
+/// texts are wrapped and separated by.
 fn canonical(text: &str) -> Zeroizing<String> {
     let mut form = Zeroizing::new(String::with_capacity(text.len()));
     for letter in text.chars() {
         match letter {
-            '+' | '-' | ':' | '.' | ',' => {}
-            '_' => form.push('/'),
-            letter if letter.is_whitespace() || letter.is_control() => {}
+            '+' | '-' | ':' | '.' | ',' | '_' | '/' | '|' => {}
+            letter if letter.is_whitespace() || is_hidden(letter) => {}
             letter if letter.is_ascii() => form.push(letter.to_ascii_lowercase()),
             letter => form.extend(letter.to_lowercase()),
         }
@@ -270,11 +291,11 @@ fn in_base64(value: &[u8], offset: usize) -> Zeroizing<String> {
     Zeroizing::new(whole.get(before..after).unwrap_or_default().to_owned())
 }
 
-/// The text without one layer of escapes: of URLs, of JSON, of HTML.
-fn unescaped(text: &str) -> Zeroizing<String> {
+/// The text without one layer of the escapes that are known so.
+fn unescaped(text: &str, escape: fn(&str) -> Option<(usize, Code<'_>)>) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;
-    while let Some(at) = rest.find(['%', '\\', '&']) {
+    while let Some(at) = rest.find(['%', '\\', '&', '=', '0']) {
         bytes.extend_from_slice(rest.get(..at).unwrap_or_default().as_bytes());
         rest = rest.get(at..).unwrap_or_default();
         let (length, code) = escape(rest).unwrap_or((1, Code::Text(rest.get(..1).unwrap_or_default())));
@@ -295,59 +316,111 @@ enum Code<'a> {
     Text(&'a str),
 }
 
-/// The escape that a text begins with, and its length.
-fn escape(text: &str) -> Option<(usize, Code<'_>)> {
-    let hex = |from: usize, to: usize| u32::from_str_radix(text.get(from..to)?, 16).ok();
-    if text.starts_with('%') {
-        return Some((3, Code::Byte(u8::try_from(hex(1, 3)?).ok()?)));
-    }
-    if let Some(escaped) = text.strip_prefix('\\') {
-        return match escaped.chars().next()? {
-            'u' => {
-                let first = hex(2, 6)?;
-                let pair = text.get(6..8).filter(|_| (0xD800..0xDC00).contains(&first)) == Some("\\u");
-                if let Some(second) = pair.then(|| hex(8, 12)).flatten().filter(|low| (0xDC00..0xE000).contains(low)) {
-                    return Some((
-                        12,
-                        Code::Letter(char::from_u32(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))?),
-                    ));
-                }
-                Some((6, Code::Letter(char::from_u32(first)?)))
-            }
-            'x' => Some((4, Code::Byte(u8::try_from(hex(2, 4)?).ok()?))),
-            'n' | 'r' | 't' | 'b' | 'f' => Some((2, Code::Text(""))),
-            '0'..='3' => Some((4, Code::Byte(u8::from_str_radix(text.get(1..4)?, 8).ok()?))),
-            letter => Some((1 + letter.len_utf8(), Code::Letter(letter))),
-        };
-    }
-    let (name, _) = text.strip_prefix('&')?.get(..)?.split_once(';')?;
-    let length = name.len() + 2;
-    let number = name.strip_prefix('#').and_then(|number| match number.strip_prefix(['x', 'X']) {
-        Some(hex) => u32::from_str_radix(hex, 16).ok(),
-        None => number.parse().ok(),
-    });
-    if let Some(letter) = number.and_then(char::from_u32) {
-        return Some((length, Code::Letter(letter)));
-    }
-    let named = match name {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
-        "equals" => "=",
-        "plus" => "+",
-        "sol" => "/",
-        "commat" => "@",
-        "num" => "#",
-        "percnt" => "%",
-        "dollar" => "$",
-        "excl" => "!",
-        "colon" => ":",
-        "semi" => ";",
-        "quest" => "?",
-        "nbsp" => " ",
-        _ => return None,
-    };
-    Some((length, Code::Text(named)))
+/// The digits that a text begins with, at most so many; their number, and what they say.
+fn digits(text: &str, radix: u32, most: usize) -> Option<(usize, u32)> {
+    let length = text.chars().take(most).take_while(|letter| letter.is_digit(radix)).count();
+    Some((length, u32::from_str_radix(text.get(..length)?, radix).ok()?))
 }
+
+/// The byte that a text begins with as mail or a dump writes it: `=4E`, `0x4e`, and the end of a line that goes on.
+fn byte(text: &str) -> Option<(usize, Code<'_>)> {
+    let goes_on = ["=\r\n", "=\n"].into_iter().find(|end| text.starts_with(end));
+    if let Some(end) = goes_on {
+        return Some((end.len(), Code::Text("")));
+    }
+    let mark = ["=", "0x", "0X"].into_iter().find(|mark| text.starts_with(mark))?;
+    let (2, byte) = digits(text.get(mark.len()..)?, 16, 2)? else { return None };
+    Some((mark.len() + 2, Code::Byte(u8::try_from(byte).ok()?)))
+}
+
+/// The escape that a text begins with, and its length: of URLs, of JSON and C, of HTML.
+fn escape(text: &str) -> Option<(usize, Code<'_>)> {
+    match text.chars().next()? {
+        '%' => {
+            let (2, byte) = digits(text.get(1..)?, 16, 2)? else { return None };
+            Some((3, Code::Byte(u8::try_from(byte).ok()?)))
+        }
+        '\\' => backslash(text.get(1..)?).map(|(length, code)| (1 + length, code)),
+        '&' => reference(text.get(1..)?).map(|(length, code)| (1 + length, code)),
+        _ => None,
+    }
+}
+
+/// What follows a backslash.
+fn backslash(text: &str) -> Option<(usize, Code<'_>)> {
+    let first = text.chars().next()?;
+    if let Some(inside) = text.get(1..).and_then(|rest| rest.strip_prefix('{')).filter(|_| "xu".contains(first)) {
+        let (length, code) = digits(inside, 16, 8)?;
+        return inside.get(length..)?.starts_with('}').then_some((length + 3, Code::Letter(char::from_u32(code)?)));
+    }
+    match first {
+        'u' => {
+            let (4, high) = digits(text.get(1..)?, 16, 4)? else { return None };
+            let pair = text.get(5..).and_then(|rest| digits(rest.strip_prefix("\\u")?, 16, 4));
+            if let (0xD800..0xDC00, Some((4, low @ 0xDC00..0xE000))) = (high, pair) {
+                return Some((11, Code::Letter(char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))?)));
+            }
+            Some((5, Code::Letter(char::from_u32(high)?)))
+        }
+        'U' => {
+            let (8, code) = digits(text.get(1..)?, 16, 8)? else { return None };
+            Some((9, Code::Letter(char::from_u32(code)?)))
+        }
+        'x' => {
+            let (length, byte) = digits(text.get(1..)?, 16, 2)?;
+            Some((1 + length, Code::Byte(u8::try_from(byte).ok()?)))
+        }
+        'n' | 'r' | 't' | 'b' | 'f' => Some((1, Code::Text(""))),
+        '0'..='7' => {
+            let (length, byte) = digits(text, 8, 3)?;
+            Some((length, Code::Byte(u8::try_from(byte).ok()?)))
+        }
+        letter => Some((letter.len_utf8(), Code::Letter(letter))),
+    }
+}
+
+/// What follows an ampersand. Readers of HTML forgive a number, and the oldest names, without their end.
+fn reference(text: &str) -> Option<(usize, Code<'_>)> {
+    let ended = |length: usize| length + usize::from(text.get(length..).is_some_and(|rest| rest.starts_with(';')));
+    if let Some(number) = text.strip_prefix('#') {
+        let hex = number.strip_prefix(['x', 'X']);
+        let (length, code) = hex.map_or_else(|| digits(number, 10, 9), |hex| digits(hex, 16, 8))?;
+        return Some((ended(1 + usize::from(hex.is_some()) + length), Code::Letter(char::from_u32(code)?)));
+    }
+    let mut named = NAMED.iter().filter(|(name, _)| text.starts_with(name));
+    let (name, letter) = named.find(|(name, _)| ended(name.len()) > name.len() || OLDEST.contains(name))?;
+    Some((ended(name.len()), Code::Text(letter)))
+}
+
+const OLDEST: [&str; 5] = ["amp", "lt", "gt", "quot", "nbsp"];
+const NAMED: [(&str, &str); 29] = [
+    ("amp", "&"),
+    ("lt", "<"),
+    ("gt", ">"),
+    ("quot", "\""),
+    ("apos", "'"),
+    ("equals", "="),
+    ("plus", "+"),
+    ("sol", "/"),
+    ("bsol", "\\"),
+    ("commat", "@"),
+    ("num", "#"),
+    ("percnt", "%"),
+    ("dollar", "$"),
+    ("excl", "!"),
+    ("colon", ":"),
+    ("semi", ";"),
+    ("quest", "?"),
+    ("ast", "*"),
+    ("Hat", "^"),
+    ("grave", "`"),
+    ("lpar", "("),
+    ("rpar", ")"),
+    ("lsqb", "["),
+    ("rsqb", "]"),
+    ("lcub", "{"),
+    ("rcub", "}"),
+    ("nbsp", " "),
+    ("shy", ""),
+    ("tilde", "~"),
+];

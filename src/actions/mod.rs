@@ -24,7 +24,9 @@ pub(crate) use audit::trail::{Asker, NotKnown, SIGN_IN, Trail};
 pub use context::{Context, Services};
 pub(crate) use keyvault::await_readers::BASELINE as READERS_BASELINE;
 pub(crate) use plan_line::{IssuerSeen, PlanLine, Surroundings};
-pub(crate) use rotation::{Identified, Standing, Succession, ends, fitting_runbook, identified, identify, standing};
+pub(crate) use rotation::{
+    Identified, Standing, Succession, blames_tags, ends, fitting_runbook, identified, identify, standing,
+};
 
 /// Every action there is.
 pub fn all() -> Vec<Action> {

@@ -10,9 +10,12 @@ use super::exit::{CommandError, Exit};
 use super::terminal::modes;
 use crate::failure::Failure;
 use crate::programs;
+use rustix::process::Signal as Ended;
+use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, mpsc};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -42,46 +45,60 @@ pub(crate) fn listen() -> Result<(), CommandError> {
     heard.recv().unwrap_or_else(|_| Err(io::Error::other("nobody hears them"))).map_err(failed)
 }
 
-/// The signals that end a program.
-struct Heard {
-    interrupt: Signal,
-    terminate: Signal,
-    /// Nothing where whoever started the program wants it to outlive the terminal.
-    hang_up: Option<Signal>,
-}
+/// What else ends a program unasked. A fault of the program itself is none of them, and a file that grew too large is told
+/// to whoever writes it.
+const OTHERS: [Ended; 15] = [
+    Ended::HUP,
+    Ended::QUIT,
+    Ended::TERM,
+    Ended::USR1,
+    Ended::USR2,
+    Ended::ALARM,
+    Ended::VTALARM,
+    Ended::PROF,
+    Ended::IO,
+    Ended::POWER,
+    Ended::STKFLT,
+    Ended::XCPU,
+    Ended::ABORT,
+    Ended::TRAP,
+    Ended::SYS,
+];
+
+/// The signals that end a program, and how it ends.
+struct Heard(Vec<(Signal, Exit)>);
 
 impl Heard {
     fn open() -> io::Result<(tokio::runtime::Runtime, Self)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let entered = runtime.enter();
-        let hang_up = if outlives_its_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
+        let ignored = ignored();
+        let mut heard = vec![(signal(SignalKind::interrupt())?, Exit::Interrupted)];
+        for number in OTHERS.into_iter().map(Ended::as_raw) {
+            // Whoever started the program (`nohup`) wants it to outlive that one.
+            if number == Ended::TERM.as_raw() || ignored >> (number - 1) & 1 == 0 {
+                heard.push((signal(SignalKind::from_raw(number))?, Exit::Terminated));
+            }
+        }
         drop(entered);
-        Ok((runtime, Self { interrupt, terminate, hang_up }))
+        Ok((runtime, Self(heard)))
     }
 
     async fn next(&mut self) -> Exit {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(hang_up) => drop(hang_up.recv().await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-            () = hang_up => Exit::Terminated,
-        }
+        poll_fn(|context| {
+            let told =
+                self.0.iter_mut().find_map(|(signal, exit)| signal.poll_recv(context).is_ready().then_some(*exit));
+            told.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }
 
-/// Whether it was started with `nohup`.
-fn outlives_its_terminal() -> bool {
+/// The signals that were to be ignored when the program began: the lowest bit stands for signal 1.
+fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // The lowest bit stands for signal 1, which is the one.
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 async fn hear(mut heard: Heard) {

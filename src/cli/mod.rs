@@ -58,7 +58,7 @@ use terminal::ui::{Diagnostics, Ui};
 /// Incident-response runbooks for leaked secrets in Azure Key Vault: rotate, revoke, prove, report. Every step is
 /// journaled and can be resumed.
 #[derive(Debug, Parser)]
-#[command(name = "stanch", bin_name = "stanch", version, after_help = TABLE, disable_help_subcommand = true)]
+#[command(name = "stanch", bin_name = "stanch", version, after_help = TABLE)]
 struct Arguments {
     #[command(flatten)]
     common: Common,

@@ -37,7 +37,7 @@ pub(crate) fn man(ui: Ui, args: &ManArgs, mut stanch: Command) -> Outcome {
     };
     stanch.build();
     write(folder, "stanch", stanch.clone())?;
-    for subcommand in stanch.get_subcommands() {
+    for subcommand in stanch.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         let name = format!("stanch-{}", subcommand.get_name());
         write(folder, &name, subcommand.clone().display_name(&name))?;
     }

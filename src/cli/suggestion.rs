@@ -1,8 +1,14 @@
 //! The run that fits what was found, as a command.
 
-use super::session;
+use super::session::{self, BUILT_IN};
+use crate::actions;
 use crate::command_line::CommandLine;
+use crate::engine::State;
 use crate::runbook;
+use serde_json::Value;
+
+/// The input of the built-in runbooks.
+const IGNORE_TAGS: &str = "ignore_tags";
 
 /// A run that fits, with the inputs that are known.
 #[derive(Clone, Debug)]
@@ -56,5 +62,36 @@ impl Suggestion {
             line = line.open("-i", name);
         }
         line
+    }
+}
+
+/// The run that leaves the secret's tags aside, where they stopped this one: a run keeps the inputs that it began with. Where
+/// a runbook of the team's lies is not known.
+pub(crate) fn without_tags(state: &State) -> Option<CommandLine> {
+    let opened = state.opened()?;
+    let text = opened.runbook_text.as_deref()?;
+    let is_built_in = BUILT_IN.iter().any(|(name, built_in)| opened.runbook == *name && text == *built_in);
+    let is_blamed = state.steps().any(|(_, step)| step.error.as_ref().is_some_and(actions::blames_tags));
+    if !is_built_in || !is_blamed {
+        return None;
+    }
+    let runbook = runbook::read(&session::look_at_runbook(&opened.runbook)?.source()).runbook?;
+    let mut line = CommandLine::stanch("run").name(&opened.runbook);
+    for input in runbook.inputs.iter().filter(|input| input.name != IGNORE_TAGS) {
+        let default = input.default.as_ref().map_or(&Value::Null, |default| &default.value);
+        let given = opened.inputs.get(&input.name).filter(|value| !value.is_null() && *value != default);
+        if let Some(value) = given {
+            line = line.option("-i", format!("{}={}", input.name, as_typed(value)));
+        }
+    }
+    Some(line.option("-i", format!("{IGNORE_TAGS}=true")))
+}
+
+/// A value as `-i` takes it.
+fn as_typed(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(as_typed).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }

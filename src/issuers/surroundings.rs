@@ -36,7 +36,10 @@ pub(super) fn settings<T: DeserializeOwned>(named: &Named) -> Result<T, Failure>
     serde_json::from_value(Value::Object(named.settings.clone())).map_err(|error| {
         Failure::refused(format!("the settings of the provider `{}` cannot be read", named.provider.name()))
             .because(error.to_string())
-            .help(format!("they stand in {}", named.because))
+            .help(format!(
+                "{}; its settings stand with the step in the runbook, or with the secret in the inventory",
+                named.because
+            ))
     })
 }
 

@@ -104,9 +104,9 @@ pub fn lint(source: &RunbookSource<'_>, catalogue: &Catalogue) -> Linted {
     Linted { runbook: read.runbook, is_fragment: read.is_fragment, fragments, diagnostics }
 }
 
-/// Whether a text can be meant as a runbook. Many other files have a `name` as well.
+/// Whether a text can be meant as a runbook.
 fn is_runbook(text: &str) -> bool {
-    shows_sign(text, language::names(language::RUNBOOK).into_iter().filter(|key| *key != "name"))
+    shows_sign(text, language::names(language::RUNBOOK))
 }
 
 impl Linted {

@@ -85,8 +85,8 @@ pub(super) fn resolve(from: &str, path: &str) -> Result<String, &'static str> {
     Ok(parts.join("/"))
 }
 
-/// Whether a text shows a sign of being what it is taken for: at its top stands one of these keys, or it names a schema
-/// of ours anywhere. What shows none may be any file, a private one among them, and nothing of it is shown.
+/// Whether a text shows a sign of being what it is taken for: at its top stand two of these keys, or it names a schema
+/// of ours anywhere. Any file may have a `name`, or `inputs`. What shows none may be any file, a private one among them, and nothing of it is shown.
 pub fn shows_sign<'a>(text: &str, keys: impl IntoIterator<Item = &'a str>) -> bool {
     let text = text.trim_start_matches('\u{feff}');
     let is_flow = text.trim_start().starts_with('{');
@@ -98,7 +98,8 @@ pub fn shows_sign<'a>(text: &str, keys: impl IntoIterator<Item = &'a str>) -> bo
         Some(key.trim_end().trim_matches(['"', '\'']).to_owned())
     };
     let found: BTreeSet<String> = text.split(ends).filter_map(key).collect();
-    SCHEMAS.iter().any(|schema| text.contains(schema)) || keys.into_iter().any(|key| found.contains(key))
+    SCHEMAS.iter().any(|schema| text.contains(schema))
+        || keys.into_iter().filter(|key| found.contains(*key)).count() > 1
 }
 
 /// The bytes of a file that people write, as text. The error says why they are none, and what they seem to be.

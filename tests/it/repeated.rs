@@ -50,8 +50,32 @@ const SPELLINGS: &[Spelling] = &[
     ("in capitals", str::to_uppercase),
     ("in small letters", str::to_lowercase),
     ("in small letters and hex", |value| hex::encode(value.to_lowercase())),
+    ("HTML without its ends", |value| value.chars().map(|letter| format!("&#{}", u32::from(letter))).collect()),
+    ("HTML in hex without its ends", |value| {
+        value.chars().map(|letter| format!("&#x{:X}", u32::from(letter))).collect()
+    }),
+    ("octal", |value| value.bytes().map(|byte| format!("\\{byte:o}")).collect()),
+    ("hex of C", |value| value.bytes().map(|byte| format!("\\x{byte:02x}")).collect()),
+    ("code points in braces", |value| value.chars().map(|letter| format!("\\u{{{:x}}}", u32::from(letter))).collect()),
+    ("long code points", |value| value.chars().map(|letter| format!("\\U{:08x}", u32::from(letter))).collect()),
+    ("hidden characters", |value| apart(value, "\u{200b}\u{ad}\u{2060}")),
+    ("bars", |value| apart(value, " | ")),
+    ("low lines", |value| apart(value, "_")),
+    ("strokes", |value| apart(value, "/")),
+    ("a list of hex", |value| value.bytes().map(|byte| format!("0x{byte:02x}, ")).collect()),
+    ("hex in a row", |value| value.bytes().map(|byte| format!("0x{byte:02X}")).collect()),
+    ("a list of escapes", |value| value.bytes().map(|byte| format!("\\x{byte:02x}, ")).collect()),
+    ("decimal bytes", |value| value.bytes().map(|byte| format!("{byte} ")).collect()),
+    ("decimal code points", |value| value.chars().map(|letter| format!("{},", u32::from(letter))).collect()),
+    ("quoted-printable", |value| value.bytes().map(|byte| format!("={byte:02X}")).collect()),
+    ("quoted-printable on lines", |value| value.bytes().map(|byte| format!("={byte:02X}=\r\n")).collect()),
+    ("URL-escaped behind a key", |value| format!("password={}", utf8_percent_encode(value, NON_ALPHANUMERIC))),
     ("on two lines", |value| format!("{}\n{}", &value[..9], &value[9..])),
 ];
+
+fn apart(text: &str, between: &str) -> String {
+    text.chars().map(|letter| format!("{letter}{between}")).collect()
+}
 
 fn wrapped(text: &str) -> String {
     text.as_bytes().chunks(12).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect()
@@ -66,7 +90,9 @@ fn an_answer_that_repeats_a_value_in_any_spelling_is_withheld() {
             assert_eq!(told(&answer), WITHHELD, "{name}: {answer}");
         }
     }
-    for answer in ["login failed", "k7+Wq/Zr", "", "Zugriff verweigert: ü & <b>"] {
+    for answer in
+        ["login failed", "k7+Wq/Zr", "", "Zugriff verweigert: ü & <b>", "107 55 43", "x=6b=37", "\\153\\67", "&#107&#"]
+    {
         assert_eq!(told(answer), answer, "what repeats nothing is told");
     }
 }

@@ -181,6 +181,18 @@ fn the_configuration_and_its_digest_are_shown_and_a_changed_one_is_refused() {
     assert!(said.stderr.contains("cannot be trusted"), "{}", said.stderr);
 }
 
+#[tokio::test]
+async fn a_run_keeps_its_configuration_whatever_its_cloud_has() {
+    let stage = Stage::empty(&[]).await;
+    std::fs::write(stage.path("r.yaml"), GATE).unwrap();
+    std::fs::write(stage.path("own.yaml"), "schema: stanch-config/v1\nlimits: {}\n").unwrap();
+    let begin = ["run", "r.yaml", "--run-id", "own", "--yes", "--config", "own.yaml"];
+    let begun = stage.command(&begin).current_dir(stage.path(".")).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&begun.stdout), String::from_utf8_lossy(&begun.stderr));
+    assert_eq!(begun.status.code(), Some(4), "{said}");
+    stage.stanch(&["resume", "own"]).exit(4).done();
+}
+
 #[test]
 fn no_token_goes_out_without_encryption() {
     let folder = gate();
@@ -252,6 +264,9 @@ fn a_file_that_is_another_one_than_was_meant_is_not_quoted() {
         "password: hunter2\n? [hunter2]\n: 1\n",
         "DB_PASSWORD=hunter2\nAPI=\"hunter2\n",
         "name: payments\npassword: hunter2\n",
+        "steps: hunter2\n: [\n",
+        "inputs: { password: hunter2 }\n: [\n",
+        "summary: hunter2\njobs: { x: [\n",
         "a: &x hunter2\nb: !hunter2 y\n<<: *hunter2\n",
         "apiVersion: v1\nkind: Secret\nmetadata: { name: x }\nstringData:\n  steps: hunter2\n",
         "\thunter2\n",
@@ -290,7 +305,7 @@ fn what_shows_a_sign_of_being_a_runbook_or_a_configuration_is_told_where_it_is_w
         "schema: stanch/v2\nname: [\n",
         "name: t\nsteps: { a: 1 }\n",
         "{ \"name\": \"t\", \"steps\": 1 }",
-        "---\n# a runbook\n'steps' : 1\n",
+        "---\n# a runbook\n'steps' : 1\nsummary: [\n",
         "  shcema: stanch/v1\n  steps: 1\n",
     ] {
         std::fs::write(&path, text).unwrap();

@@ -17,7 +17,7 @@ pub(crate) use entered::ask;
 pub(crate) use identified::{Identified, identified, identify};
 pub(crate) use late::{Late, put_right};
 pub(crate) use naming::{
-    Issued, blaming_tags, fitting_runbook, issued_by, issuer_of, open as open_issuer, providers, reopen,
+    Issued, blames_tags, blaming_tags, fitting_runbook, issued_by, issuer_of, open as open_issuer, providers, reopen,
 };
 pub(crate) use publication::{PREDECESSOR, confirm, predecessor};
 pub(crate) use stages::Rotation;

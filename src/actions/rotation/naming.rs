@@ -38,6 +38,11 @@ pub(crate) fn blaming_tags(failure: Failure) -> Failure {
     failure.and(TAGS_ARE_WRONG)
 }
 
+/// Whether a failure says that it rests on what tags say.
+pub(crate) fn blames_tags(failure: &Failure) -> bool {
+    failure.help.as_ref().is_some_and(|help| help.contains(TAGS_ARE_WRONG))
+}
+
 fn named(
     config: &Config,
     secret: &SecretUrl,

@@ -37,7 +37,9 @@ impl Configuration {
         cloud: Option<&CloudFile>,
         pinned: Option<&RunOpened>,
     ) -> Result<Self, CommandError> {
-        let named = common.config.clone().or_else(|| cloud.and_then(|cloud| cloud.config.clone()));
+        // A cloud has a configuration of its own for whatever begins without another one.
+        let of_cloud = cloud.filter(|_| pinned.is_none_or(|opened| !keeps_its_own(opened)));
+        let named = common.config.clone().or_else(|| of_cloud.and_then(|cloud| cloud.config.clone()));
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let (path, text, is_found): (PathBuf, _, _) = match (named, pinned) {
             (Some(path), _) => {
@@ -116,6 +118,11 @@ impl Configuration {
         failure.reasons = programs;
         Err(CommandError::usage(failure))
     }
+}
+
+/// Whether a run has a configuration, or none, to go on with. One that lay with a cloud that is gone went with it.
+fn keeps_its_own(opened: &RunOpened) -> bool {
+    opened.config.as_ref().map_or(opened.config_sha256.is_some(), |path| Path::new(path).exists())
 }
 
 /// The bytes that a run was pinned to, wherever links lead; others must be ours as those that nobody names.

@@ -3,13 +3,12 @@
 //! A paste that the terminal marks is whole at its mark, and Enter takes it. Without marks a line break is an end only
 //! if nothing follows it, and what names its own end (a PEM, a JSON object) is not whole without it.
 
+use super::typed::{PASTE_BEGINS, PASTE_ENDS};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Key Vault takes 25 KiB; a leaked file that holds a value may be larger.
 pub(super) const LARGEST: usize = 256 << 10;
-const PASTE_BEGINS: &[u8] = b"\x1b[200~";
-const PASTE_ENDS: &[u8] = b"\x1b[201~";
 /// Bytes of one key come together.
 const ONE_KEY: Duration = Duration::from_millis(250);
 /// A paste whose end does not come.
@@ -48,6 +47,8 @@ pub(super) struct Entry {
     /// The last byte was a line break that may be the end.
     broke: bool,
     after_return: bool,
+    /// Something came with a key that is no part of the value, and is gone.
+    lost: bool,
     pub(super) too_large: bool,
 }
 
@@ -60,9 +61,10 @@ impl Entry {
         }
         // A single Ctrl-C is somebody who gives up: no paste comes byte by byte, and no text holds one.
         let stalled = self.in_paste && chunk.len() == 1 && (gap > STALLED || chunk == [0x03]);
-        for byte in chunk {
+        for (place, byte) in chunk.iter().enumerate() {
             let taken = if self.in_paste && !stalled { self.pasted(*byte) } else { self.typed(*byte) };
             if taken.is_some() {
+                self.lost |= place + 1 < chunk.len();
                 return taken;
             }
         }
@@ -150,6 +152,9 @@ impl Entry {
         if self.in_paste {
             return Stand::Open("the end of the paste has not come yet");
         }
+        if self.lost {
+            return Stand::Open("a part of it is lost; Ctrl-U begins anew");
+        }
         if !self.broke {
             return Stand::Open(if self.bytes.is_empty() { "" } else { "Enter ends it" });
         }
@@ -169,6 +174,9 @@ impl Entry {
     pub(super) fn unfinished(&self) -> Option<&'static str> {
         if self.in_paste {
             return Some("the end of the paste did not come");
+        }
+        if self.lost {
+            return Some("more came with a key that is no part of it, and is lost");
         }
         let text = String::from_utf8_lossy(&self.bytes);
         let text = Zeroizing::new(text.into_owned());

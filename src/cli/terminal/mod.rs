@@ -8,6 +8,7 @@ pub(crate) mod modes;
 pub(crate) mod people;
 pub(crate) mod screen;
 pub(crate) mod secret_prompt;
+mod typed;
 pub(crate) mod ui;
 pub(crate) mod when;
 mod wrapped;

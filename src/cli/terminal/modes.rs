@@ -2,6 +2,7 @@
 //! the normal one, a signal, a stop (Ctrl-Z) and a panic. What nobody took in by then is thrown away before anything is
 //! echoed again, so that it reaches no shell.
 
+use super::typed::Typed;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{self, Signal};
@@ -15,10 +16,8 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-/// A paste is over when nothing has come for so long.
-const QUIET: Duration = Duration::from_millis(200);
-/// Nobody waits longer for that.
-const LONGEST_DRAIN: Duration = Duration::from_secs(3);
+/// Nobody waits longer for the rest of what was typed: whoever tells the program to end gets it to end.
+const LONGEST_DRAIN: Duration = Duration::from_millis(3500);
 /// A terminal that knows it marks where a paste begins and ends.
 const MARK_PASTES: &[u8] = b"\x1b[?2004h";
 const MARK_NO_PASTES: &[u8] = b"\x1b[?2004l";
@@ -42,10 +41,21 @@ struct Terminal {
     guarded: bool,
     /// How often it was taken back from somebody who had it in between.
     taken_back: u32,
+    /// What was read of something that may go on.
+    typed: Typed,
+    /// Something came while it was given back, and is gone.
+    lost: bool,
 }
 
-static TERMINAL: Mutex<Terminal> =
-    Mutex::new(Terminal { before: None, wanted: Vec::new(), stopped: false, guarded: false, taken_back: 0 });
+static TERMINAL: Mutex<Terminal> = Mutex::new(Terminal {
+    before: None,
+    wanted: Vec::new(),
+    stopped: false,
+    guarded: false,
+    taken_back: 0,
+    typed: Typed::nothing(),
+    lost: false,
+});
 
 fn terminal() -> MutexGuard<'static, Terminal> {
     TERMINAL.lock().unwrap_or_else(PoisonError::into_inner)
@@ -65,6 +75,9 @@ pub(crate) fn take(mode: Mode) -> Result<Taken, Errno> {
         terminal.guarded = true;
         tokio::spawn(look_after_stops());
     }
+    if mode == Mode::Hidden {
+        (terminal.typed, terminal.lost) = (Typed::nothing(), false);
+    }
     terminal.wanted.push(mode);
     let taken = Taken(mode);
     let applied = terminal.apply(true);
@@ -78,11 +91,15 @@ impl Drop for Taken {
         let mut terminal = terminal();
         let Some(place) = terminal.wanted.iter().rposition(|mode| *mode == self.0) else { return };
         terminal.wanted.remove(place);
-        match terminal.wanted.is_empty() {
-            true => terminal.give_back(),
-            // What comes late is left to whoever has the terminal now.
-            false => drop(terminal.apply(false)),
+        if terminal.wanted.is_empty() {
+            terminal.give_back();
+            return;
         }
+        // The rest of a value is nobody's answer; what comes later is left to whoever has the terminal now.
+        if self.0 == Mode::Hidden && terminal.typed.is_unfinished() && is_in_foreground() {
+            terminal.drain();
+        }
+        terminal.apply(false).ok();
     }
 }
 
@@ -129,16 +146,34 @@ impl Terminal {
     }
 
     /// As it was before. What is on its way is thrown away first: it was meant for us, and would be shown and run.
-    fn show(&self) {
-        let Some(before) = &self.before else { return };
+    fn show(&mut self) {
+        let Some(before) = self.before.clone() else { return };
         if self.stopped || !is_in_foreground() {
             return;
         }
+        // Marks until then: a paste that begins now is known to have an end as well.
+        self.lost |= self.drain();
         write(MARK_NO_PASTES);
-        drain();
         // Nothing can be done about a terminal that went away.
         tcflush(stdin(), QueueSelector::IFlush).ok();
-        tcsetattr(stdin(), OptionalActions::Now, before).ok();
+        tcsetattr(stdin(), OptionalActions::Now, &before).ok();
+    }
+
+    /// Throws away what comes until nothing comes any more, nor is expected. Says whether it was more than line ends.
+    fn drain(&mut self) -> bool {
+        let begun = Instant::now();
+        let mut bytes = Zeroizing::new([0; 4 << 10]);
+        let mut came = false;
+        while let Some(left) = LONGEST_DRAIN.checked_sub(begun.elapsed())
+            && is_ready(self.typed.quiet().min(left))
+        {
+            let Ok(count @ 1..) = rustix::io::read(stdin(), bytes.as_mut_slice()) else { break };
+            let bytes = bytes.get(..count).unwrap_or_default();
+            self.typed.feed(bytes);
+            came |= bytes.iter().any(|byte| !byte.is_ascii_whitespace());
+        }
+        self.typed = Typed::nothing();
+        came
     }
 }
 
@@ -185,19 +220,34 @@ pub(crate) fn drop_pending() {
 /// What has come and was not read, as much of it as fits; nothing, without waiting, if nothing has. An end of input is
 /// no bytes.
 pub(crate) fn read(bytes: &mut [u8]) -> Result<Option<usize>, Errno> {
+    // Nobody else may throw it away meanwhile.
+    let mut terminal = terminal();
     if !is_in_foreground() || !is_ready(Duration::ZERO) {
         return Ok(None);
     }
-    match rustix::io::read(stdin(), bytes) {
-        Ok(count) => Ok(Some(count)),
+    match rustix::io::read(stdin(), &mut *bytes) {
+        Ok(count) => {
+            if terminal.mode() == Some(Mode::Hidden) {
+                terminal.typed.feed(bytes.get(..count).unwrap_or_default());
+            }
+            Ok(Some(count))
+        }
         Err(Errno::INTR | Errno::AGAIN) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Whether more comes, line ends apart, before nothing comes any more. Whatever it is, it is gone then.
+/// What was typed is whole: nothing more of it is expected.
+pub(crate) fn is_whole() {
+    terminal().typed = Typed::nothing();
+}
+
+/// Whether more comes, line ends apart, before nothing comes any more, or came while the terminal was somebody else's.
+/// Whatever it is, it is gone then.
 pub(crate) fn more_came() -> bool {
-    is_in_foreground() && drain()
+    let mut terminal = terminal();
+    let lost = std::mem::take(&mut terminal.lost);
+    is_in_foreground() && terminal.drain() || lost
 }
 
 /// What a terminal does by itself at Ctrl-C, where it was told not to.
@@ -264,22 +314,11 @@ async fn look_after_stops() {
     }
 }
 
-/// Throws away what comes until nothing comes any more. Says whether it was more than line ends.
-fn drain() -> bool {
-    let begun = Instant::now();
-    let mut bytes = Zeroizing::new([0; 4 << 10]);
-    let mut came = false;
-    while begun.elapsed() < LONGEST_DRAIN && is_ready(QUIET) {
-        let Ok(count @ 1..) = rustix::io::read(stdin(), bytes.as_mut_slice()) else { break };
-        came |= bytes.iter().take(count).any(|byte| !byte.is_ascii_whitespace());
-    }
-    came
-}
-
 fn is_ready(within: Duration) -> bool {
     let input = stdin();
     let mut keys = [PollFd::new(&input, PollFlags::IN)];
-    let within = Timespec { tv_sec: 0, tv_nsec: i64::from(within.subsec_nanos()) };
+    let seconds = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
+    let within = Timespec { tv_sec: seconds, tv_nsec: i64::from(within.subsec_nanos()) };
     poll(&mut keys, Some(&within)).is_ok_and(|ready| ready > 0)
 }
 

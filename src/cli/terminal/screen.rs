@@ -5,6 +5,7 @@ use super::ui::{Ui, describe};
 use super::when::when;
 use crate::cli::page::Page;
 use crate::cli::question::{self, Asked, Open};
+use crate::cli::suggestion::without_tags;
 use crate::command_line::{self, CommandLine};
 use crate::engine::event::{Answer, BegunWith, Mode, RunOpened, RunStatus};
 use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
@@ -284,8 +285,15 @@ fn next(page: &mut Page, run: &str, state: &State) {
             }
         }
     }
-    if !asks && !state.is_over() {
-        page.line(format!("next    {resume}"));
+    if asks || state.is_over() {
+        return;
+    }
+    match without_tags(state) {
+        Some(run) => {
+            page.line(format!("next    {run}"));
+            page.line(format!("   or   {resume}   (where the secret's tags were mended)"));
+        }
+        None => page.line(format!("next    {resume}")),
     }
 }
 

@@ -79,7 +79,10 @@ async fn entered(shown: ShowEntered<'_>) -> Result<Zeroizing<Vec<u8>>, Failure> 
             }
         }
         match entry.stand(last.elapsed()) {
-            Stand::Whole => return taken(entry, hidden),
+            Stand::Whole => {
+                modes::is_whole();
+                return taken(entry, hidden);
+            }
             Stand::Open(ends) => tell(&entry, ends, &mut told, shown),
         }
         clock::sleep(LOOK_EVERY).await;

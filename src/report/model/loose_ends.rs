@@ -6,8 +6,8 @@ use super::source::Source;
 use crate::audit::{Coverage, Likely, SecondOrder};
 use crate::clock::second;
 use crate::command_line::CommandLine;
-use crate::engine::{Abandoned, StepStatus};
-use crate::evidence::{Consumer, Evidence, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
+use crate::engine::{Abandoned, EffectPhase, StepStatus};
+use crate::evidence::{Consumer, EffectName, Evidence, LeftToPerson, MessageOutcome, PinnedSetting, wants_value};
 use crate::plan::{Aim, PlannedStep};
 use crate::vault::short;
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
@@ -195,13 +195,16 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     }
 }
 
-/// A staging secret that no step took away holds a credential that may be alive.
+/// A staging secret that something may have been put into, and that no step took away, holds a credential that may be alive.
 fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
     if source.evidence().any(|evidence| matches!(evidence, Evidence::Closed)) {
         return;
     }
-    for evidence in source.evidence() {
-        if let Evidence::Staged { secret } = evidence {
+    for item in source.known.items() {
+        let effect = source.known.state().step(&item.step).effects.get(&EffectName::Stage.to_string());
+        if let Evidence::Staged { secret } = &item.evidence
+            && effect.is_some_and(|effect| effect.phase != EffectPhase::Refused)
+        {
             left.push(FollowUp {
                 what: format!("the staging secret `{secret}` may hold a living credential; end the run, or delete it"),
                 command: CommandLine::stanch("resume").name(source.run()).recorded(),

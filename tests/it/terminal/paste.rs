@@ -3,7 +3,7 @@
 use super::{READY, Terminal};
 use crate::stage::Stage;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const FIND: &str = "stanch find --vault https://kv-drill.vault.azure.net";
 
@@ -98,19 +98,77 @@ async fn a_paste_that_is_broken_off_leaves_nothing_behind() {
         terminal.until("stored: ");
         terminal.until_hidden();
         terminal.send(first.as_bytes());
-        match way_out {
-            "\x03" => terminal.send(way_out.as_bytes()),
-            signal => {
-                let process = std::fs::read_to_string(stage.path("pid")).unwrap();
-                let killed = std::process::Command::new("kill").args(["-s", signal, process.trim()]).status();
-                assert!(killed.unwrap().success());
-            }
-        }
+        end(&stage, &mut terminal, way_out);
         terminal.send(rest.as_bytes());
         let (said, ended) = terminal.ended();
         assert_eq!(ended, code, "{way_out:?}: {said}");
         assert_nothing_left(&stage, &mut terminal, &said);
     }
+}
+
+/// What ends a prompt: a key, or a signal by its name.
+fn end(stage: &Stage, terminal: &mut Terminal, way_out: &str) {
+    if way_out == "\x03" {
+        return terminal.send(way_out.as_bytes());
+    }
+    let process = std::fs::read_to_string(stage.path("pid")).unwrap();
+    let killed = std::process::Command::new("kill").args(["-s", way_out, process.trim()]).status();
+    assert!(killed.unwrap().success());
+}
+
+#[tokio::test]
+async fn the_rest_of_what_was_broken_off_is_waited_for() {
+    let stage = stage().await;
+    let mut terminal = Terminal::open(&stage, 24, 80);
+    let others = ["QUIT", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "XCPU", "ABRT", "TRAP", "SYS", "PWR"];
+    let ways =
+        ["\x03", "TERM"].into_iter().chain(others.into_iter().filter(|_| std::env::var_os("STANCH_HEAVY").is_some()));
+    for way_out in ways.chain(["USR1", "ABRT"]) {
+        for (first, pause, rest) in [
+            ("\x1b[200~echo planted-a\r", 1200, &["echo planted-b\recho planted-c\r\x1b[20", "1~\r"][..]),
+            ("echo planted-a\r", 500, &["echo planted-b\r", "echo planted-c\r"][..]),
+            ("echo planted-a", 500, &["-b\recho planted-c\r"][..]),
+        ] {
+            terminal.command(&format!("{FIND} & echo $! > pid; fg"));
+            terminal.until("stored: ");
+            terminal.until_hidden();
+            terminal.send(first.as_bytes());
+            terminal.wait("the value", |terminal| terminal.written.contains("character"));
+            let begun = Instant::now();
+            end(&stage, &mut terminal, way_out);
+            for part in rest {
+                terminal.rest(Duration::from_millis(pause));
+                terminal.send(part.as_bytes());
+            }
+            let said = terminal.until(READY);
+            assert!(begun.elapsed() < Duration::from_secs(5), "{way_out}: {:?}", begun.elapsed());
+            assert!(!said.contains("planted"), "{way_out}: {said}");
+            terminal.command("echo code=$?.");
+            let (said, _) = terminal.ended();
+            let code = if way_out == "\x03" { 130 } else { 143 };
+            assert!(said.contains(&format!("code={code}.")), "{way_out}: {said}");
+            assert_nothing_left(&stage, &mut terminal, &said);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_stop_cuts_off_is_never_not_found() {
+    let stage = stage().await;
+    let mut terminal = Terminal::open(&stage, 24, 80);
+    terminal.command(FIND);
+    terminal.until("stored: ");
+    terminal.until_hidden();
+    terminal.send(b"planted-one\r\x1aecho planted-two\rplanted-three\r");
+    let mut said = terminal.until("Stopped");
+    said.push_str(&terminal.until(READY));
+    terminal.command("fg");
+    said.push_str(&terminal.until("begins anew"));
+    terminal.send(b"\r\x04");
+    let (more, code) = terminal.ended();
+    assert_eq!(code, 2);
+    assert!(more.contains("may have been cut") && !more.contains("not found"), "{more}");
+    assert_nothing_left(&stage, &mut terminal, &format!("{said}{more}"));
 }
 
 #[tokio::test]

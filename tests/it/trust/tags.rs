@@ -78,11 +78,27 @@ async fn nonsense_in_tags_is_told_before_the_rotation_with_what_overrides_it() {
             before,
             "{tags}"
         );
-        stage.stanch(&["abandon", "r-nonsense", "--because", "tags"]).done();
+        let status = stage.stanch(&["status", "r-nonsense"]);
+        let next =
+            "next    stanch run secret-exposure -i secret=https://kv-drill.vault.azure.net/secrets/orders-db -i ";
+        let line = status.stdout.lines().find(|line| line.starts_with(next));
+        assert!(line.is_some_and(|line| line.contains(" -i ignore_tags=true")), "{tags}: {}", status.stdout);
         let mut again = stage.containment("r-again");
         again.extend(["-i", "ignore_tags=true"]);
         let run = stage.stanch(&again).exit(0).json();
         assert_eq!(run["verdict"]["state"], "contained", "{tags}: {}", run["verdict"]);
+    }
+}
+
+#[tokio::test]
+async fn a_staging_secret_that_nothing_was_put_into_is_not_spoken_of() {
+    let stage = tagged(json!({ "stanch-provider": "manual" })).await;
+    stage.stanch(&stage.containment("r-manual")).exit(4).done();
+    let waits = stage.stanch(&["status", "r-manual"]).stdout;
+    stage.stanch(&["abandon", "r-manual", "--because", "nobody has a value"]).done();
+    let abandoned = stage.stanch(&["status", "r-manual"]).stdout;
+    for said in [waits, abandoned] {
+        assert!(!said.contains("living credential"), "{said}");
     }
 }
 
@@ -96,7 +112,7 @@ async fn many_tags_do_not_stop_a_rotation_and_keys_cannot_be_told_beforehand() {
     let inputs =
         ["-i", "secret=https://kv-drill.vault.azure.net/secrets/orders-db", "-i", "exposed_at=2026-01-01T00:00:00Z"];
     let plan = stage.stanch(&[&["plan", "secret-exposure"], &inputs[..]].concat());
-    assert!(plan.stdout.contains("has 15 tags, and Key Vault takes 15"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("does without the tags `a12`, `a13`: Key Vault takes 15"), "{}", plan.stdout);
     let run = stage.stanch(&stage.containment("r-tags")).exit(0).json();
     assert_eq!(run["verdict"]["state"], "contained");
     let state = stage.state().await;
