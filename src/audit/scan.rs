@@ -320,10 +320,10 @@ impl<C: Collect> Scanner<'_, C> {
         if let Some(other) = &event.other_log {
             return self.work.seen.other_log(other.clone(), 1);
         }
-        if event.leaves_secret_open() {
+        if let Some(why) = event.leaves_open() {
             let relevant = self.work.collector.may_concern(event);
-            self.work.seen.unnamed += u64::from(relevant);
-            return self.unreadable("it does not say which secret it is about".into(), record, relevant);
+            self.work.seen.unnamed += u64::from(relevant && event.names_no_secret());
+            return self.unreadable(why, record, relevant);
         }
         self.work.seen.events += 1;
         self.work.seen.time(&event.time);
