@@ -36,7 +36,7 @@ const ADDRESS: [&str; 5] =
 const CORRELATION: [&str; 2] = ["correlationid", "propertiescorrelationid"];
 const ID: [&str; 2] = ["propertiesid", "id"];
 /// What summaries have in place of entries.
-const AGGREGATES: [&str; 6] = ["count", "dcount", "mintimegenerated", "maxtimegenerated", "entrycount", "events"];
+const AGGREGATES: [&str; 5] = ["count", "mintimegenerated", "maxtimegenerated", "entrycount", "events"];
 const METRIC: [&str; 1] = ["metricname"];
 const REQUEST_URI: [&str; 2] = ["requesturi", "propertiesrequesturi"];
 const USER_AGENT: [&str; 2] = ["clientinfo", "propertiesclientinfo"];
@@ -121,7 +121,8 @@ pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
     let is_needed = |path: &String| if path == PROPERTIES { !names_a_secret } else { !names_a_caller };
     let unread = unread.into_iter().find(is_needed).map(|member| format!("its member `{member}` cannot be read"));
     let aside = if operation.is_empty() && !names_a_secret { secret_in(flat.values()) } else { None };
-    let unread = AGGREGATES.iter().find(|name| flat.contains_key(**name)).map_or(unread, |name| {
+    let is_of_several = |name: &&String| AGGREGATES.contains(&name.as_str()) || name.starts_with("dcount");
+    let unread = flat.keys().filter(is_of_several).min().map_or(unread, |name| {
         Some(format!(
             "it stands for several entries, by its column `{name}`: export the entries, not a summary of them"
         ))
@@ -174,17 +175,13 @@ pub(super) fn plain_name(name: &str) -> String {
 
 /// Whether a text says something: tools write words where there is nothing.
 pub(super) fn says_something(text: &str) -> bool {
-    const NOTHING: [&str; 20] = [
-        "",
-        "-",
-        "--",
+    const NOTHING: [&str; 24] = [
         "none",
         "null",
         "nil",
         "n/a",
         "na",
         "n.a.",
-        "?",
         "nan",
         "undefined",
         "unknown",
@@ -192,11 +189,22 @@ pub(super) fn says_something(text: &str) -> bool {
         "redacted",
         "empty",
         "not available",
+        "not set",
+        "missing",
+        "blank",
+        "tbd",
+        "anonymous",
+        "object object",
+        "%!s(<nil",
+        "dynamic(null",
         "00000000-0000-0000-0000-000000000000",
         "00000000000000000000000000000000",
         "urn:uuid:00000000-0000-0000-0000-000000000000",
     ];
     let text = text.trim();
+    if !text.contains(char::is_alphanumeric) {
+        return false;
+    }
     if text.len() > 48 {
         return true;
     }

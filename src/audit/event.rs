@@ -327,7 +327,9 @@ fn first_of<const N: usize>(texts: [Cow<'_, str>; N]) -> Cow<'_, str> {
 /// one spelling.
 fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
     let trimmed = text.trim();
-    if !columns::says_something(trimmed) {
+    // What a template left, and what is cut off, tell nobody from others.
+    let is_template = trimmed.starts_with("${") || trimmed.starts_with("{{");
+    if !columns::says_something(trimmed) || is_template || trimmed.contains("...") || trimmed.contains('\u{2026}') {
         return Cow::Borrowed("");
     }
     let bare = trimmed.trim_start_matches('(').trim_end_matches(')');

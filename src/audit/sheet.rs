@@ -98,7 +98,13 @@ impl Sheet {
             if !settled && let Some(refusal) = refusal(name, &time, &times) {
                 return Err(refusal);
             }
-            settled |= times.read(time).is_ok();
+            match times.read(time.clone()) {
+                Ok(_) => settled = true,
+                Err(why) => {
+                    take(line, Err(format!("{why}: its column `{name}` has `{}`", shown(&time))), &times);
+                    return Ok(());
+                }
+            }
             take(line, Ok(columns::fields(&self.row(column, &record))), &times);
             Ok(())
         })
@@ -171,7 +177,14 @@ impl Sheet {
                 }
                 if cells == columns { Ok(record) } else { Err(wrong_cells(cells, columns)) }
             });
-            take(last_line, record)?;
+            let repeats_names = |record: &ByteRecord| {
+                let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned());
+                cells.eq(self.names.iter().cloned())
+            };
+            // Of exports that somebody put behind each other.
+            if !record.as_ref().is_ok_and(repeats_names) {
+                take(last_line, record)?;
+            }
         }
         Ok(())
     }
