@@ -15,7 +15,7 @@ use super::who;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who touched a secret, what else they touched, and what the log could not show.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +62,13 @@ pub struct Access {
     pub operation: String,
     /// The version that was returned, else the one asked for, else empty; in lower case.
     pub version: String,
-    /// The HTTP status; the lowest of its class (2xx, 4xx, …) where a group has several, 0 where it is not known.
+    /// The HTTP status; the lowest of its class (2xx, 4xx, …) where a group has several; 0, and nothing in JSON, where it is
+    /// not known.
+    #[serde(default, with = "super::status::or_null")]
     pub status: u16,
+    /// All of them, where a group has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<u16>,
     /// How often.
     pub count: u64,
     /// The first time, as it stands in the log.
@@ -115,6 +120,15 @@ impl Access {
     }
 
     /// The caller in words.
+    /// Every HTTP status of these; empty where none is known.
+    pub(crate) fn all_statuses(&self) -> String {
+        match (self.statuses.as_slice(), self.status) {
+            ([], 0) => String::new(),
+            ([], status) => status.to_string(),
+            (all, _) => all.iter().map(u16::to_string).collect::<Vec<_>>().join(","),
+        }
+    }
+
     pub(crate) fn caller(&self) -> &str {
         // Journals of earlier versions have no name.
         let named = [&self.name, &self.upn, &self.appid, &self.oid];
@@ -161,6 +175,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         seen.vaults.extend(question.other_vaults.iter().map(|vault| vault.name.clone()));
     }
     seen.notes.extend(claims(&accesses, &question).into_iter().chain(odd_statuses));
+    seen.notes.extend(listed_applications(&accesses, &question, &unknown));
     let coverage = coverage(&seen, trail.describe(), &question, clock::now());
     let facts = Facts {
         question: &question,
@@ -197,6 +212,19 @@ fn claims(accesses: &Groups, question: &Question) -> Option<String> {
         .then(|| format!("{count} requests have ids as stanch makes them, {why}: they are not taken for our own"))
 }
 
+/// A list of known callers that names an application knows nobody by it: all who use one program share that id.
+fn listed_applications(accesses: &Groups, question: &Question, unknown: &BTreeSet<String>) -> BTreeSet<String> {
+    let strangers = accesses.iter().filter(|(key, _)| unknown.contains(&key.caller)).map(|(_, group)| group);
+    let listed = strangers.filter(|group| !group.oid.is_empty() && question.is_listed(&group.appid.to_lowercase()));
+    let said = |group: &Group| {
+        let (appid, oid) = (&group.appid, &group.oid);
+        format!(
+            "`{appid}` in the list of known callers is an application's id, by which nobody is known: its caller here is `{oid}`"
+        )
+    };
+    listed.map(said).collect()
+}
+
 fn access_rows<'k>(groups: &Groups, question: &Question, known_by: impl Fn(&str) -> &'k str) -> Vec<Access> {
     let mut rows: Vec<(&Key, &Group)> = groups.iter().collect();
     rows.sort_by(|one, other| (&one.1.first, one.0).cmp(&(&other.1.first, other.0)));
@@ -209,6 +237,12 @@ fn access_rows<'k>(groups: &Groups, question: &Question, known_by: impl Fn(&str)
         operation: key.operation.clone(),
         version: key.version.clone(),
         status: group.status(),
+        statuses: Some(&group.statuses)
+            .filter(|all| all.len() > 1)
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .copied()
+            .collect(),
         count: group.count,
         first: group.first.text.clone(),
         last: group.last.text.clone(),

@@ -59,7 +59,7 @@ fn judge(blob: &Blob, question: &Question) -> Option<(Place, bool)> {
     let (folder, name) = blob.name.rsplit_once('/').unwrap_or(("", &blob.name));
     let place = place_of(folder, question)?;
     let meets = place.meets(question);
-    is_log(name).then_some((place, meets))
+    (!name.starts_with(['.', '_'])).then_some((place, meets))
 }
 
 impl Store for Blobs {
@@ -75,14 +75,17 @@ impl Store for Blobs {
                 listing.log_begins = [listing.log_begins, place.start()].into_iter().flatten().min();
             }
         };
-        let mut found = Vec::new();
+        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
         for prefix in self.prefixes(question) {
             let listed = self.container.list(&prefix, |blob| {
                 if let Some((place, meets)) = judge(&blob, question) {
                     begins(&place);
-                    if meets {
-                        found.push(LogFile::new(blob.name.clone(), &place));
+                    let file = LogFile::new(blob.name.clone(), &place);
+                    if meets && is_log(&blob.name) {
+                        found.push(file);
                         sizes.insert(blob.name, blob.size);
+                    } else if meets && blob.size > 0 {
+                        passed_over.push(file);
                     }
                 }
                 true
@@ -99,6 +102,7 @@ impl Store for Blobs {
         let names: BTreeSet<&String> = sizes.keys().collect();
         found.retain(|file| file.name.strip_suffix(".gz").is_none_or(|plain| !names.contains(&plain.to_owned())));
         listing.files = found;
+        listing.passed_over = passed_over;
         listing.files.sort_by(|one, other| one.name.cmp(&other.name));
         *self.sizes.lock().unwrap_or_else(PoisonError::into_inner) = sizes;
         Ok(listing)

@@ -35,6 +35,8 @@ const ADDRESS: [&str; 5] =
     ["calleripaddress", "propertiescalleripaddress", "netsockpeeraddr", "sourceaddress", "clientip"];
 const CORRELATION: [&str; 2] = ["correlationid", "propertiescorrelationid"];
 const ID: [&str; 2] = ["propertiesid", "id"];
+/// What summaries have in place of entries.
+const AGGREGATES: [&str; 5] = ["count", "mintimegenerated", "maxtimegenerated", "entrycount", "events"];
 const METRIC: [&str; 1] = ["metricname"];
 const REQUEST_URI: [&str; 2] = ["requesturi", "propertiesrequesturi"];
 const USER_AGENT: [&str; 2] = ["clientinfo", "propertiesclientinfo"];
@@ -87,7 +89,10 @@ pub(crate) struct Fields<'a> {
     pub(crate) user_agent: Cow<'a, str>,
     /// What a metric measures; an entry of a log has none.
     pub(crate) metric: Cow<'a, str>,
-    /// The member that holds what is missing here, and cannot be read.
+    /// An address of a secret that stands where none is looked for, of an entry that names no operation.
+    pub(crate) aside: Cow<'a, str>,
+    /// Why it cannot be read, although it is an entry: a member that holds what is missing here, and whatever makes it
+    /// stand for more than one.
     pub(crate) unread: Option<String>,
 }
 
@@ -114,7 +119,14 @@ pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
     let names_a_secret = [&id, &request_uri].into_iter().any(|uri| secret_named(uri).is_some());
     let names_a_caller = [&oid, &appid, &upn, &resource].into_iter().any(|id| !id.is_empty());
     let is_needed = |path: &String| if path == PROPERTIES { !names_a_secret } else { !names_a_caller };
-    let unread = unread.into_iter().find(is_needed);
+    let unread = unread.into_iter().find(is_needed).map(|member| format!("its member `{member}` cannot be read"));
+    let aside = if operation.is_empty() && !names_a_secret { secret_in(flat.values()) } else { None };
+    let is_of_several = |name: &&String| AGGREGATES.contains(&name.as_str()) || name.starts_with("dcount");
+    let unread = flat.keys().filter(is_of_several).min().map_or(unread, |name| {
+        Some(format!(
+            "it stands for several entries, by its column `{name}`: export the entries, not a summary of them"
+        ))
+    });
     Fields {
         time,
         resource_id,
@@ -132,8 +144,16 @@ pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
         request_uri,
         user_agent,
         metric,
+        aside: aside.unwrap_or_default().into(),
         unread,
     }
+}
+
+/// The first address of a secret that stands in any of these texts, alone or among words.
+fn secret_in<'t>(texts: impl Iterator<Item = &'t String>) -> Option<String> {
+    let words = texts.flat_map(|text| text.split(|char: char| char.is_whitespace() || "\"',()[]{}".contains(char)));
+    let mut addresses = words.filter(|word| word.contains("://"));
+    addresses.find(|word| secret_named(word).is_some()).map(str::to_owned)
 }
 
 /// The one form of a name, without what a portal adds in brackets and without the type that a table adds.
@@ -155,17 +175,13 @@ pub(super) fn plain_name(name: &str) -> String {
 
 /// Whether a text says something: tools write words where there is nothing.
 pub(super) fn says_something(text: &str) -> bool {
-    const NOTHING: [&str; 20] = [
-        "",
-        "-",
-        "--",
+    const NOTHING: [&str; 24] = [
         "none",
         "null",
         "nil",
         "n/a",
         "na",
         "n.a.",
-        "?",
         "nan",
         "undefined",
         "unknown",
@@ -173,11 +189,22 @@ pub(super) fn says_something(text: &str) -> bool {
         "redacted",
         "empty",
         "not available",
+        "not set",
+        "missing",
+        "blank",
+        "tbd",
+        "anonymous",
+        "object object",
+        "%!s(<nil",
+        "dynamic(null",
         "00000000-0000-0000-0000-000000000000",
         "00000000000000000000000000000000",
         "urn:uuid:00000000-0000-0000-0000-000000000000",
     ];
     let text = text.trim();
+    if !text.contains(char::is_alphanumeric) {
+        return false;
+    }
     if text.len() > 48 {
         return true;
     }

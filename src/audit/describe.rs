@@ -39,6 +39,17 @@ pub fn describe(radius: &BlastRadius) -> String {
     text
 }
 
+/// What the answer rests on, in plain text, for those who took the accesses elsewhere.
+pub fn describe_basis(radius: &BlastRadius) -> String {
+    let mut text = String::new();
+    if radius.accesses.is_empty() {
+        accesses(&mut text, radius);
+    }
+    findings(&mut text, radius);
+    coverage(&mut text, &radius.coverage);
+    text
+}
+
 fn accesses(text: &mut String, radius: &BlastRadius) {
     if let Some(Nothing::Unreadable(why) | Nothing::Empty(why)) = radius.coverage.nothing() {
         wrapped(text, &format!("no answer: {why}"));
@@ -50,14 +61,23 @@ fn accesses(text: &mut String, radius: &BlastRadius) {
         row(text, ["WHO", "", "OPERATION", "VERSION", "", "COUNT", "FIRST", "LAST", "FROM"]);
         let mut rows: Vec<&Access> = radius.accesses.iter().collect();
         rows.sort_by_key(|access| rank(access, radius));
+        let mut several = BTreeSet::new();
         for access in rows {
             let who = if access.caller().is_empty() { "(no identity)" } else { access.caller() };
-            let status = if access.status == 0 { "?".to_owned() } else { access.status.to_string() };
+            let status = match (access.statuses.as_slice(), access.status) {
+                ([], 0) => "?".to_owned(),
+                ([], status) => status.to_string(),
+                (_, status) => {
+                    several.insert(format!("{}xx in a row above stands for {}", status / 100, access.all_statuses()));
+                    format!("{}xx", status / 100)
+                }
+            };
             let count = access.count.to_string();
             let (kind, version) = (kind(access, radius), access.version.get(..8).unwrap_or(&access.version));
             let (first, last) = (short(&access.first), short(&access.last));
             row(text, [who, kind, &access.operation, version, &status, &count, &first, &last, &access.ip]);
         }
+        several.iter().for_each(|several| line(text, several));
     }
     for oid in &radius.unknown_callers {
         let name = name_of(radius, oid);

@@ -16,6 +16,8 @@ pub(crate) trait Sink {
     fn element(&mut self, element: &[u8]);
     /// Learns of what stands before a list in the object that holds it.
     fn head(&mut self, head: &[u8]);
+    /// Learns that an answer says of itself that it is not whole.
+    fn partial(&mut self);
     /// Learns of bytes that cannot be told apart into records, and of the beginning of them where it is at hand;
     /// `at_end` if the file ends there.
     fn broken(&mut self, why: &'static str, beginning: &[u8], at_end: bool);
@@ -120,6 +122,10 @@ impl Document {
                     continue;
                 }
                 b'{' | b'[' => {
+                    let is_member = !self.inside_element && self.awaits_value;
+                    if is_member && self.open.last() == Some(&Around::Object) && self.name == b"error" {
+                        sink.partial();
+                    }
                     if byte == b'{' && self.inside_element && self.begins_another(bytes.get(at + 1)) {
                         self.give_up("it is cut off", bytes.get(start..at).unwrap_or_default(), sink);
                     }

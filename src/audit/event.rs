@@ -6,7 +6,7 @@
 
 use super::columns::{self, Fields};
 use super::entries::{Held, entries, row};
-use super::operation::{as_azure_spells, is_of_one_secret};
+use super::operation::{as_azure_spells, is_name, is_of_one_secret};
 use super::other_log::{OtherLog, other_log};
 use super::raw::Raw;
 use super::spelled;
@@ -67,16 +67,23 @@ impl<'a> Event<'a> {
     /// # Errors
     /// If there is no time, or none that is certain, or a member that is needed cannot be read.
     pub(crate) fn new(fields: Fields<'a>, times: &Times) -> Result<Self, String> {
-        let other_log = other_log(&fields.category, &fields.operation, &fields.metric);
-        if let (None, Some(member)) = (&other_log, &fields.unread) {
-            return Err(format!("its member `{member}` cannot be read"));
+        let aside = if fields.operation.is_empty() { fields.aside } else { Cow::Borrowed("") };
+        let request_uri = if aside.is_empty() { &fields.request_uri } else { &aside };
+        let [asked, returned] = [request_uri, &fields.id].map(|uri| secret_named(uri));
+        let operation = as_azure_spells(fields.operation);
+        // Whatever log it says that it is of: what names a secret of a vault's is of nothing else. A subscription's log names
+        // what was done there by a path, and has no address of a request.
+        let is_of_a_vault = [request_uri, &fields.id].into_iter().any(|uri| host_of(uri).is_some())
+            && (asked.is_some() || returned.is_some());
+        let other_log = other_log(&fields.category, &operation, &fields.metric).filter(|_| !is_of_a_vault);
+        if let (None, Some(why)) = (&other_log, fields.unread) {
+            return Err(why);
         }
         let (time, at) = times.read(fields.time).map_err(|why| why.to_string())?;
         let status = Status::read(&fields.status, &fields.signature);
-        let operation = as_azure_spells(fields.operation);
         // `POST /secrets/restore` names no secret in its path: only the result does.
-        let asked = if operation == "SecretRestore" { None } else { secret_named(&fields.request_uri) };
-        let host = host_of(&fields.request_uri).or_else(|| host_of(&fields.id)).unwrap_or("");
+        let asked = asked.filter(|_| operation != "SecretRestore");
+        let host = host_of(request_uri).or_else(|| host_of(&fields.id)).unwrap_or_default();
         let oid = identifier(fields.oid).to_lowercase();
         let [appid, upn, resource] = [fields.appid, fields.upn, fields.resource].map(identifier);
         let best = [&*oid, &upn, &appid, &resource].into_iter().find(|id| !id.is_empty()).unwrap_or("");
@@ -94,11 +101,11 @@ impl<'a> Event<'a> {
             odd_status: status.odd,
             user_agent: fields.user_agent,
             asked,
-            returned: secret_named(&fields.id),
+            returned,
             count: 1,
             last: None,
             vault: fields.resource_id.trim_end_matches('/').rsplit('/').next().unwrap_or("").to_ascii_lowercase(),
-            host: host.to_ascii_lowercase(),
+            host,
             other_log,
             operation,
         })
@@ -124,6 +131,7 @@ impl<'a> Event<'a> {
             request_uri: properties.request_uri.0,
             user_agent: properties.client_info.0,
             metric: Cow::Borrowed(""),
+            aside: Cow::Borrowed(""),
             unread: None,
         };
         Self::new(fields, times)
@@ -134,12 +142,28 @@ impl<'a> Event<'a> {
         [&self.asked, &self.returned].into_iter().flatten().any(|named| named.secret == secret)
     }
 
+    pub(crate) fn names_no_secret(&self) -> bool {
+        self.asked.is_none() && self.returned.is_none()
+    }
+
     /// Whether it is of something that was done to one secret, and does not say to which.
-    pub(crate) fn leaves_secret_open(&self) -> bool {
-        let is_open = self.asked.is_none() && self.returned.is_none();
+    fn leaves_secret_open(&self) -> bool {
+        let is_open = self.names_no_secret();
         // The request to restore a secret names none; its result does, if there is one.
         let names_none = || self.operation == "SecretRestore" && self.status >= 300;
         is_open && is_of_one_secret(self.operation.as_bytes()) && !names_none()
+    }
+
+    /// What must be known of it and is not: which secret it is about, or what was done to it.
+    pub(crate) fn leaves_open(&self) -> Option<String> {
+        if self.leaves_secret_open() {
+            return Some("it does not say which secret it is about".to_owned());
+        }
+        if !columns::says_something(&self.operation) {
+            return Some("it does not say what was done".to_owned());
+        }
+        let shown: String = self.operation.chars().filter(|char| !char.is_control()).take(60).collect();
+        (!is_name(&self.operation)).then(|| format!("its operation `{shown}` is none of a vault's"))
     }
 
     /// The version that was returned, else the one that was asked for, else empty.
@@ -303,7 +327,9 @@ fn first_of<const N: usize>(texts: [Cow<'_, str>; N]) -> Cow<'_, str> {
 /// one spelling.
 fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
     let trimmed = text.trim();
-    if !columns::says_something(trimmed) {
+    // What a template left, and what is cut off, tell nobody from others.
+    let is_template = trimmed.starts_with("${") || trimmed.starts_with("{{");
+    if !columns::says_something(trimmed) || is_template || trimmed.contains("...") || trimmed.contains('\u{2026}') {
         return Cow::Borrowed("");
     }
     let bare = trimmed.trim_start_matches('(').trim_end_matches(')');

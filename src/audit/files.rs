@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::groups::{Groups, Key, Moment};
 use super::question::Question;
-use super::reading::Reading;
+use super::reading::{Reading, Unreadable};
 use super::scan::{Collect, Look, Search, scan};
 use super::search::Needle;
 use super::seems::seems;
@@ -56,21 +56,25 @@ impl<S: Store> Files<S> {
             let entries = if *count == 1 { "1 entry is".to_owned() } else { format!("{count} entries are") };
             notes.push(format!("{entries} not counted: {}", other.0));
         }
-        if !listing.passed_over.is_empty() {
-            let names: Vec<&str> = listing.passed_over.iter().take(SHOWN_FILES).map(String::as_str).collect();
-            let count = listing.passed_over.len();
-            notes.push(format!("{count} files whose names are not those of logs were not read: {}", names.join(", ")));
+        for file in listing.passed_over.iter().take(SHOWN_FILES) {
+            notes.push(format!("`{}` was not read: it seems to be {}", file.name, self.seems(file, question)));
         }
         if !seen.speaks_of(question) {
-            let seem = listing.files.iter().take(SHOWN_FILES).map(|file| {
-                let source = self.store.open(file).and_then(|source| unpack(source, &file.name));
-                let what =
-                    source.map_or_else(|error| error.to_string(), |unpacked| seems(unpacked, &question.vault.name));
-                format!("`{}` seems to be {what}", file.name)
-            });
-            notes.extend(seem);
+            let seem = listing.files.iter().take(SHOWN_FILES);
+            notes.extend(seem.map(|file| format!("`{}` seems to be {}", file.name, self.seems(file, question))));
+        }
+        let more_than_once = listing.in_several_trees();
+        if more_than_once > 0 {
+            notes.push(format!(
+                "{more_than_once} files lie in more than one tree under the same hour: what stands in both counts twice"
+            ));
         }
         notes
+    }
+
+    fn seems(&self, file: &LogFile, question: &Question) -> String {
+        let source = self.store.open(file).and_then(|source| unpack(source, &file.name));
+        source.map_or_else(|error| error.to_string(), |unpacked| seems(unpacked, &question.vault.name))
     }
 }
 
@@ -90,6 +94,11 @@ impl<S: Store> Trail for Files<S> {
         let (accesses, seen) = self.scan(&files, &Needle::secret(&question.secret), Look::AtAll, new)?;
         let mut sighting = accesses.sighting;
         sighting.seen = seen.finished();
+        for file in &listing.passed_over {
+            let unread =
+                || Unreadable::new(&file.name, 0, "a file that is no log by its name was not read".into(), b"");
+            sighting.seen.unreadable(unread, true);
+        }
         if let ([_], Some((name, refusal))) = (files.as_slice(), sighting.seen.refused.first()) {
             return Err(Failure::refused(format!("the export `{name}` cannot be read"))
                 .because(refusal.because.clone())
@@ -161,7 +170,9 @@ impl Collect for Accesses<'_> {
 
     fn may_concern(&self, event: &Event<'_>) -> bool {
         let question = self.question;
-        question.is_of_own_vault(event) && (question.is_before(event.at) || question.is_in_window(event.at))
+        question.is_of_own_vault(event)
+            && (event.names_no_secret() || event.names(&question.secret))
+            && (question.is_before(event.at) || question.is_in_window(event.at))
     }
 
     fn merge(&mut self, later: Self) {

@@ -43,7 +43,8 @@ pub struct Evidence {
     pub operation: String,
     /// The version concerned.
     pub version: String,
-    /// The HTTP status.
+    /// The HTTP status; 0, and nothing in JSON, where it is not known.
+    #[serde(default, with = "super::status::or_null")]
     pub status: u16,
     /// How often.
     pub count: u64,

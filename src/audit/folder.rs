@@ -4,6 +4,7 @@
 use super::place::{CONTAINER, Place, is_log};
 use super::question::Question;
 use super::store::{Listing, LogFile, Store};
+use super::unpack::{Unpacked, unpack};
 use crate::failure::Failure;
 use crate::files;
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
@@ -41,10 +42,8 @@ impl Store for Folder {
         let Some(place) = Place::of_path(names.iter().map(String::as_str), question) else {
             return Ok(Listing::default());
         };
-        let container = archive.join(CONTAINER);
-        let start = if container.is_dir() { container } else { archive.clone() };
         let walk = Walk { question, root, visited: Mutex::default() };
-        let mut listing = walk.folder(&start, &place)?;
+        let mut listing = walk.folder(archive, &place)?;
         listing.files.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(listing)
     }
@@ -73,11 +72,17 @@ impl Walk<'_> {
         let mut listing = Listing::default();
         // A file that was decompressed beside its original would count twice.
         let has_twin = |name: &str| name.strip_suffix(".gz").is_some_and(|plain| files.contains(plain));
-        for name in files.iter().filter(|name| is_log(name) && !has_twin(name)) {
-            listing.files.push(LogFile::new(folder.join(name).to_string_lossy().into_owned(), place));
+        for name in files.iter().filter(|name| !has_twin(name)) {
+            let path = folder.join(name);
+            let file = LogFile::new(path.to_string_lossy().into_owned(), place);
+            // What systems put into every folder, and what a log was called for a while.
+            let is_hidden = name.starts_with(['.', '_']);
+            if (is_log(name) && !is_hidden) || begins_as_log(&path) {
+                listing.files.push(file);
+            } else if !is_hidden && fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
+                listing.passed_over.push(file);
+            }
         }
-        let is_plain = |name: &&String| !is_log(name) && !name.starts_with(['.', '_']);
-        listing.passed_over.extend(files.iter().filter(is_plain).map(|name| folder.join(name).display().to_string()));
         let mut inner: Vec<(&Inside, Place)> = Vec::new();
         let places: Vec<(&Inside, Place)> =
             folders.iter().filter_map(|inside| Some((inside, place.enter(&inside.name, self.question)?))).collect();
@@ -115,6 +120,12 @@ impl Walk<'_> {
         let mut visited = self.visited.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(!target.starts_with(&self.root) && !self.root.starts_with(&target) && visited.insert(target))
     }
+}
+
+/// Whether a file is a log by what it begins with, whatever it is called.
+fn begins_as_log(path: &Path) -> bool {
+    let source = files::open_regular(path).and_then(|file| unpack(Box::new(file), ""));
+    source.is_ok_and(Unpacked::begins_as_log)
 }
 
 /// The folders and the names of the files in a folder, in order.

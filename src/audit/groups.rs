@@ -51,6 +51,11 @@ impl Key {
         self.whose.is_own()
     }
 
+    /// Whether these succeeded, or their status is not known.
+    pub(crate) fn may_have_succeeded(&self) -> bool {
+        self.succeeded() || self.class == 0
+    }
+
     pub(crate) fn succeeded(&self) -> bool {
         self.class == 2
     }

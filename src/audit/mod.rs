@@ -69,7 +69,7 @@ mod workspace;
 pub use answer::{Answer, Covered};
 pub use blast_radius::{Access, BlastRadius, Window, blast_radius};
 pub use coverage::{CLOCK_SKEW, Coverage, LATENESS, Nothing, UnreadableSample};
-pub use describe::describe;
+pub use describe::{describe, describe_basis};
 pub use findings::{Evidence, Finding, Severity};
 pub use gaps::{Gap, Likely};
 pub use late::{Late, LateLook, NoAnswer, late};

@@ -18,13 +18,30 @@ const OF_SECRETS: [&str; 12] = [
     "SecretGetDeleted",
 ];
 
-/// An operation on secrets in Azure's own spelling: some tools change the case of what they carry.
+/// An operation on secrets in Azure's own spelling: some tools change the case of what they carry, part its words, or put
+/// the status behind it.
 pub(super) fn as_azure_spells(operation: Cow<'_, str>) -> Cow<'_, str> {
-    let bare = operation.trim();
-    match OF_SECRETS.iter().find(|known| known.eq_ignore_ascii_case(bare)) {
-        Some(known) if **known != *operation => Cow::Borrowed(known),
-        _ => operation,
+    let is_known = |known: &&&str| **known == &*operation;
+    if OF_SECRETS.iter().any(|known| is_known(&known)) {
+        return operation;
     }
+    let bare = operation.split('(').next().unwrap_or_default();
+    let bare = bare.rsplit(['/', '.']).next().unwrap_or_default();
+    let letters: String = bare.chars().filter(|char| !matches!(char, ' ' | '_' | '-' | '"' | '\'' | ',')).collect();
+    let letters = letters.trim();
+    // `Get Secret` has the words of `SecretGet` in another order.
+    let turned = |known: &str| {
+        let verb = known.strip_prefix("Secret").unwrap_or_default();
+        let (begins, ends) = letters.split_at_checked(verb.len()).unwrap_or_default();
+        begins.eq_ignore_ascii_case(verb) && ends.eq_ignore_ascii_case("Secret")
+    };
+    let known = OF_SECRETS.iter().find(|known| known.eq_ignore_ascii_case(letters) || turned(known));
+    known.map_or(operation, |known| Cow::Borrowed(*known))
+}
+
+/// Whether a text is the name of an operation of Key Vault's, as far as its form tells.
+pub(super) fn is_name(operation: &str) -> bool {
+    !operation.is_empty() && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Whether an operation is done to one secret, so that an entry of it must say to which.

@@ -12,13 +12,12 @@ pub(crate) struct OtherLog(pub(crate) String);
 const ACTIVITY: [&str; 8] =
     ["administrative", "policy", "security", "servicehealth", "resourcehealth", "alert", "autoscale", "recommendation"];
 
-/// Of which other log an entry is.
+/// Of which other log an entry is that names no secret of a vault.
 pub(super) fn other_log(category: &str, operation: &str, metric: &str) -> Option<OtherLog> {
     let (category, operation) = (category.trim(), operation.trim());
     let other = |text: &str| Some(OtherLog(text.to_owned()));
-    if says_something(category) && category.eq_ignore_ascii_case("AuditEvent") && says_something(operation) {
-        // What a subscription logs is named by the path of what it was done to, or by a sentence.
-        return operation.contains(['/', ' ']).then(|| OtherLog(ACTIVITY_LOG.to_owned()));
+    if is_audit_event(category) {
+        return None;
     }
     if says_something(metric) {
         return other("platform metrics, which hold no reads of secrets: bring the vault's audit log (`AuditEvent`)");
@@ -30,11 +29,17 @@ pub(super) fn other_log(category: &str, operation: &str, metric: &str) -> Option
     if operation.contains(['/', ' ']) || ACTIVITY.contains(&category.to_ascii_lowercase().as_str()) {
         return other(ACTIVITY_LOG);
     }
-    if says_something(category) && !category.eq_ignore_ascii_case("AuditEvent") {
+    if says_something(category) {
         return Some(OtherLog(format!("a log of the category `{}`, not of a vault's audit events", short(category))));
     }
     (!says_something(operation))
         .then(|| OtherLog("records that name no operation, so none of a vault's audit log".to_owned()))
+}
+
+/// Whether a category is that of a vault's audit log, however its words are joined.
+fn is_audit_event(category: &str) -> bool {
+    let letters = category.bytes().filter(u8::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase());
+    letters.eq(*b"auditevent")
 }
 
 const ACTIVITY_LOG: &str =

@@ -1,7 +1,8 @@
 //! Where in the archive's tree a folder or a file lies, by the names above it.
 //!
 //! The tree is `[insights-logs-auditevent/]resourceId=/…/VAULTS/VAULT/y=/m=/d=/h=/m=00/PT1H.json[.gz]`, entered at any
-//! level. A place is left out only if its own name says that it holds another vault, service or time.
+//! level. What a workspace exports lies in `am-TABLE/WorkspaceResourceId=/…/y=/m=/d=/h=/m=05/PT05M.json`; no folder says
+//! there of which vault it is. A place is left out only if its own name says that it holds another vault, service or time.
 
 use super::coverage::LATENESS;
 use super::question::Question;
@@ -11,10 +12,15 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, Utc};
 
 pub(crate) const CONTAINER: &str = "insights-logs-auditevent";
 
+/// How the name begins of the folder that holds what one workspace exported.
+const WORKSPACE: &str = "workspaceresourceid=";
+
 /// Where in the tree a folder lies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
     parent: String,
+    /// Whether it lies below the name of a workspace, whose resource is no vault.
+    of_workspace: bool,
     /// The vault's name in lower case.
     pub(crate) vault: Option<String>,
     year: Option<i32>,
@@ -27,7 +33,10 @@ impl Place {
     /// The place that names from the top of a path lead to, unless they belong to another vault or service. What lies
     /// above the tree is the user's, and means nothing.
     pub(crate) fn of_path<'n>(names: impl Iterator<Item = &'n str>, question: &Question) -> Option<Self> {
-        let mut names = names.skip_while(|name| !name.to_lowercase().starts_with("resourceid="));
+        let mut names = names.skip_while(|name| {
+            let name = name.to_lowercase();
+            !name.starts_with("resourceid=") && !name.starts_with(WORKSPACE)
+        });
         names.try_fold(Self::default(), |place, name| place.enter(name, question))
     }
 
@@ -36,13 +45,14 @@ impl Place {
         let lower = name.to_lowercase();
         let foreign = match self.parent.as_str() {
             "vaults" => question.vaults().all(|vault| lower != vault.name),
-            "providers" => lower != "microsoft.keyvault",
+            "providers" if !self.of_workspace => lower != "microsoft.keyvault",
             _ => lower.starts_with("insights-") && lower != CONTAINER,
         };
         if foreign {
             return None;
         }
         let mut inner = self.clone();
+        inner.of_workspace |= lower.starts_with(WORKSPACE);
         if self.parent == "vaults" {
             inner.vault = Some(lower.clone());
         }

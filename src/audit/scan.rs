@@ -191,8 +191,19 @@ impl<C: Collect> Sink for Scanner<'_, C> {
         self.only_lines = false;
         // Of an object that is cut where its list begins, the list is all that is missing.
         let head = [head, b"]}"].concat();
-        let table = serde_json::from_slice(&head).ok();
+        let table: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&head).ok();
+        if table.as_ref().and_then(|table| table.get("error")).is_some_and(serde_json::Value::is_object) {
+            self.partial();
+        }
         self.columns = table.and_then(|table| entries::columns(&table)).unwrap_or_default();
+    }
+
+    fn partial(&mut self) {
+        let truncation =
+            format!("the answer in `{}` has an `error`: it holds only a part of what was asked", self.file.name);
+        if !self.work.seen.truncations.contains(&truncation) {
+            self.work.seen.truncations.push(truncation);
+        }
     }
 
     fn broken(&mut self, why: &'static str, bytes: &[u8], at_end: bool) {
@@ -320,10 +331,10 @@ impl<C: Collect> Scanner<'_, C> {
         if let Some(other) = &event.other_log {
             return self.work.seen.other_log(other.clone(), 1);
         }
-        if event.leaves_secret_open() {
+        if let Some(why) = event.leaves_open() {
             let relevant = self.work.collector.may_concern(event);
-            self.work.seen.unnamed += u64::from(relevant);
-            return self.unreadable("it does not say which secret it is about".into(), record, relevant);
+            self.work.seen.unnamed += u64::from(relevant && event.names_no_secret());
+            return self.unreadable(why, record, relevant);
         }
         self.work.seen.events += 1;
         self.work.seen.time(&event.time);

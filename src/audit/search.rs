@@ -326,6 +326,7 @@ pub(crate) struct Plainly {
 type Finder = LazyLock<memmem::Finder<'static>>;
 static CATEGORY: Finder = LazyLock::new(|| memmem::Finder::new(b"AuditEvent"));
 static SECRETS: Finder = LazyLock::new(|| memmem::Finder::new(b"/secrets/"));
+static OPERATION_NAME: Finder = LazyLock::new(|| memmem::Finder::new(b"\"operationName\":\""));
 static OPERATION: Finder = LazyLock::new(|| memmem::Finder::new(b"Secret"));
 
 impl Plainly {
@@ -334,9 +335,8 @@ impl Plainly {
         self.category_at = at;
         // As Azure writes it, the operation stands right behind.
         let behind = record.get(at + CATEGORY.needle().len()..).unwrap_or_default();
-        let operation = behind.strip_prefix(b"\",\"operationName\":\"");
-        let of_no_secret = |byte: &u8| byte.is_ascii_alphabetic() && !byte.eq_ignore_ascii_case(&b's');
-        if operation.and_then(<[u8]>::first).is_some_and(of_no_secret) {
+        let operation = behind.strip_prefix(b"\",\"operationName\":\"").and_then(word);
+        if operation.and_then(<[u8]>::first).is_some_and(|first| !first.eq_ignore_ascii_case(&b's')) {
             return true;
         }
         if let Some(at) = find(&SECRETS, record, self.secret_at) {
@@ -345,8 +345,17 @@ impl Plainly {
                 return true;
             }
         }
-        !leaves_secret_open(record)
+        let names_operation =
+            || OPERATION_NAME.find(record).and_then(|at| record.get(at + OPERATION_NAME.needle().len()..));
+        (operation.is_some() || names_operation().is_some_and(|rest| word(rest).is_some()))
+            && !leaves_secret_open(record)
     }
+}
+
+/// The letters and digits in front of a quote, if that is all there is.
+fn word(rest: &[u8]) -> Option<&[u8]> {
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric())?;
+    rest.get(..end).filter(|word| !word.is_empty() && rest.get(end) == Some(&b'"'))
 }
 
 /// Whether a record seems to be of something that was done to one secret, and does not say to which.

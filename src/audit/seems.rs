@@ -23,7 +23,7 @@ const MAGIC: [(&[u8], &str); 16] = [
     (b"PAR1", "a Parquet file: export it as CSV or JSON"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\xd0\xcf\x11\xe0", "an old document of Office"),
-    (b"\x1f\x8b", "compressed twice with gzip: decompress it once"),
+    (b"\x1f\x8b", "compressed with gzip over and over: decompress it first"),
     (b"-----BEGIN", "a PEM file"),
 ];
 

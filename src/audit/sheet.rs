@@ -98,7 +98,13 @@ impl Sheet {
             if !settled && let Some(refusal) = refusal(name, &time, &times) {
                 return Err(refusal);
             }
-            settled |= times.read(time).is_ok();
+            match times.read(time.clone()) {
+                Ok(_) => settled = true,
+                Err(why) => {
+                    take(line, Err(format!("{why}: its column `{name}` has `{}`", shown(&time))), &times);
+                    return Ok(());
+                }
+            }
             take(line, Ok(columns::fields(&self.row(column, &record))), &times);
             Ok(())
         })
@@ -116,8 +122,16 @@ impl Sheet {
         times: Times,
         take: &mut TakeRow<'_>,
     ) -> Result<(), Refusal> {
-        let mut carried = false;
+        let (mut carried, mut has_rows) = (self.time.is_some(), false);
+        let not_named = || {
+            let names: Vec<String> = self.names.iter().take(12).map(|name| format!("`{name}`")).collect();
+            Refusal {
+                because: format!("it has no column `TimeGenerated`; its columns are {}", names.join(", ")),
+                help: EXPORT.to_owned(),
+            }
+        };
         self.each(source, &mut |line, record| {
+            has_rows = true;
             let held = record.map(|record| {
                 let cells = self.names.iter().zip(&record);
                 let cells = cells.map(|(name, cell)| (name.clone(), String::from_utf8_lossy(cell).into_owned().into()));
@@ -125,13 +139,9 @@ impl Sheet {
             });
             match held {
                 Ok(Held { rows, unread }) => {
-                    carried |= self.time.is_some() || !rows.is_empty() || unread.is_some();
+                    carried |= !rows.is_empty() || unread.is_some();
                     if !carried {
-                        let names: Vec<String> = self.names.iter().take(12).map(|name| format!("`{name}`")).collect();
-                        return Err(Refusal {
-                            because: format!("it has no column `TimeGenerated`; its columns are {}", names.join(", ")),
-                            help: EXPORT.to_owned(),
-                        });
+                        return Err(not_named());
                     }
                     let nothing = rows.is_empty() && unread.is_none();
                     rows.iter().for_each(|row| take(line, Ok(columns::fields(row)), &times));
@@ -143,7 +153,10 @@ impl Sheet {
                 Err(why) => take(line, Err(why), &times),
             }
             Ok(())
-        })
+        })?;
+        // A single row of a table whose first part is elsewhere is taken for the names of columns.
+        let says_anything = self.names.iter().any(|name| !name.is_empty());
+        if carried || has_rows || !says_anything { Ok(()) } else { Err(not_named()) }
     }
 
     /// Gives each row to `take`, with the line that it begins on; or why nobody can tell which of its cells are which.
@@ -164,7 +177,14 @@ impl Sheet {
                 }
                 if cells == columns { Ok(record) } else { Err(wrong_cells(cells, columns)) }
             });
-            take(last_line, record)?;
+            let repeats_names = |record: &ByteRecord| {
+                let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned());
+                cells.eq(self.names.iter().cloned())
+            };
+            // Of exports that somebody put behind each other.
+            if !record.as_ref().is_ok_and(repeats_names) {
+                take(last_line, record)?;
+            }
         }
         Ok(())
     }
@@ -247,7 +267,7 @@ fn refusal(column: &str, time: &str, times: &Times) -> Option<Refusal> {
              `--timezone UTC`",
         ),
         Unsure::NoOrder => return Some(no_order(column, time)),
-        Unsure::NoTime | Unsure::Summer => return None,
+        Unsure::NoTime | Unsure::Impossible | Unsure::Summer => return None,
     };
     Some(Refusal { because, help: help.to_owned() })
 }

@@ -29,6 +29,20 @@ impl Status {
     }
 }
 
+/// A status in JSON: nothing where it is not known.
+pub(super) mod or_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    pub(in crate::audit) fn serialize<S: Serializer>(status: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(*status).filter(|status| *status != 0).serialize(serializer)
+    }
+
+    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+        Ok(Option::<u16>::deserialize(deserializer)?.unwrap_or_default())
+    }
+}
+
 /// A number, also one that a column of reals gave a fraction, or with its name behind it; or the name alone.
 fn of_text(text: &str) -> Option<u16> {
     let upper = text.to_ascii_uppercase();

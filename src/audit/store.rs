@@ -6,6 +6,7 @@ use super::question::Question;
 use super::reading::hour_start;
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
@@ -36,8 +37,8 @@ pub(crate) struct Listing {
     pub(crate) files: Vec<LogFile>,
     /// Since when there is any file of the secret's vault.
     pub(crate) log_begins: Option<Timestamp>,
-    /// Files beside them whose names are not those of logs.
-    pub(crate) passed_over: Vec<String>,
+    /// Files beside them that are no logs by their names, nor by what they begin with where that was looked at.
+    pub(crate) passed_over: Vec<LogFile>,
 }
 
 impl Listing {
@@ -45,6 +46,16 @@ impl Listing {
         self.files.extend(other.files);
         self.passed_over.extend(other.passed_over);
         self.log_begins = [self.log_begins, other.log_begins].into_iter().flatten().min();
+    }
+
+    /// How many files stand for the same hour of the same vault as one before them, as those of a copied tree do.
+    pub(crate) fn in_several_trees(&self) -> usize {
+        let mut known = BTreeSet::new();
+        let places = self.files.iter().filter_map(|file| {
+            let name = file.name.to_lowercase();
+            name.find("resourceid=").and_then(|at| name.get(at..)).map(str::to_owned)
+        });
+        places.filter(|place| !known.insert(place.clone())).count()
     }
 }
 

@@ -36,7 +36,7 @@ pub fn csv(radius: &BlastRadius, vault: &str) -> Result<String, Failure> {
     let failed = |error: csv::Error| Failure::refused("the table cannot be written").because(error.to_string());
     writer.write_record(HEADER).map_err(failed)?;
     for access in &radius.accesses {
-        let (status, count) = (access.status.to_string(), access.count.to_string());
+        let (status, count) = (access.all_statuses(), access.count.to_string());
         let cells = [
             "access",
             vault,

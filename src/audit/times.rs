@@ -3,12 +3,16 @@
 //! Azure writes UTC. Portals, spreadsheets and scripts write what suits their reader: a time taken for another one moves
 //! an access out of the window, and the answer is a false all-clear. So nothing is guessed.
 
+use crate::clock;
 use crate::failure::Failure;
-use chrono::{DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc};
+use chrono::{
+    DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 use regex::{Captures, Regex};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// How the times of a source are meant, where they do not say so themselves.
@@ -44,6 +48,8 @@ pub(crate) enum Unsure {
     NoTime,
     NoZone,
     NoOrder,
+    /// No vault's log can have it: it stands for no time, or was read in a form that it is not in.
+    Impossible,
     /// The clock was put back and showed it twice, or was put forward and never showed it.
     Summer,
 }
@@ -56,6 +62,7 @@ impl fmt::Display for Unsure {
             Self::NoOrder => {
                 "the day and the month of its time cannot be told apart: say what comes first by `--date-order`"
             }
+            Self::Impossible => "its time is none of a vault's log: it lies before 2015, or more than a year ahead",
             Self::Summer => "the zone's clock showed its time twice or never, where summer time begins or ends",
         })
     }
@@ -114,11 +121,11 @@ impl Times {
     pub(crate) fn read<'t>(&self, text: Cow<'t, str>) -> Result<(Cow<'t, str>, DateTime<Utc>), Unsure> {
         let trimmed = text.trim();
         if let Ok(at) = DateTime::parse_from_rfc3339(trimmed) {
-            let at = at.with_timezone(&Utc);
+            let at = possible(at.with_timezone(&Utc))?;
             let is_as_azure_writes = trimmed.len() == text.len() && text.ends_with('Z') && text.contains('T');
             return Ok((if is_as_azure_writes { text } else { rfc3339(at).into() }, at));
         }
-        let at = self.moment(trimmed)?;
+        let at = self.moment(trimmed).and_then(possible)?;
         Ok((rfc3339(at).into(), at))
     }
 
@@ -275,9 +282,27 @@ fn epoch(text: &str) -> Option<DateTime<Utc>> {
         }
         12 | 13 => DateTime::from_timestamp_millis(number),
         15 | 16 => DateTime::from_timestamp_micros(number),
-        18 | 19 => Some(DateTime::from_timestamp_nanos(number)),
+        // Tenths of millionths since the year 1, or since 1601: no more than one of them is possible.
+        18 => [TICKS_BEFORE_1970, FILE_TIME_BEFORE_1970].into_iter().find_map(|before| {
+            let at = DateTime::from_timestamp_nanos(number.checked_sub(before)?.checked_mul(100)?);
+            possible(at).ok()
+        }),
+        19 => Some(DateTime::from_timestamp_nanos(number)),
         _ => None,
     }
+}
+
+const TICKS_BEFORE_1970: i64 = 621_355_968_000_000_000;
+const FILE_TIME_BEFORE_1970: i64 = 116_444_736_000_000_000;
+
+/// Since when there are vaults, and until when a clock may be wrong.
+static POSSIBLE: LazyLock<Range<DateTime<Utc>>> = LazyLock::new(|| {
+    let first = DateTime::from_timestamp(1_420_070_400, 0).unwrap_or_default();
+    first..clock::now() + TimeDelta::days(366)
+});
+
+fn possible(at: DateTime<Utc>) -> Result<DateTime<Utc>, Unsure> {
+    if POSSIBLE.contains(&at) { Ok(at) } else { Err(Unsure::Impossible) }
 }
 
 /// `Z`, `UTC`, `GMT`, `+01:00`, `UTC+1` and the like.

@@ -59,7 +59,7 @@ pub(crate) struct Sighting {
     pub(crate) vault_changes: Groups,
     /// Who changed the vault itself in the baseline.
     pub(crate) vault_changes_before: Groups,
-    /// What the first access has in place of a status, if that is none, and how many have something like it.
+    /// What the first access whose status is not known has in its place, if anything, and how many there are.
     pub(crate) odd_status: Option<(String, u64)>,
     pub(crate) seen: Reading,
 }
@@ -77,8 +77,9 @@ impl Sighting {
         let vault = &question.vault.name;
         let (whose, run) = question.whose(event);
         if event.names(&question.secret) {
-            if let Some(odd) = &event.odd_status {
-                self.odd_status.get_or_insert_with(|| (odd.clone(), 0)).1 += event.count;
+            if event.status == 0 {
+                let odd = event.odd_status.clone().unwrap_or_default();
+                self.unknown_status((odd, event.count));
             }
             let key = Key::new(event, vault, &question.secret, event.version_of(&question.secret), whose);
             if before { self.before.add(key, event, run) } else { self.accesses.add(key, event, run) }
@@ -109,14 +110,24 @@ impl Sighting {
     /// What must be said of statuses that are not known.
     pub(crate) fn odd_statuses(&self) -> Option<String> {
         let (first, count) = self.odd_status.as_ref()?;
-        Some(format!(
-            "whether {count} of the accesses succeeded is not known: in place of an HTTP status the log has `{first}`"
-        ))
+        let why = match first.as_str() {
+            "" => "the log has no HTTP status of them".to_owned(),
+            first => format!("in place of an HTTP status the log has `{first}`"),
+        };
+        Some(format!("whether {count} of the accesses succeeded is not known: {why}"))
+    }
+
+    fn unknown_status(&mut self, (odd, count): (String, u64)) {
+        let (first, all) = self.odd_status.get_or_insert_default();
+        *all += count;
+        if first.is_empty() {
+            *first = odd;
+        }
     }
 
     pub(crate) fn merge(&mut self, later: Self) {
-        if let Some((odd, count)) = later.odd_status {
-            self.odd_status.get_or_insert((odd, 0)).1 += count;
+        if let Some(later) = later.odd_status {
+            self.unknown_status(later);
         }
         self.accesses.merge(later.accesses);
         self.before.merge(later.before);

@@ -1,5 +1,6 @@
 //! A file's bytes, as they lie there → text in UTF-8, and in what form its entries stand in it.
 
+use super::records::without_mark;
 use super::sheet::Sheet;
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
@@ -7,6 +8,8 @@ use flate2::read::MultiGzDecoder;
 use std::io::{self, Cursor, Read};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// What was compressed is compressed again by whoever sends everything compressed.
+const DEEPEST_GZIP: usize = 3;
 const AVRO_MAGIC: &[u8] = b"Obj\x01";
 /// How nearly all files of an archive begin.
 const ORDINARY: &[u8] = b"{\"time\":\"";
@@ -30,6 +33,19 @@ pub(crate) struct Unpacked<'s> {
     pub(crate) source: Box<dyn Read + 's>,
 }
 
+impl Unpacked<'_> {
+    /// Whether what it begins with is that of a log: a table of one, a container, or JSON that is no bare value.
+    pub(crate) fn begins_as_log(mut self) -> bool {
+        let mut beginning = Vec::new();
+        let read = self.source.by_ref().take(ORDINARY.len() as u64 * 8).read_to_end(&mut beginning);
+        let beginning = without_mark(&beginning).trim_ascii_start();
+        let is_json = beginning.starts_with(b"{\"")
+            || (beginning.starts_with(b"{") && beginning.get(1).is_some_and(u8::is_ascii_whitespace))
+            || beginning.strip_prefix(b"[").is_some_and(|list| list.trim_ascii_start().starts_with(b"{"));
+        read.is_ok() && (is_json || !matches!(self.form, Form::Records))
+    }
+}
+
 /// Decompresses what is compressed and decodes what is encoded, whatever the file's name; only that a file is a table at
 /// all may be told by it.
 ///
@@ -37,7 +53,10 @@ pub(crate) struct Unpacked<'s> {
 /// If its first bytes cannot be read.
 pub(crate) fn unpack<'s>(source: Box<dyn Read + 's>, name: &str) -> io::Result<Unpacked<'s>> {
     let (mut beginning, mut source) = begin(source, ORDINARY.len() as u64)?;
-    if beginning.starts_with(&GZIP_MAGIC) {
+    for _ in 0..DEEPEST_GZIP {
+        if !beginning.starts_with(&GZIP_MAGIC) {
+            break;
+        }
         let whole = Box::new(MultiGzDecoder::new(io::BufReader::new(source)));
         (beginning, source) = begin(whole, ORDINARY.len() as u64)?;
     }

@@ -4,6 +4,7 @@
 //! without case and decodes `%2D` and the like, so this does too; names and versions come out in lower case.
 
 use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// A secret an address names, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,21 +21,62 @@ const VERBS: [&str; 4] = ["versions", "backup", "recover", "restore"];
 /// The secret an address names: `https://HOST/secrets/NAME[/VERSION]`, `/deletedsecrets/NAME`, or the resource
 /// manager's `…/vaults/VAULT/secrets/NAME[/versions/VERSION]`.
 pub(crate) fn secret_named(uri: &str) -> Option<Named> {
-    let path = path_of(uri);
-    let path = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
+    let uri = bare(uri);
+    let path = decoded(path_of(&uri)).to_ascii_lowercase();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let first = segments.next()?;
+    let mut first = segments.next()?;
+    if first.contains('.') {
+        // A host without a scheme before it.
+        first = segments.next()?;
+    }
     if first != "secrets" && first != "deletedsecrets" {
         segments.find(|segment| *segment == "vaults")?;
         segments.next()?;
         segments.next().filter(|segment| *segment == "secrets")?;
-        let secret = segments.next().filter(|name| !is_masked(name))?.to_owned();
+        let secret = segments.next().and_then(name_in)?.to_owned();
         let version = segments.next().filter(|segment| *segment == "versions").and(segments.next());
         return Some(Named { secret, version: version.map(str::to_owned) });
     }
-    let secret = segments.next().filter(|name| !is_masked(name))?.to_owned();
+    let secret = segments.next().and_then(name_in)?.to_owned();
     let version = segments.next().filter(|segment| !VERBS.contains(segment)).map(str::to_owned);
     Some(Named { secret, version })
+}
+
+/// The address alone: without the method before it, the protocol behind it, or quotes around it; decoded, where somebody
+/// encoded all of it.
+fn bare(uri: &str) -> Cow<'_, str> {
+    let is_around = |char: char| char.is_whitespace() || "\"'`<>".contains(char);
+    let trimmed = uri.trim_matches(is_around);
+    let is_method = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let behind_method = trimmed.split_once(' ').filter(|(word, _)| is_method(word)).map(|(_, rest)| rest.trim_start());
+    let request = behind_method.unwrap_or(trimmed);
+    let address = request.rsplit_once(" HTTP/").map_or(request, |(address, _)| address).trim_matches(is_around);
+    match address.find("://") {
+        None if address.contains("%3A%2F%2F") || address.contains("%3a%2f%2f") => Cow::Owned(decoded(address)),
+        _ => Cow::Borrowed(address),
+    }
+}
+
+/// Decoded as often as it was encoded.
+fn decoded(text: &str) -> String {
+    const MOST: usize = 4;
+    let mut text = text.to_owned();
+    for _ in 0..MOST {
+        if !text.contains('%') {
+            break;
+        }
+        text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+    }
+    text
+}
+
+/// The name in a part of a path. Behind it may stand what a tool failed to cut off; whatever else is no name's makes it
+/// none that is known.
+fn name_in(part: &str) -> Option<&str> {
+    let end = part.find(|char: char| !char.is_ascii_alphanumeric() && char != '-' && char != '_');
+    let (name, behind) = part.split_at_checked(end.unwrap_or(part.len()))?;
+    let is_cut_off = behind.chars().next().is_none_or(|char| char.is_whitespace() || "?&;#,\"'<>()".contains(char));
+    Some(name).filter(|name| is_cut_off && !is_masked(name))
 }
 
 /// No word that is put in the place of a name is longer.
@@ -47,15 +89,17 @@ pub(super) fn is_masked(name: &str) -> bool {
     const MASKS: [&str; 5] = ["redacted", "masked", "removed", "hidden", "scrubbed"];
     bare.is_empty()
         || bare.len() < name.len() && !name.bytes().all(is_of_names)
+        || (bare.len() > 2 && bare.bytes().all(|byte| byte.eq_ignore_ascii_case(&b'x')))
         || MASKS.iter().any(|mask| mask.eq_ignore_ascii_case(bare))
 }
 
-/// The host of an absolute address, without its port.
-pub(crate) fn host_of(uri: &str) -> Option<&str> {
+/// The host of an absolute address in lower case, without its port.
+pub(crate) fn host_of(uri: &str) -> Option<String> {
+    let uri = bare(uri);
     let (_, rest) = uri.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next()?;
     let host = host.split_once(':').map_or(host, |(name, _)| name);
-    (!host.is_empty()).then_some(host)
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
 fn path_of(uri: &str) -> &str {

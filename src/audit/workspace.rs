@@ -286,6 +286,7 @@ fn event(row: &Row) -> Result<Event<'static>, String> {
         request_uri: field("entry_path"),
         user_agent: field("entry_agent"),
         metric: "".into(),
+        aside: "".into(),
         unread: None,
     };
     let mut event = Event::new(fields, &Times::default())?;

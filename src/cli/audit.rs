@@ -136,6 +136,7 @@ fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome
         ui.json(found);
     } else if args.csv {
         ui.data(&Page::document(&audit::csv(found, &secret.vault.name).map_err(CommandError::program)?));
+        ui.notes(&Page::document(&audit::describe_basis(found)));
     } else {
         ui.data(&Page::document(&audit::describe(found)));
     }

@@ -87,7 +87,13 @@ fn describe(run: &str, late: &Late) -> Page {
         let kind = if access.known { "known" } else { "UNKNOWN" };
         page.line(format!(
             "  {kind:7} {}  {}  {} ×{}  {}  {}  last {}",
-            access.name, access.ip, access.operation, access.count, access.version, access.status, access.last
+            access.name,
+            access.ip,
+            access.operation,
+            access.count,
+            access.version,
+            access.all_statuses(),
+            access.last
         ));
     }
     for row in &late.second_order {

@@ -121,7 +121,7 @@ fn csv(report: &Report) -> String {
     let radii = report.blast_radii.iter();
     let accesses = radii.flat_map(|radius| radius.accesses.iter().map(move |access| (&radius.secret, access)));
     for (secret, access) in accesses {
-        let (status, count) = (access.status.to_string(), access.count.to_string());
+        let count = access.count.to_string();
         let fields = [
             &access.who,
             &access.oid,
@@ -129,7 +129,7 @@ fn csv(report: &Report) -> String {
             &access.ip,
             &access.operation,
             &access.version,
-            &status,
+            &access.status,
             &count,
             &access.first,
             &access.last,

@@ -16,6 +16,7 @@ mod export;
 mod findings;
 mod hostile;
 mod misread;
+mod nothing_dropped;
 mod ordinary;
 mod own;
 mod reading;

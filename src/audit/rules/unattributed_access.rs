@@ -1,4 +1,4 @@
-//! Something succeeded, and the log does not say who did it. The 401 of a first request without a token, which every
+//! Something succeeded, or nothing says that it did not, and the log does not say who did it. The 401 of a first request without a token, which every
 //! official client makes, is no success and no finding.
 
 use super::deeds::{finding, times, total};
@@ -8,7 +8,7 @@ use crate::audit::groups::Key;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     let is_unattributed =
-        |key: &Key| key.caller.is_empty() && key.succeeded() && !key.operation.ends_with("Notification");
+        |key: &Key| key.caller.is_empty() && key.may_have_succeeded() && !key.operation.ends_with("Notification");
     let deeds: Vec<Deed<'_>> = facts.others().filter(|(key, _)| is_unattributed(key)).collect();
     if deeds.is_empty() {
         return Vec::new();

@@ -40,7 +40,7 @@ pub struct AccessLine {
     pub ip: String,
     pub operation: String,
     pub version: String,
-    pub status: u16,
+    pub status: String,
     pub count: u64,
     pub first: String,
     pub last: String,
@@ -179,7 +179,7 @@ pub(super) fn line(access: &audit::Access) -> AccessLine {
         ip: access.ip.clone(),
         operation: access.operation.clone(),
         version: short(&access.version),
-        status: access.status,
+        status: access.all_statuses(),
         count: access.count,
         first: to_the_second(&access.first),
         last: to_the_second(&access.last),
@@ -205,7 +205,8 @@ fn evidence(entry: &audit::Evidence) -> String {
     if entry.operation.is_empty() {
         return entry.note.clone();
     }
-    let deed = format!("{} {} ×{}", entry.operation, entry.status, entry.count);
+    let status = if entry.status == 0 { "?".to_owned() } else { entry.status.to_string() };
+    let deed = format!("{} {status} ×{}", entry.operation, entry.count);
     let span = match to_the_second(&entry.first) {
         first if entry.first == entry.last => first,
         first => format!("{first} to {}", to_the_second(&entry.last)),

@@ -27,8 +27,6 @@ fn the_window_begins_inside_and_ends_outside() {
 #[test]
 fn the_archive_may_be_entered_at_any_level() {
     let archive = Archive::with(&[read(1)]);
-    write(&archive.path().join("notes.json"), b"not a log\n");
-    write(&archive.vault().join("y=2026/m=11/d=20/h=10/m=00/README.txt"), b"not a log\n");
     let container = archive.path().join("insights-logs-auditevent");
     let hour = archive.vault().join("y=2026/m=11/d=20/h=10");
     for folder in [
