@@ -50,6 +50,12 @@ pub enum Match {
         place: Place,
         #[serde(flatten)]
         leak: Reading,
+        /// It covers nothing that lets somebody in by itself, as far as that can be told: it may have been cut off.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        partly: bool,
+        /// The same, and it is less than half.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        doubtful: bool,
     },
     /// A password or key inside the leaked text stands in it.
     SharesPart {
@@ -85,11 +91,11 @@ impl Match {
         let known = |place: Place| u8::from(place.part_of.is_some()) + u8::from(place.field.is_some());
         match self {
             Self::Value { .. } | Self::Hashed { .. } => 0,
-            Self::Inside { place, .. } => 3 - known(place),
+            Self::Inside { place, doubtful: false, .. } => 3 - known(place),
             Self::SharesPart { place, doubtful: false, .. } if place.is_whole() => 4,
             Self::SharesPart { place, doubtful: false, .. } => 6 - u8::from(place.field.is_some()),
             Self::InLeak => 7,
-            Self::SharesPart { .. } => 8,
+            Self::SharesPart { .. } | Self::Inside { .. } => 8,
         }
     }
 
@@ -102,7 +108,9 @@ impl Match {
     pub fn certainty(self) -> Certainty {
         match self {
             Self::Value { .. } | Self::Hashed { .. } => Certainty::Certain,
-            Self::InLeak | Self::SharesPart { doubtful: true, .. } => Certainty::Unsure,
+            Self::InLeak | Self::SharesPart { doubtful: true, .. } | Self::Inside { doubtful: true, .. } => {
+                Certainty::Unsure
+            }
             Self::Inside { .. } | Self::SharesPart { .. } => Certainty::Likely,
         }
     }
@@ -129,7 +137,15 @@ impl Match {
         match self {
             Self::Value { place, leak } => format!("it is the leaked value{}{}", at(place), read(leak)),
             Self::Hashed { place, by } => format!("it is the leaked value, by its {by}{}", at(place)),
-            Self::Inside { place, leak } => format!("it holds the leaked value{}{}", at(place), read(leak)),
+            Self::Inside { place, leak, partly: false, .. } => {
+                format!("it holds the leaked value{}{}", at(place), read(leak))
+            }
+            Self::Inside { place, leak, doubtful, .. } => format!(
+                "what leaked is a part of it{}{}; it may be cut off{}",
+                at(place),
+                read(leak),
+                if doubtful { ", and is less than half: it may be chance" } else { "" }
+            ),
             Self::SharesPart { place, leak, doubtful } => format!(
                 "it holds a part of the leaked text, a password or key{}{}{}",
                 at(place),

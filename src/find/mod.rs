@@ -4,6 +4,7 @@
 //! memory, and forgets it. The [`Answer`] holds addresses, counts and reasons, never a value.
 
 mod digest;
+mod heads;
 mod layers;
 mod matched;
 mod needle;

@@ -4,6 +4,7 @@
 //! says nothing about how much of a guess was right. Both are compared in what all spellings of a text have in common.
 
 use super::digest::{Digest, Likeness, is_fingerprint, likeness};
+use super::heads::heads;
 use super::layers::{Place, difference, folded, is_host, is_reference, is_telling, looks_random, walk};
 use super::matched::{Match, Reading};
 use super::placeholder::{is_covered, is_cut};
@@ -76,6 +77,12 @@ impl std::fmt::Debug for Needle {
 impl Needle {
     /// What leaked, in one text or, where a scanner tells the parts of a credential apart, in several.
     pub fn new(leaked: &[Secret]) -> Result<Self, Failure> {
+        if !leaked.is_empty()
+            && leaked.iter().all(|text| is_reference(text.expose()) && !text.expose().trim().contains('\n'))
+        {
+            let failure = Failure::refused("what was given is a reference to a variable, not its value");
+            return Err(failure.help("look up the value where it is set: the environment, the settings of the build"));
+        }
         let mut needle = Self::empty()?;
         for text in leaked {
             needle.add(text.expose());
@@ -289,13 +296,23 @@ impl Needle {
                 || openings.is_none_or(|openings| self.opens(form, &own, place, openings))
         };
         let equal = |form: &&Form| counts && bool::from(form.tag.ct_eq(&own_tag)) && opens(form);
-        let holds = |form: &&Form| form.is_telling && self.contains(&own, form) && opens(form);
+        // What stands in what all of a kind begin with accuses nobody.
+        let is_common = |form: &Form| {
+            heads(&own).into_iter().any(|head| own.get(head).is_some_and(|head| self.contains(head, form)))
+        };
+        let holds = |form: &&Form| form.is_telling && self.contains(&own, form) && !is_common(form) && opens(form);
         if let Some(form) = self.wholes.iter().find(equal) {
             let leak = reading(form);
-            return Some(if place.is_whole() { Match::Value { place, leak } } else { Match::Inside { place, leak } });
+            return Some(match place.is_whole() {
+                true => Match::Value { place, leak },
+                false => Match::Inside { place, leak, partly: false, doubtful: false },
+            });
         }
         if let Some(form) = self.wholes.iter().find(holds) {
-            return Some(Match::Inside { place, leak: reading(form) });
+            // What covers no field, and less than half of it, may be a part of anything.
+            let all = openings.unwrap_or_default().iter().any(|opening| form.folded.contains(opening.as_str()));
+            let doubtful = !all && form.folded.len() * 2 < own.len();
+            return Some(Match::Inside { place, leak: reading(form), partly: !all, doubtful });
         }
         let is_same = |form: &&Form| equal(form) && (form.is_telling || place.is_whole() || place.is_named_secret());
         if let Some(form) = self.parts.iter().find(is_same) {
@@ -357,7 +374,10 @@ impl Needle {
 /// Whether a text in the leaked text is a part that may be found elsewhere by itself.
 fn is_part(text: &str, place: Place) -> bool {
     let is_short = text.trim().len() < SHORTEST_PART;
-    !is_short && !place.innocent && (place.is_named_secret() || looks_random(text))
+    // Whoever encodes a text without a name hides more than a word.
+    let is_hidden =
+        || place.encoded == Some("base64") && is_telling(text) && text.bytes().any(|byte| byte.is_ascii_digit());
+    !is_short && !place.innocent && (place.is_named_secret() || looks_random(text) || is_hidden())
 }
 
 /// What in a value lets somebody in, as far as its names and forms tell, and as it stands there.

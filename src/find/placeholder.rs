@@ -1,5 +1,7 @@
 //! Whether a text is a value, or what a scanner writes in place of one.
 
+use super::heads::is_head;
+
 /// What is written in place of a value, whole and in any case.
 const IN_PLACE: &[&str] = &[
     "-",
@@ -78,7 +80,11 @@ const SHORTEST_REST: usize = 12;
 /// Whether a text that a scanner reports holds no value.
 pub fn is_placeholder(text: &str) -> bool {
     let bare = bare(text);
-    bare.is_empty() || IN_PLACE.iter().any(|word| word.eq_ignore_ascii_case(bare)) || is_covered(text) || is_cut(text)
+    bare.is_empty()
+        || IN_PLACE.iter().any(|word| word.eq_ignore_ascii_case(bare))
+        || is_covered(text)
+        || is_cut(text)
+        || is_head(bare)
 }
 
 /// Whether a text was a value, and is covered or cut so that nobody can know it.
@@ -206,6 +212,8 @@ mod tests {
             "AKIA????????????WXYZ",
             "Kq7m[truncated]",
             "Kq7m⋯xPp0",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
         ] {
             assert!(is_placeholder(text), "{text}");
         }

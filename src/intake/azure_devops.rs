@@ -26,6 +26,10 @@ fn read(document: &Value) -> Option<Entry> {
         return None;
     }
     let mut entry = alerts(page);
+    if is_empty_page {
+        let what = "an empty list, as every list of Azure DevOps is written: it does not tell that it is one of alerts";
+        entry.unfinished.push(what.to_owned());
+    }
     let promised = document.get("count").and_then(Value::as_u64).unwrap_or(0);
     if promised > page.len() as u64 {
         entry.unread.push(format!("it speaks of {promised} alerts, and holds {}", page.len()));

@@ -31,6 +31,8 @@ pub(super) struct Log {
     has_end: bool,
     ended: bool,
     failed: bool,
+    /// It says that it came to its end, and had nothing to look at.
+    idle: bool,
 }
 
 impl Log {
@@ -63,6 +65,7 @@ impl Log {
         let message = message.to_lowercase();
         self.ended |= message.contains("finished scanning");
         self.failed |= CUT_SHORT.iter().any(|told| message.contains(told));
+        self.idle |= message.contains("scanned ~0 bytes");
         let behind = message.split_once("leaks found: ").map(|(_, behind)| behind);
         let before = message.split_once(" leaks found").and_then(|(before, _)| before.rsplit(' ').next());
         let digits = behind.or(before).map(|text| text.split(|letter: char| !letter.is_ascii_digit()).next());
@@ -75,6 +78,11 @@ impl Log {
             let count = entry.get(name).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok());
             self.announced += count.unwrap_or(0);
         }
+        self.idle |= ["chunks", "bytes"].iter().any(|name| {
+            let count = entry.get(name);
+            count
+                .is_some_and(|count| count.as_u64() == Some(0) || count.as_str().is_some_and(|text| text.trim() == "0"))
+        });
     }
 
     /// Whether it says by itself that the scanner came to its end.
@@ -87,6 +95,9 @@ impl Log {
         let mut told = Vec::new();
         if self.failed {
             told.push("the scanner's log speaks of an error: it may not have looked everywhere".to_owned());
+        }
+        if self.idle && findings == 0 {
+            told.push("the scanner's log says that it looked at nothing: 0 chunks, 0 bytes".to_owned());
         }
         if self.has_end && !self.ended {
             told.push("the scanner's log has no end: the scan was cut short, or the log was".to_owned());
@@ -151,6 +162,8 @@ mod tests {
             ("2026-11-23T03:01:12Z\terror\ttrufflehog\tcould not clone", false),
             ("<134>Nov 23 03:01:12 ci scanner[7]: nothing to say", true),
             ("[ERROR] no such path", false),
+            ("3:12AM INF scanned ~0 bytes (0) in 4ms", false),
+            ("3:12AM INF scanned ~120 bytes (120 bytes) in 4ms", true),
         ] {
             let mut log = Log::default();
             assert!(is_line(line), "{line}");

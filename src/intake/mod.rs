@@ -151,6 +151,7 @@ impl<'a> Reading<'a> {
     fn end(self, text: &str) -> Result<ScanReport, Failure> {
         let Self { mut report, unknown, first, others, strange_lines, is_answer, log } = self;
         let is_answer = is_answer || log.is_answer();
+        let broken = report.unread.clone();
         if strange_lines > 0 {
             report.unread.push(format!("{strange_lines} lines are neither JSON nor a scanner's log"));
         }
@@ -160,12 +161,9 @@ impl<'a> Reading<'a> {
             if first.is_none() && report.unread.is_empty() && !report.unfinished.is_empty() {
                 return Ok(report);
             }
-            if first.is_none()
-                && let Some(why) = report.unread.first().filter(|why| why.starts_with("line "))
-            {
-                return Err(Failure::refused("the report cannot be read")
-                    .because(why)
-                    .help("write it anew with the scanner"));
+            if first.is_none() && !broken.is_empty() {
+                let failure = Failure::refused("the report cannot be read: it is cut off or damaged");
+                return Err(broken.iter().fold(failure, Failure::because).help("write it anew with the scanner"));
             }
             let failure = Failure::refused("this is no report that is known")
                 .because(format!("it seems to be {}", formats::seems(text, first)));

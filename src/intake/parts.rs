@@ -31,11 +31,11 @@ pub(super) fn first<'a>(value: &'a Value, names: &[&str]) -> &'a str {
     names.iter().map(|name| text(value, name)).find(|text| !text.is_empty()).unwrap_or_default()
 }
 
-/// A member that is a value: a number is one as well, as its digits.
+/// A member that is a value: a number is one as well, as its digits, where the reader of JSON keeps all of them.
 pub(super) fn scalar(value: &Value, name: &str) -> String {
     match value.get(name) {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
         _ => String::new(),
     }
 }

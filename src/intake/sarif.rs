@@ -29,8 +29,14 @@ fn read(document: &Value) -> Option<Entry> {
     }
     for run in runs {
         // A tool that did not come to a result leaves them out, or writes `null`.
+        let elsewhere = list(run.get("externalPropertyFileReferences").unwrap_or(&Value::Null), "results");
+        if !elsewhere.is_empty() {
+            entry.unfinished.push("results of a run stand in other files, which it only names".to_owned());
+        }
         let Some(results) = run.get("results").and_then(Value::as_array) else {
-            entry.unfinished.push("a run of it holds no results: the tool did not come to any".to_owned());
+            if elsewhere.is_empty() {
+                entry.unfinished.push("a run of it holds no results: the tool did not come to any".to_owned());
+            }
             continue;
         };
         for result in results {

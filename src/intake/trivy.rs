@@ -39,6 +39,12 @@ fn read(document: &Value) -> Option<Entry> {
         return None;
     }
     results(document, document, text(document, "ArtifactName"), &mut entry);
+    // Trivy leaves them out where it looked at nothing, as well as where it found nothing.
+    if !document.get("Results").is_some_and(Value::is_array) {
+        entry
+            .unfinished
+            .push("it holds no results: it does not tell whether the scanner looked for secrets".to_owned());
+    }
     Some(entry)
 }
 

@@ -6,6 +6,8 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 mod forms;
+mod heads;
+mod layered;
 
 const LEAKED: &str = "pl4nted+leak/value=ü-0123456789";
 

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::secret::{Secret, SecretPrompt, ShowEntered};
 use async_trait::async_trait;
+use encoding_rs::{UTF_16BE, UTF_16LE};
 use rustix::io::Errno;
 use std::io::{IsTerminal, stdin};
 use std::time::{Duration, Instant};
@@ -143,6 +144,15 @@ fn piped() -> Result<Zeroizing<Vec<u8>>, Errno> {
 fn value(mut bytes: Zeroizing<Vec<u8>>) -> Result<Option<Secret>, Failure> {
     if bytes.len() > LARGEST {
         return Err(too_large());
+    }
+    // Windows writes two bytes a letter, and a mark before them that no UTF-8 begins with.
+    for (mark, encoding) in [([0xFF, 0xFE], UTF_16LE), ([0xFE, 0xFF], UTF_16BE)] {
+        if let Some(wide) = bytes.strip_prefix(&mark)
+            && let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(wide)
+        {
+            bytes = Zeroizing::new(text.into_owned().into_bytes());
+            break;
+        }
     }
     // Whoever types a value, or lets a shell write one, ends it with a line end that is none of its own.
     for end in [b'\n', b'\r'] {

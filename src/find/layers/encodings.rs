@@ -29,10 +29,13 @@ pub(super) fn decoded(text: &str) -> Vec<Behind> {
         pem(text, &mut found);
         return found;
     }
-    if let Some(bytes) = base64(text) {
+    let digits = hexadecimal(text);
+    // So many hexadecimal digits are no base64 that has no other letters by chance: what it would hold is nobody's own.
+    let is_base64 = digits.as_ref().is_none_or(|bytes| bytes.len() < 2 * SHORTEST_ENCODED);
+    if let Some(bytes) = base64(text).filter(|_| is_base64) {
         behind(&bytes, "base64", &mut found);
     }
-    if let Some(bytes) = hexadecimal(text) {
+    if let Some(bytes) = digits {
         behind(&bytes, "hexadecimal digits", &mut found);
     }
     found

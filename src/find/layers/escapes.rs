@@ -1,6 +1,8 @@
 //! What one character stands for another by: escapes with a backslash, entities, percent signs, and those of mail.
 
-use encoding_rs::WINDOWS_1252;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use encoding_rs::{Encoding, WINDOWS_1252};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
@@ -86,6 +88,8 @@ pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
         if text.contains('+') {
             take(read(percent_decode_str(&text.replace('+', " ")).collect()), "the encoding of forms");
         }
+    } else if text.contains('+') && !text.contains(char::is_whitespace) {
+        take(text.replace('+', " "), "the encoding of forms");
     }
     if text.contains('\\') {
         take(backslashes(text), "escapes with a backslash");
@@ -123,6 +127,14 @@ pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
         && let Ok(meant) = std::str::from_utf8(&bytes)
     {
         take(meant.to_owned(), "letters of another code page");
+    }
+    // The same of ISO 8859-1, whose signs of control are some of those bytes.
+    let bytes: Option<Vec<u8>> = text.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect();
+    if let Some(meant) = bytes.filter(|_| !text.is_ascii()).and_then(|bytes| String::from_utf8(bytes).ok()) {
+        take(meant, "letters of another code page");
+    }
+    if text.contains("=?") {
+        take(mail_words(text), "the encoding of a mail's header");
     }
     if let Some(digits) = base64_digits(text) {
         take(digits, "another alphabet of base64");
@@ -261,6 +273,44 @@ fn entity(name: &str) -> Option<String> {
         return char::from_u32(code).map(String::from);
     }
     ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+}
+
+/// `=?utf-8?B?…?=` and `=?iso-8859-1?Q?…?=`, as they stand in the header of a mail.
+fn mail_words(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("=?") {
+        let word = behind.split_once('?').and_then(|(charset, rest)| {
+            let (how, rest) = rest.split_once('?')?;
+            let (word, rest) = rest.split_once("?=")?;
+            Some((mail_word(charset, how, word)?, rest))
+        });
+        // White space between two of them is none of the text.
+        if !(before.trim().is_empty() && word.is_some()) {
+            plain.push_str(before);
+        }
+        match word {
+            Some((word, behind)) => {
+                plain.push_str(&word);
+                rest = behind;
+            }
+            None => {
+                plain.push_str("=?");
+                rest = behind;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+fn mail_word(charset: &str, how: &str, word: &str) -> Option<String> {
+    let bytes = Zeroizing::new(match how {
+        "B" | "b" => STANDARD.decode(word).ok()?,
+        "Q" | "q" => percent_decode_str(&word.replace('%', "%25").replace('_', " ").replace('=', "%")).collect(),
+        _ => return None,
+    });
+    Some(Encoding::for_label(charset.as_bytes())?.decode_without_bom_handling(&bytes).0.into_owned())
 }
 
 fn quoted_printable(text: &str) -> String {

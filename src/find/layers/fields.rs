@@ -31,9 +31,12 @@ const NAMES: &[&str] = &[
     "Authorization",
     "token",
     "bearer",
+    "passcode",
     "pass",
     "Pwd",
+    "pin",
     "pat",
+    "pw",
     "sig",
     "key",
     "value",
@@ -232,7 +235,9 @@ fn address<'a>(text: &'a str, parts: &mut Vec<Part<'a>>) {
     let Some((_, rest)) = text.split_once("://").filter(|_| !text.contains(char::is_whitespace)) else { return };
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     // A password may hold signs that belong to none, so the last `@` is the end of it.
-    let around = rest.rsplit_once('@').map(|(inside, _)| inside);
+    // Behind the name of a host it belongs to the path.
+    let is_path = |inside: &&str| inside.split_once('/').is_some_and(|(host, _)| is_host(host));
+    let around = rest.rsplit_once('@').map(|(inside, _)| inside).filter(|inside| !is_path(inside));
     if let Some((user, password)) = around.and_then(|inside| inside.split_once(':')) {
         parts.push(Part::named(&decoded(password), "a URL", "password"));
         parts.push(Part::named(password, "a URL", "password"));
@@ -344,12 +349,23 @@ pub(super) enum Pairs {
     Sure,
     /// It stands among others.
     Loose,
+    /// It stood behind base64, as a header and a registry's settings have a login: the password may hold any sign.
+    Login,
     /// It has a name of its own.
     No,
 }
 
 /// `id:secret`, as scanners write credentials of two parts, and `user:password`.
 fn pair<'a>(text: &'a str, pairs: Pairs, parts: &mut Vec<Part<'a>>) {
+    if pairs == Pairs::Login {
+        let is_user = |user: &str| {
+            user.len() < 65 && !user.contains(|letter: char| letter.is_whitespace() || "={}[]\"'/".contains(letter))
+        };
+        if let Some((_, secret)) = text.split_once(':').filter(|(user, _)| is_user(user)) {
+            parts.push(Part::named(secret, "a pair", "password"));
+        }
+        return;
+    }
     let text = text.trim();
     if pairs == Pairs::No || text.contains(char::is_whitespace) || text.contains("://") {
         return;

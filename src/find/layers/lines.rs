@@ -9,6 +9,8 @@ const LONGEST_PREFIX: usize = 200;
 const MARKS: &[char] = &['+', '-', '>', '#', '/', '*', '|', ';', '%', '\'', ':', '!', '<'];
 /// A text of more pieces is no value.
 const MOST_PIECES: usize = 2_000;
+/// More folded values of one text are not looked at.
+const MOST_BLOCKS: usize = 64;
 
 /// The text without what stands before each of its lines, if there is something that all of them have in common.
 pub(crate) fn without_prefix(text: &str) -> Option<Zeroizing<String>> {
@@ -119,6 +121,31 @@ fn keys(text: &str) -> Vec<Zeroizing<String>> {
             Some(Zeroizing::new(bare.collect::<Vec<&str>>().join("\n")))
         })
         .collect()
+}
+
+/// Values that go on in lines that are further in than their name, as YAML folds them. Each with its name.
+pub(super) fn blocks(text: &str) -> Vec<(&str, Zeroizing<String>)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate().take(MOST_PIECES) {
+        let Some((name, begin)) = line.split_once(':').filter(|(name, _)| !name.trim().is_empty()) else { continue };
+        let further = |next: &&&str| next.trim().is_empty() || depth(next) > depth(line);
+        let rest: Vec<&str> = lines.iter().skip(at + 1).take_while(further).map(|next| next.trim()).collect();
+        if rest.iter().all(|next| next.is_empty()) || rest.len() > MOST_PIECES {
+            continue;
+        }
+        // `|`, `>-` and the like say how it goes on.
+        let begin = begin.trim();
+        let begin = if begin.len() < 4 && begin.starts_with(['|', '>']) { "" } else { begin };
+        let block = [begin].into_iter().chain(rest).collect::<Vec<&str>>().join("\n");
+        let block = block.trim().trim_matches(['"', '\'']).to_owned();
+        found.push((name, Zeroizing::new(block)));
+        if found.len() >= MOST_BLOCKS {
+            break;
+        }
+    }
+    found
 }
 
 /// Strings that a program joins: `"…\n" + "…"`, `"…" "…"`, `'…' . '…'`, `["…", "…"].join("")`. Each with the name that

@@ -6,6 +6,7 @@ mod escapes;
 mod fields;
 mod fold;
 mod lines;
+mod shell;
 mod telling;
 
 use fields::{Pairs, bare_name, is_innocent, known_name, parts};
@@ -165,6 +166,17 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
             let named = place.field.is_some();
             self.text(&joined, Place { loose: place.loose || !named, named, ..place }, deeper);
         }
+        for (name, block) in lines::blocks(text) {
+            self.text(&block, place.within("lines of settings", bare_name(name)), deeper);
+        }
+        for word in shell::words(text) {
+            let place = place.encoded("quotes of a shell");
+            match word.name {
+                Some(name) => self.text(&word.text, place.within("a command", bare_name(name)), deeper),
+                None if word.whole => self.text(&word.text, place, deeper),
+                None => self.text(&word.text, Place { loose: true, ..place.within("a command", "") }, deeper),
+            }
+        }
         let behind = encodings::decoded(text);
         for found in &behind {
             let place = Place { part_of: found.part_of.or(place.part_of), ..place.encoded(found.encoded) };
@@ -172,7 +184,8 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
         }
         if !text.contains("-----BEGIN ") || text.len() > 2 * encodings::LONGEST_KEY {
             let pairs = match place {
-                place if place.is_whole() || (place.loose && place.encoded == Some("base64")) => Pairs::Sure,
+                place if place.encoded == Some("base64") => Pairs::Login,
+                place if place.is_whole() => Pairs::Sure,
                 place if place.loose => Pairs::Loose,
                 _ => Pairs::No,
             };

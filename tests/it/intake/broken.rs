@@ -28,7 +28,6 @@ async fn a_report_without_a_finding_is_an_answer() {
             r#"{"vulnerabilities":[],"scan":{"type":"secret_detection","status":"success"}}"#,
             "a GitLab secret detection report",
         ),
-        (r#"{"count":0,"value":[]}"#, "alerts of Advanced Security"),
         (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[]}"#, "a Trivy report"),
         (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"a","Class":"secret"}]}"#, "a Trivy report"),
         (r#"{"ClusterName":"prod","Resources":[]}"#, "a Trivy report"),
@@ -99,6 +98,25 @@ async fn a_scanner_that_did_not_finish_says_nothing() {
     let stage = stage().await;
     let path = stage.path("report");
     for (report, why) in [
+        (r#"{"count":0,"value":[]}"#, "every list of Azure DevOps"),
+        (r#"{"SchemaVersion":2,"ArtifactName":"x"}"#, "holds no results"),
+        (
+            r#"{"SchemaVersion":2,"ArtifactName":"x","ArtifactType":"container_image","Results":null}"#,
+            "holds no results",
+        ),
+        (
+            r#"{"level":"info-0","msg":"finished scanning","chunks":0,"bytes":0,"verified_secrets":0,"unverified_secrets":0}"#,
+            "looked at nothing",
+        ),
+        ("3:12AM INF scanned ~0 bytes (0) in 4ms\n3:12AM INF no leaks found\n[]", "looked at nothing"),
+        (
+            r#"{"version":"2.1.0","runs":[{"externalPropertyFileReferences":{"results":[{"location":{"uri":"r.sarif"}}]}}]}"#,
+            "stand in other files",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"results":[],"externalPropertyFileReferences":{"results":[{"itemCount":3}]}}]}"#,
+            "stand in other files",
+        ),
         (r#"{"version":"2.1.0","runs":[]}"#, "holds no run"),
         (r#"{"version":"2.1.0","runs":[{"results":[],"invocations":[{"executionSuccessful":false}]}]}"#, "run failed"),
         (
@@ -270,5 +288,37 @@ async fn a_report_is_read_however_a_shell_wrote_it() {
             let answer = read(&stage, &path, &["--json"], b"").exit(0).json();
             assert_eq!(answer["found"].as_array().unwrap().len(), 1, "{name}, {shape}: {answer}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_off_before_the_first_finding_is_said_to_be_cut_off() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    let rows = format!("RuleID,Commit,File,Secret\nr,c,f,\"{LEAKED}");
+    let list = format!("[{{\"RuleID\":\"r\",\"Secret\":\"{LEAKED}\",\"File\":\"f\"}}]");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(list.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    for report in [rows.as_bytes(), &packed[..40], &list.as_bytes()[..30]] {
+        std::fs::write(&path, report).unwrap();
+        let said = read(&stage, &path, &[], b"").exit(2);
+        assert!(said.stderr.contains("cut off"), "{}", said.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_begin_of_a_key_is_not_the_value_of_a_finding() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    for begin in [
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
+    ] {
+        let finding = json!([{ "RuleID": "private-key", "Secret": begin, "File": "f", "StartLine": 1 }]).to_string();
+        std::fs::write(&path, finding).unwrap();
+        let answer = read(&stage, &path, &["--json"], LEAKED.as_bytes()).exit(0).json();
+        assert_eq!(answer["found"].as_array().unwrap().len(), 1, "{begin}: {answer}");
     }
 }
