@@ -123,24 +123,29 @@ fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The address of a web hook, up to what lets somebody call it.
+/// The addresses of web hooks, up to what lets somebody call them.
 fn hooks(text: &str, found: &mut Vec<Range<usize>>) {
-    for (at, _) in text.match_indices("://").take(MOST) {
-        let rest = text.get(at + 3..).unwrap_or_default();
-        let address = rest.split(['"', '\'', '<', '>', '`', ',', ';', '?', '\\']).next().unwrap_or_default();
+    found.extend(hook_tokens(text).map(|(begin, token)| begin..token.start + token.len() / 4));
+}
+
+/// Where the address of a web hook begins, and where in it what lets somebody call it stands.
+pub(super) fn hook_tokens(text: &str) -> impl Iterator<Item = (usize, Range<usize>)> {
+    text.match_indices("://").take(MOST).filter_map(|(at, _)| {
+        let rest = text.get(at + 3..)?;
+        let address = rest.split(['"', '\'', '<', '>', '`', ',', ';', '?', '\\']).next()?;
         let lower = address.to_ascii_lowercase();
         if !lower.starts_with("hooks.") && !lower.contains("webhook") && !lower.contains("/hooks/") {
-            continue;
+            return None;
         }
         // Teams has the token in the middle, and who made it at the end.
         let middle = lower.find("/incomingwebhook/").map(|at| at + "/incomingwebhook/".len());
         let last = || address.trim_end_matches('/').rfind('/').map(|at| at + 1);
-        let Some(token) = middle.or_else(last) else { continue };
-        let length = address.get(token..).and_then(|rest| rest.split('/').next()).map_or(0, str::len);
-        let scheme = text.get(..at).unwrap_or_default();
+        let token = middle.or_else(last)?;
+        let length = address.get(token..)?.split('/').next().map_or(0, str::len);
+        let scheme = text.get(..at)?;
         let begin = scheme.len() - scheme.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
-        found.push(begin..at + 3 + token + length / 4);
-    }
+        Some((begin, at + 3 + token..at + 3 + token + length))
+    })
 }
 
 #[cfg(test)]

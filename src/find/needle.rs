@@ -4,7 +4,7 @@
 //! says nothing about how much of a guess was right. Both are compared in what all spellings of a text have in common.
 
 use super::digest::{Digest, Likeness, is_fingerprint, likeness};
-use super::heads::heads;
+use super::heads::{heads, hook_tokens};
 use super::layers::{Place, difference, folded, is_host, is_reference, is_telling, looks_random, walk};
 use super::matched::{Match, Reading};
 use super::placeholder::{is_covered, is_cut};
@@ -396,6 +396,9 @@ fn openings(value: &Secret) -> Vec<Zeroizing<String>> {
     // The path of an address, and what else the whole value tells.
     let told = known::parts(value.expose());
     found.extend(told.iter().filter(|part| is_telling(part)).map(|part| folded(part)));
+    let whole = folded(value.expose());
+    let tokens = hook_tokens(&whole).filter_map(|(_, token)| whole.get(token));
+    found.extend(tokens.filter(|token| is_telling(token)).map(|token| Zeroizing::new(token.to_owned())));
     // What holds another one is more than that.
     found.sort_by_key(|text| text.len());
     let mut least: Vec<Zeroizing<String>> = Vec::new();

@@ -89,7 +89,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("a channel", "src/issuers/slack_token.rs", "Slack issues tokens as well"),
     ("a channel", "src/azure/identity.rs", "the webhook of a Kubernetes cluster"),
     ("a channel", "src/find/heads.rs", "the address of a webhook, which is a secret"),
-    ("a channel", "src/find/layers/fields.rs", "a field's name that is no secret's: `email`"),
     ("an issuer", "src/evidence/outputs.rs", "old journals say by the issuer's name alone that it is the vault"),
     ("an action", "src/plan/renamed.rs", "what an action was called before, and is now"),
     ("an action", "src/notify/", "a channel holds its action"),
