@@ -61,7 +61,8 @@ impl Config {
 fn read(name: &str, text: &str, mut decoder: SettingsDecoder<'_>) -> Result<Config, Diagnostics> {
     let root = match syntax::parse(text) {
         Ok(root) => root,
-        Err(_) if !shows_sign(text, KEYS.iter().copied()) => {
+        // Of a configuration no value is shown at all.
+        Err(_) if !shows_sign(text, 1, KEYS.iter().copied()) => {
             return Err(Diagnostics::another_file(name, "configuration", SCHEMA));
         }
         Err(problem) => return Err(not_yaml(name, text, problem)),

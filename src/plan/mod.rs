@@ -106,7 +106,8 @@ pub fn lint(source: &RunbookSource<'_>, catalogue: &Catalogue) -> Linted {
 
 /// Whether a text can be meant as a runbook.
 fn is_runbook(text: &str) -> bool {
-    shows_sign(text, language::names(language::RUNBOOK))
+    // Any file may have a `name`, or `inputs`.
+    shows_sign(text, 2, language::names(language::RUNBOOK))
 }
 
 impl Linted {

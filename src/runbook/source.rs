@@ -85,9 +85,9 @@ pub(super) fn resolve(from: &str, path: &str) -> Result<String, &'static str> {
     Ok(parts.join("/"))
 }
 
-/// Whether a text shows a sign of being what it is taken for: at its top stand two of these keys, or it names a schema
-/// of ours anywhere. Any file may have a `name`, or `inputs`. What shows none may be any file, a private one among them, and nothing of it is shown.
-pub fn shows_sign<'a>(text: &str, keys: impl IntoIterator<Item = &'a str>) -> bool {
+/// Whether a text shows a sign of being what it is taken for: at its top stand so many of these keys, or it names a schema
+/// of ours anywhere. What shows none may be any file, a private one among them, and nothing of it is shown.
+pub fn shows_sign<'a>(text: &str, least: usize, keys: impl IntoIterator<Item = &'a str>) -> bool {
     let text = text.trim_start_matches('\u{feff}');
     let is_flow = text.trim_start().starts_with('{');
     // Braces may hold all of it in one line.
@@ -99,7 +99,7 @@ pub fn shows_sign<'a>(text: &str, keys: impl IntoIterator<Item = &'a str>) -> bo
     };
     let found: BTreeSet<String> = text.split(ends).filter_map(key).collect();
     SCHEMAS.iter().any(|schema| text.contains(schema))
-        || keys.into_iter().filter(|key| found.contains(*key)).count() > 1
+        || keys.into_iter().filter(|key| found.contains(*key)).count() >= least
 }
 
 /// The bytes of a file that people write, as text. The error says why they are none, and what they seem to be.
