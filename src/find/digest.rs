@@ -81,13 +81,15 @@ pub(super) enum Likeness {
 /// What a text looks like, if it looks like a digest.
 pub(super) fn likeness(text: &str) -> Option<Likeness> {
     let text = text.trim().trim_matches(['"', '\'', '`']);
-    let lower = text.to_ascii_lowercase();
-    if SEALED.iter().any(|begin| lower.starts_with(begin)) {
+    let begins = |begin: &&str| text.get(..begin.len()).is_some_and(|text| text.eq_ignore_ascii_case(begin));
+    if SEALED.iter().any(begins) {
         return Some(Likeness::Sealed);
     }
     let (named, digits) = without_name(text);
-    let joined: String = digits.chars().filter(|letter| *letter != ':').collect();
-    if let Some(digest) = hex::decode(&joined).ok().and_then(Digest::of_bytes) {
+    // It may be a value all the same.
+    let mut joined = Zeroizing::new(String::with_capacity(digits.len()));
+    joined.extend(digits.chars().filter(|letter| *letter != ':'));
+    if let Some(digest) = hex::decode(joined.as_str()).ok().and_then(Digest::of_bytes) {
         return Some(Likeness::Digest(digest));
     }
     let bare = digits.trim_end_matches('=');

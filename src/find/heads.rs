@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::ops::Range;
+use zeroize::Zeroizing;
 
 /// So many bytes of a key's own make it that key.
 const LEAST_OWN: usize = 16;
@@ -43,9 +44,9 @@ fn digits(text: &str, found: &mut Vec<Range<usize>>) {
     if !text.starts_with("30") && !text.starts_with(OPENSSH[1]) {
         return;
     }
-    let begin: String = text.chars().take_while(char::is_ascii_hexdigit).take(2 * LONGEST_HEAD).collect();
-    let whole = begin.len() - begin.len() % 2;
-    let head = begin.get(..whole).and_then(|digits| hex::decode(digits).ok()).and_then(|bytes| head(&bytes));
+    let digits = text.bytes().take_while(u8::is_ascii_hexdigit).take(2 * LONGEST_HEAD).count();
+    let bytes = text.get(..digits - digits % 2).and_then(|digits| hex::decode(digits).ok()).map(Zeroizing::new);
+    let head = bytes.and_then(|bytes| head(&bytes));
     found.extend(head.map(|head| 0..text.len().min(2 * (head + LEAST_OWN))));
 }
 
@@ -60,7 +61,8 @@ fn keys(text: &str, found: &mut Vec<Range<usize>>) {
         let rest = text.get(at..).unwrap_or_default();
         let length = rest.find(|letter| !is_digit(letter)).unwrap_or(rest.len()).min(LONGEST_HEAD / 3 * 4);
         let digits = rest.get(..length - length % 4).unwrap_or_default();
-        let Some(head) = STANDARD_NO_PAD.decode(digits).ok().and_then(|bytes| head(&bytes)) else { continue };
+        let bytes = STANDARD_NO_PAD.decode(digits).map(Zeroizing::new).ok();
+        let Some(head) = bytes.and_then(|bytes| head(&bytes)) else { continue };
         let before = text.get(..at).unwrap_or_default();
         let frame = before.rfind("-----BEGIN").filter(|frame| at - frame < 60).unwrap_or(at);
         found.push(frame..at + length.min((head + LEAST_OWN).div_ceil(3) * 4));
@@ -133,7 +135,7 @@ pub(super) fn hook_tokens(text: &str) -> impl Iterator<Item = (usize, Range<usiz
     text.match_indices("://").take(MOST).filter_map(|(at, _)| {
         let rest = text.get(at + 3..)?;
         let address = rest.split(['"', '\'', '<', '>', '`', ',', ';', '?', '\\']).next()?;
-        let lower = address.to_ascii_lowercase();
+        let lower = Zeroizing::new(address.to_ascii_lowercase());
         if !lower.starts_with("hooks.") && !lower.contains("webhook") && !lower.contains("/hooks/") {
             return None;
         }

@@ -79,8 +79,9 @@ const ENTITIES: &[(&str, &str)] = &[
 pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
     let mut found: Vec<(Zeroizing<String>, &'static str)> = Vec::new();
     let mut take = |decoded: String, how: &'static str| {
-        if decoded != text && found.iter().all(|(known, _)| known.as_str() != decoded) {
-            found.push((Zeroizing::new(decoded), how));
+        let decoded = Zeroizing::new(decoded);
+        if *decoded != text && found.iter().all(|(known, _)| known.as_str() != *decoded) {
+            found.push((decoded, how));
         }
     };
     if text.contains('%') {

@@ -138,7 +138,7 @@ pub(super) fn blocks(text: &str) -> Vec<(&str, Zeroizing<String>)> {
         // `|`, `>-` and the like say how it goes on.
         let begin = begin.trim();
         let begin = if begin.len() < 4 && begin.starts_with(['|', '>']) { "" } else { begin };
-        let block = [begin].into_iter().chain(rest).collect::<Vec<&str>>().join("\n");
+        let block = Zeroizing::new([begin].into_iter().chain(rest).collect::<Vec<&str>>().join("\n"));
         let block = block.trim().trim_matches(['"', '\'']).to_owned();
         found.push((name, Zeroizing::new(block)));
         if found.len() >= MOST_BLOCKS {

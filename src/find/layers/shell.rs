@@ -53,7 +53,7 @@ pub(super) fn words(text: &str) -> Vec<Word<'_>> {
 
 /// What a word says, and how long it is as it is written.
 fn word(text: &str) -> (Zeroizing<String>, usize) {
-    let mut plain = Zeroizing::new(String::new());
+    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
     let mut letters = text.char_indices().peekable();
     let mut quote = None;
     while let Some((at, letter)) = letters.next() {
