@@ -103,7 +103,7 @@ fn element(bytes: &[u8], at: usize) -> Option<(u8, usize, usize)> {
     let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
     match rest {
         [tag, short @ ..=0x7F, ..] => Some((*tag, usize::from(*short), at + 2)),
-        [tag, long @ (0x81 | 0x82 | 0x83), digits @ ..] => {
+        [tag, long @ 0x81..=0x83, digits @ ..] => {
             let count = usize::from(*long & 0x0F);
             Some((*tag, number(digits.get(..count)?), at + 2 + count))
         }
