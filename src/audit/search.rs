@@ -212,8 +212,8 @@ impl Tiles for CallerTiles {
         };
         let mut any = 0_u8;
         for ((own, second), third) in own.iter().zip(second).zip(third) {
-            // A text in base64 that holds JSON begins with an `e`.
-            let hidden = u8::from(*own == b'"') & u8::from(*second == b'e');
+            // A text in base64 that holds JSON begins with an `e`. Both quotes have these bits, and little else.
+            let hidden = u8::from(*own & 0xFA == b'"') & u8::from(*second == b'e');
             let (first, second, third) = (u8::from(*own | 0x20 == b'o'), *second | 0x20, *third | 0x20);
             let long = first & u8::from(third == b'j');
             let short = first & u8::from(second == b'i') & u8::from(third == b'd');
@@ -307,7 +307,8 @@ fn spells(rest: &[u8]) -> bool {
 /// Whether a text in base64 that holds JSON begins behind the quote, or the escape of one, that is here. It may hide who
 /// called: what hides a secret's name leaves open which one it is, and needs no search.
 fn hides(rest: &[u8]) -> bool {
-    let text = rest.strip_prefix(b"\"").or_else(|| without_case(rest, b"\\u0022"));
+    let quote = rest.first().filter(|byte| b"\"'".contains(byte)).and_then(|_| rest.get(1..));
+    let text = quote.or_else(|| [b"\\u0022", b"\\u0027"].into_iter().find_map(|escape| without_case(rest, escape)));
     // So many of its characters in a row are no word. A line break in it may be an escape.
     let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=\\".contains(byte);
     let text = text.filter(|text| spelled::BASE64_OF_AN_OBJECT.iter().any(|beginning| text.starts_with(beginning)));
