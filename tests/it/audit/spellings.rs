@@ -181,7 +181,8 @@ const WORDS: [&str; 9] = [
 /// A line as a container engine writes it, in parts.
 fn parts(entry: &Value, dice: &mut Dice) -> String {
     let text: Vec<char> = format!("{}\n", written(entry, false, dice)).chars().collect();
-    let length = 40 + dice.roll(900);
+    // Engines cut at 16 KiB. A part so short that a member of an entry is all of it would be an entry by itself.
+    let length = 300 + dice.roll(700);
     text.chunks(length)
         .map(|part| {
             let log: String = part.iter().collect();
