@@ -180,7 +180,7 @@ fn a_run_that_dies_again_while_it_is_taken_over_ends_where_the_whole_one_ends() 
             first.iter().flat_map(|point| points.iter().map(|again| (*point, *again))).collect();
         let every = pairs.len();
         let (most, time) = match (is_heavy(), setting.is_main()) {
-            (true, true) => (every, Duration::from_secs(180)),
+            (true, true) => (every, Duration::from_secs(150)),
             (true, false) => (every, Duration::from_secs(20)),
             (false, _) => (24, Duration::MAX),
         };
