@@ -234,13 +234,17 @@ fn numbers(text: &str) -> impl Iterator<Item = u32> {
 
 /// What a list of bytes spells.
 fn bytes(text: &str) -> Zeroizing<String> {
-    let bytes = Zeroizing::new(numbers(text).filter_map(|number| u8::try_from(number).ok()).collect::<Vec<u8>>());
+    // No list is longer than its text, so that nothing is left behind where it grows.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    bytes.extend(numbers(text).filter_map(|number| u8::try_from(number).ok()));
     Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What a list of codes of letters spells.
 fn letters(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(numbers(text).filter_map(char::from_u32).collect())
+    let mut letters = Zeroizing::new(String::with_capacity(text.len()));
+    letters.extend(numbers(text).filter_map(char::from_u32));
+    letters
 }
 
 /// The form in which spellings are compared: small letters, one alphabet of base64, without what nobody sees, and what

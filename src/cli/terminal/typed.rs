@@ -12,7 +12,6 @@ const IN_PASTE: Duration = Duration::from_secs(2);
 const UNFINISHED: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(200);
 
-#[derive(Default)]
 pub(super) struct Typed {
     in_paste: bool,
     unfinished: bool,
