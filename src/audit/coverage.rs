@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use chrono::{SecondsFormat, TimeDelta};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// How late an entry may reach the log: storage says ten minutes at most, a workspace up to twenty; so long is waited for.
 pub const LATENESS: TimeDelta = TimeDelta::minutes(20);
@@ -38,6 +39,9 @@ pub struct Coverage {
     /// How many of those are entries that do not say which secret they are about.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unnamed: u64,
+    /// How many files beside the log were not read at all, whatever they hold.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread_files: u64,
     /// How many entries are of other logs, which say nothing of who read a secret; they cover no time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub others: u64,
@@ -95,15 +99,25 @@ impl Coverage {
         }
     }
 
+    /// How many files beside the log were not read, if any.
+    pub(crate) fn files_not_read(&self) -> Option<String> {
+        match self.unread_files {
+            0 => None,
+            1 => Some("1 file was not read".to_owned()),
+            count => Some(format!("{count} files were not read")),
+        }
+    }
+
     /// Why part of what may be about the secret is missing from what was found, if any is.
     pub fn in_part(&self) -> Option<String> {
-        let records = |count: u64, why: &str| {
-            let records = if count == 1 { "record" } else { "records" };
-            format!("{count} {records} of the log could not be read{why}")
+        let why = |whole| self.unreadable.iter().find(|sample| sample.is_of_whole_file() == whole);
+        let said = |whole, what: String| why(whole).map_or(what.clone(), |sample| format!("{what}: {}", sample.why));
+        let records = match self.unreadable_relevant.saturating_sub(self.unnamed) {
+            0 => None,
+            1 => Some(said(false, "1 record of the log could not be read".to_owned())),
+            count => Some(said(false, format!("{count} records of the log could not be read"))),
         };
-        let unread = self.unreadable_relevant.saturating_sub(self.unnamed);
-        let why = self.unreadable.first().map(|sample| format!(": {}", sample.why)).unwrap_or_default();
-        let parts = [(unread > 0).then(|| records(unread, &why)), self.unnamed_entries()];
+        let parts = [records, self.files_not_read().map(|files| said(true, files)), self.unnamed_entries()];
         if let Some(parts) = parts.into_iter().flatten().reduce(|one, other| format!("{one}; {other}")) {
             return Some(parts);
         }
@@ -120,12 +134,27 @@ fn is_zero(count: &u64) -> bool {
 pub struct UnreadableSample {
     /// The file it stands in.
     pub source: String,
-    /// The number of the record in its file, from 1.
+    /// The number of the record in its file, from 1; 0 where nothing of the file was read.
     pub record: u64,
     /// Why it could not be read.
     pub why: String,
     /// How it begins, without control characters.
     pub text: String,
+}
+
+impl UnreadableSample {
+    fn is_of_whole_file(&self) -> bool {
+        self.record == 0
+    }
+}
+
+impl fmt::Display for UnreadableSample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_of_whole_file() {
+            return write!(f, "{}: {}", self.source, self.why);
+        }
+        write!(f, "record {}: {}, in {}", self.record, self.why, self.source)
+    }
 }
 
 /// The statement about the window, as of `now`.
@@ -149,6 +178,7 @@ pub(crate) fn coverage(seen: &Reading, source: String, question: &Question, now:
         unreadable_lines: seen.unreadable,
         unreadable_relevant: seen.unreadable_relevant,
         unnamed: seen.unnamed,
+        unread_files: seen.unread_files,
         others: seen.others.values().sum(),
         unanswered: seen.missing.iter().map(|(_, _, why)| why.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
         horizon: parse(&seen.last).filter(|_| seen.speaks_of(question)).map(|last| last.min(until)),

@@ -187,11 +187,14 @@ fn coverage(text: &mut String, coverage: &Coverage) {
     if coverage.unreadable_lines > 0 {
         line(text, &format!("  {} could not be read", counted(coverage.unreadable_lines, "record", "records")));
     }
+    if let Some(files) = coverage.files_not_read() {
+        line(text, &format!("  {files}"));
+    }
     if let Some(unnamed) = coverage.unnamed_entries() {
         line(text, &format!("  {unnamed}: each of them may be about this one"));
     }
     for sample in &coverage.unreadable {
-        line(text, &format!("    record {}: {}, in {}", sample.record, sample.why, sample.source));
+        line(text, &format!("    {sample}"));
     }
     for gap in coverage.gaps.iter().take(SHOWN_GAPS) {
         let likely = match gap.likely {

@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::groups::{Groups, Key, Moment};
 use super::question::Question;
-use super::reading::{Reading, Unreadable};
+use super::reading::Reading;
 use super::scan::{Collect, Look, Search, scan};
 use super::search::Needle;
 use super::seems::seems;
@@ -56,9 +56,6 @@ impl<S: Store> Files<S> {
             let entries = if *count == 1 { "1 entry is".to_owned() } else { format!("{count} entries are") };
             notes.push(format!("{entries} not counted: {}", other.0));
         }
-        for file in listing.passed_over.iter().take(SHOWN_FILES) {
-            notes.push(format!("`{}` was not read: it seems to be {}", file.name, self.seems(file, question)));
-        }
         if !seen.speaks_of(question) {
             let seem = listing.files.iter().take(SHOWN_FILES);
             notes.extend(seem.map(|file| format!("`{}` seems to be {}", file.name, self.seems(file, question))));
@@ -95,9 +92,9 @@ impl<S: Store> Trail for Files<S> {
         let mut sighting = accesses.sighting;
         sighting.seen = seen.finished();
         for file in &listing.passed_over {
-            let unread =
-                || Unreadable::new(&file.name, 0, "a file that is no log by its name was not read".into(), b"");
-            sighting.seen.unreadable(unread, true);
+            sighting.seen.unread_file(&file.name, || {
+                format!("no log by its name, and seems to be {}", self.seems(file, &question))
+            });
         }
         if let ([_], Some((name, refusal))) = (files.as_slice(), sighting.seen.refused.first()) {
             return Err(Failure::refused(format!("the export `{name}` cannot be read"))

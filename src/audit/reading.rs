@@ -30,6 +30,8 @@ pub(crate) struct Reading {
     pub(crate) unreadable_relevant: u64,
     /// How many of these are entries that do not say which secret they are about.
     pub(crate) unnamed: u64,
+    /// Files of which nothing was read: no log by their name, or a table whose columns or times are not certain.
+    pub(crate) unread_files: u64,
     /// Entries of other logs, which say nothing of who read a secret.
     pub(crate) others: BTreeMap<OtherLog, u64>,
     pub(crate) shown: Vec<Unreadable>,
@@ -108,6 +110,9 @@ fn within_hour(time: &[u8; TIME_BYTES]) -> u128 {
     // The last digit of the hour comes along: sixteen bytes are one number.
     time.last_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
+
+/// Stands for the number of a record where the whole file is meant.
+const WHOLE_FILE: u64 = 0;
 
 /// A record, or the rest of a file, that could not be read.
 #[derive(Clone, Debug)]
@@ -213,6 +218,14 @@ impl Reading {
         }
     }
 
+    /// Counts a file of which nothing was read; whatever it holds may be about what is sought.
+    pub(crate) fn unread_file(&mut self, file: &str, why: impl FnOnce() -> String) {
+        self.unread_files += 1;
+        if self.shown.len() < SHOWN_UNREADABLE {
+            self.shown.push(Unreadable::new(file, WHOLE_FILE, why(), b""));
+        }
+    }
+
     pub(crate) fn merge(&mut self, mut later: Self) {
         self.end_hour();
         later.end_hour();
@@ -221,6 +234,7 @@ impl Reading {
         self.bytes += later.bytes;
         self.unreadable += later.unreadable;
         self.unreadable_relevant += later.unreadable_relevant;
+        self.unread_files += later.unread_files;
         self.unnamed += later.unnamed;
         self.growing += later.growing;
         for (other, count) in later.others {

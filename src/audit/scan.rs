@@ -150,7 +150,7 @@ impl<C: Collect> Scanner<'_, C> {
         self.work.seen.bytes += bytes.get();
         self.work.seen.exports = true;
         if let Err(refusal) = read {
-            self.unreadable(format!("{}: {}", refusal.because, refusal.help), b"", true);
+            self.work.seen.unread_file(&file.name, || format!("{}: {}", refusal.because, refusal.help));
             self.work.seen.refused.push((file.name.clone(), refusal));
         }
     }

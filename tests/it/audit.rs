@@ -443,7 +443,7 @@ fn a_generated_archive_gives_the_generators_answers() {
         known: file("known_callers.txt").lines().map(str::to_owned).collect(),
         ..Query::new(&secret.unwrap(), time(&text("from")), time(&text("to")))
     };
-    let radius = ask(&folder, &query);
+    let radius = ask(&folder.join("insights-logs-auditevent"), &query);
     let mut accesses: BTreeMap<[&str; 4], (u64, &str, &str)> = BTreeMap::new();
     for access in &radius.accesses {
         let row = accesses.entry([&access.oid, &access.ip, &access.operation, &access.version]).or_insert((

@@ -93,6 +93,7 @@ fn not_shown(coverage: &Coverage) -> Vec<String> {
     if coverage.unreadable_lines > 0 {
         unseen.push(format!("{} lines of the audit trail could not be read", coverage.unreadable_lines));
     }
+    unseen.extend(coverage.files_not_read().map(|files| format!("{files}: they may be parts of the audit trail")));
     unseen
 }
 

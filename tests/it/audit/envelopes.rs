@@ -231,7 +231,9 @@ fn a_folder_may_hold_exports_and_what_is_no_log_is_named() {
     archive.bytes("h=10", "audit.xlsx", b"PK");
     let radius = archive.ask();
     assert_eq!(counts(&radius), 3, "{:?}", radius.coverage);
-    assert!(radius.coverage.notes.iter().any(|note| note.contains("audit.xlsx")), "{:?}", radius.coverage.notes);
+    let unread = &radius.coverage.unreadable[0];
+    assert_eq!((unread.record, radius.coverage.unread_files), (0, 1));
+    assert!(unread.source.ends_with("audit.xlsx"), "{unread}");
 }
 
 #[test]

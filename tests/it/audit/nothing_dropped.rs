@@ -27,7 +27,7 @@ fn beside_another(entry: &Value) -> [BlastRadius; 2] {
 
 fn is_unread(radius: &BlastRadius, what: &dyn std::fmt::Display) {
     let coverage = &radius.coverage;
-    assert_eq!((counts(radius), coverage.unreadable_relevant), (0, 1), "{what}: {coverage:?}");
+    assert_eq!((counts(radius), coverage.unreadable_relevant + coverage.unread_files), (0, 1), "{what}: {coverage:?}");
     found(radius, "unreadable-evidence");
     assert!(!describe(radius).contains("the log shows no access"), "{what}");
 }
@@ -84,7 +84,8 @@ fn what_cannot_be_read_beside_the_archive_is_named() {
     let archive = Archive::with(&[other()]);
     write(&archive.path().join(".DS_Store"), b"\0\0\0\x01Bud1");
     write(&archive.path().join("_SUCCESS"), b"");
-    assert_eq!(archive.ask().coverage.unreadable_lines, 0);
+    let coverage = archive.ask().coverage;
+    assert_eq!((coverage.unreadable_lines, coverage.unread_files), (0, 0));
 }
 
 #[test]
