@@ -46,6 +46,11 @@ pub trait RunStore: Debug + Send + Sync {
     /// The folder of this machine for what is made of runs, which their journals can make again.
     fn here(&self) -> &Path;
 
+    /// Whether other machines reach it as well, so that a lease tells who lives.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Where a name lies, for people: a path or an address. The empty name is the store itself.
     fn place(&self, name: &str) -> String;
 

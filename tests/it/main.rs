@@ -47,6 +47,7 @@ mod run;
 mod secrecy;
 mod stage;
 mod steps;
+mod store;
 mod succession;
 mod surroundings;
 mod taking_over;
