@@ -71,7 +71,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let vaults = session.vaults(&args.vault)?;
     let runs = session::runs(common)?;
     let past = Past::read(&runs).map_err(|error| {
-        let summary = format!("the state directory `{}` cannot be read", runs.state().display());
+        let summary = format!("the state directory `{}` cannot be read", runs.place());
         CommandError::program(Failure::refused(summary).because(error.to_string()))
     })?;
     let azure = session.azure(&session::fingerprints(&runs)?.request_prefix())?;

@@ -69,7 +69,7 @@ pub(crate) fn latest(common: &Common, ui: Ui) -> Result<Option<String>, CommandE
 
 fn list(runs: &Runs) -> Result<Vec<String>, CommandError> {
     runs.list().map_err(|error| {
-        let summary = format!("the state directory `{}` cannot be read", runs.state().display());
+        let summary = format!("the state directory `{}` cannot be read", runs.place());
         CommandError::program(Failure::refused(summary).because(error.to_string()))
     })
 }

@@ -99,12 +99,12 @@ impl Lock {
         Ok(Self { file, predecessor, borrowed: false })
     }
 
-    /// Takes the lock for a moment, without taking over what it guards: whoever died while holding it is still named
-    /// in it afterwards.
-    pub fn borrow(path: &Path, run: &str, claimant: &Claimant) -> Result<Self, LockError> {
-        let mut lock = Self::take(path, run, claimant)?;
-        lock.borrowed = true;
-        Ok(lock)
+    /// The lock for a moment, without taking over what it guards: whoever died while holding it is still named in it
+    /// afterwards.
+    #[must_use]
+    pub fn borrowed(mut self) -> Self {
+        self.borrowed = true;
+        self
     }
 
     /// Who died, or was declared dead, while holding it.

@@ -1,5 +1,5 @@
-//! Where a journal's lines are appended: a seam between the writer and the disk. Of the folder around the journal, its
-//! locks, claims and pins, the other files of `journal/` make files of this machine; nobody outside of it does.
+//! Where a journal's lines are appended: a seam between the writer and the disk. What else is kept of a run, and where, is
+//! [`RunStore`](super::RunStore)'s affair.
 
 #![expect(clippy::disallowed_methods, reason = "the local store is where journals become files")]
 
@@ -20,6 +20,20 @@ pub trait Store: Send + 'static {
 
     /// Cuts everything after the first `length` bytes off, durably.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Store for Box<dyn Store> {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.as_mut().append(bytes)
+    }
+
+    fn read(&self) -> io::Result<Box<dyn Read + Send>> {
+        self.as_ref().read()
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.as_mut().truncate(length)
+    }
 }
 
 /// A journal in a local file.

@@ -19,7 +19,7 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     let folder = runs.folder(&opened.run).map_err(|error| session::not_an_id(&error))?;
     let configuration = session.config().text().map(str::to_owned);
     let claimant = session::claimant();
-    if folder.path().exists() {
+    if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
         let summary = format!("the run `{}` exists already", opened.run);
         let help = format!("`{}` goes on with it", CommandLine::stanch("resume").name(&opened.run));
         return Err(CommandError::refused(Failure::refused(summary).help(help)));

@@ -51,7 +51,8 @@ pub(crate) fn distrusted(distrust: &Distrust) -> CommandError {
 }
 
 /// The state directory does not take files.
-pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> CommandError {
+pub(crate) fn cannot_write(path: impl AsRef<std::path::Path>, error: &std::io::Error) -> CommandError {
+    let path = path.as_ref();
     if let Some(distrust) = files::distrust(error) {
         return distrusted(distrust);
     }
@@ -67,7 +68,7 @@ pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> Co
 pub(crate) fn cannot_append(folder: &RunFolder, error: &AppendError) -> CommandError {
     CommandError::program(
         Failure::refused(error.to_string())
-            .because(format!("nothing was sent after the last line of `{}`", folder.journal().display()))
+            .because(format!("nothing was sent after the last line of `{}`", folder.journal()))
             .help(format!("mend the disk, then `{}`", CommandLine::stanch("resume").name(folder.run()))),
     )
 }

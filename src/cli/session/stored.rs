@@ -17,7 +17,7 @@ use crate::plan::PlannedStep;
 use crate::report::History;
 use crate::runbook::diagnostic::nearest;
 use crate::secret::FingerprintKey;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// All runs of this user. A state directory of somebody else, or one that others may write to, is refused: whoever writes
 /// there says what was done, and where secrets are sent.
@@ -50,7 +50,7 @@ pub(crate) fn fingerprints(runs: &Runs) -> Result<FingerprintKey, CommandError> 
 pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandError> {
     let runs = runs(common)?;
     let folder = runs.folder(run).map_err(|error| not_an_id(&error))?;
-    if folder.exists() {
+    if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
         return Ok(folder);
     }
     let known = runs.list().unwrap_or_default();
@@ -58,7 +58,7 @@ pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandE
         Some(near) => format!("did you mean `{near}`? `{}` lists them all", CommandLine::stanch("runs")),
         None => format!("`{}` lists them all", CommandLine::stanch("runs")),
     };
-    let summary = format!("there is no run `{run}` in `{}`", runs.state().display());
+    let summary = format!("there is no run `{run}` in `{}`", runs.place());
     Err(CommandError::usage(Failure::refused(summary).help(help)))
 }
 
@@ -95,13 +95,13 @@ pub(crate) fn history(folder: &RunFolder, steps: Vec<PlannedStep>) -> Result<(Jo
 }
 
 /// Why a journal cannot be used.
-pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
+pub(crate) fn unreadable(place: &str, error: &ReadError) -> CommandError {
     let damage = match error {
         ReadError::Io(error) => {
             if let Some(distrust) = files::distrust(error) {
                 return distrusted(distrust);
             }
-            let summary = format!("the journal `{}` cannot be read", path.display());
+            let summary = format!("the journal `{place}` cannot be read");
             return CommandError::refused(Failure::refused(summary).because(error.to_string()));
         }
         ReadError::Damaged(damage) => damage,
@@ -115,7 +115,7 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
             "nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"
         }
     };
-    let place = format!("{}:{}", path.display(), damage.line);
+    let place = format!("{place}:{}", damage.line);
     let failure = Failure::refused(damage.to_string()).because(place).help(help);
     CommandError::refused(match damage.kind {
         DamageKind::NewerFormat(_) => failure.and("nothing was changed"),
