@@ -5,6 +5,7 @@
 //! `https://user:TOKEN@host/` is a common way to write one down. Whatever comes in goes through
 //! [`without_credentials`]; so does whatever goes out, for what came in another way. Doing it twice changes nothing.
 
+use memchr::{memchr_iter, memchr3};
 use regex::{Captures, Regex};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -78,6 +79,12 @@ static PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The text, with no credential in any address that stands in it.
 pub fn without_credentials(text: &str) -> Cow<'_, str> {
+    // Most texts have nothing of an address or a parameter; they are many.
+    let bytes = text.as_bytes();
+    let has_address = || memchr_iter(b'/', bytes).any(|at| bytes.get(at + 1) == Some(&b'/'));
+    if memchr3(b'=', b'%', b'\\', bytes).is_none() && !has_address() {
+        return Cow::Borrowed(text);
+    }
     let mut text = without_user_information(text);
     for _ in 0..DEEPEST {
         let less = match without_parameters(&text) {

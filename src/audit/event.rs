@@ -12,11 +12,11 @@ use super::raw::Raw;
 use super::spelled;
 use super::status::Status;
 use super::times::Times;
-use super::uri::{Named, host_of, secret_named};
+use super::uri::{Address, Named};
 use crate::clock::Timestamp;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use uuid::Uuid;
 
 /// One entry of the audit log; absent fields are empty.
@@ -69,12 +69,12 @@ impl<'a> Event<'a> {
     pub(crate) fn new(fields: Fields<'a>, times: &Times) -> Result<Self, String> {
         let aside = if fields.operation.is_empty() { fields.aside } else { Cow::Borrowed("") };
         let request_uri = if aside.is_empty() { &fields.request_uri } else { &aside };
-        let [asked, returned] = [request_uri, &fields.id].map(|uri| secret_named(uri));
+        let [request, result] = [request_uri, &fields.id].map(|uri| Address::read(uri));
         let operation = as_azure_spells(fields.operation);
         // Whatever log it says that it is of: what names a secret of a vault's is of nothing else. A subscription's log names
         // what was done there by a path, and has no address of a request.
-        let is_of_a_vault = [request_uri, &fields.id].into_iter().any(|uri| host_of(uri).is_some())
-            && (asked.is_some() || returned.is_some());
+        let host = request.host.or(result.host);
+        let is_of_a_vault = host.is_some() && (request.named.is_some() || result.named.is_some());
         let other_log = other_log(&fields.category, &operation, &fields.metric).filter(|_| !is_of_a_vault);
         if let (None, Some(why)) = (&other_log, fields.unread) {
             return Err(why);
@@ -82,8 +82,7 @@ impl<'a> Event<'a> {
         let (time, at) = times.read(fields.time).map_err(|why| why.to_string())?;
         let status = Status::read(&fields.status, &fields.signature);
         // `POST /secrets/restore` names no secret in its path: only the result does.
-        let asked = asked.filter(|_| operation != "SecretRestore");
-        let host = host_of(request_uri).or_else(|| host_of(&fields.id)).unwrap_or_default();
+        let asked = request.named.filter(|_| operation != "SecretRestore");
         let oid = identifier(fields.oid).to_lowercase();
         let [appid, upn, resource] = [fields.appid, fields.upn, fields.resource].map(identifier);
         let best = [&*oid, &upn, &appid, &resource].into_iter().find(|id| !id.is_empty()).unwrap_or("");
@@ -101,11 +100,11 @@ impl<'a> Event<'a> {
             odd_status: status.odd,
             user_agent: fields.user_agent,
             asked,
-            returned,
+            returned: result.named,
             count: 1,
             last: None,
             vault: fields.resource_id.trim_end_matches('/').rsplit('/').next().unwrap_or("").to_ascii_lowercase(),
-            host,
+            host: host.unwrap_or_default(),
             other_log,
             operation,
         })
@@ -326,6 +325,9 @@ fn first_of<const N: usize>(texts: [Cow<'_, str>; N]) -> Cow<'_, str> {
 /// An id or a name that an entry gives a caller; empty where a word stands for none. An id of the directory comes out in its
 /// one spelling.
 fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_plain_id(&text) {
+        return text;
+    }
     let trimmed = text.trim();
     // What a template left, and what is cut off, tell nobody from others.
     let is_template = trimmed.starts_with("${") || trimmed.starts_with("{{");
@@ -334,20 +336,28 @@ fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
     }
     let bare = trimmed.trim_start_matches('(').trim_end_matches(')');
     match Uuid::try_parse(bare) {
-        Ok(id) if !is_hyphenated(trimmed) => Cow::Owned(id.hyphenated().to_string()),
+        Ok(id) => Cow::Owned(id.hyphenated().to_string()),
         _ if trimmed.len() == text.len() => text,
         _ => Cow::Owned(trimmed.to_owned()),
     }
 }
 
-/// Whether an id is spelled as nearly all are.
-fn is_hyphenated(id: &str) -> bool {
-    id.len() == 36 && id.as_bytes().get(8) == Some(&b'-')
+/// Whether an id is spelled as nearly all are, and is not the one of nobody.
+fn is_plain_id(id: &str) -> bool {
+    let is_of_id = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_of_id) && id.bytes().any(|byte| byte != b'0' && byte != b'-')
 }
 
 /// An address in its one spelling, without a port: of IPv6 the short form, of an IPv4 address inside of one that itself.
 fn address(text: &str) -> String {
     let text = text.trim();
+    // An IPv4 address has one spelling only.
+    if text.parse::<Ipv4Addr>().is_ok() {
+        return text.to_owned();
+    }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let without_zone = bare.split_once('%').map_or(bare, |(address, _)| address);
     let socket = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());

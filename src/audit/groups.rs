@@ -5,6 +5,8 @@ use super::pace::Pace;
 use super::question::Whose;
 use crate::clock::Timestamp;
 use crate::redaction::without_credentials;
+use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest text that is kept from an entry: what callers choose must not fill the memory.
@@ -35,12 +37,12 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new(event: &Event<'_>, vault: &str, secret: &str, version: &str, whose: Whose) -> Self {
         Self {
-            caller: clip(&event.caller),
-            ip: clip(&event.ip),
+            caller: clip(&event.caller).into_owned(),
+            ip: clip(&event.ip).into_owned(),
             vault: vault.to_owned(),
-            secret: clip(secret),
-            operation: clip(&event.operation),
-            version: clip(version),
+            secret: clip(secret).into_owned(),
+            operation: clip(&event.operation).into_owned(),
+            version: clip(version).into_owned(),
             class: event.status / 100,
             whose,
         }
@@ -89,23 +91,67 @@ pub(crate) struct Moment {
     pub(crate) text: String,
 }
 
+impl Moment {
+    fn is_after(&self, at: Timestamp, text: &str) -> bool {
+        (self.at, &*self.text) > (at, text)
+    }
+}
+
 impl Group {
-    fn new(event: &Event<'_>, run: Option<&str>) -> Self {
-        let first = Moment { at: event.at, text: clip(&event.time) };
-        let last = event.last.as_ref().map(|(text, at)| Moment { at: *at, text: clip(text) });
+    /// One without any event, whose first is going to be this one.
+    fn before(event: &Event<'_>) -> Self {
+        let first = Moment { at: event.at, text: clip(&event.time).into_owned() };
         Self {
-            count: event.count,
-            last: last.unwrap_or_else(|| first.clone()),
+            count: 0,
+            last: first.clone(),
             first,
-            oid: clip(&event.oid),
-            appid: clip(&event.appid),
-            upn: clip(&event.upn),
-            resource: clip(&event.resource),
-            by_number: event.asked_by_number(),
-            statuses: BTreeMap::from([(event.status, event.count)]),
-            agents: BTreeMap::from([(clip(&event.user_agent), event.count)]),
-            pace: Pace::of(minute_of(event.at), event.count),
-            runs: run.into_iter().map(clip).collect(),
+            oid: clip(&event.oid).into_owned(),
+            appid: String::new(),
+            upn: String::new(),
+            resource: String::new(),
+            by_number: false,
+            statuses: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            pace: Pace::default(),
+            runs: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in an event of the same key.
+    fn take(&mut self, event: &Event<'_>, run: Option<&str>) {
+        self.count += event.count;
+        let is_first = self.first.is_after(event.at, &event.time);
+        let names =
+            [(&mut self.appid, &event.appid), (&mut self.upn, &event.upn), (&mut self.resource, &event.resource)];
+        for (name, given) in names {
+            if !given.is_empty() && (is_first || name.is_empty()) {
+                *name = clip(given).into_owned();
+            }
+        }
+        self.by_number |= event.asked_by_number();
+        if is_first {
+            self.first = Moment { at: event.at, text: clip(&event.time).into_owned() };
+        }
+        let (last, at) = event.last.as_ref().map_or((&*event.time, event.at), |(text, at)| (text, *at));
+        if !self.last.is_after(at, last) {
+            self.last = Moment { at, text: clip(last).into_owned() };
+        }
+        *self.statuses.entry(event.status).or_insert(0) += event.count;
+        let agent = clip(&event.user_agent);
+        let is_full = self.agents.len() >= MOST_AGENTS;
+        match self.agents.get_mut(&*agent) {
+            Some(present) => *present += event.count,
+            None if is_full => {}
+            None => drop(self.agents.insert(agent.into_owned(), event.count)),
+        }
+        self.pace.take(minute_of(event.at), event.count);
+        self.add_runs(run.map(|run| clip(run).into_owned()));
+    }
+
+    fn add_runs(&mut self, runs: impl IntoIterator<Item = String>) {
+        self.runs.extend(runs);
+        while self.runs.len() > MOST_RUNS {
+            self.runs.pop_first();
         }
     }
 
@@ -128,10 +174,7 @@ impl Group {
         add(&mut self.statuses, other.statuses, usize::MAX);
         add(&mut self.agents, other.agents, MOST_AGENTS);
         self.pace.merge(other.pace);
-        self.runs.extend(other.runs);
-        while self.runs.len() > MOST_RUNS {
-            self.runs.pop_first();
-        }
+        self.add_runs(other.runs);
     }
 
     /// The HTTP status: the lowest where events of one class differ (a 403 says more than a 404), 0 if the log has none.
@@ -158,7 +201,12 @@ pub(crate) struct Groups {
 impl Groups {
     /// Takes an event in; `run` is the run of ours that made the request, where one did.
     pub(crate) fn add(&mut self, key: Key, event: &Event<'_>, run: Option<&str>) {
-        self.put(key, Group::new(event, run));
+        let is_full = self.groups.len() >= MOST_GROUPS;
+        match self.groups.entry(key) {
+            Entry::Occupied(mut present) => present.get_mut().take(event, run),
+            Entry::Vacant(_) if is_full => self.left_out += event.count,
+            Entry::Vacant(place) => place.insert(Group::before(event)).take(event, run),
+        }
     }
 
     pub(crate) fn merge(&mut self, later: Self) {
@@ -204,11 +252,14 @@ fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, others: BTreeMap<K, u64>, limit: u
 }
 
 /// At most the first 512 bytes.
-fn clip(text: &str) -> String {
-    let text = &*without_credentials(text);
-    let mut end = text.len().min(LONGEST_TEXT_BYTES);
+fn clip(text: &str) -> Cow<'_, str> {
+    let text = without_credentials(text);
+    if text.len() <= LONGEST_TEXT_BYTES {
+        return text;
+    }
+    let mut end = LONGEST_TEXT_BYTES;
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text.get(..end).unwrap_or_default().to_owned()
+    Cow::Owned(text.get(..end).unwrap_or_default().to_owned())
 }

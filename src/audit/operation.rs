@@ -46,9 +46,10 @@ pub(super) fn is_name(operation: &str) -> bool {
 
 /// Whether an operation is done to one secret, so that an entry of it must say to which.
 pub(super) fn is_of_one_secret(operation: &[u8]) -> bool {
-    let operation = operation.to_ascii_lowercase();
-    let lists_all = operation.starts_with(b"secretlist") && !operation.starts_with(b"secretlistversions");
-    operation.starts_with(b"secret") && !lists_all && !operation.ends_with(b"notification")
+    let begins = |word: &[u8]| operation.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    let is_notification = operation.last_chunk::<12>().is_some_and(|end| end.eq_ignore_ascii_case(b"notification"));
+    let lists_all = begins(b"SecretList") && !begins(b"SecretListVersions");
+    begins(b"Secret") && !lists_all && !is_notification
 }
 
 /// Whether an operation changes a vault, rather than looking at it.

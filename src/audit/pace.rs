@@ -19,9 +19,10 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// So many events in one minute since 1970.
-    pub(crate) fn of(minute: i64, count: u64) -> Self {
-        Self { width: 1, slots: vec![(minute, count)] }
+    /// Takes in so many events in one minute since 1970.
+    pub(crate) fn take(&mut self, minute: i64, count: u64) {
+        self.add(minute.div_euclid(self.width), count);
+        self.keep_few();
     }
 
     pub(crate) fn merge(&mut self, mut other: Self) {
@@ -34,6 +35,10 @@ impl Pace {
         for (slot, count) in other.slots {
             self.add(slot, count);
         }
+        self.keep_few();
+    }
+
+    fn keep_few(&mut self) {
         while self.slots.len() > MOST_SLOTS {
             self.coarsen();
         }

@@ -33,6 +33,9 @@ impl OpenLines {
     /// Gives back what was awaiting its end in the same stream, and never came to it: this line begins another.
     pub(super) fn take(&mut self, line: &[u8]) -> Result<Part, String> {
         let is_docker = line.starts_with(b"{\"log\":");
+        if line.starts_with(b"{") && !is_docker {
+            return Ok(Part::None);
+        }
         // The last byte of a line that is whole is a line break, which stands here as an escape.
         if is_docker && self.open.is_empty() && memmem::find(line, b"\\n\",").is_some() {
             return Ok(Part::None);

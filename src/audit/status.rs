@@ -45,6 +45,9 @@ pub(super) mod or_null {
 
 /// A number, also one that a column of reals gave a fraction, or with its name behind it; or the name alone.
 fn of_text(text: &str) -> Option<u16> {
+    if let Some(code) = text.parse().ok().filter(|code| (100..600).contains(code)) {
+        return Some(code);
+    }
     let upper = text.to_ascii_uppercase();
     let bare = upper.strip_prefix("HTTP/1.1").or(upper.strip_prefix("HTTP")).unwrap_or(&upper);
     let bare = bare.trim_matches([' ', ':', '_']);

@@ -29,11 +29,13 @@ mod question;
 mod report;
 mod reported;
 mod resume;
+mod room;
 mod run;
 mod runs;
 mod sarif;
 mod schema;
 mod scorecard;
+mod serve;
 mod session;
 mod shell;
 mod status;
@@ -100,6 +102,8 @@ enum Command {
     Inventory(inventory::Args),
     /// Practise: play an incident on the embedded cloud and get a scorecard
     Drill(drill::Args),
+    /// Serve the war room: one page on this machine that follows a run
+    Serve(serve::Args),
     /// Serve the embedded cloud
     Emulate(emulate::Args),
     /// Check runbooks; every problem at once
@@ -246,6 +250,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Find(args) => find::run(&common, ui, args).await,
         Command::Inventory(args) => inventory::run(&common, ui, args).await,
         Command::Drill(args) => drill::run(&common, ui, args).await,
+        Command::Serve(args) => serve::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
         Command::Lint(args) => lint::run(ui, &args),
         Command::Completions(args) => shell::completions(ui, &args, Arguments::command()),

@@ -56,6 +56,7 @@ mod time_stamps;
 mod trust;
 mod vault;
 mod verdict;
+mod war_room;
 mod who;
 mod whole;
 mod wrong_input;
