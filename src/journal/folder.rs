@@ -4,7 +4,7 @@ use super::local::LocalRuns;
 use super::lock::{Claimant, Holder, Lock, LockError};
 use super::reader::{Journal, ReadError, first_record};
 use super::record::Record;
-use super::run_store::{LeftAnswer, Pinned, RunStore};
+use super::run_store::{LeftAnswer, Mark, Pinned, RunStore};
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::engine::event::RunOpened;
@@ -225,6 +225,11 @@ impl RunFolder {
     /// The live process that works on the run, if there is one.
     pub fn holder(&self) -> Option<Holder> {
         self.store.holder(&self.name_of("lock"))
+    }
+
+    /// What tells whether the run has changed since: compared, and cheap to ask for.
+    pub fn mark(&self) -> Mark {
+        self.store.mark(&self.name)
     }
 
     /// The journal's lines, from the first one on.

@@ -21,6 +21,7 @@ use super::store::Store;
 use std::fmt::Debug;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// An answer that somebody left for the process that works on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,15 @@ pub struct LeftAnswer {
 pub struct Pinned<'a> {
     pub name: String,
     pub text: &'a str,
+}
+
+/// What tells whether a run has changed since it was looked at: its journal, and whether somebody works on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Length of the journal, and when it was written, where that is known; nothing where it cannot be seen.
+    pub(super) journal: Option<(u64, Option<SystemTime>)>,
+    pub(super) holder: Option<Holder>,
+    pub(super) is_leased: bool,
 }
 
 /// What decides, on the lines that stand already, which line is added; none where nothing is to be added.
@@ -89,6 +99,9 @@ pub trait RunStore: Debug + Send + Sync {
 
     /// Holds a name for a run, as long as this process lives, or says who does.
     fn lock(&self, name: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError>;
+
+    /// What tells whether the run of this folder has changed.
+    fn mark(&self, folder: &str) -> Mark;
 
     /// The live process that holds a name, if there is one.
     fn holder(&self, name: &str) -> Option<Holder>;

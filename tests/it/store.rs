@@ -87,6 +87,23 @@ async fn a_run_in_a_container_is_the_same_run_from_every_machine() {
 }
 
 #[tokio::test]
+async fn the_configuration_says_where_runs_are_kept_and_carries_no_key_to_it() {
+    let stage = Stage::set().await;
+    said(on(&stage, "ann", &stage.containment("r-1"))).exit(0).done();
+    let asked = |text: &str| {
+        std::fs::write(stage.path("own.yaml"), text).unwrap();
+        Said::from(stage.command(&["status", "r-1", "--json", "--config", "own.yaml"]).output().unwrap())
+    };
+    let named = asked(&format!("{{ schema: stanch-config/v1, state: \"{STORE}\" }}\n")).exit(0).json();
+    assert_eq!(named["journal"], format!("{STORE}/runs/r-1/journal.jsonl"));
+    let wrong = asked(&format!("schema: stanch-config/v1\nstate: {STORE}?sv=1&sig=c2VjcmV0\n")).exit(2).stderr;
+    assert!(wrong.contains("signs in by itself") && !wrong.contains("c2VjcmV0"), "{wrong}");
+    asked("schema: stanch-config/v1\nstate: http://runs.example/c\n").exit(2).done();
+    let here = asked("schema: stanch-config/v1\n").exit(2).stderr;
+    assert!(here.contains("there is no run `r-1`"), "{here}");
+}
+
+#[tokio::test]
 async fn lost_answers_and_refusals_of_the_store_double_nothing() {
     for trouble in [json!({ "drop": "after" }), json!({ "drop": "before" }), json!({ "status": 503 })] {
         let stage = Stage::set().await;

@@ -65,5 +65,5 @@ fn says_where(common: &Common) -> bool {
         (None, None) => Some(PathBuf::from("stanch.yaml")),
     };
     let text = path.and_then(|path| files::text_known(&path, LARGEST_TEXT).ok()).unwrap_or_default();
-    text.lines().any(|line| line.trim_start_matches(['"', '\'', ' ', '{', '?']).starts_with("state"))
+    text.contains("state")
 }

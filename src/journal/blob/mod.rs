@@ -35,7 +35,7 @@ mod reach;
 
 use super::lock::{Claimant, Holder, Life, Lock, LockError};
 use super::reader::{Damage, DamageKind, Journal, ReadError};
-use super::run_store::{Decide, LeftAnswer, Pinned, RunStore};
+use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore};
 use super::store::{Fenced, Store};
 use crate::azure::{BlobHead, WritableContainer};
 use crate::engine::event::Event;
@@ -267,6 +267,12 @@ impl RunStore for BlobRuns {
         self.held().insert(name.to_owned(), Arc::downgrade(keeper.lease()));
         let last = self.last_life(name).filter(|last| !last.is_over && last.holder.run == run);
         Ok(Lock::elsewhere(keeper, last.map(|last| last.holder), from_the_living))
+    }
+
+    fn mark(&self, folder: &str) -> Mark {
+        let head = self.head(&format!("{folder}/journal.jsonl")).ok().flatten();
+        let is_leased = self.is_leased(&format!("{folder}/lock")).unwrap_or(false);
+        Mark { journal: head.map(|head| (head.length, None)), holder: None, is_leased }
     }
 
     fn holder(&self, name: &str) -> Option<Holder> {
