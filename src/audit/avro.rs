@@ -19,6 +19,7 @@ pub(crate) fn bodies(source: impl Read, take: &mut dyn FnMut(&[u8])) -> Result<(
         let value = value.map_err(|error| error.to_string())?;
         match body(&value) {
             Some(bytes) => take(bytes),
+            None if is_empty_event(&value) => take(b"null"),
             None => {
                 let json = serde_json::Value::try_from(value).map_err(|error| error.to_string())?;
                 take(json.to_string().as_bytes());
@@ -35,6 +36,17 @@ fn body(value: &Value) -> Option<&[u8]> {
         Value::Union(_, inner) => bytes(inner),
         other => bytes(other),
     }
+}
+
+/// Whether it is an event that carried nothing.
+fn is_empty_event(value: &Value) -> bool {
+    let Value::Record(fields) = value else { return false };
+    let null = |value: &Value| match value {
+        Value::Null => true,
+        Value::Union(_, inner) => **inner == Value::Null,
+        _ => false,
+    };
+    fields.iter().any(|(name, body)| name.eq_ignore_ascii_case("Body") && null(body))
 }
 
 fn bytes(value: &Value) -> Option<&[u8]> {

@@ -168,6 +168,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
     let unknown = strangers.ids;
     seen.truncations.extend(not_told_apart.into_iter().chain(left_out(reach.groups.left_out)));
     seen.truncations.extend(reach.truncations);
+    seen.notes.extend(reach.notes);
     if !unknown.is_empty() {
         seen.vaults.extend(reach.vaults);
     } else {
@@ -175,6 +176,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         seen.vaults.extend(question.other_vaults.iter().map(|vault| vault.name.clone()));
     }
     seen.notes.extend(claims(&accesses, &question).into_iter().chain(odd_statuses));
+    seen.notes.extend(several_names(&accesses));
     seen.notes.extend(listed_applications(&accesses, &question, &unknown));
     let coverage = coverage(&seen, trail.describe(), &question, clock::now());
     let facts = Facts {
@@ -210,6 +212,20 @@ fn claims(accesses: &Groups, question: &Question) -> Option<String> {
     };
     (count > 0)
         .then(|| format!("{count} requests have ids as stanch makes them, {why}: they are not taken for our own"))
+}
+
+/// One id has one row, whatever its callers were called: a name that is not shown there is said.
+fn several_names(accesses: &Groups) -> Vec<String> {
+    let mut names: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (key, group) in accesses.iter().filter(|(key, _)| !key.is_own() && !key.caller.is_empty()) {
+        names.entry(&key.caller).or_default().extend(group.upns.iter().map(|upn| upn.to_lowercase()));
+    }
+    let several = names.into_iter().filter(|(_, names)| names.len() > 1);
+    let said = |(caller, names): (&str, BTreeSet<String>)| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        format!("the caller `{caller}` has several names: {}", names.join(", "))
+    };
+    several.map(said).collect()
 }
 
 /// A list of known callers that names an application knows nobody by it: all who use one program share that id.

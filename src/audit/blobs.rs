@@ -1,11 +1,11 @@
 //! An archive in a storage account, read as the files that it is.
 
-use super::place::{Place, is_log};
+use super::place::{Place, is_log, vault_of_path};
 use super::question::Question;
 use super::store::{Listing, LogFile, Store};
 use crate::azure::{Blob, BlobContainer};
 use crate::failure::Failure;
-use chrono::{Datelike, Months};
+use chrono::{Datelike, Months, TimeDelta};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
@@ -40,11 +40,11 @@ impl Blobs {
             return vec![prefix.to_owned()];
         }
         let mut prefixes = Vec::new();
-        let last = question.until + super::coverage::LATENESS;
-        let mut month = question.from;
+        let last = question.until + super::coverage::LATENESS + TimeDelta::days(1);
+        let mut month = question.from - TimeDelta::days(1);
         while (month.year(), month.month()) <= (last.year(), last.month()) && prefixes.len() < 1200 {
             prefixes.push(format!("{}/y={}/m={:02}/", prefix.trim_end_matches('/'), month.year(), month.month()));
-            month = month.checked_add_months(Months::new(1)).unwrap_or(last + chrono::TimeDelta::days(62));
+            month = month.checked_add_months(Months::new(1)).unwrap_or(last + TimeDelta::days(62));
         }
         prefixes
     }
@@ -75,18 +75,26 @@ impl Store for Blobs {
                 listing.log_begins = [listing.log_begins, place.start()].into_iter().flatten().min();
             }
         };
-        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
+        let (mut found, mut passed_over, mut beside) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut has_other_times, mut other_vaults) = (false, BTreeSet::new());
         for prefix in self.prefixes(question) {
             let listed = self.container.list(&prefix, |blob| {
                 if let Some((place, meets)) = judge(&blob, question) {
                     begins(&place);
                     let file = LogFile::new(blob.name.clone(), &place);
-                    if meets && is_log(&blob.name) {
+                    if !meets && is_log(&blob.name) && place.is_beside(question) {
+                        beside.push((file, blob.size));
+                        sizes.insert(blob.name, blob.size);
+                    } else if !meets {
+                        has_other_times = true;
+                    } else if is_log(&blob.name) {
                         found.push(file);
                         sizes.insert(blob.name, blob.size);
-                    } else if meets && blob.size > 0 {
+                    } else if blob.size > 0 {
                         passed_over.push(file);
                     }
+                } else {
+                    other_vaults.extend(vault_of_path(&blob.name));
                 }
                 true
             });
@@ -102,6 +110,8 @@ impl Store for Blobs {
         let names: BTreeSet<&String> = sizes.keys().collect();
         found.retain(|file| file.name.strip_suffix(".gz").is_none_or(|plain| !names.contains(&plain.to_owned())));
         listing.files = found;
+        (listing.beside, listing.has_other_times, listing.other_vaults) = (beside, has_other_times, other_vaults);
+        listing.other_vaults.retain(|name| question.vaults().all(|vault| vault.name != *name));
         listing.passed_over = passed_over;
         listing.files.sort_by(|one, other| one.name.cmp(&other.name));
         *self.sizes.lock().unwrap_or_else(PoisonError::into_inner) = sizes;

@@ -5,6 +5,7 @@
 //! names: letters and digits in lower case, members after the names of what holds them, without the mark of a type.
 //! `identity.claim.oid`, `identity_claim_oid_g` and `Identity: "{\"claim\":{\"oid\":…}}"` are the same then.
 
+use super::json;
 use super::spelled;
 use super::uri::secret_named;
 use serde_json::{Map, Value};
@@ -53,6 +54,21 @@ const UPN: [&str; 5] = [
     "preferredusername",
 ];
 const RESOURCE: [&str; 1] = ["xmsmirid"];
+/// Columns that somebody took out of the claims, and named after what they are.
+const CALLERS: [&str; 12] = [
+    "upn",
+    "callerupn",
+    "userprincipalname",
+    "identityupn",
+    "caller",
+    "callername",
+    "user",
+    "username",
+    "useremail",
+    "objectid",
+    "callerobjectid",
+    "principalid",
+];
 const PROPERTIES: &str = "properties";
 /// Members that hold others, also where they are written as JSON text. What a caller chose is none of these.
 const HOLDERS: [&str; 9] = [
@@ -100,7 +116,8 @@ pub(crate) struct Fields<'a> {
 pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
     let mut flat = Flat::default();
     flat.take("", row);
-    let Flat { texts: mut flat, unread } = flat;
+    let twofold = flat.twofold();
+    let Flat { texts: mut flat, unread, .. } = flat;
     let mut text = |names: &[&str]| -> Cow<'static, str> {
         names.iter().find_map(|name| flat.remove(*name)).unwrap_or_default().into()
     };
@@ -114,12 +131,19 @@ pub(crate) fn fields(row: &Map<String, Value>) -> Fields<'static> {
         let places: Vec<String> = places.collect();
         text(&places.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    let (oid, appid, upn, resource) = (claim(&OID), claim(&APPID), claim(&UPN), claim(&RESOURCE));
+    let (mut oid, mut appid, mut upn, resource) = (claim(&OID), claim(&APPID), claim(&UPN), claim(&RESOURCE));
+    if [&oid, &appid, &upn, &resource].into_iter().all(|id| id.is_empty()) {
+        (oid, appid, upn) = (text(&OID), text(&APPID), text(&CALLERS));
+    }
     let metric = text(&METRIC);
     let names_a_secret = [&id, &request_uri].into_iter().any(|uri| secret_named(uri).is_some());
     let names_a_caller = [&oid, &appid, &upn, &resource].into_iter().any(|id| !id.is_empty());
     let is_needed = |path: &String| if path == PROPERTIES { !names_a_secret } else { !names_a_caller };
-    let unread = unread.into_iter().find(is_needed).map(|member| format!("its member `{member}` cannot be read"));
+    let unread = unread.into_iter().find(|(path, _)| is_needed(path)).map(|(path, why)| match why {
+        Some(why) => format!("in its member `{path}`, {why}"),
+        None => format!("its member `{path}` cannot be read"),
+    });
+    let unread = twofold.map(|name| format!("its members named `{name}` say different things")).or(unread);
     let aside = if operation.is_empty() && !names_a_secret { secret_in(flat.values()) } else { None };
     let is_of_several = |name: &&String| AGGREGATES.contains(&name.as_str()) || name.starts_with("dcount");
     let unread = flat.keys().filter(is_of_several).min().map_or(unread, |name| {
@@ -227,8 +251,10 @@ fn is_error_of_a_sheet(text: &str) -> bool {
 #[derive(Default)]
 struct Flat {
     texts: HashMap<String, String>,
-    /// Members that hold others, and in which none could be made out.
-    unread: Vec<String>,
+    /// Members that hold others, and in which none could be made out; and why, where that is known.
+    unread: Vec<(String, Option<String>)>,
+    /// Members under names of one form that say different things.
+    twofold: Vec<String>,
 }
 
 impl Flat {
@@ -243,12 +269,20 @@ impl Flat {
                 let is_there = !is_empty && text.as_deref().is_none_or(says_something);
                 match spelled::members(value) {
                     Some(inner) => self.take(&path, &inner),
-                    None if is_there && !is_transparent => self.unread.push(path),
+                    None if is_there && !is_transparent => {
+                        let why = text.as_deref().and_then(json::twice_in);
+                        self.unread.push((path, why));
+                    }
                     None => {}
                 }
             } else if let Some(text) = text {
                 if says_something(&text) {
-                    self.texts.entry(path).or_insert(text);
+                    let is_twofold = |present: &String| !present.eq_ignore_ascii_case(&text);
+                    if self.texts.get(&path).is_some_and(is_twofold) {
+                        self.twofold.push(path);
+                    } else {
+                        self.texts.entry(path).or_insert(text);
+                    }
                 }
             } else if let Value::Object(inner) = only(value) {
                 self.take(&path, inner);
@@ -257,11 +291,23 @@ impl Flat {
     }
 }
 
+impl Flat {
+    /// The first name of what must be certain of an entry, and stands for different things.
+    fn twofold(&self) -> Option<String> {
+        let is_of_claim = |name: &str| [&OID[..], &UPN].concat().iter().any(|claim| name.ends_with(claim));
+        let matters = |name: &&String| {
+            let name = name.as_str();
+            name == OPERATION || [&ID[..], &REQUEST_URI].concat().contains(&name) || is_of_claim(name)
+        };
+        self.twofold.iter().find(matters).cloned()
+    }
+}
+
 /// What a member says by itself: a text, a number, a truth, also as the only one of a list, or with its translation beside it.
 pub(super) fn text_of(value: &Value) -> Option<String> {
     match only(value) {
         Value::String(text) if text.trim_start().starts_with('{') => {
-            let inner: Option<Value> = serde_json::from_str(text).ok();
+            let inner: Option<Value> = json::value(text).ok();
             inner.as_ref().and_then(translated).and_then(text_of).or_else(|| Some(text.clone()))
         }
         Value::String(text) => Some(text.clone()),

@@ -16,8 +16,8 @@ pub(crate) trait Sink {
     fn element(&mut self, element: &[u8]);
     /// Learns of what stands before a list in the object that holds it.
     fn head(&mut self, head: &[u8]);
-    /// Learns that an answer says of itself that it is not whole.
-    fn partial(&mut self);
+    /// Learns of what a document has around its records, of which there were so many.
+    fn around(&mut self, around: &[u8], given: u64);
     /// Learns of bytes that cannot be told apart into records, and of the beginning of them where it is at hand;
     /// `at_end` if the file ends there.
     fn broken(&mut self, why: &'static str, beginning: &[u8], at_end: bool);
@@ -67,6 +67,43 @@ pub(super) struct Document {
     at_line_start: bool,
     /// The latest byte that is no white space; of a text its last quote.
     previous: u8,
+    /// What stands around the records, and how many of these there were.
+    around: AroundText,
+    given: u64,
+}
+
+/// More around records than this is not kept.
+const MOST_AROUND: usize = 1024 * 1024;
+
+/// A document without its records, as JSON.
+#[derive(Default)]
+struct AroundText {
+    text: Vec<u8>,
+    /// What came since the last record.
+    gap: Vec<u8>,
+}
+
+impl AroundText {
+    fn extend(&mut self, bytes: &[u8]) {
+        if self.text.len() + self.gap.len() + bytes.len() <= MOST_AROUND {
+            self.gap.extend_from_slice(bytes);
+        }
+    }
+
+    /// Joins what came since the last record to what came before, without the commas between records.
+    fn join(&mut self) {
+        let is_of_list = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
+        let gap = self.gap.trim_ascii();
+        let start = gap.iter().position(|byte| !is_of_list(byte)).unwrap_or(gap.len());
+        let end = gap.iter().rposition(|byte| !is_of_list(byte)).map_or(start, |last| last + 1);
+        let gap = gap.get(start..end).unwrap_or_default();
+        let is_next = gap.first().is_some_and(|first| !b"]}".contains(first));
+        if is_next && self.text.last().is_some_and(|last| !b"[{,:".contains(last)) {
+            self.text.push(b',');
+        }
+        self.text.extend_from_slice(gap);
+        self.gap.clear();
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,16 +121,20 @@ impl Document {
     pub(super) fn take(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Option<usize> {
         let mut start = 0;
         let mut at = 0;
+        // Where what stands outside of records goes on.
+        let mut outside = 0;
         while let Some(byte) = bytes.get(at).copied() {
             if self.in_string {
                 at = self.take_string(bytes, at);
                 self.previous = b'"';
                 if self.is_text && !self.in_string {
                     self.end_element(bytes.get(start..at).unwrap_or_default(), sink);
+                    outside = at;
                 }
                 if self.in_string && bytes.get(at) == Some(&b'\n') {
                     // No string holds a line break: a quote was lost, so begin again with the next element.
                     self.give_up("a string does not end on its line", bytes.get(start..at).unwrap_or_default(), sink);
+                    outside = at;
                     if self.open.is_empty() {
                         return Some(at + 1);
                     }
@@ -105,6 +146,7 @@ impl Document {
                 self.just_begun = false;
                 if matches!(byte, b'{' | b'[' | b']') {
                     self.begin_list(bytes.get(start..at).unwrap_or_default(), sink);
+                    outside = at;
                 }
             }
             match byte {
@@ -114,6 +156,7 @@ impl Document {
                     // An entry as JSON text, one of a list of them.
                     let is_element = self.open.last() == Some(&Around::List) && self.depth == self.open.len();
                     if is_element && !self.inside_element {
+                        self.around.extend(bytes.get(outside..at).unwrap_or_default());
                         self.inside_element = true;
                         self.is_text = true;
                         start = at;
@@ -122,14 +165,12 @@ impl Document {
                     continue;
                 }
                 b'{' | b'[' => {
-                    let is_member = !self.inside_element && self.awaits_value;
-                    if is_member && self.open.last() == Some(&Around::Object) && self.name == b"error" {
-                        sink.partial();
-                    }
                     if byte == b'{' && self.inside_element && self.begins_another(bytes.get(at + 1)) {
                         self.give_up("it is cut off", bytes.get(start..at).unwrap_or_default(), sink);
+                        outside = at;
                     }
                     if self.begin_bracket(byte) {
+                        self.around.extend(bytes.get(outside..at).unwrap_or_default());
                         start = at;
                     }
                 }
@@ -137,15 +178,27 @@ impl Document {
                     self.depth = self.depth.saturating_sub(1);
                     if self.inside_element && self.depth == self.open.len() {
                         self.end_element(bytes.get(start..=at).unwrap_or_default(), sink);
+                        outside = at + 1;
                     }
                     self.open.truncate(self.depth);
                     self.awaits_value = false;
                     if self.depth == 0 {
+                        self.around.extend(bytes.get(outside..=at).unwrap_or_default());
+                        self.around.join();
+                        // Of a document that is one record, nothing stands around it.
+                        if !self.around.text.is_empty() {
+                            sink.around(&self.around.text, self.given);
+                        }
                         return Some(at + 1);
                     }
                 }
                 b':' => self.awaits_value = true,
                 b',' => self.awaits_value = false,
+                _ if self.is_bare_element(byte) => {
+                    let bare = bytes.get(at..).unwrap_or_default();
+                    let end = bare.iter().position(|byte| b",]}\n".contains(byte)).unwrap_or(bare.len());
+                    sink.broken("it is not an entry of the log", bare.get(..end).unwrap_or_default(), false);
+                }
                 _ => {}
             }
             if !byte.is_ascii_whitespace() {
@@ -156,6 +209,8 @@ impl Document {
         }
         if self.inside_element {
             self.carry(bytes.get(start..).unwrap_or_default());
+        } else {
+            self.around.extend(bytes.get(outside..).unwrap_or_default());
         }
         None
     }
@@ -239,6 +294,9 @@ impl Document {
     fn begin_list(&mut self, head: &[u8], sink: &mut impl Sink) {
         self.carry(head);
         sink.head(&self.carried);
+        self.around.join();
+        self.around.extend(&self.carried);
+        self.around.join();
         self.forget();
         self.open.extend([Around::Object, Around::List]);
     }
@@ -262,7 +320,18 @@ impl Document {
         self.carried = Vec::new();
     }
 
+    /// Whether a number or a word begins here where a record should.
+    fn is_bare_element(&self, byte: u8) -> bool {
+        !byte.is_ascii_whitespace()
+            && !self.inside_element
+            && self.open.last() == Some(&Around::List)
+            && self.depth == self.open.len()
+            && b"[,".contains(&self.previous)
+    }
+
     fn end_element(&mut self, end: &[u8], sink: &mut impl Sink) {
+        self.around.join();
+        self.given += 1;
         if self.carried.is_empty() && !self.too_long {
             sink.element(end);
         } else {

@@ -4,7 +4,9 @@
 //! text inside of JSON. Whatever is no entry itself is looked into, and an entry is never looked into: what a caller chose
 //! stands in entries, so nobody can put one there.
 
-use super::columns::{OPERATION, TIME, plain_name, says_something, text_of};
+use super::columns::{self, OPERATION, TIME, plain_name, says_something, text_of};
+use super::json;
+use super::partial::{Partial, partial};
 use super::spelled;
 use serde_json::{Map, Value};
 
@@ -19,6 +21,16 @@ pub(crate) struct Held {
     pub(crate) rows: Vec<Row>,
     /// Why something that seems to hold entries could not be read.
     pub(crate) unread: Option<String>,
+    /// Whether it is an answer that says that it is not whole.
+    pub(crate) partial: Option<Partial>,
+    /// Whether the entries are those of a whole batch, one of which stands beside it: others hold the same batch.
+    pub(crate) of_batch: bool,
+}
+
+impl Held {
+    pub(crate) fn of(row: Row) -> Self {
+        Self { rows: vec![row], unread: None, partial: None, of_batch: false }
+    }
 }
 
 /// The entries in a value.
@@ -32,9 +44,9 @@ pub(crate) fn entries(value: Value) -> Held {
         found.rows.push(row);
     }
     let texts = if found.unread == 1 { "a text in it" } else { "texts in it" };
-    let unread =
-        (found.unread > 0).then(|| format!("{texts} cannot be read: damaged, cut off, or in a form that is not known"));
-    Held { rows: found.rows, unread }
+    let why = found.why.unwrap_or_else(|| "damaged, cut off, or in a form that is not known".to_owned());
+    let unread = (found.unread > 0).then(|| format!("{texts} cannot be read: {why}"));
+    Held { rows: found.rows, unread, partial: found.partial, of_batch: found.of_batch }
 }
 
 /// What was found inside of a value.
@@ -43,11 +55,17 @@ struct Found {
     rows: Vec<Row>,
     /// How many texts seem to hold entries, and could not be read.
     unread: usize,
+    /// Why, of the first of which that is known.
+    why: Option<String>,
+    partial: Option<Partial>,
+    /// Whether the rows stood in a text.
+    in_text: bool,
+    of_batch: bool,
 }
 
 impl Found {
     fn one(row: Row) -> Self {
-        Self { rows: vec![row], unread: 0 }
+        Self { rows: vec![row], ..Self::default() }
     }
 }
 
@@ -56,6 +74,10 @@ impl FromIterator<Found> for Found {
         all.into_iter().fold(Self::default(), |mut all, one| {
             all.rows.extend(one.rows);
             all.unread += one.unread;
+            all.why = all.why.or(one.why);
+            all.partial = all.partial.or(one.partial);
+            all.in_text |= one.in_text;
+            all.of_batch |= one.of_batch;
             all
         })
     }
@@ -66,10 +88,23 @@ impl FromIterator<Found> for Found {
 /// # Errors
 /// Says so if it has not one cell for each of them.
 pub(crate) fn row(columns: &[String], cells: Vec<Value>) -> Result<Row, String> {
-    if cells.len() == columns.len() {
-        return Ok(columns.iter().cloned().zip(cells).collect());
+    if cells.len() != columns.len() {
+        return Err(wrong_cells(cells.len(), columns.len()));
     }
-    Err(wrong_cells(cells.len(), columns.len()))
+    let mut row = Row::new();
+    for (name, cell) in columns.iter().zip(cells) {
+        match row.get(name) {
+            Some(present) if *present != cell => return Err(twofold_column(name)),
+            Some(_) => {}
+            None => drop(row.insert(name.clone(), cell)),
+        }
+    }
+    Ok(row)
+}
+
+/// Why a row stands for nothing whose table has two columns of one name.
+pub(crate) fn twofold_column(name: &str) -> String {
+    format!("its column `{name}` stands twice, with different content")
 }
 
 /// Why a row stands for nothing: nobody knows which of its cells is in which column.
@@ -91,8 +126,16 @@ pub(crate) fn columns(table: &Row) -> Option<Vec<String>> {
 
 fn inside(value: &Value, above: Option<&Value>, texts_left: usize) -> Found {
     match value {
-        Value::Array(values) => values.iter().map(|value| inside(value, above, texts_left)).collect(),
-        Value::String(text) if texts_left > 0 => inside_text(text, above, texts_left - 1),
+        Value::Array(values) => {
+            let mut found: Found = values.iter().map(|value| inside(value, above, texts_left)).collect();
+            let is_bare = |value: &&Value| matches!(value, Value::Null | Value::Bool(_) | Value::Number(_));
+            if !found.rows.is_empty() && values.iter().any(|value| is_bare(&value)) {
+                found.unread += 1;
+                found.why = found.why.or_else(|| Some("a list of entries holds something else".to_owned()));
+            }
+            found
+        }
+        Value::String(text) if texts_left > 0 => Found { in_text: true, ..inside_text(text, above, texts_left - 1) },
         Value::Object(row) => inside_object(row, above, texts_left),
         _ => Found::default(),
     }
@@ -102,12 +145,12 @@ fn inside_text(text: &str, above: Option<&Value>, texts_left: usize) -> Found {
     let mut found = Found::default();
     if text.trim_start().starts_with(['{', '[']) {
         // Several may stand behind each other.
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        let read: Vec<Value> = values.by_ref().map_while(Result::ok).collect();
-        let is_whole = text.get(values.byte_offset()..).is_some_and(|rest| rest.trim().is_empty());
-        if is_whole || !read.is_empty() {
+        let (read, error) = json::values(text);
+        let twice = error.as_ref().and_then(json::twice);
+        if error.is_none() || twice.is_some() || !read.is_empty() {
             found = read.iter().map(|value| inside(value, above, texts_left)).collect();
-            found.unread += usize::from(!is_whole && spelled::seems_to_hold_entries(text));
+            found.unread += usize::from(error.is_some() && spelled::seems_to_hold_entries(text));
+            found.why = found.why.or(twice);
             return found;
         }
     }
@@ -121,6 +164,7 @@ fn inside_text(text: &str, above: Option<&Value>, texts_left: usize) -> Found {
         Some(value) => inside(&value, above, texts_left),
         None => {
             found.unread = usize::from(spelled::seems_to_hold_entries(text));
+            found.why = json::twice_in(text);
             found
         }
     }
@@ -135,23 +179,77 @@ fn inside_object(row: &Row, above: Option<&Value>, texts_left: usize) -> Found {
     if let (Some(columns), Some(Value::Array(rows))) = (columns(row), member(row, &["rows"])) {
         let cells = rows.iter().filter_map(|cells| cells.as_array().cloned());
         let read = cells.map(|cells| self::row(&columns, cells));
-        return read.map(|row| row.map_or(Found { rows: Vec::new(), unread: 1 }, Found::one)).collect();
+        return read
+            .map(|row| row.map_or_else(|why| Found { unread: 1, why: Some(why), ..Found::default() }, Found::one))
+            .collect();
     }
     let spread = attributes(row);
     if spread.keys().any(|name| plain_name(name) == OPERATION) {
         return Found::one(with_time(spread, time));
     }
+    let entry = of_integration(row);
     // The same entry may stand in a message and beside it.
     let mut found: Vec<Found> = Vec::new();
-    for value in row.values() {
-        let of_member = inside(value, time, texts_left);
+    let members = row.iter().filter(|(name, _)| entry.is_none() || *name != "azure").map(|(_, value)| value);
+    for of_member in entry
+        .clone()
+        .map(|entry| Found::one(with_time(entry, time)))
+        .into_iter()
+        .chain(members.map(|value| inside(value, time, texts_left)))
+    {
         if !found.contains(&of_member) {
             found.push(of_member);
         }
     }
     // Where one member was read, what another holds besides is a part or a copy of it.
     let is_read = found.iter().any(|found| !found.rows.is_empty() && found.unread == 0);
-    found.into_iter().filter(|found| !is_read || !found.rows.is_empty()).collect()
+    let said = found.iter().find_map(|found| found.partial.clone());
+    let mut found = found;
+    drop_copy(&mut found);
+    let all: Found = found.into_iter().filter(|found| !is_read || !found.rows.is_empty()).collect();
+    Found { partial: partial(row, None).or(said), ..all }
+}
+
+/// Where an entry was read, and a text beside it has the same as it was sent, perhaps with all that were sent with it, the
+/// text is the one that is whole.
+fn drop_copy(found: &mut Vec<Found>) {
+    let in_text = found.iter().position(|found| found.in_text && !found.rows.is_empty());
+    let read = found.iter().position(|found| !found.in_text && found.rows.len() == 1);
+    let (Some(in_text), Some(read)) = (in_text, read) else { return };
+    let copy = found.get(read).and_then(|found| found.rows.first()).map(columns::fields);
+    let (Some(copy), Some(sent)) = (copy, found.get_mut(in_text)) else { return };
+    let same = |row: &Row| {
+        let fields = columns::fields(row);
+        fields.operation.eq_ignore_ascii_case(&copy.operation)
+            && (&fields.correlation, &fields.id, &fields.request_uri)
+                == (&copy.correlation, &copy.id, &copy.request_uri)
+    };
+    if sent.rows.iter().any(same) {
+        sent.of_batch = sent.rows.len() > 1;
+        found.remove(read);
+    }
+}
+
+/// The entry in a document of Elastic's integration, which puts some of its members beside it.
+fn of_integration(document: &Row) -> Option<Row> {
+    let azure = document.get("azure")?.as_object()?;
+    let mut entry = azure.get("platformlogs")?.as_object()?.clone();
+    member(&entry, &[OPERATION])?;
+    let under = |path: &[&str]| path.iter().try_fold(document, |inner, name| inner.get(*name)?.as_object());
+    let beside = [
+        ("callerIpAddress", "ip", &["source"][..]),
+        ("callerIpAddress", "ip", &["client"]),
+        ("callerIpAddress", "address", &["source"]),
+        ("resourceId", "id", &["azure", "resource"]),
+        ("correlationId", "correlation_id", &["azure"]),
+    ];
+    for (name, beside, path) in beside {
+        let is_there = member(&entry, &[&plain_name(name)]).and_then(text_of).is_some_and(|text| says_something(&text));
+        if let (false, Some(value)) = (is_there, under(path).and_then(|holder| holder.get(beside))) {
+            entry.insert(name.to_owned(), value.clone());
+        }
+    }
+    Some(entry)
 }
 
 /// An entry that has no time of its own has that of its envelope.
@@ -192,7 +290,14 @@ fn attributes(record: &Row) -> Row {
 fn plain(value: &Value) -> Value {
     let pairs = |values: &[Value]| -> Option<Row> {
         let pair = |pair: &Value| Some((pair.get("key")?.as_str()?.to_owned(), plain(pair.get("value")?)));
-        values.iter().map(pair).collect()
+        let mut members = Row::new();
+        for pair in values.iter().map(pair) {
+            let (name, value) = pair?;
+            let earlier = members.insert(name, value.clone());
+            // What is there twice, and not the same, is not certain.
+            earlier.is_none_or(|earlier| earlier == value).then_some(())?;
+        }
+        Some(members)
     };
     match value {
         Value::Array(values) => match pairs(values).filter(|pairs| !pairs.is_empty()) {

@@ -6,8 +6,10 @@
 
 use super::columns::{self, Fields};
 use super::entries::{Held, entries, row};
+use super::json;
 use super::operation::{as_azure_spells, is_name, is_of_one_secret};
 use super::other_log::{OtherLog, other_log};
+use super::partial::Partial;
 use super::raw::Raw;
 use super::spelled;
 use super::status::Status;
@@ -16,6 +18,8 @@ use super::uri::{Address, Named};
 use crate::clock::Timestamp;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use uuid::Uuid;
 
@@ -57,6 +61,8 @@ pub(crate) struct Event<'a> {
     pub(crate) count: u64,
     /// The last of them, where there are several.
     pub(crate) last: Option<(String, Timestamp)>,
+    /// Whether the record it stands in holds the whole batch that it came in, as others do that come from there.
+    pub(crate) is_of_batch: bool,
     vault: String,
     host: String,
     /// Of which other log it is, if it is none of what was asked of a vault.
@@ -103,6 +109,7 @@ impl<'a> Event<'a> {
             returned: result.named,
             count: 1,
             last: None,
+            is_of_batch: false,
             vault: fields.resource_id.trim_end_matches('/').rsplit('/').next().unwrap_or("").to_ascii_lowercase(),
             host: host.unwrap_or_default(),
             other_log,
@@ -199,10 +206,32 @@ impl<'a> Event<'a> {
             returned: self.returned.clone(),
             count: self.count,
             last: self.last.clone(),
+            is_of_batch: self.is_of_batch,
             vault: self.vault.clone(),
             host: self.host.clone(),
             other_log: self.other_log.clone(),
         }
+    }
+
+    /// The folder of a vault speaks for an entry that does not say itself of which one it is.
+    pub(crate) fn lies_in_folder_of(&mut self, vault: &str) {
+        if !self.names_vault() {
+            vault.clone_into(&mut self.vault);
+        }
+    }
+
+    /// Tells it from others, in little room.
+    pub(crate) fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let named = [&self.asked, &self.returned].map(|named| named.as_ref().map(|named| &named.secret));
+        (self.at.timestamp_millis(), &self.operation, &self.correlation, named, self.status, &self.caller)
+            .hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The vault it says that it is of, by its resource, else by its host; empty where it says neither.
+    pub(crate) fn vault_said(&self) -> &str {
+        if self.vault.is_empty() { self.host.split('.').next().unwrap_or_default() } else { &self.vault }
     }
 
     /// Whether this entry says itself of which vault it is.
@@ -213,7 +242,8 @@ impl<'a> Event<'a> {
     /// Whether this entry is of `vault` (lower case), going by its resource, else by its host. An entry that says
     /// neither counts: the folder it lies in has spoken for it.
     pub(crate) fn is_of_vault(&self, vault: &str, vault_host: &str) -> bool {
-        if self.other_log.is_some() {
+        let in_another_cloud = cloud(&self.host).zip(cloud(vault_host)).is_some_and(|(own, other)| own != other);
+        if self.other_log.is_some() || in_another_cloud {
             return false;
         }
         let host_matches = self.host == vault_host
@@ -222,8 +252,15 @@ impl<'a> Event<'a> {
     }
 }
 
+/// In which of Azure's clouds a vault of this host is. The same name may be another's vault in each.
+fn cloud(host: &str) -> Option<&'static str> {
+    const CLOUDS: [&str; 4] = [".azure.net", ".azure.cn", ".usgovcloudapi.net", ".microsoftazure.de"];
+    CLOUDS.into_iter().find(|cloud| host.ends_with(cloud))
+}
+
 /// Gives every event in `record` to `take`: usually one, more where entries were appended without a line break, or lie in
-/// an envelope. A row of a table is a list of cells, for the columns that were given before.
+/// an envelope, which may say that it is not whole. A row of a table is a list of cells, for the columns that were given
+/// before.
 ///
 /// # Errors
 /// Says in a few words why the record, or what is left of it, cannot be read; the events before were given.
@@ -231,8 +268,8 @@ pub(crate) fn read_events(
     record: &[u8],
     columns: &[String],
     times: &Times,
-    take: &mut impl FnMut(&Event<'_>),
-) -> Result<(), String> {
+    take: &mut impl FnMut(Event<'_>),
+) -> Result<Option<Partial>, String> {
     if let Ok(text) = std::str::from_utf8(record) {
         return read_text(text, columns, times, take);
     }
@@ -240,20 +277,26 @@ pub(crate) fn read_events(
     read_text(&String::from_utf8_lossy(record), columns, times, take)
 }
 
-fn read_text(text: &str, columns: &[String], times: &Times, take: &mut impl FnMut(&Event<'_>)) -> Result<(), String> {
+fn read_text(
+    text: &str,
+    columns: &[String],
+    times: &Times,
+    take: &mut impl FnMut(Event<'_>),
+) -> Result<Option<Partial>, String> {
     if !text.starts_with('{') {
         return read_odd(text, columns, times, take);
     }
     let mut raws = serde_json::Deserializer::from_str(text).into_iter::<Raw<'_>>();
+    let mut partial = None;
     loop {
         let start = raws.byte_offset();
         match raws.next() {
-            None => return Ok(()),
-            Some(Ok(raw)) if raw.is_whole() => take(&Event::from_raw(raw, times)?),
+            None => return Ok(partial),
+            Some(Ok(raw)) if raw.is_whole() => take(Event::from_raw(raw, times)?),
             // In another shape: read again, slower.
             Some(Ok(_)) => {
                 let end = raws.byte_offset();
-                read_odd(text.get(start..end).unwrap_or_default(), columns, times, take)?;
+                partial = read_odd(text.get(start..end).unwrap_or_default(), columns, times, take)?;
             }
             // In another spelling, perhaps: nothing of it was read.
             Some(Err(error)) if error.is_data() || start == 0 => {
@@ -264,24 +307,33 @@ fn read_text(text: &str, columns: &[String], times: &Times, take: &mut impl FnMu
     }
 }
 
-/// Reads whatever holds entries, or is one in another shape: a name twice (the last one counts), members of other types,
+/// Reads whatever holds entries, or is one in another shape: a name twice, members of other types,
 /// other spellings of the whole.
-fn read_odd(text: &str, columns: &[String], times: &Times, take: &mut impl FnMut(&Event<'_>)) -> Result<(), String> {
+fn read_odd(
+    text: &str,
+    columns: &[String],
+    times: &Times,
+    take: &mut impl FnMut(Event<'_>),
+) -> Result<Option<Partial>, String> {
     let (values, error) = values(text);
+    let mut said = None;
     for value in values {
-        let Held { rows, unread } = match value {
-            Value::Array(cells) if !columns.is_empty() => Held { rows: vec![row(columns, cells)?], unread: None },
+        let Held { rows, unread, partial, of_batch } = match value {
+            Value::Array(cells) if !columns.is_empty() => Held::of(row(columns, cells)?),
             value => entries(value),
         };
-        if rows.is_empty() && unread.is_none() {
-            return Err("it is not an entry of the log".into());
+        if rows.is_empty() && unread.is_none() && partial.is_none() {
+            return Err(NO_ENTRY.into());
         }
         for row in rows {
-            take(&Event::new(columns::fields(&row), times)?);
+            let mut event = Event::new(columns::fields(&row), times)?;
+            event.is_of_batch = of_batch;
+            take(event);
         }
         unread.map_or(Ok(()), Err)?;
+        said = partial;
     }
-    error.map_or(Ok(()), Err)
+    error.map_or(Ok(said), Err)
 }
 
 /// The values in a text, and why the rest of it cannot be read.
@@ -289,13 +341,11 @@ fn values(text: &str) -> (Vec<Value>, Option<String>) {
     let mut values = Vec::new();
     let mut error = None;
     if text.starts_with(['{', '[', '"']) {
-        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
-            match value {
-                Ok(value) => values.push(value),
-                Err(why) => error = Some(describe_error(&why)),
-            }
-        }
-        if error.is_none() || !values.is_empty() {
+        let (read, why) = json::values(text);
+        let twice = why.as_ref().and_then(json::twice);
+        let is_settled = why.is_none() || twice.is_some() || !read.is_empty();
+        (values, error) = (read, twice.or_else(|| why.as_ref().map(describe_error)));
+        if is_settled {
             return (values, error);
         }
     }
@@ -306,9 +356,15 @@ fn values(text: &str) -> (Vec<Value>, Option<String>) {
     let behind_words = || spelled::behind_words(text).filter(|_| !begins_itself);
     match spelled::value(text).or_else(behind_words) {
         Some(value) => (vec![value], None),
-        None => (values, Some(error.unwrap_or_else(|| "it is not an entry of the log".to_owned()))),
+        None => {
+            let why = error.or_else(|| json::twice_in(text));
+            (values, Some(why.unwrap_or_else(|| NO_ENTRY.to_owned())))
+        }
     }
 }
+
+/// Why what was read whole stands for nothing.
+pub(super) const NO_ENTRY: &str = "it is not an entry of the log";
 
 fn describe_error(error: &serde_json::Error) -> String {
     if error.is_eof() {
@@ -329,6 +385,9 @@ fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
         return text;
     }
     let trimmed = text.trim();
+    if is_partly_masked(trimmed) {
+        return Cow::Borrowed("");
+    }
     // What a template left, and what is cut off, tell nobody from others.
     let is_template = trimmed.starts_with("${") || trimmed.starts_with("{{");
     if !columns::says_something(trimmed) || is_template || trimmed.contains("...") || trimmed.contains('\u{2026}') {
@@ -340,6 +399,14 @@ fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
         _ if trimmed.len() == text.len() => text,
         _ => Cow::Owned(trimmed.to_owned()),
     }
+}
+
+/// Whether somebody hid a part of an id, so that several callers share what is left of it.
+fn is_partly_masked(id: &str) -> bool {
+    let longest = |of: fn(char) -> bool| id.split(|char| !of(char)).map(str::len).max().unwrap_or_default();
+    let is_of_id = id.len() == 36 && id.matches('-').count() == 4;
+    longest(|char| matches!(char, '*' | '#' | '\u{2022}' | '\u{25cf}')) > 2
+        || (is_of_id && longest(|char| matches!(char, 'x' | 'X')) > 3)
 }
 
 /// Whether an id is spelled as nearly all are, and is not the one of nobody.

@@ -2,7 +2,8 @@
 
 use super::event::Event;
 use super::groups::{Groups, Key, Moment};
-use super::question::Question;
+use super::other_log::OtherLog;
+use super::question::{Question, VaultName};
 use super::reading::Reading;
 use super::scan::{Collect, Look, Search, scan};
 use super::search::Needle;
@@ -12,7 +13,7 @@ use super::times::Times;
 use super::trail::{Callers, Reach, Sighting, Trail};
 use super::unpack::unpack;
 use crate::failure::Failure;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 /// A log that lies in files.
@@ -32,11 +33,11 @@ impl<S: Store> Files<S> {
     fn scan<C: Collect>(
         &self,
         files: &[&LogFile],
-        needle: &Needle,
+        (question, needle): (&Question, &Needle),
         look: Look,
         new: impl Fn() -> C + Sync + Send,
     ) -> Result<(C, Reading), Failure> {
-        let search = Search { needle, look, times: self.times };
+        let search = Search { question, needle, look, times: self.times };
         let Some(threads) = self.store.side_by_side() else { return Ok(scan(&self.store, files, search, new)) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool =
@@ -60,6 +61,18 @@ impl<S: Store> Files<S> {
             let seem = listing.files.iter().take(SHOWN_FILES);
             notes.extend(seem.map(|file| format!("`{}` seems to be {}", file.name, self.seems(file, question))));
         }
+        if listing.has_other_times {
+            notes.push(
+                "an entry lies in the folder of the hour in which it reached the archive; folders far from this time were not \
+                 opened"
+                    .to_owned(),
+            );
+        }
+        match listing.other_vaults.len() {
+            0 => {}
+            1 => notes.push("the folder of 1 other vault was not opened".to_owned()),
+            count => notes.push(format!("the folders of {count} other vaults were not opened")),
+        }
         let more_than_once = listing.in_several_trees();
         if more_than_once > 0 {
             notes.push(format!(
@@ -69,12 +82,64 @@ impl<S: Store> Files<S> {
         notes
     }
 
+    /// The first and the last entry that say that they are of a vault.
+    fn entries_of(
+        &self,
+        vault: &VaultName,
+        question: &Question,
+        files: &[&LogFile],
+    ) -> Result<Option<(Moment, Moment)>, Failure> {
+        let new = || OfVault { vault, own: Reading::default(), ends: None, foreign: BTreeMap::new() };
+        let (found, _) = self.scan(files, (question, &Needle::secret(&vault.name)), Look::AtCandidates, new)?;
+        Ok(found.ends)
+    }
+
+    /// Takes in what lies in folders of times near to what is asked about: it reached the archive late, or was put there.
+    fn look_beside(&self, question: &Question, files: &[LogFile], sighting: &mut Sighting) -> Result<(), Failure> {
+        let files: Vec<&LogFile> = files.iter().collect();
+        let new = || Accesses { question, sighting: Sighting::default() };
+        let needle = Needle::secret(&question.secret);
+        let (found, _) = self.scan(&files, (question, &needle), Look::AtCandidates, new)?;
+        if let Some(times) = found.sighting.first_and_last() {
+            sighting.seen.include(times);
+            sighting.seen.vaults.insert(question.vault.name.clone());
+            let count = found.sighting.count();
+            let entries = if count == 1 { "1 entry lies".to_owned() } else { format!("{count} entries lie") };
+            sighting.seen.notes.push(format!("{entries} in folders of other hours than they happened in"));
+        }
+        sighting.merge(found.sighting);
+        Ok(())
+    }
+
+    /// Counts again what is of the vault, where its folder holds entries of another.
+    fn recount(&self, question: &Question, files: &[&LogFile], seen: &mut Reading) -> Result<(), Failure> {
+        let is_mixed = |file: &&LogFile| seen.foreign.contains(&file.mark());
+        let (mixed, plain): (Vec<&LogFile>, Vec<&LogFile>) = files.iter().copied().partition(is_mixed);
+        let vault = &question.vault;
+        let new = || OfVault { vault, own: Reading::default(), ends: None, foreign: BTreeMap::new() };
+        let (found, _) = self.scan(&mixed, (question, &Needle::Everything), Look::AtCandidates, new)?;
+        let needle = Needle::secret(&question.secret);
+        let (_, mut counted) = self.scan(&plain, (question, &needle), Look::AtAll, new)?;
+        counted.merge(found.own);
+        if counted.events > 0 {
+            seen.vaults.insert(vault.name.clone());
+        }
+        seen.recount(counted);
+        for (other, count) in found.foreign {
+            let other = OtherLog(format!("of the vault `{other}`, although in the folder of this one"));
+            seen.other_log(other, count);
+        }
+        Ok(())
+    }
+
     fn seems(&self, file: &LogFile, question: &Question) -> String {
         let source = self.store.open(file).and_then(|source| unpack(source, &file.name));
         source.map_or_else(|error| error.to_string(), |unpacked| seems(unpacked, &question.vault.name))
     }
 }
 
+/// So many other vaults are told apart in a folder.
+const MOST_VAULTS: usize = 16;
 /// So many files are named where all of them are meant.
 const SHOWN_FILES: usize = 3;
 
@@ -84,11 +149,15 @@ impl<S: Store> Trail for Files<S> {
     }
 
     fn sight(&self, question: &Question) -> Result<Sighting, Failure> {
+        let asked = question;
         let question = question.of_own_vault();
-        let listing = self.store.list(&question)?;
+        let mut listing = self.store.list(&question)?;
+        listing.other_vaults.retain(|name| asked.vaults().all(|vault| vault.name != *name));
+        let beside = listing.take_beside(&question);
         let new = || Accesses { question: &question, sighting: Sighting::default() };
         let files: Vec<&LogFile> = listing.files.iter().collect();
-        let (accesses, seen) = self.scan(&files, &Needle::secret(&question.secret), Look::AtAll, new)?;
+        let needle = Needle::secret(&question.secret);
+        let (accesses, seen) = self.scan(&files, (&question, &needle), Look::AtAll, new)?;
         let mut sighting = accesses.sighting;
         sighting.seen = seen.finished();
         for file in &listing.passed_over {
@@ -104,17 +173,18 @@ impl<S: Store> Trail for Files<S> {
         self.only_lines.lock().unwrap_or_else(PoisonError::into_inner).extend(sighting.seen.only_lines.drain(..));
         sighting.seen.files = files.len() as u64;
         sighting.seen.log_begins = listing.log_begins;
-        sighting.seen.vaults = files.iter().filter_map(|file| file.vault.clone()).collect();
+        if !sighting.seen.foreign.is_empty() {
+            self.recount(&question, &files, &mut sighting.seen)?;
+        }
+        self.look_beside(&question, &beside, &mut sighting)?;
         // Files outside of the tree do not say whose they are; their entries do.
         let found_any = !sighting.accesses.is_empty() || !sighting.before.is_empty();
         if found_any {
             sighting.seen.vaults.insert(question.vault.name.clone());
         }
         if files.iter().any(|file| file.vault.is_none()) && (question.exact_horizon || !found_any) {
-            let new = || OfVault { question: &question, first: None, last: None };
-            let (of_vault, _) = self.scan(&files, &Needle::secret(&question.vault.name), Look::AtCandidates, new)?;
-            let OfVault { first, last, .. } = of_vault;
-            let times = [sighting.first_and_last(), first.zip(last)];
+            let of_vault = self.entries_of(&question.vault, &question, &files)?;
+            let times = [sighting.first_and_last(), of_vault];
             sighting.seen.narrow(times.into_iter().flatten());
             if !sighting.seen.last.is_empty() {
                 sighting.seen.vaults.insert(question.vault.name.clone());
@@ -127,17 +197,40 @@ impl<S: Store> Trail for Files<S> {
     fn reach(&self, question: &Question, callers: &Callers) -> Result<Reach, Failure> {
         let question = question.without_baseline();
         let mut listing = self.store.list(&question)?;
+        let beside = listing.take_beside(&question);
+        listing.files.extend(beside);
         let only_lines = self.only_lines.lock().unwrap_or_else(PoisonError::into_inner);
         listing.files.iter_mut().for_each(|file| file.only_lines = only_lines.contains(&file.mark()));
         drop(only_lines);
-        let files: Vec<&LogFile> = listing.files.iter().collect();
+        let own = |file: &&LogFile| file.vault.as_ref().is_none_or(|vault| *vault == question.vault.name);
+        let (files, elsewhere): (Vec<&LogFile>, Vec<&LogFile>) = listing.files.iter().partition(own);
+        let needle = Needle::callers(callers);
         let new = || ReachOf { question: &question, callers, groups: Groups::default() };
-        let (reach, seen) = self.scan(&files, &Needle::callers(callers), Look::AtCandidates, new)?;
-        let mut vaults: BTreeSet<String> = files.iter().filter_map(|file| file.vault.clone()).collect();
-        if seen.bytes > 0 && files.iter().any(|file| file.vault.is_none()) {
-            vaults.extend(question.vaults().map(|vault| vault.name.clone()));
+        let (mut found, _) = self.scan(&files, (&question, &needle), Look::AtCandidates, new)?;
+        let mut reach = Reach::default();
+        for vault in &question.other_vaults {
+            let of_vault = |file: &&&LogFile| file.vault.as_ref() == Some(&vault.name);
+            let in_folder: Vec<&LogFile> = elsewhere.iter().filter(of_vault).copied().collect();
+            let (more, seen) = self.scan(&in_folder, (&question, &needle), Look::AtAll, new)?;
+            found.merge(more);
+            reach.truncations.extend(unread_of(vault, &seen));
+            if !seen.foreign.is_empty() {
+                reach.notes.push(format!("the folder of the vault `{}` holds entries of another vault", vault.name));
+            }
+            let outside = files.iter().filter(|file| file.vault.is_none());
+            if seen.vaults.contains(&vault.name) || found.groups.iter().any(|(key, _)| key.vault == vault.name) {
+                reach.vaults.insert(vault.name.clone());
+                continue;
+            }
+            for file in outside {
+                if self.entries_of(vault, &question, &[file])?.is_some() {
+                    reach.vaults.insert(vault.name.clone());
+                    break;
+                }
+            }
         }
-        Ok(Reach { groups: reach.groups, vaults, truncations: Vec::new() })
+        reach.groups = found.groups;
+        Ok(reach)
     }
 
     fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
@@ -146,7 +239,7 @@ impl<S: Store> Trail for Files<S> {
         for file in &listing.files {
             let new = || Single { question: &question, found: Vec::new() };
             let needle = Needle::secret(&question.secret);
-            let search = Search { needle: &needle, look: Look::AtAll, times: self.times };
+            let search = Search { question: &question, needle: &needle, look: Look::AtAll, times: self.times };
             let (single, _) = scan(&self.store, &[file], search, new);
             single.found.iter().for_each(&mut *take);
         }
@@ -177,26 +270,36 @@ impl Collect for Accesses<'_> {
     }
 }
 
-/// The first and the last entry of the vault, whatever they are about.
+/// The entries of a vault, whatever they are about.
 struct OfVault<'q> {
-    question: &'q Question,
-    first: Option<Moment>,
-    last: Option<Moment>,
+    vault: &'q VaultName,
+    own: Reading,
+    ends: Option<(Moment, Moment)>,
+    /// How many entries are of other vaults.
+    foreign: BTreeMap<String, u64>,
 }
 
 impl OfVault<'_> {
-    fn extend(&mut self, first: Moment, last: Moment) {
-        self.first = Some(self.first.take().map_or(first.clone(), |known| known.min(first)));
-        self.last = Some(self.last.take().map_or(last.clone(), |known| known.max(last)));
+    fn extend(&mut self, (first, last): (Moment, Moment)) {
+        self.ends = Some(match self.ends.take() {
+            Some((earlier, later)) => (earlier.min(first), later.max(last)),
+            None => (first, last),
+        });
     }
 }
 
 impl Collect for OfVault<'_> {
     fn event(&mut self, event: &Event<'_>) {
         // No folder has spoken for what lies outside of the tree.
-        if event.names_vault() && self.question.is_of_own_vault(event) {
+        if !event.names_vault() {
+            return;
+        }
+        if event.is_of_vault(&self.vault.name, &self.vault.host) {
+            self.own.entries(&event.time, &event.time, event.count);
             let moment = Moment { at: event.at, text: event.time.clone().into_owned() };
-            self.extend(moment.clone(), moment);
+            self.extend((moment.clone(), moment));
+        } else if self.foreign.len() < MOST_VAULTS || self.foreign.contains_key(event.vault_said()) {
+            *self.foreign.entry(event.vault_said().to_owned()).or_default() += event.count;
         }
     }
 
@@ -206,10 +309,24 @@ impl Collect for OfVault<'_> {
     }
 
     fn merge(&mut self, later: Self) {
-        if let (Some(first), Some(last)) = (later.first, later.last) {
-            self.extend(first, last);
+        self.own.merge(later.own);
+        for (vault, count) in later.foreign {
+            *self.foreign.entry(vault).or_default() += count;
+        }
+        if let Some(ends) = later.ends {
+            self.extend(ends);
         }
     }
+}
+
+/// What is missing of what was looked for in another vault.
+fn unread_of(vault: &VaultName, seen: &Reading) -> Option<String> {
+    let why = seen.shown.first().map(|shown| format!(": {}", shown.why)).unwrap_or_default();
+    let unread = seen.unreadable + seen.unread_files - seen.growing.min(seen.unreadable);
+    (unread > 0).then(|| {
+        let records = if unread == 1 { "1 record".to_owned() } else { format!("{unread} records") };
+        format!("{records} of the log of the vault `{}` could not be read{why}", vault.name)
+    })
 }
 
 /// The second pass: what else the unknown callers did.

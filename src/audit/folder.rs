@@ -77,12 +77,21 @@ impl Walk<'_> {
             let file = LogFile::new(path.to_string_lossy().into_owned(), place);
             // What systems put into every folder, and what a log was called for a while.
             let is_hidden = name.starts_with(['.', '_']);
+            if !place.meets(self.question) {
+                if is_log(name) && !is_hidden {
+                    let length = fs::metadata(&path).map_or(0, |file| file.len());
+                    listing.beside.push((file, length));
+                }
+                continue;
+            }
             if (is_log(name) && !is_hidden) || begins_as_log(&path) {
                 listing.files.push(file);
             } else if !is_hidden && fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
                 listing.passed_over.push(file);
             }
         }
+        let is_other = |inside: &&Inside| place.holds_vaults() && place.enter(&inside.name, self.question).is_none();
+        listing.other_vaults = folders.iter().filter(is_other).map(|inside| inside.name.to_lowercase()).collect();
         let mut inner: Vec<(&Inside, Place)> = Vec::new();
         let places: Vec<(&Inside, Place)> =
             folders.iter().filter_map(|inside| Some((inside, place.enter(&inside.name, self.question)?))).collect();
@@ -92,7 +101,9 @@ impl Walk<'_> {
             listing.log_begins = first.and_then(|(inside, place)| self.begins(&inside.path, place.clone()));
         }
         for (inside, place) in places {
-            if place.meets(self.question) && (!inside.is_link || self.is_new(&inside.path)?) {
+            let is_near = place.meets(self.question) || place.is_beside(self.question);
+            listing.has_other_times |= !is_near;
+            if is_near && (!inside.is_link || self.is_new(&inside.path)?) {
                 inner.push((inside, place));
             }
         }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LONGEST_TEXT_BYTES: usize = 512;
 const MOST_AGENTS: usize = 16;
 const MOST_RUNS: usize = 16;
+const MOST_NAMES: usize = 8;
 /// More groups than this are not told apart any more: only a caller that changes its address or its path all the time
 /// makes so many.
 const MOST_GROUPS: usize = 50_000;
@@ -74,6 +75,8 @@ pub(crate) struct Group {
     pub(crate) appid: String,
     pub(crate) upn: String,
     pub(crate) resource: String,
+    /// All sign-in names, the first few.
+    pub(crate) upns: BTreeSet<String>,
     /// Whether an event asked for the version by its number.
     pub(crate) by_number: bool,
     pub(crate) statuses: BTreeMap<u16, u64>,
@@ -109,6 +112,7 @@ impl Group {
             appid: String::new(),
             upn: String::new(),
             resource: String::new(),
+            upns: BTreeSet::new(),
             by_number: false,
             statuses: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -127,6 +131,9 @@ impl Group {
             if !given.is_empty() && (is_first || name.is_empty()) {
                 *name = clip(given).into_owned();
             }
+        }
+        if !event.upn.is_empty() && self.upns.len() < MOST_NAMES && !self.upns.contains(&*event.upn) {
+            self.upns.insert(clip(&event.upn).into_owned());
         }
         self.by_number |= event.asked_by_number();
         if is_first {
@@ -164,6 +171,7 @@ impl Group {
                 *name = other_name;
             }
         }
+        self.upns.extend(other.upns);
         self.by_number |= other.by_number;
         if other.first < self.first {
             self.first = other.first;

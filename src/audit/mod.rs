@@ -7,7 +7,8 @@
 //!                  │                                 │    parsing) ─► raw (Azure's own shape), or entries · columns
 //!                  │                                 ├─ sheet (a table: columns) ─► columns
 //!                  │                                 └─ avro (captured events) ─► records
-//!                  │         ─► spelled, python (members in other spellings), parts (lines that were split)
+//!                  │         ─► spelled, python (members in other spellings), json (a name stands once), parts (lines that were
+//!                  │            split), owner (whose entries these are), partial (what an answer leaves out)
 //!                  │         ─► event, operation, status, other_log; times (which moment is meant), seems (what a file is that holds nothing)
 //!                  └─ workspace (kql: summaries by the query engine → events that stand for many)
 //!         ─► groups (who, where from, what, how often, at which pace) ─► findings (rules) ─► blast radius ─► describe
@@ -33,11 +34,14 @@ mod findings;
 mod folder;
 mod gaps;
 mod groups;
+mod json;
 mod kql;
 mod late;
 mod operation;
 mod other_log;
+mod owner;
 mod pace;
+mod partial;
 mod parts;
 mod place;
 mod plain;

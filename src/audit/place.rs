@@ -9,11 +9,15 @@ use super::question::Question;
 use super::reading::hour_of;
 use crate::clock::Timestamp;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, Utc};
+use std::str::FromStr;
 
 pub(crate) const CONTAINER: &str = "insights-logs-auditevent";
 
 /// How the name begins of the folder that holds what one workspace exported.
 const WORKSPACE: &str = "workspaceresourceid=";
+
+/// So far before and after what is asked about, folders are looked into, as long as that costs little.
+const BESIDE: TimeDelta = TimeDelta::days(1);
 
 /// Where in the tree a folder lies.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,8 @@ pub(crate) struct Place {
     month: Option<u32>,
     day: Option<u32>,
     hour: Option<u32>,
+    /// Whether a folder above it is called like one of a time, of which nobody knows which.
+    is_unclear: bool,
 }
 
 impl Place {
@@ -57,15 +63,32 @@ impl Place {
             inner.vault = Some(lower.clone());
         }
         match lower.split_once('=') {
-            Some(("y", year)) => inner.year = year.parse().ok(),
+            Some(("y", year)) => inner.year = inner.number(year),
             // Below the hour, `m=` is the minute.
-            Some(("m", month)) if self.hour.is_none() => inner.month = month.parse().ok(),
-            Some(("d", day)) => inner.day = day.parse().ok(),
-            Some(("h", hour)) => inner.hour = hour.parse().ok(),
+            Some(("m", month)) if self.hour.is_none() => inner.month = inner.number(month),
+            Some(("d", day)) => inner.day = inner.number(day),
+            Some(("h", hour)) => inner.hour = inner.number(hour),
             _ => {}
         }
         inner.parent = lower;
         Some(inner)
+    }
+
+    /// Whether the folders inside of it are those of vaults.
+    pub(crate) fn holds_vaults(&self) -> bool {
+        self.parent == "vaults"
+    }
+
+    fn number<T: FromStr>(&mut self, text: &str) -> Option<T> {
+        let number = text.parse().ok();
+        self.is_unclear |= number.is_none();
+        number
+    }
+
+    /// Whether the folder lies so near to what is asked about that entries may have been put there late, or early.
+    pub(crate) fn is_beside(&self, question: &Question) -> bool {
+        let (Some(start), Some(end)) = (self.start(), self.end()) else { return false };
+        end > question.from - BESIDE && start - question.until < LATENESS + BESIDE
     }
 
     /// Whether the folder may hold entries that are asked about: an entry lies in the hour it reached the archive in,
@@ -83,6 +106,9 @@ impl Place {
     }
 
     fn first_day(&self) -> Option<NaiveDate> {
+        if self.is_unclear {
+            return None;
+        }
         let month = self.month.unwrap_or(1);
         NaiveDate::from_ymd_opt(self.year?, month, self.day.unwrap_or(1))
     }
@@ -103,6 +129,13 @@ impl Place {
         };
         next?.and_hms_opt(0, 0, 0).map(|end| DateTime::<Utc>::from_naive_utc_and_offset(end, Utc))
     }
+}
+
+/// The vault that a path is of, by its names; in lower case.
+pub(crate) fn vault_of_path(path: &str) -> Option<String> {
+    let path = path.to_ascii_lowercase();
+    let (_, behind) = path.split_once("/providers/microsoft.keyvault/vaults/")?;
+    behind.split('/').next().map(str::to_owned)
 }
 
 /// Whether a file's name is that of a log.

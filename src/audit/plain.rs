@@ -52,14 +52,18 @@ fn word(rest: &[u8]) -> Option<&[u8]> {
 
 /// Whether a record seems to be of something that was done to one secret, and does not say to which.
 fn leaves_secret_open(record: &[u8]) -> bool {
-    let names_one = || FIND_SECRETS.find_iter(record).any(|at| is_name_at(record, at + SECRETS.len()));
     let mut operations = OPERATION.find_iter(record).filter_map(|at| record.get(at..));
     let is_of_one = operations.any(|operation| {
         let end = operation.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(operation.len());
         // `Secrets` is a word of addresses and of user agents.
         end > b"Secrets".len() && is_of_one_secret(operation.get(..end).unwrap_or_default())
     });
-    is_of_one && !names_one()
+    is_of_one && !names_a_secret(record)
+}
+
+/// Whether a record names a secret, wholly.
+pub(crate) fn names_a_secret(record: &[u8]) -> bool {
+    FIND_SECRETS.find_iter(record).any(|at| is_name_at(record, at + SECRETS.len()))
 }
 
 /// Whether a record that could not be read may be about any secret: it says that it is about one and not about which, or

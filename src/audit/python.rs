@@ -43,7 +43,10 @@ impl Reader<'_> {
         while !self.takes("}") {
             let name = self.text()?;
             self.takes(":").then_some(())?;
-            members.insert(name, self.value(deeper)?);
+            let value = self.value(deeper)?;
+            let earlier = members.insert(name, value.clone());
+            // No dictionary of Python's has a name twice.
+            earlier.is_none_or(|earlier| earlier == value).then_some(())?;
             self.ends_item("}")?;
         }
         Some(members)

@@ -47,6 +47,8 @@ pub(crate) struct Reading {
     pub(crate) notes: Vec<String>,
     /// Vaults that the source holds anything of, in lower case.
     pub(crate) vaults: BTreeSet<String>,
+    /// Marks of the files that lie in a vault's folder and hold entries of another.
+    pub(crate) foreign: BTreeSet<u64>,
     /// Marks of the files that hold nothing but lines in the archive's own shape.
     pub(crate) only_lines: Vec<u64>,
     /// Whether a table was read that somebody exported.
@@ -256,6 +258,7 @@ impl Reading {
         self.truncations.extend(later.truncations);
         self.notes.extend(later.notes);
         self.vaults.extend(later.vaults);
+        self.foreign.extend(later.foreign);
         self.only_lines.extend(later.only_lines);
         self.exports |= later.exports;
         self.refused.extend(later.refused);
@@ -267,6 +270,12 @@ impl Reading {
         first.zip(last).is_some_and(|(first, last)| first < question.until && last >= question.from)
     }
 
+    /// Lets entries count that lie between these times, too.
+    pub(crate) fn include(&mut self, (first, last): (Moment, Moment)) {
+        self.extend_to(&first.text);
+        self.extend_to(&last.text);
+    }
+
     /// Lets these times, of the entries that count, take the place of all that were seen.
     pub(crate) fn narrow(&mut self, times: impl Iterator<Item = (Moment, Moment)>) {
         (self.first, self.last) = (String::new(), String::new());
@@ -274,6 +283,14 @@ impl Reading {
             self.extend_to(&first.text);
             self.extend_to(&last.text);
         }
+    }
+
+    /// Lets the entries that another look counted take the place of those that were seen.
+    pub(crate) fn recount(&mut self, other: Self) {
+        let other = other.finished();
+        self.events = other.events;
+        self.hours = other.hours;
+        (self.first, self.last) = (other.first, other.last);
     }
 
     /// The same, with nothing left uncounted.

@@ -6,9 +6,13 @@
 use super::avro;
 use super::document::Sink;
 use super::entries;
-use super::event::{Event, read_events};
+use super::event::{Event, NO_ENTRY, read_events};
+use super::json;
+use super::owner::Owner;
+use super::partial::{Partial, partial_in};
 use super::parts::{OpenLines, Part};
-use super::plain::{Plainly, may_be_of_any};
+use super::plain::{Plainly, may_be_of_any, names_a_secret};
+use super::question::Question;
 use super::reading::{Reading, Unreadable, has_shape};
 use super::records::{Buffer, begins_document, read_records, without_mark};
 use super::search::{Candidates, Needle};
@@ -18,7 +22,9 @@ use super::times::Times;
 use super::unpack::{Form, Unpacked, unpack};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+use serde::de::IgnoredAny;
 use std::cell::Cell;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Cursor, Read};
 
 /// Makes something of events.
@@ -43,6 +49,7 @@ pub(crate) enum Look {
 /// What is looked for, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search<'a> {
+    pub(crate) question: &'a Question,
     pub(crate) needle: &'a Needle,
     pub(crate) look: Look,
     pub(crate) times: Times,
@@ -84,14 +91,32 @@ fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, search: Search<'_>,
     let mut buffer = std::mem::take(&mut work.buffer);
     let events = work.seen.events;
     let (columns, plainly, parts) = Default::default();
-    let mut scanner = Scanner { file, search, work, position: 0, only_lines: true, columns, plainly, parts };
+    let owner = Owner::of(file, search.question);
+    let mut scanner = Scanner {
+        file,
+        search,
+        work,
+        position: 0,
+        only_lines: true,
+        columns,
+        plainly,
+        parts,
+        owner,
+        holds_answers: false,
+        next_page: None,
+        of_batches: HashSet::new(),
+    };
     match store.open(file).and_then(|source| unpack(source, &file.name)) {
         Ok(Unpacked { form: Form::Records, source }) => scanner.records(source, &mut buffer),
         Ok(Unpacked { form: Form::Sheet(sheet), source }) => scanner.sheet(&sheet, source, store),
         Ok(Unpacked { form: Form::Avro, source }) => scanner.avro(source, &mut buffer),
         Err(error) => scanner.unreadable(format!("the file cannot be opened: {error}"), b"", true),
     }
-    let mut work = scanner.work;
+    if let Some(partial) = scanner.next_page.take() {
+        scanner.truncated(&partial);
+    }
+    let Scanner { mut work, owner, .. } = scanner;
+    owner.tell(file, &mut work.seen);
     if work.seen.events > events {
         work.seen.file_had_events(file.hour);
     }
@@ -110,6 +135,12 @@ struct Scanner<'a, C> {
     columns: Vec<String>,
     plainly: Plainly,
     parts: OpenLines,
+    owner: Owner<'a>,
+    /// Whether it holds answers, each of which may say that it is not whole; and a link to more that did not come yet.
+    holds_answers: bool,
+    next_page: Option<Partial>,
+    /// Marks of entries that came in batches, each of which may stand in several records.
+    of_batches: HashSet<u64>,
 }
 
 /// What the quick search says of a record.
@@ -144,7 +175,7 @@ impl<C: Collect> Scanner<'_, C> {
         let read = sheet.read(Box::new(source), again, self.search.times, &mut |position, fields, times| {
             self.position = position;
             match fields.and_then(|fields| Event::new(fields, times)) {
-                Ok(event) => self.event(&event, b""),
+                Ok(event) => self.event(event, b""),
                 Err(why) => self.unreadable(why, b"", true),
             }
         });
@@ -158,9 +189,16 @@ impl<C: Collect> Scanner<'_, C> {
 
     fn avro(&mut self, source: impl Read, buffer: &mut Buffer) {
         self.only_lines = false;
-        let read = avro::bodies(source, &mut |body| {
-            let (bytes, _) = read_records(Cursor::new(body), buffer, self);
-            self.work.seen.bytes += bytes;
+        let read = avro::bodies(source, &mut |body| match unpack(Box::new(Cursor::new(body)), "") {
+            Ok(Unpacked { form: Form::Records, source }) => {
+                let (bytes, result) = read_records(source, buffer, self);
+                self.work.seen.bytes += bytes;
+                if let Err(error) = result {
+                    self.unreadable(format!("what an event carried cannot be read any further: {error}"), b"", true);
+                }
+            }
+            Ok(_) => self.unreadable("an event carried something else than entries".into(), body, true),
+            Err(error) => self.unreadable(format!("what an event carried cannot be read: {error}"), body, true),
         });
         if let Err(why) = read {
             self.unreadable(format!("the file cannot be read any further: {why}"), b"", true);
@@ -176,6 +214,7 @@ impl<C: Collect> Sink for Scanner<'_, C> {
             self.take_candidates(block, &candidates);
             block.len()
         } else {
+            self.owner.look_at_ends(block, &self.search.times);
             self.take_lines(block, &candidates)
         };
         self.work.candidates = candidates;
@@ -192,19 +231,14 @@ impl<C: Collect> Sink for Scanner<'_, C> {
         self.only_lines = false;
         // Of an object that is cut where its list begins, the list is all that is missing.
         let head = [head, b"]}"].concat();
-        let table: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&head).ok();
-        if table.as_ref().and_then(|table| table.get("error")).is_some_and(serde_json::Value::is_object) {
-            self.partial();
-        }
+        let text = String::from_utf8_lossy(&head);
+        let table = json::value(&text).ok().and_then(|head| head.as_object().cloned());
         self.columns = table.and_then(|table| entries::columns(&table)).unwrap_or_default();
     }
 
-    fn partial(&mut self) {
-        let truncation =
-            format!("the answer in `{}` has an `error`: it holds only a part of what was asked", self.file.name);
-        if !self.work.seen.truncations.contains(&truncation) {
-            self.work.seen.truncations.push(truncation);
-        }
+    fn around(&mut self, around: &[u8], given: u64) {
+        let around = std::str::from_utf8(around).ok().and_then(|around| json::value(around).ok());
+        self.answer(around.and_then(|around| partial_in(&around, given)));
     }
 
     fn broken(&mut self, why: &'static str, bytes: &[u8], at_end: bool) {
@@ -213,7 +247,7 @@ impl<C: Collect> Sink for Scanner<'_, C> {
         if at_end && self.file.may_grow {
             return self.growing(bytes);
         }
-        let relevant = bytes.is_empty() || self.is_candidate(bytes) || may_be_of_any(bytes);
+        let relevant = bytes.is_empty() || self.may_be_about(bytes, false);
         self.unreadable(why.into(), bytes, relevant);
     }
 }
@@ -232,6 +266,31 @@ impl<C: Collect> Scanner<'_, C> {
         // Of a file with other shapes in it, candidates are not all that counts.
         let counts = self.search.look == Look::AtAll || !self.file.only_lines;
         if counts && !self.plainly.is_of_something_else(record) { Worth::Doubtful } else { Worth::Nothing }
+    }
+
+    /// Whether bytes that could not be read may be about what is sought. They may be about anything, unless they name another
+    /// secret or operation, or are an object `without_entry`, read to its end.
+    fn may_be_about(&mut self, bytes: &[u8], without_entry: bool) -> bool {
+        let is_told_apart =
+            |plainly: &mut Plainly| without_entry || names_a_secret(bytes) || plainly.is_of_something_else(bytes);
+        self.is_candidate(bytes) || may_be_of_any(bytes) || !is_told_apart(&mut self.plainly)
+    }
+
+    /// Takes what an answer says of itself.
+    fn answer(&mut self, partial: Option<Partial>) {
+        match partial {
+            Some(partial) if partial.is_page => self.next_page = Some(partial),
+            Some(partial) => self.truncated(&partial),
+            None => self.next_page = None,
+        }
+    }
+
+    fn truncated(&mut self, partial: &Partial) {
+        let file = &self.file.name;
+        let truncation = format!("the answer in `{file}` has {}: it holds only a part of what was asked", partial.has);
+        if !self.work.seen.truncations.contains(&truncation) {
+            self.work.seen.truncations.push(truncation);
+        }
     }
 
     /// Parses the lines that hold a candidate, and passes the others over.
@@ -301,17 +360,21 @@ impl<C: Collect> Scanner<'_, C> {
 
     /// The parts of a line whose end never came.
     fn cut(&mut self, parts: &str) {
-        let relevant = self.is_candidate(parts.as_bytes()) || may_be_of_any(parts.as_bytes());
+        let relevant = self.may_be_about(parts.as_bytes(), false);
         self.unreadable("it is cut off: the line with its end is missing".into(), parts.as_bytes(), relevant);
     }
 
     fn whole_record(&mut self, record: &[u8], worth: Worth, unended: bool) {
         let whole = record.starts_with(b"{") && record.ends_with(b"}");
+        // An answer is one record, or the first of a few, and begins with something else than an entry does.
+        let may_be_answer = self.holds_answers || (self.position == 1 && !record.starts_with(b"{\"time\""));
         if worth == Worth::Nothing
             && whole
+            && (!may_be_answer || self.search.look == Look::AtCandidates)
             && let Some(time) = time_of(record)
         {
             self.work.seen.events += 1;
+            self.owner.look_at_some(self.position, record, &self.search.times);
             return self.work.seen.time(time);
         }
         if !whole && unended && self.file.may_grow {
@@ -319,27 +382,47 @@ impl<C: Collect> Scanner<'_, C> {
         }
         let times = self.search.times;
         let columns = std::mem::take(&mut self.columns);
+        let events = self.work.seen.events;
         let read = read_events(record, &columns, &times, &mut |event| self.event(event, record));
         self.columns = columns;
         // What was parsed without being a candidate is in a shape of its own.
-        self.only_lines &= worth == Worth::Candidate;
-        if let Err(why) = read {
-            self.unreadable(why, record, worth == Worth::Candidate || may_be_of_any(record));
+        self.only_lines &= worth == Worth::Candidate || (may_be_answer && worth == Worth::Nothing);
+        match read {
+            Ok(partial) => {
+                self.holds_answers |= partial.is_some();
+                if self.holds_answers {
+                    self.only_lines = false;
+                    self.answer(partial);
+                }
+            }
+            // What names another secret before it does not tell of the rest of a line.
+            Err(why) => {
+                let without_entry = why == NO_ENTRY && serde_json::from_slice::<Members>(record).is_ok();
+                let relevant = self.work.seen.events > events || self.may_be_about(record, without_entry);
+                self.unreadable(why, record, relevant);
+            }
         }
     }
 
-    fn event(&mut self, event: &Event<'_>, record: &[u8]) {
+    fn event(&mut self, mut event: Event<'_>, record: &[u8]) {
+        // More of them are not told from their copies.
+        let is_copy =
+            event.is_of_batch && self.of_batches.len() < MOST_OF_BATCHES && !self.of_batches.insert(event.mark());
+        if is_copy {
+            return;
+        }
+        self.owner.take(&mut event);
         if let Some(other) = &event.other_log {
             return self.work.seen.other_log(other.clone(), 1);
         }
         if let Some(why) = event.leaves_open() {
-            let relevant = self.work.collector.may_concern(event);
+            let relevant = self.work.collector.may_concern(&event);
             self.work.seen.unnamed += u64::from(relevant && event.names_no_secret());
             return self.unreadable(why, record, relevant);
         }
         self.work.seen.events += 1;
         self.work.seen.time(&event.time);
-        self.work.collector.event(event);
+        self.work.collector.event(&event);
     }
 
     /// The beginning of an entry that is still being written.
@@ -379,6 +462,11 @@ fn time_of(record: &[u8]) -> Option<&str> {
     let value = value.get(..memchr(b'"', value)?)?;
     std::str::from_utf8(value).ok().filter(|time| has_shape(time) && time.ends_with('Z'))
 }
+
+const MOST_OF_BATCHES: usize = 1_000_000;
+
+/// Any object of JSON.
+type Members = BTreeMap<String, IgnoredAny>;
 
 /// Counts the bytes that are read.
 struct Counted<'a, R> {

@@ -5,7 +5,7 @@
 //! counts: a table of which that is not certain is refused, with the name of the column.
 
 use super::columns::{self, Fields, OPERATION, TIME, plain_name};
-use super::entries::{Held, entries, wrong_cells};
+use super::entries::{Held, entries, twofold_column, wrong_cells};
 use super::times::{DateOrder, Ordered, Times, Unsure};
 use csv::{ByteRecord, ReaderBuilder};
 use memchr::memchr_iter;
@@ -25,6 +25,8 @@ pub(crate) struct Sheet {
     names: Vec<String>,
     /// The column that tells the time.
     time: Option<usize>,
+    /// Columns of the same name, in pairs.
+    twins: Vec<(usize, usize)>,
 }
 
 /// Takes the line of a row, its fields or why it cannot be read, and how its times are meant.
@@ -52,7 +54,7 @@ impl Sheet {
             let mut reader = ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(first_line);
             let names = reader.byte_records().next()?.ok()?;
             let names: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-            Some(Self { separator, above, time: time_column(&names), names })
+            Some(Self { separator, above, time: time_column(&names), twins: twins(&names), names })
         });
         let best = sheets.max_by_key(|sheet| (sheet.time.is_some(), sheet.names.len()))?;
         let has = |wanted: &str| best.names.iter().any(|name| plain_name(name) == wanted);
@@ -86,6 +88,7 @@ impl Sheet {
             times.order = self.order((column, name), again().map_err(unusable)?)?;
         }
         let mut settled = false;
+        let raw = self.names.iter().position(|name| plain_name(name) == "raw");
         self.each(source, &mut |line, record| {
             let record = match record {
                 Ok(record) => record,
@@ -94,6 +97,16 @@ impl Sheet {
                     return Ok(());
                 }
             };
+            // The entry as it was sent stands beside what somebody took out of it.
+            let sent = raw.and_then(|raw| record.get(raw)).map(String::from_utf8_lossy);
+            if let Some(sent) = sent {
+                let Held { rows, unread, .. } = entries(Value::String(sent.into_owned()));
+                if !rows.is_empty() || unread.is_some() {
+                    rows.iter().for_each(|row| take(line, Ok(columns::fields(row)), &times));
+                    unread.into_iter().for_each(|why| take(line, Err(why), &times));
+                    return Ok(());
+                }
+            }
             let time = record.get(column).map(String::from_utf8_lossy).unwrap_or_default();
             if !settled && let Some(refusal) = refusal(name, &time, &times) {
                 return Err(refusal);
@@ -138,7 +151,7 @@ impl Sheet {
                 entries(Value::Object(cells.collect()))
             });
             match held {
-                Ok(Held { rows, unread }) => {
+                Ok(Held { rows, unread, .. }) => {
                     carried |= !rows.is_empty() || unread.is_some();
                     if !carried {
                         return Err(not_named());
@@ -177,6 +190,20 @@ impl Sheet {
                 }
                 if cells == columns { Ok(record) } else { Err(wrong_cells(cells, columns)) }
             });
+            let differ = |record: &ByteRecord| {
+                let are_different = |(one, other): &&(usize, usize)| {
+                    let cells = [record.get(*one), record.get(*other)].map(Option::unwrap_or_default);
+                    // Where the names differ in case, exports were joined, and each row has one of the two.
+                    let is_one_empty = cells.iter().any(|cell| cell.is_empty());
+                    let are_joined = is_one_empty && self.names.get(*one) != self.names.get(*other);
+                    cells[0] != cells[1] && !are_joined
+                };
+                self.twins.iter().find(are_different).map(|(one, _)| *one)
+            };
+            let twofold = record.as_ref().ok().and_then(differ).and_then(|column| self.names.get(column));
+            if let Some(name) = twofold {
+                return Err(Refusal { because: twofold_column(name), help: ONE_NAME_EACH.to_owned() });
+            }
             let repeats_names = |record: &ByteRecord| {
                 let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned());
                 cells.eq(self.names.iter().cloned())
@@ -249,6 +276,7 @@ impl Read for Quotes<'_> {
     }
 }
 
+const ONE_NAME_EACH: &str = "export it again with each column once: which of the two counts is not certain";
 const EXPORT: &str =
     "export the query's result as CSV, with all columns, their names in the first line and the times in UTC";
 
@@ -310,6 +338,15 @@ fn time_column(names: &[String]) -> Option<usize> {
         columns.min_by_key(|(_, name)| Times::default().of_column(name).zone.is_none()).map(|(column, _)| column)
     };
     TIME.iter().find_map(|wanted| of_name(wanted))
+}
+
+/// The columns that have the name of one before them, each with that one.
+fn twins(names: &[String]) -> Vec<(usize, usize)> {
+    let twin = |(column, name): (usize, &String)| {
+        let earlier = names.iter().take(column).position(|earlier| earlier.eq_ignore_ascii_case(name));
+        earlier.filter(|_| !name.is_empty()).map(|earlier| (earlier, column))
+    };
+    names.iter().enumerate().filter_map(twin).collect()
 }
 
 /// The same without a byte order mark, which would hide the first column's quotes.

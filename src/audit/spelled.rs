@@ -4,6 +4,7 @@
 //! Nothing is guessed: the whole text is the value, or it stands for none. What is read here must be found by the quick
 //! search (`search`) first, so a spelling that hides names from it must begin in a way that the search knows.
 
+use super::json;
 use super::python;
 use base64::Engine;
 use base64::alphabet;
@@ -33,7 +34,7 @@ pub(super) fn behind_words(line: &str) -> Option<Value> {
     let at = line.find('{')?;
     let (words, object) = line.split_at_checked(at)?;
     let list = words.trim_end().strip_suffix('[').and_then(|words| line.get(words.len()..));
-    let read = |text: &str| serde_json::from_str(text).ok().or_else(|| python::value(text));
+    let read = |text: &str| json::value(text).ok().or_else(|| python::value(text));
     list.and_then(read).or_else(|| read(object))
 }
 
@@ -64,7 +65,7 @@ pub(super) fn seems_to_hold_entries(text: &str) -> bool {
 fn unwrapped(text: &str, deeper: usize) -> Option<Value> {
     let deeper = deeper.checked_sub(1)?;
     let bare = text.trim_start_matches('\u{feff}').trim();
-    let read = serde_json::from_str(bare).ok().or_else(|| match bare.as_bytes() {
+    let read = json::value(bare).ok().or_else(|| match bare.as_bytes() {
         [b'{' | b'[' | b'(', ..] => with_plain_quotes(bare).or_else(|| python::value(bare)),
         _ => from_base64(text).map(Value::String),
     })?;

@@ -3,7 +3,7 @@
 use super::coverage::LATENESS;
 use super::place::Place;
 use super::question::Question;
-use super::reading::hour_start;
+use super::reading::{hour_of, hour_start};
 use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use std::collections::BTreeSet;
@@ -39,13 +39,44 @@ pub(crate) struct Listing {
     pub(crate) log_begins: Option<Timestamp>,
     /// Files beside them that are no logs by their names, nor by what they begin with where that was looked at.
     pub(crate) passed_over: Vec<LogFile>,
+    /// Files in folders of times a little before and after what is asked about, and how long they are.
+    pub(crate) beside: Vec<(LogFile, u64)>,
+    /// Whether there are folders of yet other times.
+    pub(crate) has_other_times: bool,
+    /// Vaults whose folders were not looked into, in lower case.
+    pub(crate) other_vaults: BTreeSet<String>,
 }
 
 impl Listing {
     pub(crate) fn merge(&mut self, other: Self) {
         self.files.extend(other.files);
         self.passed_over.extend(other.passed_over);
+        self.beside.extend(other.beside);
+        self.has_other_times |= other.has_other_times;
+        self.other_vaults.extend(other.other_vaults);
         self.log_begins = [self.log_begins, other.log_begins].into_iter().flatten().min();
+    }
+
+    /// The nearest of the files beside, as many as cost little; what is left is of other times.
+    pub(crate) fn take_beside(&mut self, question: &Question) -> Vec<LogFile> {
+        const MOST_BYTES: u64 = 16 << 20;
+        const MOST_FILES: usize = 128;
+        let mut beside = std::mem::take(&mut self.beside);
+        let distance = |file: &LogFile| {
+            let hour = file.hour.unwrap_or_default();
+            (hour_of(question.from) - hour).max(hour - hour_of(question.until))
+        };
+        beside.sort_by_key(|(file, _)| distance(file));
+        let mut bytes = 0;
+        let is_cheap = |(_, length): &(LogFile, u64)| {
+            bytes += length;
+            bytes <= MOST_BYTES
+        };
+        let all = beside.len();
+        let taken: Vec<LogFile> =
+            beside.into_iter().take(MOST_FILES).take_while(is_cheap).map(|(file, _)| file).collect();
+        self.has_other_times |= taken.len() < all;
+        taken
     }
 
     /// How many files stand for the same hour of the same vault as one before them, as those of a copied tree do.

@@ -101,6 +101,12 @@ impl Sighting {
         Some((first, groups().map(|group| &group.last).max()?.clone()))
     }
 
+    /// How many entries it holds.
+    pub(crate) fn count(&self) -> u64 {
+        let all = [&self.accesses, &self.before, &self.vault_changes, &self.vault_changes_before];
+        all.into_iter().flat_map(Groups::iter).map(|(_, group)| group.count).sum()
+    }
+
     /// What was not told apart any more.
     pub(crate) fn left_out(&self) -> Option<String> {
         let all = [&self.accesses, &self.before, &self.vault_changes];
@@ -149,5 +155,7 @@ pub(crate) struct Reach {
     pub(crate) groups: Groups,
     /// Vaults that the source holds anything of, in lower case.
     pub(crate) vaults: BTreeSet<String>,
+    /// What is missing of it.
     pub(crate) truncations: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }

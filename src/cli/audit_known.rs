@@ -25,10 +25,17 @@ pub(super) fn known_names(
     Ok((known, names))
 }
 
-/// Object ids in lower case, and the names behind them: `OID`, `OID NAME`, `OID # NAME`.
+/// Object ids in lower case, and the names behind them: `OID`, `OID NAME`, `OID # NAME`, `OID;NAME`.
 fn known_callers(text: &str) -> BTreeMap<String, String> {
     let text = text.trim_start_matches('\u{feff}');
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let parts = lines.map(|line| line.split_once([' ', '\t', ',', '#']).unwrap_or((line, "")));
-    parts.map(|(oid, name)| (oid.to_lowercase(), name.trim_matches([' ', '\t', ',', '#']).to_owned())).collect()
+    let parts = lines.map(|line| line.split_once([' ', '\t', ',', ';', '#']).unwrap_or((line, "")));
+    parts
+        .map(|(oid, name)| {
+            (
+                oid.trim_matches(['{', '}', '"']).to_lowercase(),
+                name.trim_matches([' ', '\t', ',', ';', '#', '"']).to_owned(),
+            )
+        })
+        .collect()
 }

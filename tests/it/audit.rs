@@ -8,8 +8,10 @@
 )]
 
 mod archive;
+mod beside;
 mod callers;
 mod command;
+mod copies;
 mod coverage;
 mod envelopes;
 mod export;
@@ -24,6 +26,9 @@ mod shapes;
 mod spellings;
 mod times;
 mod traffic;
+mod twofold;
+mod untold;
+mod whose;
 mod workspace;
 
 use flate2::{Compression, write::GzEncoder};
@@ -326,7 +331,7 @@ fn a_name_elsewhere_is_no_access() {
     .ask();
     assert_eq!(radius.accesses, []);
     assert_eq!(radius.unknown_callers, Vec::<String>::new());
-    assert_eq!((radius.coverage.events, radius.coverage.unreadable_lines), (10, 0));
+    assert_eq!((radius.coverage.events, radius.coverage.others, radius.coverage.unreadable_lines), (9, 1, 0));
 }
 
 #[test]

@@ -12,16 +12,16 @@ fn the_window_begins_inside_and_ends_outside() {
     let archive = Archive::new();
     archive.hour("h=09", &[at("2026-11-20T09:59:59.9999999Z")]);
     archive.hour("h=10", &[at("2026-11-20T10:00:00.0000000Z"), at("2026-11-20T11:00:00.0000000Z")]);
-    // It happened in the window and reached the archive after it.
+    // It happened in the window and reached the archive after it, once in time and once late.
     archive.hour("h=11", &[at("2026-11-20T10:59:59.9999999Z")]);
     archive.hour("h=12", &[at("2026-11-20T10:59:59.9999999Z")]);
     let radius = archive.ask();
     let access = &radius.accesses[0];
     assert_eq!(
         (&*access.first, &*access.last, access.count),
-        ("2026-11-20T10:00:00.0000000Z", "2026-11-20T10:59:59.9999999Z", 2)
+        ("2026-11-20T10:00:00.0000000Z", "2026-11-20T10:59:59.9999999Z", 3)
     );
-    assert_eq!(radius.coverage.files, 2, "the hours 10 and 11");
+    assert_eq!(radius.coverage.files, 2, "the hours 10 and 11; what lies beside is only searched");
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn other_vaults_services_and_days_are_not_read() {
         archive.of_vault("MICROSOFT.RECOVERYSERVICES", "KV-DRILL").join("y=2026/m=11/d=20/h=10/m=00"),
         archive.vault().join("y=2025/m=11/d=20/h=10/m=00"),
         archive.vault().join("y=2026/m=10/d=20/h=10/m=00"),
-        archive.vault().join("y=2026/m=11/d=19/h=10/m=00"),
-        archive.vault().join("y=2026/m=11/d=20/h=08/m=00"),
+        archive.vault().join("y=2026/m=11/d=19/h=08/m=00"),
+        archive.vault().join("y=2026/m=11/d=21/h=13/m=00"),
         archive.path().join("insights-logs-other").join("y=2026"),
     ] {
         write(&folder.join("PT1H.json"), line.as_bytes());
