@@ -13,7 +13,8 @@ async fn a_report_without_a_finding_is_an_answer() {
         ("null\n", "a report"),
         ("[[],[]]", "a report"),
         ("\u{feff}[]\r\n", "a report"),
-        (r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[]}]}"#, "a SARIF log"),
+        (r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Nosey Parker"}},"results":[]}]}"#, "a SARIF log"),
+        (r#"{"findings":[],"metadata":{"kingfisher_version":"1.60.0"}}"#, "a Kingfisher report"),
         ("RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine\n", "a gitleaks report"),
         (
             "<?xml version=\"1.0\"?>\n<testsuites><testsuite failures=\"0\" name=\"gitleaks\" tests=\"0\"></testsuite></testsuites>",
@@ -28,10 +29,12 @@ async fn a_report_without_a_finding_is_an_answer() {
             r#"{"vulnerabilities":[],"scan":{"type":"secret_detection","status":"success"}}"#,
             "a GitLab secret detection report",
         ),
-        (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[]}"#, "a Trivy report"),
         (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"a","Class":"secret"}]}"#, "a Trivy report"),
         (r#"{"ClusterName":"prod","Resources":[]}"#, "a Trivy report"),
-        (r#"{"results":[],"errors":[],"paths":{"scanned":["a"]}}"#, "a Semgrep report"),
+        (
+            r#"{"results":[],"errors":[],"paths":{"scanned":["a"]},"time":{"rules":[{"id":"generic.secrets.x"}]}}"#,
+            "a Semgrep report",
+        ),
         ("3:12AM INF scanned ~120 bytes (120 bytes) in 4ms\n3:12AM INF no leaks found\n[]", "a report"),
         ("HTTP/2.0 200 OK\r\nContent-Type: application/json\r\n\r\n[]", "a report"),
         ("\u{1b}[1;37m[\u{1b}[m\u{1b}[1;37m]\u{1b}[m\n", "a report"),
@@ -100,6 +103,20 @@ async fn a_scanner_that_did_not_finish_says_nothing() {
     for (report, why) in [
         (r#"{"count":0,"value":[]}"#, "every list of Azure DevOps"),
         (r#"{"SchemaVersion":2,"ArtifactName":"x"}"#, "holds no results"),
+        (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[]}"#, "holds no results"),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[]}]}"#,
+            "names no rule about secrets",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"ESLint","rules":[{"id":"no-eval"}]}},"results":[]}]}"#,
+            "did not look for secrets",
+        ),
+        (
+            r#"{"id":".","type":"path_scan","iac_engine_version":"1.21.0","entities_with_incidents":[],"total_incidents":0}"#,
+            "infrastructure or packages",
+        ),
+        (r#"{"results":[],"errors":[],"paths":{"scanned":["a"]}}"#, "does not say which rules"),
         (
             r#"{"SchemaVersion":2,"ArtifactName":"x","ArtifactType":"container_image","Results":null}"#,
             "holds no results",
