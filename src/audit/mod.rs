@@ -40,6 +40,7 @@ mod other_log;
 mod pace;
 mod parts;
 mod place;
+mod plain;
 mod python;
 mod question;
 mod raw;

@@ -29,11 +29,13 @@ mod question;
 mod report;
 mod reported;
 mod resume;
+mod room;
 mod run;
 mod runs;
 mod sarif;
 mod schema;
 mod scorecard;
+mod serve;
 mod session;
 mod shell;
 mod status;
@@ -100,6 +102,8 @@ enum Command {
     Inventory(inventory::Args),
     /// Practise: play an incident on the embedded cloud and get a scorecard
     Drill(drill::Args),
+    /// Serve the war room: one page on this machine that follows a run
+    Serve(serve::Args),
     /// Serve the embedded cloud
     Emulate(emulate::Args),
     /// Check runbooks; every problem at once
@@ -153,7 +157,9 @@ fn given(common: &Common) -> Given {
     });
     // A journal may keep what a step says: it is read in other folders as well.
     let state_dir = state_dir.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
-    Given { state_dir: shown(&state_dir), config: shown(&common.config), cloud: shown(&common.cloud) }
+    let named = |state: &String| std::env::var("STANCH_STATE").is_ok_and(|of_environment| of_environment == *state);
+    let state = common.state.clone().filter(|state| !named(state));
+    Given { state_dir: shown(&state_dir), state, config: shown(&common.config), cloud: shown(&common.cloud) }
 }
 
 /// The program with one command alone.
@@ -244,6 +250,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Find(args) => find::run(&common, ui, args).await,
         Command::Inventory(args) => inventory::run(&common, ui, args).await,
         Command::Drill(args) => drill::run(&common, ui, args).await,
+        Command::Serve(args) => serve::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
         Command::Lint(args) => lint::run(ui, &args),
         Command::Completions(args) => shell::completions(ui, &args, Arguments::command()),

@@ -1,16 +1,23 @@
 //! `stanch status`: where a run stands.
 
-use super::exit::{Exit, Outcome};
+use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
+use super::page::Page;
+use super::room::Room;
 use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
 use crate::actions;
+use crate::redaction::without_credentials;
+use crate::report;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id [default: the latest]
     run: Option<String>,
+    /// Print a note for whoever takes over, in Markdown: what is done with proof, what is open, who waits, what is next
+    #[arg(long, conflicts_with = "json")]
+    handover: bool,
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
@@ -25,6 +32,11 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         },
     };
     let folder = session::existing(common, &run)?;
+    if args.handover {
+        let note = report::handover(&Room::look(&folder)?, None).map_err(CommandError::program)?;
+        ui.data(&Page::document(&without_credentials(&note)));
+        return Ok(Exit::Done);
+    }
     let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
     let (journal, known) = session::known(&folder, steps)?;
     screen::show(ui, &folder, &known, &journal.head);

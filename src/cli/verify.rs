@@ -10,7 +10,7 @@ use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::engine::event::Mode;
 use crate::failure::Failure;
-use crate::journal::{Journal, RunFolder, stamps_beside};
+use crate::journal::{Journal, Record, RunFolder, stamps_beside};
 use crate::timestamp::{Certificates, Stamp};
 use serde::Serialize;
 use serde_json::json;
@@ -44,12 +44,13 @@ struct Sent {
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
-    let (path, folder) = place(common, &args.journal)?;
-    let stamps = if args.timestamp { stamps(common, &path, args.tsa_ca.as_deref())? } else { Vec::new() };
+    let meant = Meant::by(common, &args.journal)?;
+    let path = meant.place();
+    let stamps = if args.timestamp { stamps(common, &meant, args.tsa_ca.as_deref())? } else { Vec::new() };
     let mut state = State::outline();
     let mut stamped: Vec<(&Stamp, Option<u64>)> = stamps.iter().map(|stamp| (stamp, None)).collect();
     let mut sent: Vec<Sent> = args.head.iter().map(|head| Sent { head: head.clone(), line: None, at: None }).collect();
-    let journal = Journal::fold_file(&path, folder.as_ref().map(RunFolder::run), |record, hash| {
+    let take = |record: &Record, hash: &str| {
         for sent in sent.iter_mut().filter(|sent| sent.head == hash) {
             (sent.line, sent.at) = (Some(record.seq + 1), Some(record.at));
         }
@@ -57,7 +58,11 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
             *line = Some(record.seq + 1);
         }
         state.apply(record.at, &record.event)
-    });
+    };
+    let journal = match &meant {
+        Meant::Run(folder) => folder.fold(take),
+        Meant::File(path) => Journal::fold_file(path, None, take),
+    };
     let journal = journal.map_err(|error| session::unreadable(&path, &error))?;
     let reaches = sent.iter().filter_map(|sent| sent.line).max();
     let stamped_to = stamped.iter().filter_map(|(stamp, line)| Some(((*line)?, *stamp))).max_by_key(|(line, _)| *line);
@@ -141,16 +146,16 @@ fn proof(journal: &Journal, reaches: Option<u64>, stamped: Option<(u64, &Stamp)>
     (proven, not_proven)
 }
 
-fn not_held(path: &Path, journal: &Journal, head: &str) -> CommandError {
+fn not_held(place: &str, journal: &Journal, head: &str) -> CommandError {
     CommandError::refused(
         Failure::refused(format!("the journal does not hold the head `{head}`"))
-            .because(format!("{} has {} whole lines, none of which ends in it", path.display(), journal.records))
+            .because(format!("{place} has {} whole lines, none of which ends in it", journal.records))
             .help("its end was cut off, it was written anew, or the head is another run's"),
     )
 }
 
 /// The time stamps beside a journal, each by an authority that is believed.
-fn stamps(common: &Common, journal: &Path, certificates: Option<&Path>) -> Result<Vec<Stamp>, CommandError> {
+fn stamps(common: &Common, journal: &Meant, certificates: Option<&Path>) -> Result<Vec<Stamp>, CommandError> {
     let configured = || -> Result<Option<PathBuf>, CommandError> {
         // Not the configuration that the journal names: whoever wrote the journal anew would choose the authority.
         let session = Session::open(common, None)?;
@@ -163,34 +168,53 @@ fn stamps(common: &Common, journal: &Path, certificates: Option<&Path>) -> Resul
         return Err(CommandError::usage(failure.help("add `--tsa-ca FILE` with its root certificate, in PEM")));
     };
     let certificates = Certificates::read(&path).map_err(CommandError::usage)?;
-    let found = stamps_beside(journal).map_err(|error| {
+    let (place, found) = match journal {
+        Meant::Run(folder) => (folder.place_of("timestamps"), folder.stamps()),
+        Meant::File(path) => (path.with_file_name("timestamps").display().to_string(), stamps_beside(path)),
+    };
+    let found = found.map_err(|error| {
         CommandError::refused(Failure::refused("the time stamps cannot be read").because(error.to_string()))
     })?;
     if found.is_empty() {
         let failure = Failure::refused("there is no time stamp beside the journal");
-        let place = journal.with_file_name("timestamps").display().to_string();
         return Err(CommandError::refused(
             failure.because(place).help("`timestamp.url` in stanch.yaml says who stamps runs"),
         ));
     }
-    let read = |(path, answer): (PathBuf, Vec<u8>)| {
+    let read = |(place, answer): (String, Vec<u8>)| {
         let stamp = Stamp::read(&answer, Some(&certificates));
-        stamp.map_err(|failure| CommandError::refused(failure.because(path.display().to_string())))
+        stamp.map_err(|failure| CommandError::refused(failure.because(place)))
     };
     found.into_iter().map(read).collect()
 }
 
-/// The journal that is meant: that of a run, which must be the run's own, or a file wherever it was copied to.
-fn place(common: &Common, named: &str) -> Result<(PathBuf, Option<RunFolder>), CommandError> {
-    let path = PathBuf::from(named);
-    let is_there = path.symlink_metadata().is_ok();
-    if named.contains('/') {
-        return if is_there { Ok((path, None)) } else { Err(no_file(named)) };
+/// The journal that is meant.
+enum Meant {
+    /// That of a run, which must be the run's own.
+    Run(RunFolder),
+    /// A file, wherever it was copied to.
+    File(PathBuf),
+}
+
+impl Meant {
+    fn by(common: &Common, named: &str) -> Result<Self, CommandError> {
+        let path = PathBuf::from(named);
+        let is_there = path.symlink_metadata().is_ok();
+        if named.contains('/') {
+            return if is_there { Ok(Self::File(path)) } else { Err(no_file(named)) };
+        }
+        match session::existing(common, named) {
+            Ok(folder) => Ok(Self::Run(folder)),
+            Err(_) if is_there => Ok(Self::File(path)),
+            Err(error) => Err(error),
+        }
     }
-    match session::existing(common, named) {
-        Ok(folder) => Ok((folder.journal(), Some(folder))),
-        Err(_) if is_there => Ok((path, None)),
-        Err(error) => Err(error),
+
+    fn place(&self) -> String {
+        match self {
+            Self::Run(folder) => folder.journal(),
+            Self::File(path) => path.display().to_string(),
+        }
     }
 }
 

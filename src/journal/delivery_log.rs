@@ -5,23 +5,32 @@
 
 use super::folder::Runs;
 use super::lock::{Claimant, Lock, LockError};
-use super::store::{LocalStore, Store};
-use crate::files;
+use super::store::Store;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 
 /// More is not read: a watch that told so much was left alone for years.
 const LARGEST: usize = 1 << 30;
 
 /// The memory of one watch about one channel. While it is held nobody else tells the same.
-#[derive(Debug)]
 pub struct DeliveryLog {
-    store: LocalStore,
+    store: Box<dyn Store>,
     marks: BTreeSet<String>,
     open: Option<Delivery>,
     _lock: Lock,
+}
+
+impl fmt::Debug for DeliveryLog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("DeliveryLog")
+            .field("marks", &self.marks)
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A message about entries of a log.
@@ -49,25 +58,24 @@ impl DeliveryLog {
     /// If another process holds it, or it cannot be read or written; [`io::ErrorKind::InvalidData`] with the place if a
     /// whole line of it makes no sense.
     pub fn open(runs: &Runs, watched: &str, claimant: &Claimant) -> Result<Self, LockError> {
-        let folder = runs.state().join("watches");
-        files::make_folder(&folder)?;
         let name = hex::encode(Sha256::digest(watched)).chars().take(32).collect::<String>();
-        let lock = Lock::take(&folder.join(format!("{name}.lock")), watched, claimant)?;
-        let path = folder.join(format!("{name}.jsonl"));
-        let mut store = match LocalStore::create(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => LocalStore::open(&path)?,
-            created => created?,
+        let (store, name) = (runs.store(), format!("watches/{name}"));
+        let lock = store.lock(&format!("{name}.lock"), watched, claimant)?;
+        let name = format!("{name}.jsonl");
+        let mut lines = match store.begin_lines(&name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => store.open_lines(&name)?,
+            begun => begun?,
         };
-        let bytes = files::read_own(&path, LARGEST)?;
+        let bytes = store.read(&name, LARGEST)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         if whole < bytes.len() {
-            store.truncate(whole as u64)?;
+            lines.truncate(whole as u64)?;
         }
         let (mut marks, mut open) = (BTreeSet::new(), None);
-        let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
-        for (number, line) in lines.enumerate().filter(|(_, line)| !line.is_empty()) {
+        let known = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
+        for (number, line) in known.enumerate().filter(|(_, line)| !line.is_empty()) {
             let broken = |error| {
-                let place = format!("`{}`, line {}: {error}", path.display(), number + 1);
+                let place = format!("`{}`, line {}: {error}", store.place(&name), number + 1);
                 io::Error::new(io::ErrorKind::InvalidData, place)
             };
             match serde_json::from_slice(line).map_err(broken)? {
@@ -79,7 +87,7 @@ impl DeliveryLog {
                 }
             }
         }
-        Ok(Self { store, marks, open, _lock: lock })
+        Ok(Self { store: lines, marks, open, _lock: lock })
     }
 
     /// Whether this entry was told.

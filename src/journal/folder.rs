@@ -1,32 +1,36 @@
-//! Where runs lie on the disk: `STATE/runs/RUN/`, for its owner's eyes only.
+//! Runs by their names, wherever they are kept: what lies in a run's folder, and what may be done with it.
 
-#![expect(clippy::disallowed_methods, reason = "this is where runs become folders")]
-
+use super::local::LocalRuns;
 use super::lock::{Claimant, Holder, Lock, LockError};
-use super::reader::{Journal, ReadError, first_record, open};
+use super::reader::{Journal, ReadError, first_record};
 use super::record::Record;
-use super::store::LocalStore;
+use super::run_store::{LeftAnswer, Mark, Pinned, RunStore};
+use super::store::Store;
 use crate::clock::Timestamp;
 use crate::engine::event::RunOpened;
 use crate::engine::{IllegalEvent, State};
-use crate::files::{self, LARGEST_TEXT};
+use crate::files::LARGEST_TEXT;
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// All runs of a state directory.
+/// How many journals that lie elsewhere are asked for at a time.
+const SIDE_BY_SIDE: usize = 16;
+
+/// All runs of a store.
 #[derive(Clone, Debug)]
 pub struct Runs {
-    state: PathBuf,
+    store: Arc<dyn RunStore>,
 }
 
 /// One run's folder.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     run: String,
-    path: PathBuf,
+    /// Its name below the store.
+    name: String,
+    store: Arc<dyn RunStore>,
 }
 
 /// A text that no run can have for its id.
@@ -46,12 +50,27 @@ pub fn valid_run_id(run: &str) -> Result<&str, NotARunId> {
 impl Runs {
     /// The runs below a state directory, which need not exist yet.
     pub fn new(state: PathBuf) -> Self {
-        Self { state }
+        Self::kept_in(Arc::new(LocalRuns::new(state)))
     }
 
-    /// The state directory.
+    /// The runs of a store.
+    pub fn kept_in(store: Arc<dyn RunStore>) -> Self {
+        Self { store }
+    }
+
+    /// Where they are kept.
+    pub(super) fn store(&self) -> &dyn RunStore {
+        self.store.as_ref()
+    }
+
+    /// The folder of this machine for what is made of runs: the state directory.
     pub fn state(&self) -> &Path {
-        &self.state
+        self.store.here()
+    }
+
+    /// Where they are kept, for people.
+    pub fn place(&self) -> String {
+        self.store.place("")
     }
 
     /// A run's folder, which need not exist.
@@ -60,28 +79,30 @@ impl Runs {
     /// If the text cannot be the id of a run.
     pub fn folder(&self, run: &str) -> Result<RunFolder, NotARunId> {
         let run = valid_run_id(run)?;
-        Ok(RunFolder { run: run.to_owned(), path: self.state.join("runs").join(run) })
+        Ok(RunFolder { run: run.to_owned(), name: format!("runs/{run}"), store: Arc::clone(&self.store) })
     }
 
-    /// The ids of all runs, in the order of their names, which is that of their beginning. What a folder holds is not
-    /// looked at: one without a journal is a run whose journal was taken away.
+    /// The ids of all runs, in the order of their names, which is that of their beginning.
     pub fn list(&self) -> io::Result<Vec<String>> {
-        let mut runs = Vec::new();
-        match fs::read_dir(self.state.join("runs")) {
-            Ok(entries) => {
-                for entry in entries {
-                    let entry = entry?;
-                    let name = entry.file_name().to_string_lossy().into_owned();
-                    if !name.starts_with('.') && entry.path().is_dir() {
-                        runs.push(name);
-                    }
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+        let mut runs = self.store.runs()?;
         runs.sort();
         Ok(runs)
+    }
+
+    /// With what each run began that can be read, in the order of their names.
+    pub fn openings(&self) -> Vec<RunOpened> {
+        let ids = self.list().unwrap_or_default();
+        let opened = |run: &String| Some(self.folder(run).ok()?.opened().ok()?.1);
+        if !self.store.is_shared() {
+            return ids.iter().filter_map(opened).collect();
+        }
+        // Each is waited for most of the time.
+        std::thread::scope(|scope| {
+            let shares = ids.chunks(ids.len().div_ceil(SIDE_BY_SIDE).max(1));
+            let reading = |share| scope.spawn(move || Vec::from_iter(<[String]>::iter(share).filter_map(opened)));
+            let reading: Vec<_> = shares.map(reading).collect();
+            reading.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
+        })
     }
 }
 
@@ -91,35 +112,52 @@ impl RunFolder {
         &self.run
     }
 
-    /// The folder itself.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The folder of this machine for what is made of the run.
+    pub fn path(&self) -> PathBuf {
+        self.store.here().join(&self.name)
     }
 
-    /// The journal's path.
-    pub fn journal(&self) -> PathBuf {
-        self.path.join("journal.jsonl")
+    fn name_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.name)
     }
 
-    /// Where the last report lies.
+    /// Where something in it lies, for people.
+    pub fn place_of(&self, name: &str) -> String {
+        self.store.place(&self.name_of(name))
+    }
+
+    /// Where it lies, for people.
+    pub fn place(&self) -> String {
+        self.store.place(&self.name)
+    }
+
+    /// Where the journal lies, for people.
+    pub fn journal(&self) -> String {
+        self.place_of("journal.jsonl")
+    }
+
+    /// Where the last report lies, on this machine.
     pub fn report(&self) -> PathBuf {
-        self.path.join("report")
+        self.path().join("report")
     }
 
-    /// Where answers of people lie until the run takes them in.
-    pub fn inbox(&self) -> PathBuf {
-        self.path.join("answers")
+    /// Whether other machines reach it as well.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
     }
 
     /// Whether there is such a run.
-    pub fn exists(&self) -> bool {
-        self.path.is_dir()
+    ///
+    /// # Errors
+    /// If that cannot be seen.
+    pub fn exists(&self) -> io::Result<bool> {
+        self.store.has_folder(&self.name)
     }
 
     /// The place where a new run is made ready. It gets its name by [`publish`](Self::publish), when its first record
     /// is durable: a run is there with all that is pinned, or not at all.
     pub fn staged(&self) -> Self {
-        Self { run: self.run.clone(), path: self.path.with_file_name(format!(".{}.new", self.run)) }
+        Self { name: self.store.staged(&self.run), ..self.clone() }
     }
 
     /// Makes a staged run's folder and pins the runbook and the configuration in it, with the fragments that the runbook
@@ -130,152 +168,145 @@ impl RunFolder {
         configuration: Option<&str>,
         fragments: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> io::Result<()> {
-        if let Some(runs) = self.path.parent() {
-            files::make_folder(runs)?;
-        }
-        if self.path.exists() && self.holder().is_none() {
-            fs::remove_dir_all(&self.path)?;
-        }
-        DirBuilder::new().mode(0o700).create(&self.path)?;
-        pin(&self.path.join("runbook.yaml"), runbook)?;
-        configuration.map(|text| pin(&self.path.join("stanch.yaml"), text)).transpose()?;
-        let mut fragments = fragments.peekable();
-        if fragments.peek().is_some() {
-            let folder = self.path.join("fragments");
-            files::make_folder(&folder)?;
-            // Two paths may name the same bytes.
-            let fragments: BTreeMap<&str, &str> = fragments.collect();
-            for (sha256, text) in fragments {
-                pin(&folder.join(format!("{sha256}.yaml")), text)?;
-            }
-            File::open(&folder)?.sync_all()?;
-        }
-        File::open(&self.path)?.sync_all()
+        let mut pins = vec![Pinned { name: "runbook.yaml".to_owned(), text: runbook }];
+        pins.extend(configuration.map(|text| Pinned { name: "stanch.yaml".to_owned(), text }));
+        // Two paths may name the same bytes.
+        let fragments: BTreeMap<&str, &str> = fragments.collect();
+        pins.extend(fragments.into_iter().map(|(sha256, text)| Pinned { name: fragment(sha256), text }));
+        self.store.stage(&self.name, &pins)
     }
 
     /// Gives a staged run its name.
     pub fn publish(&self, folder: &Self) -> io::Result<()> {
-        fs::rename(&self.path, &folder.path)?;
-        folder.path.parent().map(|runs| File::open(runs)?.sync_all()).transpose().map(drop)
+        self.store.publish(&self.name, &folder.name)
     }
 
     /// The pinned runbook.
     pub fn runbook(&self) -> io::Result<String> {
-        files::text_own(&self.path.join("runbook.yaml"), LARGEST_TEXT)
+        self.text("runbook.yaml")
     }
 
     /// The pinned configuration.
     pub fn configuration(&self) -> io::Result<String> {
-        files::text_own(&self.path.join("stanch.yaml"), LARGEST_TEXT)
+        self.text("stanch.yaml")
     }
 
-    /// Where a pinned fragment lies, by its SHA-256.
-    pub fn fragment(&self, sha256: &str) -> PathBuf {
-        self.path.join("fragments").join(format!("{sha256}.yaml"))
+    /// Where a pinned fragment lies, by its SHA-256, for people.
+    pub fn fragment(&self, sha256: &str) -> String {
+        self.place_of(&fragment(sha256))
     }
 
     /// A pinned fragment, by its SHA-256.
     pub fn read_fragment(&self, sha256: &str) -> io::Result<String> {
-        files::text_own(&self.fragment(sha256), LARGEST_TEXT)
+        self.text(&fragment(sha256))
+    }
+
+    fn text(&self, name: &str) -> io::Result<String> {
+        let bytes = self.store.read(&self.name_of(name), LARGEST_TEXT)?;
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     }
 
     /// Takes the run: one live process works on it.
     pub fn lock(&self, claimant: &Claimant) -> Result<Lock, LockError> {
-        Lock::take(&self.path.join("lock"), &self.run, claimant)
+        self.store.lock(&self.name_of("lock"), &self.run, claimant)
     }
 
-    /// Takes the run for as long as it takes to add an answer to its journal.
+    /// Takes a run that has no folder yet, where others judge by that whether it is beginning.
+    pub fn reserve(&self, claimant: &Claimant) -> Result<Option<Lock>, LockError> {
+        self.store.reserve(&self.run, claimant)
+    }
+
+    /// Takes the run for as long as it takes to add an answer to its journal: whoever died while working on it is still
+    /// named afterwards.
     pub fn lock_to_answer(&self, claimant: &Claimant) -> Result<Lock, LockError> {
-        Lock::borrow(&self.path.join("lock"), &self.run, claimant)
+        self.lock(claimant).map(Lock::borrowed)
     }
 
     /// The live process that works on the run, if there is one.
     pub fn holder(&self) -> Option<Holder> {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Lock::holder(&self.path.join("lock"), &host)
+        self.store.holder(&self.name_of("lock"))
+    }
+
+    /// What tells whether the run has changed since: compared, and cheap to ask for.
+    pub fn mark(&self) -> Mark {
+        self.store.mark(&self.name)
+    }
+
+    /// The journal's lines, from the first one on.
+    pub fn lines(&self) -> Result<Box<dyn Read + Send>, ReadError> {
+        self.store.lines(&self.name_of("journal.jsonl"))
     }
 
     /// Reads and verifies the journal, which must be this run's.
     pub fn fold(&self, take: impl FnMut(&Record, &str) -> Result<(), IllegalEvent>) -> Result<Journal, ReadError> {
-        Journal::fold_file(&self.journal(), Some(&self.run), take)
+        Journal::fold(self.lines()?, Some(&self.run), take)
     }
 
     /// Where the run stands, in outline, and where its journal ends.
     pub fn state(&self) -> Result<(Journal, State), ReadError> {
-        Journal::state(open(&self.journal())?, Some(&self.run))
+        Journal::state(self.lines()?, Some(&self.run))
     }
 
     /// With what the run began, and when; the rest of the journal is not looked at.
     pub fn opened(&self) -> Result<(Timestamp, RunOpened), ReadError> {
-        first_record(open(&self.journal())?, &self.run)
+        first_record(self.lines()?, &self.run)
     }
 
     /// Begins the journal.
-    pub fn create_journal(&self) -> io::Result<LocalStore> {
-        LocalStore::create(&self.journal())
+    pub fn create_journal(&self) -> io::Result<Box<dyn Store>> {
+        self.store.begin_lines(&self.name_of("journal.jsonl"))
     }
 
     /// Opens the journal to go on with it.
-    pub fn open_journal(&self) -> io::Result<LocalStore> {
-        LocalStore::open(&self.journal())
+    pub fn open_journal(&self) -> io::Result<Box<dyn Store>> {
+        self.store.open_lines(&self.name_of("journal.jsonl"))
     }
 
     /// Leaves an answer for the process that works on the run.
     pub fn leave_answer(&self, name: &str, answer: &[u8]) -> io::Result<()> {
-        let inbox = self.inbox();
-        files::make_folder(&inbox)?;
-        let mut file = tempfile::NamedTempFile::new_in(&inbox)?;
-        file.write_all(answer)?;
-        file.persist(inbox.join(format!("{name}.json"))).map(drop).map_err(|error| error.error)
+        self.store.leave_answer(&self.name, name, answer)
     }
 
-    /// Takes back an answer that was left. Gives whether it was still there.
+    /// Takes back an answer that was left. Gives whether nobody had taken it.
     pub fn withdraw_answer(&self, name: &str) -> bool {
-        fs::remove_file(self.inbox().join(format!("{name}.json"))).is_ok()
+        self.store.withdraw_answer(&self.name, name)
     }
 
-    /// Takes the oldest answer that was left, with its name, and the user whose file it is. One that somebody else left is
-    /// nobody's: only who may go on with the run, and root, answer for it.
-    pub fn take_answer(&self) -> Option<(String, u32, Vec<u8>)> {
-        let inbox = self.inbox();
-        let left = fs::read_dir(&inbox).ok()?.flatten().map(|entry| entry.path());
-        let mut left: Vec<PathBuf> = left.filter(|path| is_json(path)).collect();
-        if left.is_empty() || files::check_place(&inbox).is_err() {
-            return None;
-        }
-        left.sort();
-        left.iter().find_map(|path| {
-            let owner = fs::symlink_metadata(path).map(|seen| seen.uid()).ok();
-            let answer = files::read_own(path, LARGEST_TEXT).ok();
-            // Taken or not, it must not be met again.
-            drop(fs::remove_file(path));
-            Some((path.file_stem()?.to_string_lossy().into_owned(), owner?, answer?))
-        })
+    /// Takes the oldest answer that was left.
+    pub fn take_answer(&self) -> Option<LeftAnswer> {
+        self.store.take_answer(&self.name)
     }
 
     /// Tells whoever left an answer why it was not taken; nothing if it was.
     pub fn reply(&self, name: &str, refused: Option<&str>) -> io::Result<()> {
-        let inbox = self.inbox();
-        let mut file = tempfile::NamedTempFile::new_in(&inbox)?;
-        file.write_all(refused.unwrap_or_default().as_bytes())?;
-        file.persist(inbox.join(format!("{name}.reply"))).map(drop).map_err(|error| error.error)
+        self.store.reply(&self.name, name, refused.unwrap_or_default())
     }
 
     /// The reply to an answer that was left, once there is one. Empty if it was taken.
     pub fn take_reply(&self, name: &str) -> Option<String> {
-        let path = self.inbox().join(format!("{name}.reply"));
-        let reply = files::text_own(&path, LARGEST_TEXT).ok()?;
-        drop(fs::remove_file(path));
-        Some(reply)
+        self.store.take_reply(&self.name, name)
+    }
+
+    /// Whether this head was stamped before, by an earlier life of the run that ended there.
+    pub fn is_stamped(&self, head: &str) -> bool {
+        self.store.has(&self.name_of(&stamp(head))).unwrap_or(false)
+    }
+
+    /// The time stamps of its heads, in the order of their names, each with its place.
+    pub fn stamps(&self) -> io::Result<Vec<(String, Vec<u8>)>> {
+        self.store.stamps(&self.name)
+    }
+
+    /// Keeps the stamp of a head.
+    pub fn keep_stamp(&self, head: &str, answer: &[u8]) -> io::Result<()> {
+        self.store.create(&self.name_of(&stamp(head)), answer)
     }
 }
 
-fn pin(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+fn fragment(sha256: &str) -> String {
+    format!("fragments/{sha256}.yaml")
 }
 
-fn is_json(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "json")
+fn stamp(head: &str) -> String {
+    format!("timestamps/{head}.tsr")
 }

@@ -7,7 +7,6 @@ use crate::command_line::CommandLine;
 use crate::engine::event::RunStatus;
 use crate::engine::{State, StepStatus};
 use crate::failure::Failure;
-use std::path::PathBuf;
 
 /// A target that another run holds.
 #[derive(Debug)]
@@ -30,9 +29,9 @@ pub enum Stands {
     /// Its journal is just being begun.
     Beginning,
     /// It has no journal; whether the process that begins it lives cannot be seen from here. This is the target's file.
-    NotKnown(PathBuf),
+    NotKnown(String),
     /// Its journal, which lies in this folder, cannot be read.
-    Unreadable { folder: PathBuf, why: String },
+    Unreadable { folder: String, why: String },
 }
 
 impl HeldBy {
@@ -78,14 +77,13 @@ impl HeldBy {
             Stands::NotKnown(path) => failure
                 .because(self.claim.who())
                 .because("it was just beginning; whether that process still lives cannot be seen from here")
-                .help(format!("look at {}; if that process is dead, remove `{}`", self.claim.host, path.display())),
+                .help(format!("look at {}; if that process is dead, remove `{path}`", self.claim.host)),
             Stands::Unreadable { folder, why } => failure
                 .because(self.claim.who())
                 .because(format!("whether it is over is not known: {why}"))
                 .help(format!(
-                    "`{}` shows what is wrong; move `{}` away if nobody can go on with it",
-                    command("verify"),
-                    folder.display()
+                    "`{}` shows what is wrong; move `{folder}` away if nobody can go on with it",
+                    command("verify")
                 )),
         }
     }

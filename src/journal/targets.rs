@@ -11,21 +11,12 @@
 //! becomes free, as it does with the record that ends the run. A torn line was written by a run that never began. The
 //! system's lock on the file is held only while it is read and written, so that of two at once one is the first.
 
-#![expect(clippy::disallowed_methods, reason = "this is where claims become lines of a file")]
-
 use super::folder::{Runs, valid_run_id};
 use super::held::{HeldBy, Stands};
-use super::lock::{Claimant, Holder, Life, says_everything};
+use super::lock::{Claimant, Holder, Life};
 use crate::engine::State;
-use crate::files;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-
-/// Claims on one target: a few hundred bytes for each run there ever was.
-const LARGEST: usize = 64 << 20;
+use std::io;
 /// So many earlier runs on a target are looked at.
 const LOOKED_AT: usize = 8;
 
@@ -56,43 +47,30 @@ impl Targets {
 
     /// Takes a target for this run, until the run is over. Durable when it returns.
     pub fn take(&self, target: &str) -> Result<(), TargetError> {
-        let path = self.path(target);
-        if let Some(folder) = path.parent() {
-            files::make_folder(folder)?;
-        }
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true).mode(0o600);
-        let mut file = files::open_own(&path, &mut options)?;
-        file.lock()?;
-        let text = read(&mut file)?;
-        let claim = claims(&text).next();
-        if claim.as_ref().is_none_or(|claim| claim.run != self.run) {
-            if let Some(held) = claim.and_then(|claim| self.judge(target, claim, &file)) {
-                return Err(TargetError::Held(Box::new(held)));
+        let mut held = None;
+        self.runs.store().claim(&self.file(target), &mut |text| {
+            let claim = claims(text).next().filter(|claim| claim.run != self.run);
+            held = claim.and_then(|claim| self.judge(target, claim));
+            if held.is_some() || claims(text).next().is_some_and(|claim| claim.run == self.run) {
+                return Ok(None);
             }
             let mut line = serde_json::to_vec(&Holder::new(&self.run, &self.claimant)).map_err(io::Error::other)?;
             line.push(b'\n');
-            if !text.is_empty() && !text.ends_with('\n') {
-                line.insert(0, b'\n');
-            }
-            file.write_all(&line)?;
-        }
-        // Also what a process wrote that died before it was durable.
-        file.sync_all()?;
-        path.parent().map(|folder| File::open(folder)?.sync_all()).transpose()?;
-        Ok(())
+            Ok(Some(line))
+        })?;
+        held.map_or(Ok(()), |held| Err(TargetError::Held(Box::new(held))))
     }
 
     /// The other run that holds a target, if one does. Nothing is written.
     pub fn held(&self, target: &str) -> io::Result<Option<HeldBy>> {
-        let Some((file, text)) = self.open(target)? else { return Ok(None) };
+        let Some(text) = self.runs.store().claims(&self.file(target))? else { return Ok(None) };
         let claim = claims(&text).next().filter(|claim| claim.run != self.run);
-        Ok(claim.and_then(|claim| self.judge(target, claim, &file)))
+        Ok(claim.and_then(|claim| self.judge(target, claim)))
     }
 
     /// The runs that took a target, this one left out: the latest first, and not all of them where they are many.
     pub fn earlier(&self, target: &str) -> io::Result<Vec<String>> {
-        let Some((_, text)) = self.open(target)? else { return Ok(Vec::new()) };
+        let Some(text) = self.runs.store().claims(&self.file(target))? else { return Ok(Vec::new()) };
         let mut runs: Vec<String> = Vec::new();
         for claim in claims(&text).filter(|claim| claim.run != self.run) {
             if runs.len() < LOOKED_AT && !runs.contains(&claim.run) {
@@ -102,40 +80,34 @@ impl Targets {
         Ok(runs)
     }
 
-    fn open(&self, target: &str) -> io::Result<Option<(File, String)>> {
-        let mut file = match files::open_own(&self.path(target), OpenOptions::new().read(true)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        file.lock_shared()?;
-        let text = read(&mut file)?;
-        Ok(Some((file, text)))
-    }
-
     fn name(&self, target: &str) -> String {
         format!("{}{target}", self.world).to_lowercase()
     }
 
-    fn path(&self, target: &str) -> PathBuf {
-        self.runs.state().join("locks").join(hex::encode(Sha256::digest(self.name(target))))
+    fn file(&self, target: &str) -> String {
+        format!("locks/{}", hex::encode(Sha256::digest(self.name(target))))
     }
 
     /// Whether the run of a claim holds the target still, and how it stands.
-    fn judge(&self, target: &str, claim: Holder, file: &File) -> Option<HeldBy> {
+    fn judge(&self, target: &str, claim: Holder) -> Option<HeldBy> {
         let held = |stands| Some(HeldBy { target: target.to_owned(), claim: claim.clone(), stands });
         let folder = self.runs.folder(&claim.run).ok()?;
-        if !folder.path().exists() {
-            return match claim.life(&self.claimant.host, says_everything(file)) {
-                Life::Alive => held(Stands::Beginning),
-                Life::NotKnown => held(Stands::NotKnown(self.path(target))),
-                Life::Dead => None,
-            };
+        let unreadable = |why: String| held(Stands::Unreadable { folder: folder.place(), why });
+        match folder.exists() {
+            Ok(true) => {}
+            Ok(false) => {
+                let (store, file) = (self.runs.store(), self.file(target));
+                return match store.life(&file, &claim, &self.claimant.host) {
+                    Life::Alive => held(Stands::Beginning),
+                    Life::NotKnown => held(Stands::NotKnown(store.place(&file))),
+                    Life::Dead => None,
+                };
+            }
+            Err(why) => return unreadable(why.to_string()),
         }
         let state = match folder.state() {
             Ok((_, state)) => state,
-            Err(why) => {
-                return held(Stands::Unreadable { folder: folder.path().to_owned(), why: why.to_string() });
-            }
+            Err(why) => return unreadable(why.to_string()),
         };
         if !state.holds_targets() {
             return None;
@@ -151,11 +123,6 @@ impl Targets {
         let world = state.opened().map(|opened| opened.world()).unwrap_or_default();
         state.targets().iter().any(|named| format!("{world}{named}").to_lowercase() == own)
     }
-}
-
-fn read(file: &mut File) -> io::Result<String> {
-    let bytes = files::rest(file, LARGEST)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The claims in a target's file, the last one first. What is none is passed over: a torn line, or one of a run that

@@ -17,6 +17,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 const MARKDOWN: (&str, &str) = ("report.md.hbs", include_str!("../../templates/report.md.hbs"));
+const HANDOVER: (&str, &str) = ("handover.md.hbs", include_str!("../../templates/handover.md.hbs"));
 const HTML: (&str, &str) = ("report.html.hbs", include_str!("../../templates/report.html.hbs"));
 
 /// A kind of document.
@@ -80,6 +81,11 @@ pub fn render(report: &Report, format: Format, templates: Option<Templates<'_>>)
     }
 }
 
+/// Renders the note of a handover: Markdown for a chat. Its model holds a report.
+pub fn handover(model: &impl Serialize, templates: Option<Templates<'_>>) -> Result<String, Failure> {
+    fill(HANDOVER, model, templates, escape::markdown)
+}
+
 fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map(|text| visible::json(&text) + "\n")
@@ -94,7 +100,7 @@ handlebars_helper!(plural: |number: Value, word: str| {
 
 fn fill(
     (name, built_in): (&str, &str),
-    report: &Report,
+    report: &impl Serialize,
     templates: Option<Templates<'_>>,
     escape: fn(&str) -> String,
 ) -> Result<String, Failure> {

@@ -11,7 +11,7 @@ mod ocsf;
 mod status;
 mod timeline;
 
-pub use document::{Format, Templates, render, write};
+pub use document::{Format, Templates, handover, render, write};
 pub use model::{History, Left, Report, secret};
 pub use status::Status;
 pub use timeline::{Days, Entry};

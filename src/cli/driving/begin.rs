@@ -19,11 +19,12 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     let folder = runs.folder(&opened.run).map_err(|error| session::not_an_id(&error))?;
     let configuration = session.config().text().map(str::to_owned);
     let claimant = session::claimant();
-    if folder.path().exists() {
+    if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
         let summary = format!("the run `{}` exists already", opened.run);
         let help = format!("`{}` goes on with it", CommandLine::stanch("resume").name(&opened.run));
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
+    let reserved = folder.reserve(&claimant).map_err(|error| locked(&error))?;
     let targets = targets(&runs, &opened);
     take(&targets, opened.lock.iter(), &runs)?;
     let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
@@ -31,7 +32,7 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     let staged = folder.staged();
     let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
     staged.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;
-    let lock = staged.lock(&claimant).map_err(|error| match error {
+    let lock = reserved.map_or_else(|| staged.lock(&claimant), Ok).map_err(|error| match error {
         LockError::Io(error) => unwritable(error),
         held => locked(&held),
     })?;
@@ -41,6 +42,7 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
         state: State::default(),
         known: Known::new(services.steps.clone()),
         first: vec![Event::RunOpened(opened)],
+        under_way: None,
         staged: Some(staged),
         answers,
     };

@@ -22,7 +22,7 @@ fn pinned_plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, CommandEr
     if found != opened.runbook_sha256 {
         return Err(other_runbook(folder, opened, &text, &found));
     }
-    let name = folder.path().join("runbook.yaml").display().to_string();
+    let name = folder.place_of("runbook.yaml");
     let fragments = pinned_fragments(folder, opened)?;
     Plan::new(
         &RunbookSource { name: &name, text: &text, library: &fragments },
@@ -47,7 +47,7 @@ pub(crate) fn plan_of(folder: &RunFolder) -> Result<Plan, CommandError> {
 fn pinned_fragments(folder: &RunFolder, opened: &RunOpened) -> Result<BTreeMap<String, String>, CommandError> {
     let mut texts = BTreeMap::new();
     for (path, sha256) in &opened.fragments {
-        let lies_at = folder.fragment(sha256).display().to_string();
+        let lies_at = folder.fragment(sha256);
         let text = folder.read_fragment(sha256).map_err(|error| {
             let summary = format!("the pinned fragment `{path}` cannot be read");
             CommandError::refused(Failure::refused(summary).because(format!("{lies_at}: {error}")))
@@ -67,7 +67,7 @@ fn pinned_fragments(folder: &RunFolder, opened: &RunOpened) -> Result<BTreeMap<S
 
 /// The copy of the runbook in the run's folder is not what was pinned.
 fn other_runbook(folder: &RunFolder, opened: &RunOpened, text: &str, found: &str) -> CommandError {
-    let path = folder.path().join("runbook.yaml").display().to_string();
+    let path = folder.place_of("runbook.yaml");
     let mut page = Page::of("error: the pinned runbook was changed since the run began");
     page.line(format!("  {path}: sha256 {}…, pinned {}…", start(found), start(&opened.runbook_sha256)));
     // Runs of older programs have their digest only.

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the environment says where runs are kept")]
 
 use super::refused::{cannot_write, distrusted};
+use super::store::shared;
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
 use crate::command_line::CommandLine;
@@ -12,12 +13,12 @@ use crate::engine::event::RunOpened;
 use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::files;
-use crate::journal::{DamageKind, Journal, NotARunId, ReadError, RunFolder, Runs};
+use crate::journal::{DamageKind, Journal, NotARunId, ReadError, RunFolder, Runs, store_failure};
 use crate::plan::PlannedStep;
 use crate::report::History;
 use crate::runbook::diagnostic::nearest;
 use crate::secret::FingerprintKey;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// All runs of this user. A state directory of somebody else, or one that others may write to, is refused: whoever writes
 /// there says what was done, and where secrets are sent.
@@ -31,7 +32,7 @@ pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
     };
     let state = std::path::absolute(&state).unwrap_or(state);
     files::check_place(&state).map_err(|error| cannot_write(&state, &error))?;
-    Ok(Runs::new(state))
+    Ok(shared(common, &state)?.unwrap_or_else(|| Runs::new(state)))
 }
 
 fn platform_state_dir() -> Option<PathBuf> {
@@ -50,7 +51,7 @@ pub(crate) fn fingerprints(runs: &Runs) -> Result<FingerprintKey, CommandError> 
 pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandError> {
     let runs = runs(common)?;
     let folder = runs.folder(run).map_err(|error| not_an_id(&error))?;
-    if folder.exists() {
+    if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
         return Ok(folder);
     }
     let known = runs.list().unwrap_or_default();
@@ -58,7 +59,7 @@ pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandE
         Some(near) => format!("did you mean `{near}`? `{}` lists them all", CommandLine::stanch("runs")),
         None => format!("`{}` lists them all", CommandLine::stanch("runs")),
     };
-    let summary = format!("there is no run `{run}` in `{}`", runs.state().display());
+    let summary = format!("there is no run `{run}` in `{}`", runs.place());
     Err(CommandError::usage(Failure::refused(summary).help(help)))
 }
 
@@ -95,13 +96,16 @@ pub(crate) fn history(folder: &RunFolder, steps: Vec<PlannedStep>) -> Result<(Jo
 }
 
 /// Why a journal cannot be used.
-pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
+pub(crate) fn unreadable(place: &str, error: &ReadError) -> CommandError {
     let damage = match error {
         ReadError::Io(error) => {
             if let Some(distrust) = files::distrust(error) {
                 return distrusted(distrust);
             }
-            let summary = format!("the journal `{}` cannot be read", path.display());
+            if let Some(failure) = store_failure(error) {
+                return CommandError::refused(failure.clone());
+            }
+            let summary = format!("the journal `{place}` cannot be read");
             return CommandError::refused(Failure::refused(summary).because(error.to_string()));
         }
         ReadError::Damaged(damage) => damage,
@@ -115,7 +119,7 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
             "nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"
         }
     };
-    let place = format!("{}:{}", path.display(), damage.line);
+    let place = format!("{place}:{}", damage.line);
     let failure = Failure::refused(damage.to_string()).because(place).help(help);
     CommandError::refused(match damage.kind {
         DamageKind::NewerFormat(_) => failure.and("nothing was changed"),
@@ -126,9 +130,11 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> CommandError {
 /// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is
 /// not read by a stranger because of that.
 pub(crate) fn own_prefixes(runs: &Runs) -> Vec<Prefix> {
-    let ids = runs.list().unwrap_or_default();
     let key = runs.known_fingerprint_key();
     let searches = key.iter().flat_map(|key| [key.former_request_prefix(), key.request_prefix()]).map(Prefix::from);
-    let opened = ids.iter().filter_map(|run| Some(runs.folder(run).ok()?.opened().ok()?.1));
-    opened.map(|opened| Prefix { text: opened.request_prefix, run: Some(opened.run) }).chain(searches).collect()
+    runs.openings()
+        .into_iter()
+        .map(|opened| Prefix { text: opened.request_prefix, run: Some(opened.run) })
+        .chain(searches)
+        .collect()
 }

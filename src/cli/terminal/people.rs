@@ -15,7 +15,7 @@ use crate::engine::event::Event;
 use crate::engine::person::{self, AnswersFile, Seen};
 use crate::engine::{State, split_item};
 use crate::failure::Failure;
-use crate::journal::RunFolder;
+use crate::journal::{LeftAnswer, RunFolder};
 use crate::runbook::syntax;
 use futures::future::LocalBoxFuture;
 use serde::Deserialize;
@@ -170,13 +170,13 @@ impl Terminal {
 
     /// The next answer that lies in the inbox. A file that is no answer is nobody's answer.
     fn left(&mut self) -> Option<Event> {
-        while let Some((name, owner, answer)) = self.folder.take_answer() {
+        while let Some(LeftAnswer { name, owner, answer }) = self.folder.take_answer() {
             let event: Result<Event, _> = serde_json::from_slice(&answer);
             if let Ok(mut event) = event
                 && let Some(seen) = event.seen_mut()
             {
                 // Whose file it is, the kernel says.
-                if seen.as_ref().is_none_or(|seen| seen.uid != owner) {
+                if let Some(owner) = owner.filter(|owner| seen.as_ref().is_none_or(|seen| seen.uid != *owner)) {
                     *seen = Some(session::seen_of(owner));
                 }
                 self.answered = Some(Source::Left(name));

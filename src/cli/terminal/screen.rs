@@ -61,7 +61,7 @@ pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
 /// Shows where a run stands: the object for scripts, or the screen for people.
 pub(crate) fn show(ui: Ui, folder: &RunFolder, known: &Known, head: &str) -> Ended {
     let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
-    let status = Status::new(known, head, &folder.journal().display().to_string(), alive);
+    let status = Status::new(known, head, &folder.journal(), alive);
     if ui.json {
         ui.json(&status);
     } else {

@@ -34,6 +34,11 @@ impl History {
         self.known.state().opened()
     }
 
+    /// What is known of the run.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
     /// Takes one record in.
     pub fn apply(&mut self, record: &Record) -> Result<(), IllegalEvent> {
         self.known.apply(record)?;

@@ -6,7 +6,7 @@ use crate::language::folder;
 use stanch::engine::State;
 use stanch::engine::event::Event;
 use stanch::failure::Failure;
-use stanch::journal::{Claimant, GENESIS, Journal, ReadError, Record, Runs, Targets, line_hash};
+use stanch::journal::{Claimant, GENESIS, Journal, LeftAnswer, ReadError, Record, Runs, Targets, line_hash};
 use stanch::report::{Format, History, Report, render};
 use stanch::visible;
 use std::fs;
@@ -166,7 +166,7 @@ fn no_answer_in_the_inbox_does_more_than_tell() {
         let mut answer = hostile.damaged(ANSWERS);
         if hostile.below(64) == 0 {
             run.leave_answer("1", &answer).unwrap();
-            let (name, _, taken) = run.take_answer().unwrap();
+            let LeftAnswer { name, answer: taken, .. } = run.take_answer().unwrap();
             assert_eq!((name.as_str(), &taken), ("1", &answer));
             assert!(run.take_answer().is_none());
             answer = taken;

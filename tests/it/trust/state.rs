@@ -1,7 +1,7 @@
 //! State directories, locks, answers and reports of others.
 
 use super::*;
-use stanch::journal::Runs;
+use stanch::journal::{LeftAnswer, Runs};
 
 #[test]
 fn a_state_directory_of_others_is_refused() {
@@ -85,17 +85,18 @@ fn an_answer_that_somebody_else_left_is_nobodys() {
     let folder = Runs::new(state.path().to_owned()).folder("a").unwrap();
     std::fs::create_dir_all(folder.path()).unwrap();
     folder.leave_answer("3", b"ours").unwrap();
-    fifo(&folder.inbox().join("0.json"));
-    symlink(folder.inbox().join("3.json"), folder.inbox().join("1.json")).unwrap();
+    fifo(&folder.path().join("answers").join("0.json"));
+    symlink(folder.path().join("answers").join("3.json"), folder.path().join("answers").join("1.json")).unwrap();
     if is_root() {
         folder.leave_answer("2", b"a stranger's").unwrap();
-        give_away(&folder.inbox().join("2.json"));
+        give_away(&folder.path().join("answers").join("2.json"));
     }
     let owner = rustix::process::getuid().as_raw();
-    assert_eq!(folder.take_answer(), Some(("3".to_owned(), owner, b"ours".to_vec())));
+    let left = LeftAnswer { name: "3".to_owned(), owner: Some(owner), answer: b"ours".to_vec() };
+    assert_eq!(folder.take_answer(), Some(left));
     assert_eq!(folder.take_answer(), None);
     folder.leave_answer("4", b"ours").unwrap();
-    mode(&folder.inbox(), 0o777);
+    mode(&folder.path().join("answers"), 0o777);
     assert_eq!(folder.take_answer(), None, "whoever may write there may bring back what was answered before");
 }
 

@@ -1,0 +1,138 @@
+//! Where runs are kept, with all that is kept of them: the one seam between what a run is and where it lies.
+//!
+//! | name below the store | what it is | how it is written |
+//! | --- | --- | --- |
+//! | `runs/RUN/journal.jsonl` | the journal | lines, each batch durable before anything follows from it |
+//! | `runs/RUN/runbook.yaml`, `stanch.yaml`, `fragments/SHA-256.yaml` | what is pinned | once, before the first line |
+//! | `runs/RUN/lock` | who works on the run | held while a process lives |
+//! | `runs/RUN/answers/NAME.json`, `NAME.reply` | answers of people, and what became of them | once |
+//! | `runs/RUN/timestamps/HEAD.tsr` | time stamps of heads | once |
+//! | `locks/SHA-256` | which runs took a target | lines, each decided on what stands before it |
+//! | `watches/NAME.jsonl` | what a watch has told | lines |
+//! | `fingerprint.key` | the key of the fingerprints | once |
+//!
+//! What a name holds, and what follows from it, is the affair of the other files of `journal/`, the same for every store.
+//! A store says only how it is read, written once, appended to and held. What cannot be read is an error, never nothing:
+//! whoever is told that there is no run has been told so by somebody who looked.
+
+use super::lock::{Claimant, Holder, Life, Lock, LockError};
+use super::reader::ReadError;
+use super::store::Store;
+use std::fmt::Debug;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// An answer that somebody left for the process that works on a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftAnswer {
+    pub name: String,
+    /// The user whose file it is, where the system vouches for that.
+    pub owner: Option<u32>,
+    pub answer: Vec<u8>,
+}
+
+/// Something that is pinned beside a journal: its name in the run's folder, and its text.
+#[derive(Clone, Debug)]
+pub struct Pinned<'a> {
+    pub name: String,
+    pub text: &'a str,
+}
+
+/// What tells whether a run has changed since it was looked at: its journal, and whether somebody works on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Length of the journal, and when it was written, where that is known; nothing where it cannot be seen.
+    pub(super) journal: Option<(u64, Option<SystemTime>)>,
+    pub(super) holder: Option<Holder>,
+    pub(super) is_leased: bool,
+}
+
+/// What decides, on the lines that stand already, which line is added; none where nothing is to be added.
+pub type Decide<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<Vec<u8>>>;
+
+/// A place where runs are kept. Names are those of the table above.
+pub trait RunStore: Debug + Send + Sync {
+    /// The folder of this machine for what is made of runs, which their journals can make again.
+    fn here(&self) -> &Path;
+
+    /// Whether other machines reach it as well, so that a lease tells who lives.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Where a name lies, for people: a path or an address. The empty name is the store itself.
+    fn place(&self, name: &str) -> String;
+
+    /// The names of all runs, as they are found.
+    fn runs(&self) -> io::Result<Vec<String>>;
+
+    /// Whether something of this run's folder is there.
+    fn has_folder(&self, folder: &str) -> io::Result<bool>;
+
+    /// Whether something of this name is there.
+    fn has(&self, name: &str) -> io::Result<bool>;
+
+    /// The whole of it, no more than `most` bytes.
+    fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>>;
+
+    /// Writes it whole, once, durably: [`io::ErrorKind::AlreadyExists`] where there is one.
+    fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// The lines of it, from the first one on.
+    fn lines(&self, name: &str) -> Result<Box<dyn Read + Send>, ReadError>;
+
+    /// Begins lines that must not exist yet.
+    fn begin_lines(&self, name: &str) -> io::Result<Box<dyn Store>>;
+
+    /// Opens lines to append to them.
+    fn open_lines(&self, name: &str) -> io::Result<Box<dyn Store>>;
+
+    /// Which folder a new run is made ready in; its own where nothing lies in it that could be taken for a run.
+    fn staged(&self, run: &str) -> String;
+
+    /// Makes the folder of a new run with what is pinned in it. What a dead process left there is taken away.
+    fn stage(&self, folder: &str, pins: &[Pinned<'_>]) -> io::Result<()>;
+
+    /// Gives a staged run its name: it is there with its first record and all that is pinned, or not at all.
+    fn publish(&self, staged: &str, folder: &str) -> io::Result<()>;
+
+    /// Holds a name for a run, as long as this process lives, or says who does.
+    fn lock(&self, name: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError>;
+
+    /// What tells whether the run of this folder has changed.
+    fn mark(&self, folder: &str) -> Mark;
+
+    /// The live process that holds a name, if there is one.
+    fn holder(&self, name: &str) -> Option<Holder>;
+
+    /// Holds the run itself before it has a folder, where others judge by that whether it is beginning.
+    fn reserve(&self, run: &str, claimant: &Claimant) -> Result<Option<Lock>, LockError>;
+
+    /// Leaves an answer for the process that works on the run in this folder.
+    fn leave_answer(&self, folder: &str, name: &str, answer: &[u8]) -> io::Result<()>;
+
+    /// Takes back an answer that was left. Gives whether nobody had taken it.
+    fn withdraw_answer(&self, folder: &str, name: &str) -> bool;
+
+    /// Takes the oldest answer that was left. It never waits.
+    fn take_answer(&self, folder: &str) -> Option<LeftAnswer>;
+
+    /// Tells whoever left an answer why it was not taken; nothing if it was.
+    fn reply(&self, folder: &str, name: &str, refused: &str) -> io::Result<()>;
+
+    /// The reply to an answer that was left, once there is one.
+    fn take_reply(&self, folder: &str, name: &str) -> Option<String>;
+
+    /// Lines that others add to as well; nothing where there are none.
+    fn claims(&self, name: &str) -> io::Result<Option<String>>;
+
+    /// Adds the line that is decided on, with nobody adding another one in between. Durable when it returns.
+    fn claim(&self, name: &str, decide: Decide<'_>) -> io::Result<()>;
+
+    /// The time stamps in the folder of a run, in the order of their names, each with its place.
+    fn stamps(&self, folder: &str) -> io::Result<Vec<(String, Vec<u8>)>>;
+
+    /// Whether the process lives that made a claim in the lines of this name, and whose run has no journal.
+    fn life(&self, name: &str, claim: &Holder, host: &str) -> Life;
+}
