@@ -28,7 +28,7 @@ const TITLES: &[&str] = &[
 /// The titles of the scanners whose tables are known whole.
 const HEADERS: &[&str] = &[
     "RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine,EndLine,StartColumn,EndColumn,Author,Message,Date,Email,Fingerprint,Tags",
-    "repo,line,commit,offender,leakURL,rule,tags,commitMsg,author,email,file,date",
+    "repo,line,commit,offender,leakURL,rule,tags,commitMsg,author,",
 ];
 
 /// The rows, each as an object, if the text is a table of that kind.

@@ -339,3 +339,40 @@ async fn the_begin_of_a_key_is_not_the_value_of_a_finding() {
         assert_eq!(answer["found"].as_array().unwrap().len(), 1, "{begin}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn a_time_that_cannot_be_is_said_and_not_taken() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    for (time, taken, told) in [
+        ("2026-09-14T10:31:07.5+02:00", Some("2026-09-14T08:31:07Z"), None),
+        ("9999-12-31T23:59:59-12:00", None, Some("cannot be read")),
+        ("14/09/2026", None, Some("cannot be read")),
+        ("2026-02-30T00:00:00Z", None, Some("cannot be read")),
+        ("9999-12-31T23:59:59Z", None, Some("in the future")),
+        ("0001-01-01T00:00:00Z", None, None),
+    ] {
+        let report = format!(r#"[{{"RuleID":"r","Secret":"{LEAKED}","File":"f","Date":"{time}"}}]"#);
+        std::fs::write(&path, &report).unwrap();
+        let answer = read(&stage, &path, &["--json"], b"").exit(0).json();
+        assert_eq!(answer["leak"]["exposed_at"].as_str(), taken, "{time}: {answer}");
+        let said = answer["leak"]["exposed_at_not_taken"].as_str();
+        assert_eq!(said.is_some(), told.is_some(), "{time}: {answer}");
+        assert!(told.is_none_or(|told| said.unwrap().contains(told)), "{time}: {answer}");
+        assert!(!answer["found"][0]["next"].as_str().unwrap().contains("+1"), "{time}: {answer}");
+    }
+    for time in ["9999-12-31T23:59:59-12:00", "2099-01-01T00:00:00Z"] {
+        read(&stage, &path, &["--exposed-at", time], b"").exit(2).done();
+    }
+}
+
+#[tokio::test]
+async fn a_table_cut_inside_its_titles_is_no_answer() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    for report in ["RuleID,Commit,File,SymlinkFile,Sec", "RuleID,Commit,File,SymlinkFile,Secret,Mat", "RuleID,Commit"] {
+        std::fs::write(&path, report).unwrap();
+        let said = read(&stage, &path, &[], b"").exit(2);
+        assert!(said.stderr.contains("cut off"), "{report}: {}", said.stderr);
+    }
+}
