@@ -25,10 +25,13 @@ const TITLES: &[&str] = &[
     "date", // GitGuardian
 ];
 
-/// The titles of the scanners whose tables are known whole.
-const HEADERS: &[&str] = &[
-    "RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine,EndLine,StartColumn,EndColumn,Author,Message,Date,Email,Fingerprint,Tags",
-    "repo,line,commit,offender,leakURL,rule,tags,commitMsg,author,",
+/// How the titles of scanners begin whose tables are known, and with which they may end.
+const HEADERS: &[(&str, &[&str])] = &[
+    (
+        "RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine,EndLine,StartColumn,EndColumn,Author,Message,Date,",
+        &[",Fingerprint", ",Tags"],
+    ),
+    ("repo,line,commit,offender,leakURL,rule,tags,commitMsg,author,", &[",date"]),
 ];
 
 /// The rows, each as an object, if the text is a table of that kind.
@@ -61,8 +64,10 @@ pub(super) fn documents(text: &str) -> Option<Documents> {
         unread.push("it breaks off inside quotes: the last row is not known".to_owned());
     }
     // Whoever writes a table ends its first row, too.
-    let is_cut = |known: &&&str| known.starts_with(header.trim_end()) && known.len() > header.trim_end().len();
-    if list.is_empty() && !text.contains('\n') && HEADERS.iter().any(|known| is_cut(&known)) {
+    let is_cut = |(begin, ends): &(&str, &[&str])| {
+        begin.starts_with(header) || (header.starts_with(begin) && !ends.iter().any(|end| header.ends_with(end)))
+    };
+    if list.is_empty() && !text.contains('\n') && HEADERS.iter().any(is_cut) {
         unread.push("it breaks off inside the titles of its columns".to_owned());
     }
     if list.is_empty() && unread.is_empty() {
