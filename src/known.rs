@@ -35,18 +35,13 @@ struct Known {
     /// `base` to the power of one less than the width of a beginning.
     highest: u64,
     /// By the digest of how it begins: every spelling that is looked for.
-    begins: HashMap<u64, Vec<Spelling>>,
+    begins: HashMap<u64, Begun>,
     /// Values that were remembered before, by length and digest.
     values: HashSet<(usize, u64)>,
 }
 
-#[derive(PartialEq)]
-struct Spelling {
-    length: usize,
-    digest: u64,
-    /// How long the value itself is.
-    of: usize,
-}
+/// What begins alike: by its length, the digest of each spelling, and how long the value itself is.
+type Begun = HashMap<usize, HashMap<u64, usize>>;
 
 fn times(one: u64, other: u64) -> u64 {
     // The product of two numbers below the prime has at most 122 bits, and the remainder fits again.
@@ -79,11 +74,10 @@ impl Known {
         for spelling in spellings(value) {
             let form = canonical(&spelling);
             let Some(begin) = form.as_bytes().get(..SHORTEST) else { continue };
-            let spelling = Spelling { length: form.len(), digest: self.digest(form.as_bytes()), of };
-            let begun = self.begins.entry(self.digest(begin)).or_default();
-            if !begun.contains(&spelling) {
-                begun.push(spelling);
-            }
+            let (begin, digest) = (self.digest(begin), self.digest(form.as_bytes()));
+            let longest =
+                self.begins.entry(begin).or_default().entry(form.len()).or_default().entry(digest).or_default();
+            *longest = of.max(*longest);
         }
     }
 
@@ -94,9 +88,9 @@ impl Known {
             if from + SHORTEST > text.len() {
                 return false;
             }
-            let stands = |spelling: &Spelling| {
-                let there = text.get(from..from + spelling.length).filter(|_| spelling.of >= at_least);
-                there.is_some_and(|there| self.digest(there) == spelling.digest)
+            let stands = |(length, alike): (&usize, &HashMap<u64, usize>)| {
+                let there = text.get(from..from + length).and_then(|there| alike.get(&self.digest(there)));
+                there.is_some_and(|of| *of >= at_least)
             };
             if self.begins.get(&digest).is_some_and(|begun| begun.iter().any(stands)) {
                 return true;

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::find::{Needle, Progress, search};
 use crate::intake::{self, NOT_STATED};
 use crate::secret::{Secret, SecretPrompt};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     let Chosen { values, parts, hash, mut leak } = *chosen;
     if given.is_some() {
         (leak.exposed_at, leak.exposed_at_is, leak.zone_assumed) = (given, None, false);
+        leak.exposed_at_not_taken = None;
     }
     let needle = match hash.filter(|_| values.is_empty()) {
         Some(hash) => Needle::recognised(hash),
@@ -150,7 +151,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
         (false, true) => shown.json(ui),
         (false, false) => ui.data(&shown.text(ui)),
     }
-    if shown.holders.is_empty() && !answer.is_complete() {
+    if shown.holders.is_empty() && !answer.is_answered() {
         let failure = Failure::refused("it was not found, and not everything could be searched");
         let failure =
             answer.not_tried.iter().fold(failure, |failure, part| failure.because(format!("not looked for: {part}")));
@@ -255,10 +256,12 @@ fn look_up(chosen: &Chosen) -> String {
 }
 
 fn time(text: &str) -> Result<Timestamp, CommandError> {
-    DateTime::parse_from_rfc3339(text).map(|time| time.with_timezone(&Utc)).map_err(|error| {
-        let failure = Failure::refused(format!("`{text}` is no time")).because(error.to_string());
+    let no_time = |why: String| {
+        let failure = Failure::refused(format!("`{text}` is no time that something can have leaked at")).because(why);
         CommandError::usage(failure.help("write RFC 3339: 2026-11-22T21:40:00Z"))
-    })
+    };
+    let at = DateTime::parse_from_rfc3339(text).map_err(|error| no_time(error.to_string()))?.with_timezone(&Utc);
+    if reported::is_to_come(at) { Err(no_time("it lies in the future".to_owned())) } else { Ok(at.trunc_subsecs(0)) }
 }
 
 fn progress_bar(ui: Ui) -> Option<ProgressBar> {

@@ -6,7 +6,7 @@ use super::suggestion::Suggestion;
 use super::terminal::ui::{Ui, describe};
 use crate::clock::Timestamp;
 use crate::config::{Config, SecretFacts, USUAL_RUNBOOK};
-use crate::find::{Answer, Because, Certainty, Found, LAYERS, Match, Searched};
+use crate::find::{Answer, Because, Certainty, Found, LAYERS, Match, SHORTEST, Searched};
 use crate::intake::{SinceWhat, said};
 use crate::report::fact::counted;
 use crate::vault::short;
@@ -33,6 +33,9 @@ pub(crate) struct Leak {
     /// The report names no time zone; the time was taken for UTC.
     #[serde(rename = "exposed_at_zone_assumed", skip_serializing_if = "std::ops::Not::not")]
     pub(crate) zone_assumed: bool,
+    /// Why a time that the report tells is not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exposed_at_not_taken: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) report: Option<ReportSeen>,
 }
@@ -102,7 +105,9 @@ struct Told<'a> {
     complete: bool,
     /// What was looked through, and what of the leaked text was not looked for.
     tried: &'static [&'static str],
-    not_tried: &'a [&'static str],
+    not_tried: &'a [String],
+    /// What is shorter was looked for as a whole value or field only.
+    shortest_inside: usize,
     vaults: &'a [Searched],
 }
 
@@ -173,6 +178,7 @@ impl<'a> Shown<'a> {
             complete: self.answer.is_complete(),
             tried: LAYERS,
             not_tried: &self.answer.not_tried,
+            shortest_inside: SHORTEST,
             vaults: &self.answer.vaults,
         });
     }
@@ -207,6 +213,10 @@ impl<'a> Shown<'a> {
             let what = self.leak.exposed_at_is.map(|what| format!("  ({})", what.describe())).unwrap_or_default();
             let zone = if self.leak.zone_assumed { "  (the report names no time zone: taken for UTC)" } else { "" };
             page.line(format!("since       {}{what}{zone}", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
+        }
+        if let Some(why) = self.leak.exposed_at_not_taken {
+            let label = if self.leak.exposed_at.is_some() { "            " } else { "since       not known: " };
+            page.line(format!("{label}{why}; say since when with `--exposed-at`"));
         }
         for (index, holder) in self.holders.iter().enumerate() {
             if index == 0 {
@@ -265,6 +275,8 @@ impl<'a> Shown<'a> {
             page.blank();
             page.line(format!("  {} {}", ui.dim("looked through:"), LAYERS.join("; ")));
             page.line(format!("  {} what is encrypted, compressed or hashed", ui.dim("not looked through:")));
+            let what = format!("what has fewer than {SHORTEST} letters, or is a common word");
+            page.line(format!("  {} {what}", ui.dim("looked for as a whole value or field only:")));
         }
         let harmless = self.count(|searched| searched.harmless) as u64;
         if harmless > 0 {
@@ -370,6 +382,7 @@ fn word(because: &Because) -> String {
         Because::Disabled => "(disabled)".to_owned(),
         Because::Deleted => "(deleted)".to_owned(),
         Because::Failed(why) => format!("({})", said(why)),
+        Because::Sealed => "(encrypted or compressed: open it, and look there)".to_owned(),
         Because::Partly => "(it holds more texts in one another than are looked at)".to_owned(),
     }
 }

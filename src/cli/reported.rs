@@ -4,17 +4,20 @@ use super::exit::CommandError;
 use super::found::{Leak, ReportSeen};
 use super::page::Page;
 use super::terminal::ui::Ui;
+use crate::clock::{self, Timestamp};
 use crate::failure::Failure;
 use crate::files;
 use crate::find::{Digest, Needle};
 use crate::intake::{self, FORMATS, Format, ScanFinding, ScanReport};
 use crate::secret::Secret;
-use chrono::SecondsFormat;
+use chrono::{SecondsFormat, TimeDelta};
 use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
 
+/// The furthest that a zone is from UTC.
+const ZONES: TimeDelta = TimeDelta::hours(14);
 /// How many findings of a report are listed.
 const MOST_LISTED: usize = 50;
 
@@ -117,7 +120,8 @@ fn chosen(ui: Ui, title: &str, report: ScanReport, index: usize) -> Chosen {
     // It has been out since the first of the places that it leaked to.
     let same: Vec<&ScanFinding> = findings.iter().filter(|other| finding.is_same_value(other)).collect();
     let times = same.iter().filter_map(|other| other.since).chain(finding.since);
-    let since = times.min_by_key(|since| since.at);
+    let since = times.filter(|since| !is_to_come(since.at)).min_by_key(|since| since.at);
+    let not_taken = same.iter().copied().chain([&finding]).find_map(not_taken);
     if !same.is_empty() {
         let places = if same.len() == 1 { "place" } else { "places" };
         ui.note(&format!(
@@ -131,9 +135,24 @@ fn chosen(ui: Ui, title: &str, report: ScanReport, index: usize) -> Chosen {
         exposed_at: since.map(|since| since.at),
         exposed_at_is: since.map(|since| since.known),
         zone_assumed: since.is_some_and(|since| since.zone_assumed),
+        exposed_at_not_taken: not_taken,
         report: Some(ReportSeen { format: finding.format.name, findings: count, unread: doubts, is_whole }),
     };
     Chosen { values: finding.values, parts: finding.parts, hash: finding.hash, leak }
+}
+
+/// Why the time that a finding has is not taken, if it is not.
+fn not_taken(finding: &ScanFinding) -> Option<&'static str> {
+    match finding.since {
+        Some(since) if is_to_come(since.at) => Some("the report has a time that lies in the future"),
+        None if finding.is_time_unread => Some("the report has a time that cannot be read"),
+        _ => None,
+    }
+}
+
+/// Whether a time lies in the future, by more than clocks and zones that were assumed differ.
+pub(super) fn is_to_come(at: Timestamp) -> bool {
+    at > clock::now() + ZONES
 }
 
 /// What is said of a finding, without its value.
@@ -150,7 +169,7 @@ fn list(ui: Ui, report: &ScanReport) {
         let rows = findings.iter().enumerate().map(|(index, finding)| {
             json!({
                 "finding": index + 1, "rule": redacted(finding, &finding.rule), "since": since(finding),
-                "since_is": finding.since.map(|since| since.known), "format": finding.format.name,
+                "since_is": finding.since.map(|since| since.known), "since_not_taken": not_taken(finding), "format": finding.format.name,
                 "found_at": redacted(finding, &finding.found_at), "holds_value": !finding.values.is_empty(),
             })
         });
@@ -163,7 +182,11 @@ fn list(ui: Ui, report: &ScanReport) {
             "  {:>3}  {:<32} {:<21} {}{}",
             index + 1,
             redacted(finding, &finding.rule),
-            since(finding).unwrap_or_default(),
+            since(finding).unwrap_or_else(|| if finding.is_time_unread {
+                "time not readable".to_owned()
+            } else {
+                String::new()
+            }),
             redacted(finding, &finding.found_at),
             if finding.values.is_empty() { "  (without the value)" } else { "" }
         ));

@@ -1,6 +1,7 @@
 //! What all values of a kind begin with: the outer parts of a key in DER, the header and the claims of a JWT, the address of
 //! a web hook up to its token. Whoever holds only that holds nothing, and it stands in the secrets of many.
 
+use super::layers::key_head;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::ops::Range;
@@ -8,8 +9,6 @@ use zeroize::Zeroizing;
 
 /// So many bytes of a key's own make it that key.
 const LEAST_OWN: usize = 16;
-/// A number or a text of octets from this length on is the key's own.
-const SHORTEST_OWN: usize = 16;
 /// No key has more before it than this.
 const LONGEST_HEAD: usize = 1024;
 /// More begins of one text are not looked at.
@@ -71,44 +70,7 @@ fn keys(text: &str, found: &mut Vec<Range<usize>>) {
 
 /// How many bytes of a key stand before what is its own; all of them where it breaks off before that.
 fn head(bytes: &[u8]) -> Option<usize> {
-    if bytes.starts_with(b"openssh-key-v1") {
-        return Some(OPENSSH_HEAD);
-    }
-    let (outer, _, mut at) = element(bytes, 0)?;
-    let first = bytes.get(at)?;
-    if outer != 0x30 || ![0x02, 0x30].contains(first) {
-        return None;
-    }
-    while let Some((tag, length, content)) = element(bytes, at) {
-        let is_own = [0x02, 0x03, 0x04, 0x80].contains(&tag) && length >= SHORTEST_OWN;
-        // A text of octets may hold another structure, and a text of bits as well, behind the number of those left over.
-        let inside = content + usize::from(tag == 0x03);
-        let holds_more = [0x03, 0x04].contains(&tag)
-            && element(bytes, inside).is_some_and(|(tag, inner, begin)| {
-                [0x04, 0x30].contains(&tag) && begin.checked_add(inner) == content.checked_add(length)
-            });
-        at = match () {
-            () if holds_more => inside,
-            () if is_own => return Some(content),
-            () if tag & 0x20 != 0 => content,
-            () => content.checked_add(length)?,
-        };
-    }
-    Some(bytes.len())
-}
-
-/// The tag and the length of what stands there in DER, and where its content begins.
-fn element(bytes: &[u8], at: usize) -> Option<(u8, usize, usize)> {
-    let rest = bytes.get(at..)?;
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
-    match rest {
-        [tag, short @ ..=0x7F, ..] => Some((*tag, usize::from(*short), at + 2)),
-        [tag, long @ 0x81..=0x83, digits @ ..] => {
-            let count = usize::from(*long & 0x0F);
-            Some((*tag, number(digits.get(..count)?), at + 2 + count))
-        }
-        _ => None,
-    }
+    if bytes.starts_with(b"openssh-key-v1") { Some(OPENSSH_HEAD) } else { key_head(bytes) }
 }
 
 /// What stands before the signature of a JWT, and the signature: neither is of use without the other.

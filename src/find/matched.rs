@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
-    /// The whole value.
+    /// All of the secret, whatever stands around it in the leaked text.
     Certain,
     /// A part of it, which lets somebody in by itself.
     Likely,
@@ -91,8 +91,8 @@ impl Match {
         let known = |place: Place| u8::from(place.part_of.is_some()) + u8::from(place.field.is_some());
         match self {
             Self::Value { .. } | Self::Hashed { .. } => 0,
-            Self::Inside { place, doubtful: false, .. } => 3 - known(place),
-            Self::SharesPart { place, doubtful: false, .. } if place.is_whole() => 4,
+            Self::SharesPart { place, doubtful: false, .. } if place.is_whole() => 1,
+            Self::Inside { place, doubtful: false, .. } => 4 - known(place),
             Self::SharesPart { place, doubtful: false, .. } => 6 - u8::from(place.field.is_some()),
             Self::InLeak => 7,
             Self::SharesPart { .. } | Self::Inside { .. } => 8,
@@ -108,6 +108,7 @@ impl Match {
     pub fn certainty(self) -> Certainty {
         match self {
             Self::Value { .. } | Self::Hashed { .. } => Certainty::Certain,
+            Self::SharesPart { doubtful: false, place, .. } if place.is_whole() => Certainty::Certain,
             Self::InLeak | Self::SharesPart { doubtful: true, .. } | Self::Inside { doubtful: true, .. } => {
                 Certainty::Unsure
             }

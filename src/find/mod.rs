@@ -8,12 +8,13 @@ mod heads;
 mod layers;
 mod matched;
 mod needle;
+mod openings;
 mod placeholder;
 mod sweep;
 
 pub use digest::Digest;
 pub(crate) use layers::without_prefix;
-pub use layers::{LAYERS, Place};
+pub use layers::{LAYERS, Place, SHORTEST};
 pub use matched::{Certainty, Match, Reading};
 pub use needle::Needle;
 pub use placeholder::is_placeholder;

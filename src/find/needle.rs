@@ -4,12 +4,14 @@
 //! says nothing about how much of a guess was right. Both are compared in what all spellings of a text have in common.
 
 use super::digest::{Digest, Likeness, is_fingerprint, likeness};
-use super::heads::{heads, hook_tokens};
-use super::layers::{Place, difference, folded, is_host, is_reference, is_telling, looks_random, walk};
+use super::heads::heads;
+use super::layers::{
+    Place, Walked, difference, folded, is_public, is_reference, is_referring, is_telling, looks_chosen, walk,
+};
 use super::matched::{Match, Reading};
+use super::openings::{Openings, is_part, openings};
 use super::placeholder::{is_covered, is_cut};
 use crate::failure::Failure;
-use crate::known;
 use crate::secret::Secret;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -20,10 +22,6 @@ use zeroize::Zeroizing;
 const MOST_PARTS: usize = 64;
 /// What is longer was not covered as a whole.
 const LONGEST_COVERED: usize = 256;
-/// A part that is shorter is not even looked for as a whole field.
-const SHORTEST_PART: usize = 6;
-/// A part whose name says nothing is taken for a phrase from this length on.
-const SHORTEST_PHRASE: usize = 12;
 /// A prime by whose rest windows are told apart before they are compared.
 const PRIME: u64 = (1 << 61) - 1;
 
@@ -40,6 +38,8 @@ pub struct Needle {
     digests: Vec<Digest>,
     /// What of it is not looked for, in words.
     not_tried: Vec<&'static str>,
+    /// What of it is encrypted or compressed.
+    sealed: Option<&'static str>,
     /// The same where nothing was found: what was given may be no value.
     may_be_none: Option<&'static str>,
 }
@@ -54,8 +54,22 @@ struct Form {
     /// The rest of the folded text by the prime, and of the sign that leaves a window as long.
     rest: u64,
     leaving: u64,
+    kind: Kind,
     /// It may be looked for inside of other texts.
     is_telling: bool,
+    /// It is told to everybody: certificates, public keys.
+    is_public: bool,
+}
+
+/// What a form is of the leaked text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// All of it.
+    Whole,
+    /// What its name or its form tells to be secret.
+    Part,
+    /// A string of a program, which may be anything: it counts only as all of a secret or of a field that is named one.
+    Quoted,
 }
 
 /// What came of the comparison with one value.
@@ -64,6 +78,8 @@ pub(super) struct Compared {
     pub(super) matched: Option<Match>,
     /// Whether everything in the value was looked at.
     pub(super) whole: bool,
+    /// It is encrypted or compressed, or holds what is.
+    pub(super) sealed: bool,
     /// What leaked stands in it, but only in what lets nobody in: a server, an account, an option.
     pub(super) harmless: bool,
 }
@@ -77,9 +93,7 @@ impl std::fmt::Debug for Needle {
 impl Needle {
     /// What leaked, in one text or, where a scanner tells the parts of a credential apart, in several.
     pub fn new(leaked: &[Secret]) -> Result<Self, Failure> {
-        if !leaked.is_empty()
-            && leaked.iter().all(|text| is_reference(text.expose()) && !text.expose().trim().contains('\n'))
-        {
+        if !leaked.is_empty() && leaked.iter().all(|text| is_referring(text.expose())) {
             let failure = Failure::refused("what was given is a reference to a variable, not its value");
             return Err(failure.help("look up the value where it is set: the environment, the settings of the build"));
         }
@@ -141,7 +155,7 @@ impl Needle {
         for part in parts.iter().map(Secret::expose) {
             let place = Place { part_of: Some("what the scanner points at"), ..Place::default() };
             if is_telling(part) {
-                self.keep(part, place, false);
+                self.keep(part, place, Kind::Part);
             }
         }
         self
@@ -163,45 +177,50 @@ impl Needle {
             parts: Vec::new(),
             digests: Vec::new(),
             not_tried: Vec::new(),
+            sealed: None,
             may_be_none: None,
         })
     }
 
     fn add(&mut self, text: &str) {
-        let (mut wholes, mut parts) = (Vec::new(), Vec::new());
-        let whole = walk(text, &mut |text, place| {
+        let mut forms = Vec::new();
+        let walked = walk(text, &mut |text, place| {
             if text.trim().is_empty() || is_reference(text) {
                 return true;
             }
-            if place.is_whole() {
-                wholes.push((Zeroizing::new(text.to_owned()), place));
-            } else if is_part(text, place) {
-                parts.push((Zeroizing::new(text.to_owned()), place));
-            }
+            let kind = match () {
+                () if place.is_whole() => Kind::Whole,
+                () if is_part(text, place) => Kind::Part,
+                () if place.quoted && place.loose && is_telling(text) && looks_chosen(text) => Kind::Quoted,
+                () => return true,
+            };
+            forms.push((kind, Zeroizing::new(text.to_owned()), place));
             true
         });
-        if !whole {
+        if !walked.whole {
             self.not_tried.push("a part of the leaked text: it holds more texts than are looked at");
         }
-        wholes.into_iter().for_each(|(text, place)| self.keep(&text, place, true));
-        parts.into_iter().for_each(|(text, place)| self.keep(&text, place, false));
+        self.sealed = self.sealed.or(walked.sealed);
+        // The same text may be several of them: the most that it is counts.
+        forms.sort_by_key(|(kind, ..)| *kind);
+        forms.into_iter().for_each(|(kind, text, place)| self.keep(&text, place, kind));
     }
 
-    fn keep(&mut self, text: &str, place: Place, whole: bool) {
+    fn keep(&mut self, text: &str, place: Place, kind: Kind) {
         let folded = folded(text);
         let tag = tag(&self.key, &folded);
         // What is looked for as the whole need not be looked for as a part.
         if folded.is_empty() || self.wholes.iter().any(|other| other.tag == tag) {
             return;
         }
-        if let Some(known) = self.parts.iter_mut().filter(|_| !whole).find(|other| other.tag == tag) {
+        if let Some(known) = self.parts.iter_mut().filter(|_| kind != Kind::Whole).find(|other| other.tag == tag) {
             // More may be known of it where it stands once more.
             if known.place.field.is_none() && place.field.is_some() {
                 known.place = place;
             }
             return;
         }
-        if !whole && self.parts.len() >= MOST_PARTS {
+        if kind != Kind::Whole && self.parts.len() >= MOST_PARTS {
             let cut = "some parts of the leaked text: it holds more than are looked for";
             if !self.not_tried.contains(&cut) {
                 self.not_tried.push(cut);
@@ -214,7 +233,9 @@ impl Needle {
             leaving = times(leaving, self.base);
         }
         let form = Form {
+            kind,
             is_telling: is_telling(text),
+            is_public: is_public(text),
             text: Zeroizing::new(text.to_owned()),
             folded,
             tag,
@@ -222,17 +243,19 @@ impl Needle {
             rest,
             leaving,
         };
-        if whole { self.wholes.push(form) } else { self.parts.push(form) }
+        if kind == Kind::Whole { self.wholes.push(form) } else { self.parts.push(form) }
     }
 
     /// What of the leaked text could not be looked for, as far as what was found does not answer it.
-    pub fn not_tried(&self, is_found: bool) -> Vec<&'static str> {
-        self.not_tried.iter().copied().chain(self.may_be_none.filter(|_| !is_found)).collect()
+    pub fn not_tried(&self, is_found: bool) -> Vec<String> {
+        let sealed = self.sealed.map(|what| format!("what is inside of the leaked text: it is {what}"));
+        let doubts = sealed.into_iter().chain(self.may_be_none.map(str::to_owned)).filter(|_| !is_found);
+        self.not_tried.iter().map(|part| (*part).to_owned()).chain(doubts).collect()
     }
 
     /// What a value has to do with it, if anything: the strongest that holds.
     pub(super) fn compare(&self, value: &Secret) -> Compared {
-        let (mut best, whole) = self.strongest(value, None);
+        let (mut best, walked) = self.strongest(value, None);
         let mut harmless = false;
         if best.is_some_and(|best| matches!(best, Match::Inside { .. } | Match::SharesPart { .. })) {
             (best, _) = self.strongest(value, Some(&openings(value)));
@@ -246,34 +269,36 @@ impl Needle {
         {
             best = Some(Match::InLeak);
         }
-        Compared { matched: best, whole, harmless }
+        Compared { matched: best, whole: walked.whole, sealed: walked.sealed.is_some(), harmless }
     }
 
-    fn strongest(&self, value: &Secret, openings: Option<&[Zeroizing<String>]>) -> (Option<Match>, bool) {
+    fn strongest(&self, value: &Secret, openings: Option<&Openings>) -> (Option<Match>, Walked) {
         let mut best: Option<Match> = None;
-        let whole = walk(value.expose(), &mut |text, place| {
+        let walked = walk(value.expose(), &mut |text, place| {
             let found = self.compare_text(text, place, openings);
             if let Some(found) = found.filter(|found| best.is_none_or(|best| found.rank() < best.rank())) {
                 best = Some(found);
             }
             true
         });
-        (best, whole)
+        (best, walked)
     }
 
     /// Whether what stands of a form in a text lets somebody in: not where it stands there all the same without what does.
-    fn opens(&self, form: &Form, text: &str, place: Place, openings: &[Zeroizing<String>]) -> bool {
-        if place.innocent {
+    fn opens(&self, form: &Form, text: &str, place: Place, openings: &Openings) -> bool {
+        let is_innocent =
+            || openings.innocent.iter().any(|innocent| bool::from(tag(&self.key, innocent).ct_eq(&form.tag)));
+        if place.innocent || is_innocent() {
             return false;
         }
         let mut rest = Zeroizing::new(text.to_owned());
-        for opening in openings {
+        for opening in &openings.texts {
             rest = Zeroizing::new(rest.replace(opening.as_str(), "\0"));
         }
-        openings.is_empty() || !self.contains(&rest, form)
+        openings.texts.is_empty() || !self.contains(&rest, form)
     }
 
-    fn compare_text(&self, text: &str, place: Place, openings: Option<&[Zeroizing<String>]>) -> Option<Match> {
+    fn compare_text(&self, text: &str, place: Place, openings: Option<&Openings>) -> Option<Match> {
         if let Some(digest) = self.digests.iter().find(|digest| digest.is_of(text)) {
             return Some(Match::Hashed { place, by: digest.name() });
         }
@@ -291,16 +316,20 @@ impl Needle {
         };
         // A piece without a name counts only if it is no chance.
         let counts = !place.loose || is_telling(text);
-        let opens = |form: &Form| {
-            place.is_whole() && bool::from(form.tag.ct_eq(&own_tag))
-                || openings.is_none_or(|openings| self.opens(form, &own, place, openings))
-        };
-        let equal = |form: &&Form| counts && bool::from(form.tag.ct_eq(&own_tag)) && opens(form);
+        // Whose name or form tells that it is secret needs nothing around it that does.
+        let is_opening = place.is_whole() || is_part(text, place);
+        let opens = |form: &Form| openings.is_none_or(|openings| self.opens(form, &own, place, openings));
+        let is_same_text = |form: &Form| counts && bool::from(form.tag.ct_eq(&own_tag));
+        let equal =
+            |form: &&Form| is_same_text(form) && (place.is_whole() || !form.is_public) && (is_opening || opens(form));
         // What stands in what all of a kind begin with accuses nobody.
         let is_common = |form: &Form| {
             heads(&own).into_iter().any(|head| own.get(head).is_some_and(|head| self.contains(head, form)))
         };
-        let holds = |form: &&Form| form.is_telling && self.contains(&own, form) && !is_common(form) && opens(form);
+        let holds = |form: &&Form| {
+            let may = form.is_telling && !form.is_public && form.kind != Kind::Quoted;
+            may && self.contains(&own, form) && !is_common(form) && opens(form)
+        };
         if let Some(form) = self.wholes.iter().find(equal) {
             let leak = reading(form);
             return Some(match place.is_whole() {
@@ -310,11 +339,13 @@ impl Needle {
         }
         if let Some(form) = self.wholes.iter().find(holds) {
             // What covers no field, and less than half of it, may be a part of anything.
-            let all = openings.unwrap_or_default().iter().any(|opening| form.folded.contains(opening.as_str()));
+            let covers = |opening: &Zeroizing<String>| form.folded.contains(opening.as_str());
+            let all = openings.is_some_and(|openings| openings.texts.iter().any(covers));
             let doubtful = !all && form.folded.len() * 2 < own.len();
             return Some(Match::Inside { place, leak: reading(form), partly: !all, doubtful });
         }
-        let is_same = |form: &&Form| equal(form) && (form.is_telling || place.is_whole() || place.is_named_secret());
+        let is_named = place.is_whole() || place.is_named_secret();
+        let is_same = |form: &&Form| equal(form) && (is_named || (form.is_telling && form.kind != Kind::Quoted));
         if let Some(form) = self.parts.iter().find(is_same) {
             return Some(Match::SharesPart { place, leak: reading(form), doubtful: !form.is_telling });
         }
@@ -332,9 +363,10 @@ impl Needle {
             parts: Vec::new(),
             digests: Vec::new(),
             not_tried: Vec::new(),
+            sealed: None,
             may_be_none: None,
         };
-        probe.keep(folded, Place::default(), true);
+        probe.keep(folded, Place::default(), Kind::Whole);
         probe.wholes.pop()
     }
 
@@ -369,57 +401,6 @@ impl Needle {
         }
         text
     }
-}
-
-/// Whether a text in the leaked text is a part that may be found elsewhere by itself.
-fn is_part(text: &str, place: Place) -> bool {
-    let is_short = text.trim().len() < SHORTEST_PART;
-    // Whoever encodes a text without a name hides more than a word.
-    let is_hidden =
-        || place.encoded == Some("base64") && is_telling(text) && text.bytes().any(|byte| byte.is_ascii_digit());
-    !is_short && !place.innocent && (place.is_named_secret() || looks_random(text) || is_hidden())
-}
-
-/// What in a value lets somebody in, as far as its names and forms tell, and as it stands there.
-fn openings(value: &Secret) -> Vec<Zeroizing<String>> {
-    let mut found: Vec<Zeroizing<String>> = Vec::new();
-    walk(value.expose(), &mut |text, place| {
-        // Of a name that says nothing: what is no word of a setting.
-        let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
-        let may = !place.loose && !place.innocent && !place.sheltered && is_telling(text) && !is_host(text);
-        let opens = is_part(text, place) || (may && (has_digit || text.trim().len() >= SHORTEST_PHRASE));
-        if !place.is_whole() && place.encoded.is_none() && opens && !is_structured(text) && found.len() < MOST_PARTS {
-            found.push(folded(text));
-        }
-        true
-    });
-    // The path of an address, and what else the whole value tells.
-    let told = known::parts(value.expose());
-    found.extend(told.iter().filter(|part| is_telling(part)).map(|part| folded(part)));
-    let whole = folded(value.expose());
-    let tokens = hook_tokens(&whole).filter_map(|(_, token)| whole.get(token));
-    found.extend(tokens.filter(|token| is_telling(token)).map(|token| Zeroizing::new(token.to_owned())));
-    // What holds another one is more than that.
-    found.sort_by_key(|text| text.len());
-    let mut least: Vec<Zeroizing<String>> = Vec::new();
-    for text in found {
-        if least.iter().all(|known| !text.contains(known.as_str())) {
-            least.push(text);
-        }
-    }
-    least
-}
-
-/// Whether a text has parts of its own, which tell better what lets somebody in.
-fn is_structured(text: &str) -> bool {
-    let is_name = |name: &str| name.chars().all(|letter| letter.is_alphanumeric() || " _-.".contains(letter));
-    let is_field = |(name, value): (&str, &str)| !name.trim().is_empty() && is_name(name) && !value.is_empty();
-    let mut is_structured = text.split([';', '&', ',']).skip(1).filter_map(|field| field.split_once('=')).any(is_field);
-    walk(text, &mut |_, place| {
-        is_structured |= !place.is_whole() && !place.loose && place.is_named_secret();
-        !is_structured
-    });
-    is_structured
 }
 
 fn times(one: u64, other: u64) -> u64 {

@@ -1,6 +1,7 @@
 //! Whether a text is a value, or what a scanner writes in place of one.
 
 use super::heads::is_head;
+use super::layers::is_referring;
 
 /// What is written in place of a value, whole and in any case.
 const IN_PLACE: &[&str] = &[
@@ -85,6 +86,7 @@ pub fn is_placeholder(text: &str) -> bool {
         || is_covered(text)
         || is_cut(text)
         || is_head(bare)
+        || is_referring(text)
 }
 
 /// Whether a text was a value, and is covered or cut so that nobody can know it.
@@ -105,7 +107,7 @@ fn bare(text: &str) -> &str {
 
 /// `<secret>`, `[password]`, `${TOKEN}`, `{{ token }}`: a name in brackets.
 fn is_in_brackets(text: &str) -> bool {
-    let pairs = [("<", ">"), ("[", "]"), ("${", "}"), ("{{", "}}"), ("(", ")"), ("%", "%")];
+    let pairs = [("<", ">"), ("[", "]"), ("{", "}"), ("${", "}"), ("{{", "}}"), ("(", ")"), ("%", "%")];
     let inside = pairs.iter().find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close));
     inside.is_some_and(|name| {
         name.chars().all(|letter| letter.is_ascii_alphabetic() || " _-./".contains(letter)) && name.len() < 48

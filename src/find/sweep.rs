@@ -30,7 +30,7 @@ pub struct Answer {
     pub found: Vec<Found>,
     pub vaults: Vec<Searched>,
     /// What of the leaked text was not looked for.
-    pub not_tried: Vec<&'static str>,
+    pub not_tried: Vec<String>,
 }
 
 /// A version that holds the value.
@@ -75,6 +75,13 @@ pub struct Unread {
     pub because: Because,
 }
 
+impl Unread {
+    /// Nothing of it came; else it was read, and could not be looked through.
+    fn was_not_read(&self) -> bool {
+        !matches!(self.because, Because::Partly | Because::Sealed)
+    }
+}
+
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,6 +95,8 @@ pub enum Because {
     Failed(String),
     /// It was read, and holds more texts in one another than are looked at.
     Partly,
+    /// It was read, and what is in it is encrypted or compressed.
+    Sealed,
 }
 
 /// How far a search is.
@@ -110,18 +119,24 @@ impl Because {
             Self::Deleted => ("secret", "deleted"),
             Self::Failed(_) => ("question", "no answer"),
             Self::Partly => ("version", "not looked through to the end"),
+            Self::Sealed => ("version", "encrypted or compressed"),
         };
         format!("{count} {what}{}, {why}", if count == 1 { "" } else { "s" })
     }
 }
 
 impl Answer {
-    /// Whether every vault could be searched, for all that leaked, and everything that was read looked through. What single
-    /// secrets hide stands in [`Searched::unread`].
+    /// Whether everything there is was compared with all that leaked.
     pub fn is_complete(&self) -> bool {
-        let is_looked_through =
-            |searched: &Searched| searched.unread.iter().all(|unread| unread.because != Because::Partly);
-        self.not_tried.is_empty() && self.vaults.iter().all(|searched| searched.listed && is_looked_through(searched))
+        let is_whole = |searched: &Searched| searched.unread.is_empty() && searched.failures.is_empty();
+        self.is_answered() && self.vaults.iter().all(is_whole)
+    }
+
+    /// Whether a miss is an answer: every vault could be searched, for all that leaked, and everything that was read looked
+    /// through. What single secrets hide stands in [`Searched::unread`].
+    pub fn is_answered(&self) -> bool {
+        self.not_tried.is_empty()
+            && self.vaults.iter().all(|searched| searched.listed && searched.unread.iter().all(Unread::was_not_read))
     }
 
     /// How many secrets or versions were not compared, by reason.
@@ -142,8 +157,13 @@ pub async fn search(azure: &Azure, vaults: &[VaultUrl], needle: &Needle, progres
     let mut found: Vec<Found> = answers.iter_mut().flat_map(|(_, found)| std::mem::take(found)).collect();
     found.sort_by_key(|found| (rank(found), found.secret.to_string(), std::cmp::Reverse(found.version.created)));
     let vaults = answers.into_iter().map(|(searched, _)| searched).collect();
-    let not_tried = needle.not_tried(!found.is_empty());
-    Answer { found, vaults, not_tried }
+    let mut answer = Answer { not_tried: needle.not_tried(!found.is_empty()), found, vaults };
+    let sealed = answer.unread().get(&Because::Sealed).copied().unwrap_or(0);
+    if sealed > 0 {
+        let versions = if sealed == 1 { "1 version".to_owned() } else { format!("{sealed} versions") };
+        answer.not_tried.push(format!("what is inside of {versions}: encrypted or compressed"));
+    }
+    answer
 }
 
 /// The value itself before what holds it; what is current before what is not.
@@ -249,9 +269,13 @@ async fn read_secret(vault: &Vault, url: &VaultUrl, name: &str, needle: &Needle)
                 read.versions += 1;
                 let compared = needle.compare(&value);
                 read.harmless += usize::from(compared.harmless);
-                if compared.matched.is_none() && !compared.whole {
-                    read.unread.push(unread(Some(&version), Because::Partly));
-                }
+                let because = match () {
+                    () if !compared.whole => Some(Because::Partly),
+                    () if compared.sealed => Some(Because::Sealed),
+                    () => None,
+                };
+                let because = because.filter(|_| compared.matched.is_none());
+                read.unread.extend(because.map(|because| unread(Some(&version), because)));
                 held.extend(compared.matched.map(|matched| (version, matched)));
                 continue;
             }

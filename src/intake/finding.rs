@@ -84,6 +84,8 @@ pub struct ScanFinding {
     /// Where it leaked, for the report of the run.
     pub found_at: String,
     pub since: Option<Since>,
+    /// The report says something of a time, and that cannot be read.
+    pub is_time_unread: bool,
 }
 
 impl ScanFinding {

@@ -20,6 +20,13 @@ pub(super) static FORMAT: Format = Format {
 fn read(document: &Value) -> Option<Entry> {
     document.get("total_incidents")?;
     let mut entry = Entry::default();
+    // The same program looks at infrastructure as code and at packages.
+    if ["iac_engine_version", "scanned_files", "added_vulns"].iter().any(|name| document.get(name).is_some()) {
+        entry
+            .unfinished
+            .push("it is of a scan of infrastructure or packages, which does not look for secrets".to_owned());
+        return Some(entry);
+    }
     scan(document, &mut entry, 0);
     let looked_at = ["scans", "entities_with_incidents", "results", "total_entities"];
     let is_nothing = |name: &&str| document.get(name).is_none_or(|found| found == &json!([]) || found == &json!(0));

@@ -2,7 +2,7 @@
 
 use super::finding::{Entry, Format, ScanFinding, SinceWhat};
 use super::parts::{Seen, at, first, line, link, list, place, scalar, text, values};
-use super::times::since;
+use super::times::{ToldTime, since};
 use serde_json::Value;
 
 pub(super) static FORMAT: Format = Format {
@@ -68,7 +68,8 @@ fn finding(incident: &Value) -> ScanFinding {
         _ => first(incident, &["detector_name", "detector"]),
     };
     let dates = [(seen, "date"), (incident, "date"), (incident, "first_occurrence_date")];
-    let written = dates.iter().find_map(|(value, name)| since(text(value, name), SinceWhat::Written));
+    let written = dates.iter().map(|(value, name)| since(text(value, name), SinceWhat::Written));
+    let written = ToldTime::first(written);
     let detected = || since(first(incident, &["triggered_at", "detection_date", "created_at"]), SinceWhat::Detected);
     let found_at = match (inside, page) {
         (Some(inside), Some(page)) => Some(format!("{inside}, {page}")),

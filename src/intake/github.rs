@@ -3,7 +3,7 @@
 
 use super::finding::{Entry, Format, ScanFinding, SinceWhat};
 use super::parts::{Seen, first, line, link, place, text, values};
-use super::times::since;
+use super::times::{ToldTime, since};
 use serde_json::Value;
 
 pub(super) static FORMAT: Format = Format {
@@ -62,7 +62,11 @@ fn location(entry: &Value) -> Option<Entry> {
     if !KINDS.iter().any(|known| kind.starts_with(known)) {
         return None;
     }
-    let parts =
-        Seen { rule: "a location of an alert", values: Vec::new(), found_at: inside(None, details), since: None };
+    let parts = Seen {
+        rule: "a location of an alert",
+        values: Vec::new(),
+        found_at: inside(None, details),
+        since: ToldTime::Nothing,
+    };
     Some(parts.entry(&FORMAT))
 }

@@ -2,7 +2,7 @@
 
 use super::finding::{Entry, Format, SinceWhat};
 use super::parts::{Seen, at, first, line, place, text, values};
-use super::times::since;
+use super::times::{ToldTime, since};
 use serde_json::Value;
 
 pub(super) static FORMAT: Format = Format {
@@ -90,7 +90,10 @@ fn report(document: &Value) -> Option<Entry> {
             found_at: place(None, text(location, "file"), line(location, "start_line"), commit("sha")),
             since: since(commit("date"), SinceWhat::Written).or_else(|| {
                 // Its times are UTC by the format's definition, though they do not say so.
-                since(&format!("{}Z", scanned.trim_end_matches('Z')), SinceWhat::Scanned)
+                match scanned.trim_end_matches('Z') {
+                    "" => ToldTime::Nothing,
+                    scanned => since(&format!("{scanned}Z"), SinceWhat::Scanned),
+                }
             }),
         };
         entry.findings.push(parts.finding(&FORMAT));

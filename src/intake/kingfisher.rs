@@ -9,7 +9,7 @@ pub(super) static FORMAT: Format = Format {
     name: "kingfisher",
     title: "a Kingfisher report",
     shapes: "JSON, JSON lines",
-    told_by: "`rule` with `finding`, in `matches` or `findings`",
+    told_by: "`rule` with `finding`, in `matches` or `findings`; `kingfisher_version`",
     value: "`snippet`, unless it was run with --redact",
     place: "the link, or repository, file, line and commit",
     time: "the commit's day, without a time zone",
@@ -24,7 +24,8 @@ fn read(document: &Value) -> Option<Entry> {
     let findings: Vec<ScanFinding> = list.iter().filter_map(finding).collect();
     let missing = list.len() - findings.len();
     // An empty list has many owners.
-    if findings.is_empty() {
+    let is_own = document.pointer("/metadata/kingfisher_version").is_some();
+    if findings.is_empty() && !(is_own && missing == 0) {
         return None;
     }
     let unread = if missing > 0 { vec![format!("{missing} matches are no finding")] } else { Vec::new() };

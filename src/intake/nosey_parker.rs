@@ -2,7 +2,7 @@
 
 use super::finding::{Entry, Format, SinceWhat};
 use super::parts::{Seen, at, line, list, place, text, values};
-use super::times::since;
+use super::times::{ToldTime, since};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -45,7 +45,7 @@ fn read(finding: &Value) -> Option<Entry> {
     };
     let start = seen.pointer("/location/source_span/start").unwrap_or(&nowhere);
     let commit = at(first, "/first_commit/commit_metadata/commit_id");
-    let times = origins.filter_map(|origin| {
+    let times = origins.map(|origin| {
         let time = at(origin, "/first_commit/commit_metadata/committer_timestamp");
         since(time, SinceWhat::Written)
     });
@@ -53,7 +53,7 @@ fn read(finding: &Value) -> Option<Entry> {
         rule: text(finding, "rule_name"),
         values: found,
         found_at: place(Some(text(first, "repo_path")), file, line(start, "line"), commit),
-        since: times.min_by_key(|since| since.at),
+        since: ToldTime::earliest(times),
     };
     Some(parts.entry(&FORMAT))
 }

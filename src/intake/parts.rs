@@ -1,6 +1,7 @@
 //! The parts that findings of all formats are put together from.
 
-use super::finding::{Entry, Format, ScanFinding, Since};
+use super::finding::{Entry, Format, ScanFinding};
+use super::times::ToldTime;
 use crate::find::is_placeholder;
 use crate::redaction::without_credentials;
 use crate::secret::Secret;
@@ -71,7 +72,7 @@ pub(super) struct Seen<'a> {
     pub(super) rule: &'a str,
     pub(super) values: Vec<Secret>,
     pub(super) found_at: Option<String>,
-    pub(super) since: Option<Since>,
+    pub(super) since: ToldTime,
 }
 
 impl Seen<'_> {
@@ -83,7 +84,11 @@ impl Seen<'_> {
             parts: Vec::new(),
             hash: None,
             found_at: self.found_at.unwrap_or_else(|| NOT_STATED.to_owned()),
-            since: self.since,
+            since: match self.since {
+                ToldTime::At(since) => Some(since),
+                ToldTime::Nothing | ToldTime::Unreadable => None,
+            },
+            is_time_unread: self.since == ToldTime::Unreadable,
         }
     }
 

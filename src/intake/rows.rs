@@ -25,6 +25,15 @@ const TITLES: &[&str] = &[
     "date", // GitGuardian
 ];
 
+/// How the titles of scanners begin whose tables are known, and with which they may end.
+const HEADERS: &[(&str, &[&str])] = &[
+    (
+        "RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine,EndLine,StartColumn,EndColumn,Author,Message,Date,",
+        &[",Fingerprint", ",Tags"],
+    ),
+    ("repo,line,commit,offender,leakURL,rule,tags,commitMsg,author,", &[",date"]),
+];
+
 /// The rows, each as an object, if the text is a table of that kind.
 pub(super) fn documents(text: &str) -> Option<Documents> {
     let header = text.trim_start().lines().next()?;
@@ -53,6 +62,13 @@ pub(super) fn documents(text: &str) -> Option<Documents> {
     if !closed {
         list.pop();
         unread.push("it breaks off inside quotes: the last row is not known".to_owned());
+    }
+    // Whoever writes a table ends its first row, too.
+    let is_cut = |(begin, ends): &(&str, &[&str])| {
+        begin.starts_with(header) || (header.starts_with(begin) && !ends.iter().any(|end| header.ends_with(end)))
+    };
+    if list.is_empty() && !text.contains('\n') && HEADERS.iter().any(is_cut) {
+        unread.push("it breaks off inside the titles of its columns".to_owned());
     }
     if list.is_empty() && unread.is_empty() {
         // The titles alone tell whose it is, and that nothing was found.

@@ -1,10 +1,10 @@
 //! SARIF 2.1.0, as gitleaks, Semgrep, Nosey Parker and others write it: what leaked is the snippet of a result's region, or
 //! stands in it.
 
-use super::finding::{Entry, Format, ScanFinding, Since, SinceWhat};
+use super::finding::{Entry, Format, ScanFinding, SinceWhat};
 use super::parts::{Seen, at, line, list, place, text, values};
 use super::subject::{Subject, of_rule, of_tool};
-use super::times::since;
+use super::times::{ToldTime, since};
 use serde_json::Value;
 
 pub(super) static FORMAT: Format = Format {
@@ -46,11 +46,7 @@ fn read(document: &Value) -> Option<Entry> {
                 (true, _) => entry.findings.push(finding(run, result)),
             }
         }
-        // Whoever lists rules, and none about secrets, did not look for any.
-        if results.is_empty() && looks_for_others(run) {
-            let what = "the tool's rules are about code, packages or settings: it did not look for secrets";
-            entry.unfinished.push(what.to_owned());
-        }
+        entry.unfinished.extend(silence(run).filter(|_| results.is_empty()).map(str::to_owned));
         entry.unfinished.extend(trouble(run).map(str::to_owned));
     }
     Some(entry)
@@ -79,13 +75,18 @@ fn rules(run: &Value) -> impl Iterator<Item = &Value> {
     run.pointer("/tool/driver").into_iter().chain(extensions).flat_map(|component| list(component, "rules"))
 }
 
-fn looks_for_others(run: &Value) -> bool {
-    let mut rules = rules(run).map(|rule| of_rule(&rule.to_string())).peekable();
-    match rules.peek() {
-        _ if of_rule(at(run, "/tool/driver/name")) == Subject::Secrets => false,
-        None => of_tool(at(run, "/tool/driver/name")) == Subject::Others,
-        Some(_) => !rules.any(|subject| subject == Subject::Secrets),
+/// Why a run without results does not say that there are no secrets: only whoever looks for them can.
+fn silence(run: &Value) -> Option<&'static str> {
+    let tool = at(run, "/tool/driver/name");
+    let mut subjects: Vec<Subject> = rules(run).map(|rule| of_rule(&rule.to_string())).collect();
+    subjects.extend([of_tool(tool), of_rule(tool)]);
+    if subjects.contains(&Subject::Secrets) {
+        return None;
     }
+    Some(match rules(run).next().is_some() || of_tool(tool) == Subject::Others {
+        true => "the tool's rules are about code, packages or settings: it did not look for secrets",
+        false => "it names no rule about secrets: it does not tell whether the tool looked for them",
+    })
 }
 
 /// What a result is about, as far as its rule tells.
@@ -178,13 +179,13 @@ fn columns(text: &str, begins: Option<u64>, region: &Value) -> Option<String> {
     Some(pointed.join("\n")).filter(|pointed| pointed != text && !pointed.trim().is_empty())
 }
 
-fn time(run: &Value, result: &Value) -> Option<Since> {
+fn time(run: &Value, result: &Value) -> ToldTime {
     let written = [
         "/partialFingerprints/date",
         "/locations/0/properties/git_metadata/commit/date",
         "/locations/0/logicalLocations/0/properties/commit_provenance/commit_metadata/committer_timestamp",
     ];
-    let written = written.iter().find_map(|pointer| since(at(result, pointer), SinceWhat::Written));
+    let written = ToldTime::first(written.iter().map(|pointer| since(at(result, pointer), SinceWhat::Written)));
     let detected = || since(at(result, "/provenance/firstDetectionTimeUtc"), SinceWhat::Detected);
     let scanned = || since(at(run, "/invocations/0/startTimeUtc"), SinceWhat::Scanned);
     written.or_else(detected).or_else(scanned)

@@ -40,6 +40,13 @@ fn read(document: &Value) -> Option<Entry> {
     if results.is_empty() && document.pointer("/paths/scanned").is_none_or(|scanned| scanned == &json!([])) {
         entry.unfinished.push("the scanner looked at no file".to_owned());
     }
+    // Which rules it ran is told with `--time` only.
+    let rules = document.pointer("/time/rules").map(Value::to_string).unwrap_or_default();
+    if results.is_empty() && of_rule(&rules) != Subject::Secrets {
+        let what =
+            "it does not say which rules the scanner ran: perhaps none about secrets (`semgrep --time` lists them)";
+        entry.unfinished.push(what.to_owned());
+    }
     Some(entry)
 }
 

@@ -57,6 +57,19 @@ const OTHER_TOOLS: &[&str] = &[
     "zizmor",
 ];
 
+/// Tools that look for secrets, and for nothing else.
+const SECRET_TOOLS: &[&str] = &[
+    "gitleaks",
+    "trufflehog",
+    "nosey parker",
+    "noseyparker",
+    "kingfisher",
+    "ggshield",
+    "gitguardian",
+    "whispers",
+    "betterleaks",
+];
+
 /// What a text says that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -81,5 +94,10 @@ pub(super) fn of_rule(text: &str) -> Subject {
 /// What a tool is about, by its name.
 pub(super) fn of_tool(name: &str) -> Subject {
     let lower = name.to_lowercase();
-    if OTHER_TOOLS.iter().any(|tool| lower.contains(tool)) { Subject::Others } else { Subject::Unsaid }
+    let is_one = |tools: &[&str]| tools.iter().any(|tool| lower.contains(tool));
+    match () {
+        () if is_one(SECRET_TOOLS) => Subject::Secrets,
+        () if is_one(OTHER_TOOLS) => Subject::Others,
+        () => Subject::Unsaid,
+    }
 }

@@ -2,10 +2,12 @@
 
 use super::finding::{Since, SinceWhat};
 use crate::clock::Timestamp;
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SubsecRound};
 
 /// A year before this is what a program writes that knows no time: `0001-01-01`, `1970-01-01`.
 const FIRST_YEAR: i32 = 1990;
+/// RFC 3339 has no later one.
+const LAST_YEAR: i32 = 9999;
 
 /// With a zone, as version control, mailers and Go write them.
 const WITH_ZONE: &[&str] = &[
@@ -49,10 +51,57 @@ fn time(text: &str) -> Option<(Timestamp, bool)> {
     naive.map(|time| (time.and_utc(), true))
 }
 
-/// Since when something has been out, if the text is a time that can be.
-pub(super) fn since(text: &str, known: SinceWhat) -> Option<Since> {
-    let (at, zone_assumed): (DateTime<Utc>, bool) = time(text)?;
-    (at.year() >= FIRST_YEAR).then_some(Since { at, known, zone_assumed })
+/// What a report says of a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToldTime {
+    /// Nothing, or what a program writes that knows none.
+    Nothing,
+    /// Something that is no time, or none that can be.
+    Unreadable,
+    At(Since),
+}
+
+impl ToldTime {
+    /// This time, else another one.
+    pub(super) fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::At(_) => self,
+            Self::Nothing => other(),
+            Self::Unreadable => match other() {
+                Self::Nothing => self,
+                told => told,
+            },
+        }
+    }
+
+    /// The first of several that is one.
+    pub(super) fn first(times: impl IntoIterator<Item = Self>) -> Self {
+        times.into_iter().fold(Self::Nothing, |told, time| told.or_else(|| time))
+    }
+
+    /// The earliest of several. It is none where one of them cannot be read: that may be the earliest.
+    pub(super) fn earliest(times: impl IntoIterator<Item = Self>) -> Self {
+        times.into_iter().fold(Self::Nothing, |told, time| match (told, time) {
+            (Self::Unreadable, _) | (_, Self::Nothing) => told,
+            (Self::At(one), Self::At(other)) => Self::At(if one.at <= other.at { one } else { other }),
+            (_, time) => time,
+        })
+    }
+}
+
+/// Since when something has been out: to the second, as all times are told, and never later than the report says.
+pub(super) fn since(text: &str, known: SinceWhat) -> ToldTime {
+    let word = text.trim().to_ascii_lowercase();
+    if ["", "-", "null", "none", "n/a", "unknown", "<nil>"].contains(&word.as_str()) {
+        return ToldTime::Nothing;
+    }
+    match time(text) {
+        Some((at, _)) if at.year() < FIRST_YEAR => ToldTime::Nothing,
+        Some((at, zone_assumed)) if at.year() <= LAST_YEAR => {
+            ToldTime::At(Since { at: at.trunc_subsecs(0), known, zone_assumed })
+        }
+        _ => ToldTime::Unreadable,
+    }
 }
 
 #[cfg(test)]
@@ -80,15 +129,14 @@ mod tests {
         ] {
             let since = since(text, SinceWhat::Written);
             let expected = DateTime::parse_from_rfc3339("2026-09-14T08:31:07Z").unwrap().to_utc();
-            let same = since.map(|since| (since.at, since.zone_assumed));
-            assert_eq!(
-                same.map(|(at, assumed)| (at.timestamp(), assumed)),
-                Some((expected.timestamp(), assumed)),
-                "{text}"
-            );
+            let same = ToldTime::At(Since { at: expected, known: SinceWhat::Written, zone_assumed: assumed });
+            assert_eq!(since, same, "{text}");
         }
-        for text in ["", "yesterday", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "12", "14/09/2026"] {
-            assert_eq!(since(text, SinceWhat::Written), None, "{text}");
+        for text in ["", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "12", "null"] {
+            assert_eq!(since(text, SinceWhat::Written), ToldTime::Nothing, "{text}");
+        }
+        for text in ["yesterday", "14/09/2026", "9999-12-31T23:59:59-12:00", "2026-13-01T00:00:00Z", "2026-02-30"] {
+            assert_eq!(since(text, SinceWhat::Written), ToldTime::Unreadable, "{text}");
         }
     }
 }

@@ -40,7 +40,7 @@ fn read(document: &Value) -> Option<Entry> {
     }
     results(document, document, text(document, "ArtifactName"), &mut entry);
     // Trivy leaves them out where it looked at nothing, as well as where it found nothing.
-    if !document.get("Results").is_some_and(Value::is_array) {
+    if list(document, "Results").is_empty() {
         entry
             .unfinished
             .push("it holds no results: it does not tell whether the scanner looked for secrets".to_owned());

@@ -1,9 +1,9 @@
 //! TruffleHog: version 3, `--json`, one object a line between lines of its log, and version 2, whose values are
 //! `stringsFound`.
 
-use super::finding::{Entry, Format, Since, SinceWhat};
+use super::finding::{Entry, Format, SinceWhat};
 use super::parts::{Seen, first, line, link, list, place, text, values};
-use super::times::since;
+use super::times::{ToldTime, since};
 use crate::secret::Secret;
 use serde_json::Value;
 
@@ -129,18 +129,21 @@ fn around(source: &Value) -> String {
     texts.join(" ")
 }
 
-fn time(kind: &str, source: &Value) -> Option<Since> {
+fn time(kind: &str, source: &Value) -> ToldTime {
     let files = ["S3", "GCS", "Azure", "Artifactory", "GoogleDrive", "SharePoint", "Sharepoint"];
     let known =
         if files.iter().any(|file| file.eq_ignore_ascii_case(kind)) { SinceWhat::Modified } else { SinceWhat::Written };
     let times = ["timestamp", "created_at", "date_created", "uploaded", "updated_at"];
-    times.iter().find_map(|name| match source.get(name)? {
-        Value::String(text) => since(text, known),
-        Value::Number(number) => since(&number.to_string(), known),
+    ToldTime::first(times.iter().map(|name| match source.get(name) {
+        Some(Value::String(text)) => since(text, known),
+        Some(Value::Number(number)) => since(&number.to_string(), known),
         // As protocol buffers write it.
-        Value::Object(parts) => since(&parts.get("seconds")?.to_string(), known),
-        _ => None,
-    })
+        Some(Value::Object(parts)) => match parts.get("seconds") {
+            Some(seconds) => since(seconds.to_string().trim_matches('"'), known),
+            None => ToldTime::Nothing,
+        },
+        _ => ToldTime::Nothing,
+    }))
 }
 
 fn read_2(entry: &Value) -> Option<Entry> {

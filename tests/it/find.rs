@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 mod forms;
 mod heads;
 mod layered;
+mod parts;
+mod sealed;
 
 const LEAKED: &str = "pl4nted+leak/value=ü-0123456789";
 
@@ -97,6 +99,8 @@ async fn what_cannot_be_read_is_said_with_its_reason() {
     assert!(said.stdout.starts_with(counts), "{}", said.stdout);
     assert!(said.stdout.contains("kv-drill/half-off") && said.stdout.contains("kv-drill/gone"), "{}", said.stdout);
     assert!(said.stdout.contains("current, enabled, created"), "{}", said.stdout);
+    let answer = found(&stage, &["kv-drill"], &["--json"], LEAKED).exit(0).json();
+    assert_eq!(answer["complete"], false, "what was not read may hold it as well: {answer}");
     let next =
         "next: stanch plan secret-exposure -i secret=https://kv-drill.vault.azure.net/secrets/half-off -i exposed_at=…";
     assert!(said.stdout.contains(next), "{}", said.stdout);

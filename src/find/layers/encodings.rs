@@ -1,5 +1,7 @@
 //! What stands behind base64 and hexadecimal digits, in PEM and in PFX: a text, or bytes, which are written as digits then.
 
+use super::telling::is_guid;
+use super::{der, sealed};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -10,6 +12,8 @@ use zeroize::Zeroizing;
 const SHORTEST_ENCODED: usize = 8;
 /// Bytes that are no text are compared from this length on.
 const SHORTEST_BYTES: usize = 24;
+/// No word of letters alone is longer.
+const LONGEST_WORD: usize = 64;
 /// No key in PEM is longer.
 pub(super) const LONGEST_KEY: usize = 16 << 10;
 /// What PKCS#8 puts around the key of RSA that PKCS#1 writes by itself: its name, and the begin of a text of octets.
@@ -23,59 +27,82 @@ pub(super) struct Behind {
     pub(super) part_of: Option<&'static str>,
 }
 
-pub(super) fn decoded(text: &str) -> Vec<Behind> {
-    let mut found = Vec::new();
+/// What stands behind the encodings of a text.
+#[derive(Default)]
+pub(super) struct Decoded {
+    pub(super) behind: Vec<Behind>,
+    /// What it is that cannot be opened.
+    pub(super) sealed: Option<&'static str>,
+}
+
+impl Decoded {
+    fn push(&mut self, text: Zeroizing<String>, encoded: &'static str, part_of: Option<&'static str>) {
+        self.behind.push(Behind { text, encoded, part_of });
+    }
+}
+
+pub(super) fn decoded(text: &str) -> Decoded {
+    let mut found = Decoded { sealed: sealed::text(text), ..Decoded::default() };
     if text.contains("-----BEGIN ") {
         pem(text, &mut found);
         return found;
     }
     let digits = hexadecimal(text);
     // So many hexadecimal digits are no base64 that has no other letters by chance: what it would hold is nobody's own.
-    let is_base64 = digits.as_ref().is_none_or(|bytes| bytes.len() < 2 * SHORTEST_ENCODED);
+    let is_base64 = digits.as_ref().is_none_or(|bytes| bytes.len() < 2 * SHORTEST_ENCODED) && !is_guid(text.trim());
     if let Some(bytes) = base64(text).filter(|_| is_base64) {
-        behind(&bytes, "base64", &mut found);
+        behind(text, &bytes, "base64", &mut found);
     }
     if let Some(bytes) = digits {
-        behind(&bytes, "hexadecimal digits", &mut found);
+        behind(text, &bytes, "hexadecimal digits", &mut found);
     }
     found
 }
 
 /// A text as it is, also one of two bytes a letter; bytes as digits, with the keys in them.
-fn behind(bytes: &[u8], encoded: &'static str, found: &mut Vec<Behind>) {
+fn behind(text: &str, bytes: &[u8], encoded: &'static str, found: &mut Decoded) {
     let is_readable =
         |text: &str| !text.is_empty() && text.chars().all(|letter| !letter.is_control() || letter.is_whitespace());
     if let Ok(text) = std::str::from_utf8(bytes)
         && is_readable(text)
     {
-        found.push(Behind { text: Zeroizing::new(text.to_owned()), encoded, part_of: None });
+        found.push(Zeroizing::new(text.to_owned()), encoded, None);
         return;
     }
     let (pairs, rest) = bytes.as_chunks::<2>();
     if rest.is_empty() && bytes.iter().skip(1).step_by(2).filter(|byte| **byte == 0).count() * 2 > pairs.len() {
         let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
         if let Some(text) = String::from_utf16(&units).ok().filter(|text| is_readable(text)) {
-            found.push(Behind { text: Zeroizing::new(text), encoded, part_of: None });
+            found.push(Zeroizing::new(text), encoded, None);
             return;
         }
     }
-    binary(bytes, encoded, None, found);
+    // Words are base64 as well, and what they would hold is nobody's own.
+    let is_word = |text: &str| text.len() < LONGEST_WORD && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if !is_word(text.trim()) {
+        binary(bytes, encoded, None, found);
+    }
 }
 
 /// Bytes as digits, and the keys that a container of them holds.
-fn binary(bytes: &[u8], encoded: &'static str, part_of: Option<&'static str>, found: &mut Vec<Behind>) {
+fn binary(bytes: &[u8], encoded: &'static str, part_of: Option<&'static str>, found: &mut Decoded) {
+    found.sealed = found.sealed.or_else(|| sealed::bytes(bytes));
     if bytes.len() < SHORTEST_BYTES {
         return;
     }
     let digits = |bytes: &[u8]| Zeroizing::new(hex::encode(bytes));
-    found.push(Behind { text: digits(bytes), encoded, part_of });
+    found.push(digits(bytes), encoded, part_of);
     let inner = bytes.windows(RSA_INSIDE.len()).take(64).position(|window| window == RSA_INSIDE);
-    if let Some(inside) = inner.and_then(|at| bytes.get(at + RSA_INSIDE.len() + 2..)) {
-        found.push(Behind { text: digits(inside), encoded, part_of });
+    let inside = inner.and_then(|at| bytes.get(at + RSA_INSIDE.len() + 2..));
+    for key in inside.into_iter().chain(der::scalar(bytes)) {
+        found.push(digits(key), encoded, part_of);
     }
     // Key Vault gives a certificate with its key out as a PFX without a password.
     if part_of.is_none() && bytes.starts_with(&[0x30]) && bytes.get(4..7) == Some(&[0x02, 0x01, 0x03]) {
-        let Ok(store) = KeyStore::from_pkcs12(bytes, "") else { return };
+        let Ok(store) = KeyStore::from_pkcs12(bytes, "") else {
+            found.sealed = Some("a PFX with a password");
+            return;
+        };
         for (_, entry) in store.entries() {
             if let KeyStoreEntry::PrivateKeyChain(chain) = entry {
                 binary(chain.key(), encoded, Some("a PFX"), found);
@@ -85,7 +112,7 @@ fn binary(bytes: &[u8], encoded: &'static str, part_of: Option<&'static str>, fo
 }
 
 /// The keys in PEM; a certificate is no secret, and many hold the same.
-fn pem(text: &str, found: &mut Vec<Behind>) {
+fn pem(text: &str, found: &mut Decoded) {
     let blocks: Vec<&str> = text.split("-----BEGIN ").skip(1).collect();
     for block in &blocks {
         let Some((name, rest)) = block.split_once("-----") else { continue };
@@ -143,4 +170,26 @@ fn hexadecimal(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         return None;
     }
     hex::decode(joined.as_str()).ok().map(Zeroizing::new)
+}
+
+/// Whether a text is told to everybody: certificates and public keys, in whatever they are written.
+pub(crate) fn is_public(text: &str) -> bool {
+    let text = text.trim();
+    if text.starts_with("-----BEGIN ") {
+        let mut names = text.split("-----BEGIN ").skip(1).filter_map(|block| block.split("-----").next());
+        return names.all(|name| {
+            ["CERTIFICATE", "PUBLIC KEY", "PARAMETERS", "CRL"]
+                .iter()
+                .any(|end| name.ends_with(end) || name.starts_with(end))
+        });
+    }
+    if ["ssh-rsa AAAA", "ssh-ed25519 AAAA", "ecdsa-sha2-"].iter().any(|begin| text.starts_with(begin)) {
+        return true;
+    }
+    let bytes =
+        if text.starts_with("30") { hexadecimal(text) } else { base64(text).filter(|_| text.starts_with(['M', 'L'])) };
+    bytes.is_some_and(|bytes| {
+        der::is_public(&bytes)
+            || std::str::from_utf8(&bytes).is_ok_and(|inside| inside.starts_with("-----BEGIN ") && is_public(inside))
+    })
 }

@@ -8,72 +8,13 @@ use zeroize::Zeroizing;
 
 /// What is shorter is a word with signs in it.
 const SHORTEST_BASE64: usize = 16;
+/// What is longer, and has no other sign, is no words of a form.
+const SHORTEST_BLOCK: usize = 64;
 
-/// Names of entities that writers of XML and HTML use beside numbers.
-const ENTITIES: &[(&str, &str)] = &[
-    ("amp", "&"),
-    ("lt", "<"),
-    ("gt", ">"),
-    ("quot", "\""),
-    ("apos", "'"),
-    ("nbsp", "\u{a0}"),
-    ("num", "#"),
-    ("dollar", "$"),
-    ("percnt", "%"),
-    ("plus", "+"),
-    ("equals", "="),
-    ("colon", ":"),
-    ("semi", ";"),
-    ("comma", ","),
-    ("period", "."),
-    ("sol", "/"),
-    ("bsol", "\\"),
-    ("lpar", "("),
-    ("rpar", ")"),
-    ("lsqb", "["),
-    ("lbrack", "["),
-    ("rsqb", "]"),
-    ("rbrack", "]"),
-    ("lcub", "{"),
-    ("lbrace", "{"),
-    ("rcub", "}"),
-    ("rbrace", "}"),
-    ("excl", "!"),
-    ("quest", "?"),
-    ("commat", "@"),
-    ("ast", "*"),
-    ("lowbar", "_"),
-    ("grave", "`"),
-    ("Hat", "^"),
-    ("verbar", "|"),
-    ("vert", "|"),
-    ("tilde", "~"),
-    ("hyphen", "-"),
-    ("dash", "-"),
-    ("Tab", "\t"),
-    ("NewLine", "\n"),
-    ("auml", "ä"),
-    ("ouml", "ö"),
-    ("uuml", "ü"),
-    ("Auml", "Ä"),
-    ("Ouml", "Ö"),
-    ("Uuml", "Ü"),
-    ("szlig", "ß"),
-    ("eacute", "é"),
-    ("egrave", "è"),
-    ("agrave", "à"),
-    ("ccedil", "ç"),
-    ("ntilde", "ñ"),
-    ("aring", "å"),
-    ("aelig", "æ"),
-    ("oslash", "ø"),
-    ("euro", "€"),
-    ("pound", "£"),
-    ("sect", "§"),
-    ("deg", "°"),
-    ("micro", "µ"),
-    ("para", "¶"),
-];
+/// Where `+` is a blank.
+pub(super) const FORMS: &str = "the encoding of forms";
+/// Where `-` and `_` are signs of base64, which it is not to be read as words of.
+pub(super) const ALPHABET: &str = "another alphabet of base64";
 
 /// What a text stands for, read in each of these ways; only where that is another text.
 pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
@@ -87,16 +28,16 @@ pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
     if text.contains('%') {
         take(read(percent_decode_str(text).collect()), "percent-encoding");
         if text.contains('+') {
-            take(read(percent_decode_str(&text.replace('+', " ")).collect()), "the encoding of forms");
+            take(read(percent_decode_str(&text.replace('+', " ")).collect()), FORMS);
         }
-    } else if text.contains('+') && !text.contains(char::is_whitespace) {
-        take(text.replace('+', " "), "the encoding of forms");
+    } else if text.contains('+') && !text.contains(char::is_whitespace) && !is_block(text) {
+        take(text.replace('+', " "), FORMS);
     }
     if text.contains('\\') {
         take(backslashes(text), "escapes with a backslash");
     }
     if text.contains('&') {
-        take(entities(text), "XML or HTML entities");
+        take(html_escape::decode_html_entities(text).into_owned(), "XML or HTML entities");
     }
     if text.contains("<![CDATA[") {
         take(text.replace("<![CDATA[", "").replace("]]>", ""), "CDATA");
@@ -138,7 +79,12 @@ pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
         take(mail_words(text), "the encoding of a mail's header");
     }
     if let Some(digits) = base64_digits(text) {
-        take(digits, "another alphabet of base64");
+        take(digits, ALPHABET);
+    }
+    if let Some(spelled) = guid(text) {
+        take(spelled, "another spelling of a GUID");
+    } else if is_hexadecimal(text) {
+        take(text.trim().to_ascii_lowercase(), "capital digits");
     }
     found
 }
@@ -160,6 +106,30 @@ fn base64_digits(text: &str) -> Option<String> {
         && text.len() - bare.len() <= 2
         && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte));
     is_digits.then(|| bare.replace('-', "+").replace('_', "/"))
+}
+
+/// Whether a text is base64 that is too long to be words of a form: pieces of it are nobody's.
+fn is_block(text: &str) -> bool {
+    let bare = text.trim().trim_end_matches('=');
+    bare.len() >= SHORTEST_BLOCK && bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
+}
+
+/// A GUID as all write it: small digits in five groups. Some put braces around it, or leave the dashes out.
+fn guid(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.strip_prefix("urn:uuid:").unwrap_or(text).trim_matches(['{', '}', '(', ')']);
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    let is_one = matches!(groups.as_slice(), [32] | [8, 4, 4, 4, 12]);
+    let digits: String = text.chars().filter(|letter| *letter != '-').collect::<String>().to_ascii_lowercase();
+    let is_one = is_one && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let group = |from: usize, to: usize| digits.get(from..to);
+    let groups = [group(0, 8)?, group(8, 12)?, group(12, 16)?, group(16, 20)?, group(20, 32)?];
+    is_one.then(|| groups.join("-"))
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    let text = text.trim();
+    text.len() >= SHORTEST_BASE64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn backticks(text: &str) -> String {
@@ -244,36 +214,6 @@ fn number(letter: char, behind: &str) -> Option<(char, usize)> {
         return Some((char::from_u32(joined)?, 2 * length + 2));
     }
     Some((char::from_u32(first)?, length))
-}
-
-fn entities(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        plain.push_str(rest.get(..at).unwrap_or_default());
-        rest = rest.get(at + 1..).unwrap_or_default();
-        let name = rest.find(';').filter(|end| (1..=10).contains(end)).and_then(|end| rest.get(..end));
-        match name.and_then(|name| Some((entity(name)?, name.len() + 1))) {
-            Some((decoded, length)) => {
-                plain.push_str(&decoded);
-                rest = rest.get(length..).unwrap_or_default();
-            }
-            None => plain.push('&'),
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
-fn entity(name: &str) -> Option<String> {
-    if let Some(digits) = name.strip_prefix('#') {
-        let code = match digits.strip_prefix(['x', 'X']) {
-            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-            None => digits.parse().ok()?,
-        };
-        return char::from_u32(code).map(String::from);
-    }
-    ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
 }
 
 /// `=?utf-8?B?…?=` and `=?iso-8859-1?Q?…?=`, as they stand in the header of a mail.

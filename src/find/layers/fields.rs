@@ -134,13 +134,23 @@ const COMMON_GROUND: &[&str] = &[
     "encoding",
 ];
 
+/// Whether a text can be a name: what holds the signs between fields is more than one.
+pub(super) fn is_name(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_alphanumeric() || " _-.:/[]@$~".contains(letter))
+}
+
 /// Whether a field's name says that it holds no secret.
 pub(super) fn is_innocent(name: &str) -> bool {
-    if name.is_empty() {
+    if name.is_empty() || !is_name(name) {
         return false;
     }
     let words = words(name);
+    let is_certificate = |words: &[String]| {
+        matches!(words, [.., kind, last] if ["authority", "certificate", "cert", "ca"].contains(&kind.as_str())
+            && ["data", "pem", "crt"].contains(&last.as_str()))
+    };
     words.iter().any(|word| word == "public")
+        || is_certificate(&words)
         || words
             .last()
             .is_some_and(|last| [NO_SECRETS, COMMON_GROUND].iter().any(|names| names.contains(&last.as_str())))
@@ -153,15 +163,17 @@ pub(super) struct Part<'a> {
     pub(super) name: &'a str,
     /// It stands there without a name, and may be anything.
     pub(super) loose: bool,
+    /// It stands in quotes.
+    pub(super) quoted: bool,
 }
 
 impl<'a> Part<'a> {
     fn named(text: &str, part_of: &'static str, name: &'a str) -> Self {
-        Self { text: Zeroizing::new(text.to_owned()), part_of, name, loose: false }
+        Self { text: Zeroizing::new(text.to_owned()), part_of, name, loose: false, quoted: false }
     }
 
     fn loose(text: &str) -> Self {
-        Self { text: Zeroizing::new(text.to_owned()), part_of: "a text", name: "", loose: true }
+        Self { text: Zeroizing::new(text.to_owned()), part_of: "a text", name: "", loose: true, quoted: false }
     }
 }
 
@@ -170,7 +182,7 @@ pub(super) fn known_name(name: &str) -> Option<&'static str> {
     if let Some(known) = NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)) {
         return Some(known);
     }
-    if name.is_empty() || is_innocent(name) {
+    if name.is_empty() || !is_name(name) || is_innocent(name) {
         return None;
     }
     let words = words(name);
@@ -206,8 +218,11 @@ pub(super) fn parts(text: &str, pairs: Pairs) -> Vec<Part<'_>> {
     for line in text.lines() {
         settings(line, if lines > 1 { "lines of settings" } else { "a setting" }, &mut parts);
     }
+    for line in text.lines() {
+        password_file(line, &mut parts);
+    }
     pair(text, pairs, &mut parts);
-    pieces(text, &mut parts);
+    parts.extend(pieces(text));
     parts
 }
 
@@ -302,6 +317,8 @@ fn named<'a>(name: &'a str, value: &str, part_of: &'static str, parts: &mut Vec<
     if value.is_empty() {
         return;
     }
+    // What follows a string belongs to the line, not to the value.
+    let value = string(value).unwrap_or(value);
     for text in [value, uncommented(value)] {
         parts.push(Part::named(text, part_of, name));
         parts.push(Part::named(text.trim_end_matches([',', ';']).trim_end(), part_of, name));
@@ -313,6 +330,15 @@ fn named<'a>(name: &'a str, value: &str, part_of: &'static str, parts: &mut Vec<
     if let Some((_, rest)) = value.split_once(' ').filter(|(scheme, _)| is_scheme(scheme)) {
         parts.push(Part::named(rest.trim(), part_of, name));
     }
+}
+
+/// The string that a value is, in its quotes, where the language goes on behind it.
+fn string(value: &str) -> Option<&str> {
+    let quote = value.chars().next().filter(|quote| ['"', '\'', '`'].contains(quote))?;
+    let end = 1 + closing(value.get(1..)?, quote)?;
+    let behind = value.get(end + 1..)?.trim_start();
+    let goes_on = behind.starts_with([',', ';', ')', '}', ']', '#']) || behind.starts_with("//");
+    goes_on.then(|| value.get(..=end)).flatten()
 }
 
 fn is_scheme(word: &str) -> bool {
@@ -340,6 +366,25 @@ fn quoted(text: &str) -> Vec<&str> {
         }
     }
     found
+}
+
+/// A line of PostgreSQL's file of passwords: `host:port:database:user:password`, where the first may be `*`.
+fn password_file<'a>(line: &str, parts: &mut Vec<Part<'a>>) {
+    let mut fields = Vec::new();
+    let mut rest = line.trim();
+    while fields.len() < 4 {
+        let Some(end) = closing(rest, ':') else { return };
+        fields.extend(rest.get(..end));
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    let is_port = |port: &&str| *port == "*" || port.parse::<u16>().is_ok();
+    let is_word = |field: &&str| {
+        !field.is_empty() && !field.contains(|letter: char| letter.is_whitespace() || "=\"'{}".contains(letter))
+    };
+    if fields.get(1).is_some_and(is_port) && fields.iter().all(is_word) && !rest.is_empty() {
+        let password = Zeroizing::new(rest.replace("\\:", ":").replace("\\\\", "\\"));
+        parts.push(Part::named(&password, "a file of passwords", "password"));
+    }
 }
 
 /// Whether a text may be two in one.
@@ -376,16 +421,18 @@ fn pair<'a>(text: &'a str, pairs: Pairs, parts: &mut Vec<Part<'a>>) {
             && !id.contains(['=', '"', '{', '[', '/', '('])
             && !secret.starts_with('/')
             && !is_host(secret);
-        if is_pair && !secret.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A port has no more than five digits.
+        if is_pair && !(secret.len() < 6 && secret.bytes().all(|byte| byte.is_ascii_digit())) {
             parts.push(Part::named(secret, "a pair", if pairs == Pairs::Sure { "secret" } else { "" }));
         }
     }
 }
 
 /// Whatever stands between white space, quotes and the signs of a language.
-fn pieces<'a>(text: &'a str, parts: &mut Vec<Part<'a>>) {
+pub(super) fn pieces(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
     for quoted in quoted(text) {
-        parts.push(Part::loose(quoted));
+        parts.push(Part { quoted: true, ..Part::loose(quoted) });
     }
     // `<password>…</password>`
     for inside in text.split('>').skip(1).filter_map(|rest| rest.split_once('<')) {
@@ -395,4 +442,5 @@ fn pieces<'a>(text: &'a str, parts: &mut Vec<Part<'a>>) {
     if text.contains(signs) {
         text.split(signs).filter(|piece| piece.len() >= 8).for_each(|piece| parts.push(Part::loose(piece)));
     }
+    parts
 }

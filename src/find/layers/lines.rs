@@ -148,34 +148,66 @@ pub(super) fn blocks(text: &str) -> Vec<(&str, Zeroizing<String>)> {
     found
 }
 
-/// Strings that a program joins: `"…\n" + "…"`, `"…" "…"`, `'…' . '…'`, `["…", "…"].join("")`. Each with the name that
-/// it is given.
-pub(super) fn joined(text: &str) -> Vec<(&str, Zeroizing<String>)> {
+/// What a program makes of several strings.
+pub(super) struct Joined<'a> {
+    /// What it is given to.
+    pub(super) name: &'a str,
+    pub(super) text: Zeroizing<String>,
+    /// There is nothing else.
+    pub(super) whole: bool,
+}
+
+/// Strings that a program joins: `"…\n" + "…"`, `"…" "…"`, `'…' . '…'`, `["…", "…"].join("")`.
+pub(super) fn joined(text: &str) -> Vec<Joined<'_>> {
     let mut found = Vec::new();
     for quote in ['"', '\'', '`'] {
         let mut pieces: Vec<&str> = Vec::new();
-        let (mut name, mut rest) = ("", text);
+        let (mut before, mut rest) = ("", text);
         let mut count = 0;
-        while let Some((before, behind)) = rest.split_once(quote).filter(|_| count < MOST_PIECES) {
+        while let Some((between, behind)) = rest.split_once(quote).filter(|_| count < MOST_PIECES) {
             let Some(end) = closing(behind, quote) else { break };
-            if pieces.is_empty() || !joins(before) {
-                push(&mut found, name, &mut pieces);
-                name = before;
+            if pieces.is_empty() || !joins(between) {
+                push(&mut found, before, &mut pieces);
+                before = between;
             }
-            pieces.extend(behind.get(..end));
             rest = behind.get(end + quote.len_utf8()..).unwrap_or_default();
             count += 1;
+            // The name of a member belongs to what follows it.
+            if rest.trim_start().starts_with([':', '=']) {
+                push(&mut found, before, &mut pieces);
+            } else {
+                pieces.extend(behind.get(..end));
+            }
         }
-        push(&mut found, name, &mut pieces);
+        push(&mut found, before, &mut pieces);
+        if let Some(only) = found.last_mut().filter(|_| text.trim().starts_with(quote)) {
+            only.whole = is_all(text.trim(), quote);
+        }
     }
     found
 }
 
-fn push<'a>(found: &mut Vec<(&'a str, Zeroizing<String>)>, before: &'a str, pieces: &mut Vec<&str>) {
+/// Whether everything in a text is strings and what joins them.
+fn is_all(text: &str, quote: char) -> bool {
+    let mut rest = text;
+    while let Some(behind) = rest.strip_prefix(quote) {
+        let Some(end) = closing(behind, quote) else { return false };
+        rest = behind.get(end + quote.len_utf8()..).unwrap_or_default();
+        let next = rest.find(quote).unwrap_or(rest.len());
+        let (between, more) = rest.split_at(next);
+        if !joins(between.trim_end_matches(';')) {
+            return false;
+        }
+        rest = more;
+    }
+    rest.is_empty()
+}
+
+fn push<'a>(found: &mut Vec<Joined<'a>>, before: &'a str, pieces: &mut Vec<&str>) {
     if pieces.len() > 1 {
         let line = before.trim_end().rsplit('\n').next().unwrap_or_default();
         let name = line.trim_end_matches(['(', '[', '{', ' ']).trim_end_matches(['=', ':', '>', ' ', '+']);
-        found.push((name, Zeroizing::new(pieces.concat())));
+        found.push(Joined { name, text: Zeroizing::new(pieces.concat()), whole: false });
     }
     pieces.clear();
 }
@@ -233,8 +265,8 @@ mod tests {
         ] {
             let found = joined(text);
             assert!(
-                found.iter().any(|(name, text)| name.trim().ends_with("key") && text.as_str() == "abcd"),
-                "{text}: {found:?}"
+                found.iter().any(|found| found.name.trim().ends_with("key") && found.text.as_str() == "abcd"),
+                "{text}"
             );
         }
     }

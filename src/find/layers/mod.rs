@@ -1,23 +1,30 @@
 //! A text and everything that stands in it: the fields of JSON, of a connection string or a URL, what is in lines of
 //! settings, behind escapes, base64 and percent-encoding, in PEM and PFX, and what is inside those again.
 
+mod der;
 mod encodings;
 mod escapes;
 mod fields;
 mod fold;
 mod lines;
+mod references;
+mod sealed;
 mod shell;
 mod telling;
 
-use fields::{Pairs, bare_name, is_innocent, known_name, parts};
+use fields::{Pairs, bare_name, is_innocent, known_name, parts, pieces};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+pub(super) use der::head as key_head;
+pub(super) use encodings::is_public;
 pub(super) use fold::{difference, folded};
 pub(crate) use lines::without_prefix;
-pub(super) use telling::{is_host, is_reference, is_telling, looks_random};
+pub(super) use references::{is_reference, is_referring};
+pub use telling::SHORTEST;
+pub(super) use telling::{is_address, is_guid, is_host, is_telling, looks_chosen, looks_random};
 
 /// What is looked through, for people.
 pub const LAYERS: &[&str] = &[
@@ -55,6 +62,9 @@ pub struct Place {
     /// It stands there without a name, between others.
     #[serde(skip)]
     pub(super) loose: bool,
+    /// It stands in quotes, as a program's strings do.
+    #[serde(skip)]
+    pub(super) quoted: bool,
     /// Its name says that it is a secret; `key` and `value` alone say that of anything.
     #[serde(skip)]
     pub(super) named: bool,
@@ -92,19 +102,29 @@ impl Place {
     }
 }
 
-/// Calls `visit` with the text and with every text in it, until it gives false. Gives whether all of them were visited.
-pub(super) fn walk(text: &str, visit: &mut impl FnMut(&str, Place) -> bool) -> bool {
+/// What came of going through a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walked {
+    /// Every text in it was visited.
+    pub(super) whole: bool,
+    /// What of it is closed: encrypted or compressed.
+    pub(super) sealed: Option<&'static str>,
+}
+
+/// Calls `visit` with the text and with every text in it, until it gives false.
+pub(super) fn walk(text: &str, visit: &mut impl FnMut(&str, Place) -> bool) -> Walked {
     let mut walk = Walk {
         visit,
         left: MOST,
         bytes: LEAST_BYTES.max(MOST_BYTES * text.len()),
         stopped: false,
         cut: false,
+        sealed: None,
         hasher: RandomState::new(),
         seen: HashMap::new(),
     };
     walk.text(text, Place::default(), DEEPEST);
-    !walk.cut
+    Walked { whole: !walk.cut, sealed: walk.sealed }
 }
 
 struct Walk<'a, F> {
@@ -116,6 +136,7 @@ struct Walk<'a, F> {
     stopped: bool,
     /// There was more than is looked at.
     cut: bool,
+    sealed: Option<&'static str>,
     hasher: RandomState,
     /// The texts that were visited, and whether a name was known for them.
     seen: HashMap<u64, bool>,
@@ -152,7 +173,7 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
         for bare in bare(text) {
             self.text(bare, place, deeper);
         }
-        self.json(text, place, deeper);
+        let is_json = self.json(text, place, deeper);
         if !place.unmarked {
             for bare in lines::unmarked(text) {
                 let place = Place { unmarked: true, ..place.encoded("marks before its lines") };
@@ -160,11 +181,15 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
                 self.text(&bare.text, if bare.whole { place } else { some }, deeper);
             }
         }
-        for (name, joined) in lines::joined(text) {
-            let place = place.within("a program's strings", bare_name(name));
+        for joined in if is_json { Vec::new() } else { lines::joined(text) } {
+            if joined.whole {
+                self.text(&joined.text, place.encoded("strings that a program joins"), deeper);
+                continue;
+            }
+            let place = place.within("a program's strings", bare_name(joined.name));
             // Whoever joins it calls it a key: it is no word of a list.
             let named = place.field.is_some();
-            self.text(&joined, Place { loose: place.loose || !named, named, ..place }, deeper);
+            self.text(&joined.text, Place { loose: place.loose || !named, named, quoted: true, ..place }, deeper);
         }
         for (name, block) in lines::blocks(text) {
             self.text(&block, place.within("lines of settings", bare_name(name)), deeper);
@@ -177,8 +202,9 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
                 None => self.text(&word.text, Place { loose: true, ..place.within("a command", "") }, deeper),
             }
         }
-        let behind = encodings::decoded(text);
-        for found in &behind {
+        let decoded = encodings::decoded(text);
+        self.sealed = self.sealed.or(decoded.sealed);
+        for found in &decoded.behind {
             let place = Place { part_of: found.part_of.or(place.part_of), ..place.encoded(found.encoded) };
             self.text(&found.text, place, deeper);
         }
@@ -189,25 +215,30 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
                 place if place.loose => Pairs::Loose,
                 _ => Pairs::No,
             };
-            for part in parts(text, pairs) {
+            for part in if is_json { pieces(text) } else { parts(text, pairs) } {
                 if self.stopped || self.cut {
                     return;
                 }
-                let place = Place { loose: place.loose || part.loose, ..place.within(part.part_of, part.name) };
+                let place = place.within(part.part_of, part.name);
+                let place = Place { loose: place.loose || part.loose, quoted: part.quoted, ..place };
                 self.text(&part.text, place, deeper);
             }
         }
-        for (decoded, how) in escapes::decoded(text) {
+        let is_base64 = place.encoded == Some(escapes::ALPHABET);
+        for (decoded, how) in escapes::decoded(text).into_iter().filter(|(_, how)| !is_base64 || *how != escapes::FORMS)
+        {
             self.text(&decoded, place.encoded(how), deeper);
         }
     }
 
-    fn json(&mut self, text: &str, place: Place, deeper: u8) {
-        if text.trim_start().starts_with(['{', '[', '"'])
-            && let Ok(value) = serde_json::from_str(text)
-        {
-            self.value(&value, place, "", deeper);
+    /// Gives whether the text is an object or a list.
+    fn json(&mut self, text: &str, place: Place, deeper: u8) -> bool {
+        if !text.trim_start().starts_with(['{', '[', '"']) {
+            return false;
         }
+        let Ok(value) = serde_json::from_str::<Value>(text) else { return false };
+        self.value(&value, place, "", deeper);
+        value.is_object() || value.is_array()
     }
 
     fn value(&mut self, value: &Value, place: Place, name: &str, deeper: u8) {

@@ -2,7 +2,7 @@
 
 /// A text that is shorter is found only where it is the whole value or a whole field: inside a longer text it would be
 /// found by chance.
-const SHORTEST: usize = 8;
+pub const SHORTEST: usize = 8;
 /// The same for letters or digits of one kind only: `production`, `20261123`.
 const SHORTEST_OF_ONE_KIND: usize = 16;
 /// What stands in a text without a name must be longer to be taken for a secret.
@@ -121,11 +121,6 @@ pub(crate) fn looks_random(text: &str) -> bool {
         return false;
     }
     let has = |kind: fn(&char) -> bool| text.chars().any(|letter| kind(&letter));
-    let is_guid = text.len() == 36
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| if [8, 13, 18, 23].contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() });
     // A host, a path or an identifier is made of words and numbers; what is drawn mixes them.
     let longest_mixed = text
         .split(|letter: char| !letter.is_ascii_alphanumeric())
@@ -135,9 +130,39 @@ pub(crate) fn looks_random(text: &str) -> bool {
         .unwrap_or(0);
     has(|letter| letter.is_ascii_digit())
         && has(|letter| letter.is_ascii_alphabetic())
-        && !is_guid
+        && !is_guid(text)
         && !is_host(text)
         && longest_mixed >= 10
+}
+
+/// Whether a text without a name looks chosen by somebody as a password: letters of both kinds with digits, or with a sign
+/// that no name has.
+pub(crate) fn looks_chosen(text: &str) -> bool {
+    let text = text.trim();
+    let has = |kind: fn(char) -> bool| text.contains(kind);
+    let sign = |letter: char| letter.is_ascii_punctuation() && !"-_./:\\,;()[]{}<>=\"'`".contains(letter);
+    let mixed = has(|letter| letter.is_lowercase()) && has(|letter| letter.is_uppercase());
+    let digit = has(|letter| letter.is_ascii_digit());
+    is_telling(text)
+        && !text.contains(char::is_whitespace)
+        && !text.contains("://")
+        && !text.contains('=')
+        && !is_host(text)
+        && ((mixed && digit) || (text.contains(sign) && (mixed || digit)))
+}
+
+/// Whether a text is a GUID: secrets that are some have a name that says so.
+pub(crate) fn is_guid(text: &str) -> bool {
+    let sign = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(sign)
+}
+
+/// Whether a text is an address with nothing in it that lets somebody in.
+pub(crate) fn is_address(text: &str) -> bool {
+    text.contains("://") && !text.contains(['@', '?', ';', ' ', '\n'])
 }
 
 /// Whether a text is the name of a host, perhaps with a port behind it.
@@ -148,27 +173,6 @@ pub(crate) fn is_host(text: &str) -> bool {
         && text
             .chars()
             .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || ".-_:/,".contains(letter))
-}
-
-/// Whether a text only says where a value comes from: `${DB_PASSWORD}`, `{{ .password }}`, `@Microsoft.KeyVault(…)`.
-pub(crate) fn is_reference(text: &str) -> bool {
-    let text = text.trim().trim_matches(['"', '\'']);
-    [
-        "${",
-        "{{",
-        "$(",
-        "<%",
-        "#{",
-        "@Microsoft.KeyVault(",
-        "@microsoft.keyvault(",
-        "os.environ",
-        "process.env",
-        "env:",
-        "vault:",
-        "secretref:",
-    ]
-    .iter()
-    .any(|begin| text.starts_with(begin))
 }
 
 /// How often letters and digits take turns, or small and large letters do.

@@ -412,7 +412,6 @@ async fn what_many_have_in_common_accuses_nobody() {
         ),
         "sk_live_zyxwvutsrqponmlk9876".to_owned(),
         "production".to_owned(),
-        "DB_PASSWORD=${DB_PASSWORD}".to_owned(),
         "password: changeit".to_owned(),
         "-----BEGIN PRIVATE KEY-----".to_owned(),
     ] {

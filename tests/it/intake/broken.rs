@@ -13,7 +13,8 @@ async fn a_report_without_a_finding_is_an_answer() {
         ("null\n", "a report"),
         ("[[],[]]", "a report"),
         ("\u{feff}[]\r\n", "a report"),
-        (r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[]}]}"#, "a SARIF log"),
+        (r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Nosey Parker"}},"results":[]}]}"#, "a SARIF log"),
+        (r#"{"findings":[],"metadata":{"kingfisher_version":"1.60.0"}}"#, "a Kingfisher report"),
         ("RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine\n", "a gitleaks report"),
         (
             "<?xml version=\"1.0\"?>\n<testsuites><testsuite failures=\"0\" name=\"gitleaks\" tests=\"0\"></testsuite></testsuites>",
@@ -28,10 +29,12 @@ async fn a_report_without_a_finding_is_an_answer() {
             r#"{"vulnerabilities":[],"scan":{"type":"secret_detection","status":"success"}}"#,
             "a GitLab secret detection report",
         ),
-        (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[]}"#, "a Trivy report"),
         (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"a","Class":"secret"}]}"#, "a Trivy report"),
         (r#"{"ClusterName":"prod","Resources":[]}"#, "a Trivy report"),
-        (r#"{"results":[],"errors":[],"paths":{"scanned":["a"]}}"#, "a Semgrep report"),
+        (
+            r#"{"results":[],"errors":[],"paths":{"scanned":["a"]},"time":{"rules":[{"id":"generic.secrets.x"}]}}"#,
+            "a Semgrep report",
+        ),
         ("3:12AM INF scanned ~120 bytes (120 bytes) in 4ms\n3:12AM INF no leaks found\n[]", "a report"),
         ("HTTP/2.0 200 OK\r\nContent-Type: application/json\r\n\r\n[]", "a report"),
         ("\u{1b}[1;37m[\u{1b}[m\u{1b}[1;37m]\u{1b}[m\n", "a report"),
@@ -100,6 +103,20 @@ async fn a_scanner_that_did_not_finish_says_nothing() {
     for (report, why) in [
         (r#"{"count":0,"value":[]}"#, "every list of Azure DevOps"),
         (r#"{"SchemaVersion":2,"ArtifactName":"x"}"#, "holds no results"),
+        (r#"{"SchemaVersion":2,"ArtifactName":"x","Results":[]}"#, "holds no results"),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[]}]}"#,
+            "names no rule about secrets",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"ESLint","rules":[{"id":"no-eval"}]}},"results":[]}]}"#,
+            "did not look for secrets",
+        ),
+        (
+            r#"{"id":".","type":"path_scan","iac_engine_version":"1.21.0","entities_with_incidents":[],"total_incidents":0}"#,
+            "infrastructure or packages",
+        ),
+        (r#"{"results":[],"errors":[],"paths":{"scanned":["a"]}}"#, "does not say which rules"),
         (
             r#"{"SchemaVersion":2,"ArtifactName":"x","ArtifactType":"container_image","Results":null}"#,
             "holds no results",
@@ -320,5 +337,44 @@ async fn the_begin_of_a_key_is_not_the_value_of_a_finding() {
         std::fs::write(&path, finding).unwrap();
         let answer = read(&stage, &path, &["--json"], LEAKED.as_bytes()).exit(0).json();
         assert_eq!(answer["found"].as_array().unwrap().len(), 1, "{begin}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_is_said_and_not_taken() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    for (time, taken, told) in [
+        ("2026-09-14T10:31:07.5+02:00", Some("2026-09-14T08:31:07Z"), None),
+        ("9999-12-31T23:59:59-12:00", None, Some("cannot be read")),
+        ("14/09/2026", None, Some("cannot be read")),
+        ("2026-02-30T00:00:00Z", None, Some("cannot be read")),
+        ("9999-12-31T23:59:59Z", None, Some("in the future")),
+        ("0001-01-01T00:00:00Z", None, None),
+    ] {
+        let report = format!(r#"[{{"RuleID":"r","Secret":"{LEAKED}","File":"f","Date":"{time}"}}]"#);
+        std::fs::write(&path, &report).unwrap();
+        let answer = read(&stage, &path, &["--json"], b"").exit(0).json();
+        assert_eq!(answer["leak"]["exposed_at"].as_str(), taken, "{time}: {answer}");
+        let said = answer["leak"]["exposed_at_not_taken"].as_str();
+        assert_eq!(said.is_some(), told.is_some(), "{time}: {answer}");
+        assert!(told.is_none_or(|told| said.unwrap().contains(told)), "{time}: {answer}");
+        assert!(!answer["found"][0]["next"].as_str().unwrap().contains("+1"), "{time}: {answer}");
+    }
+    for time in ["9999-12-31T23:59:59-12:00", "2099-01-01T00:00:00Z"] {
+        read(&stage, &path, &["--exposed-at", time], b"").exit(2).done();
+    }
+}
+
+#[tokio::test]
+async fn a_table_cut_inside_its_titles_is_no_answer() {
+    let stage = stage().await;
+    let path = stage.path("report");
+    let whole = "RuleID,Commit,File,SymlinkFile,Secret,Match,StartLine,EndLine,StartColumn,EndColumn,Author,Message,Date,Email,Fingerprint,Tags";
+    for length in [13, 34, 46, whole.len() - 9, whole.len() - 1] {
+        let report = &whole[..length];
+        std::fs::write(&path, report).unwrap();
+        let said = read(&stage, &path, &[], b"").exit(2);
+        assert!(said.stderr.contains("cut off"), "{report}: {}", said.stderr);
     }
 }
