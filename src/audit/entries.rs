@@ -8,7 +8,7 @@ use super::columns::{self, OPERATION, TIME, plain_name, says_something, text_of}
 use super::json;
 use super::partial::{Partial, partial};
 use super::spelled;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 type Row = Map<String, Value>;
 
@@ -128,8 +128,11 @@ fn inside(value: &Value, above: Option<&Value>, texts_left: usize) -> Found {
     match value {
         Value::Array(values) => {
             let mut found: Found = values.iter().map(|value| inside(value, above, texts_left)).collect();
-            let is_bare = |value: &&Value| matches!(value, Value::Null | Value::Bool(_) | Value::Number(_));
-            if !found.rows.is_empty() && values.iter().any(|value| is_bare(&value)) {
+            let is_bare = |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::Number(_));
+            // Fluentd sends an entry behind its time, in seconds since 1970.
+            let is_time = |number: &Number| number.as_f64().is_some_and(|seconds| seconds > 1e9);
+            let is_pair = matches!(values.as_slice(), [Value::Number(number), Value::Object(_)] if is_time(number));
+            if !found.rows.is_empty() && !is_pair && values.iter().any(is_bare) {
                 found.unread += 1;
                 found.why = found.why.or_else(|| Some("a list of entries holds something else".to_owned()));
             }
