@@ -99,11 +99,16 @@ pub fn without_credentials(text: &str) -> Cow<'_, str> {
 
 /// The value, with no credential in any text of it.
 pub fn value_without_credentials(value: Value) -> Value {
+    each_text(value, &|text| without_credentials(text).into_owned())
+}
+
+/// The value with each text of it changed; names of members stay.
+pub fn each_text(value: Value, change: &impl Fn(&str) -> String) -> Value {
     match value {
-        Value::String(text) => Value::String(without_credentials(&text).into_owned()),
-        Value::Array(items) => Value::Array(items.into_iter().map(value_without_credentials).collect()),
+        Value::String(text) => Value::String(change(&text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| each_text(item, change)).collect()),
         Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, value)| (name, value_without_credentials(value))).collect())
+            Value::Object(members.into_iter().map(|(name, value)| (name, each_text(value, change))).collect())
         }
         other => other,
     }

@@ -3,16 +3,16 @@
 use super::access::Azure;
 use super::answer::Bounds;
 use super::carried::{carried_or, root_cause};
+use super::container::Container;
 use super::failed::ServiceRefusal;
 use super::retry;
 use super::unavailable::{Unavailable, again};
 use crate::failure::{Failure, Retry};
-use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
+use azure_storage_blob::BlobContainerClient;
 use azure_storage_blob::models::{
     BlobClientDownloadOptions, BlobContainerClientListBlobsOptions, HttpRange, ListBlobsResponse,
 };
-use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use futures::TryStreamExt;
 use std::fmt;
 use std::num::NonZero;
@@ -55,22 +55,9 @@ impl BlobContainer {
     /// Refused if the address cannot be used.
     pub fn open(url: &Url, azure: &Azure) -> Result<Self, Failure> {
         let unusable = |why: String| Failure::refused(format!("`{url}` cannot be read from")).because(why);
-        let path = percent_encoding::percent_decode_str(url.path().trim_start_matches('/')).decode_utf8_lossy();
-        let (container, prefix) = path.split_once('/').unwrap_or((&path, ""));
-        let mut address = url.clone();
-        address.set_path(container);
-        let client = |bounds| {
-            let options = BlobContainerClientOptions {
-                client_options: azure.transport.client_options(bounds),
-                ..BlobContainerClientOptions::default()
-            };
-            let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
-            BlobContainerClient::new(address.clone(), Some(credential), Some(options))
-                .map(Arc::new)
-                .map_err(|error| unusable(root_cause(&error)))
-        };
-        let (names, contents) = (client(Bounds::BLOB_NAMES)?, client(Bounds::bytes(LARGEST_PIECE))?);
-        Ok(Self { names, contents, url: url.clone(), prefix: prefix.to_owned(), azure: azure.clone() })
+        let Container { names, contents, below } =
+            Container::open(url, azure, Bounds::bytes(LARGEST_PIECE)).map_err(unusable)?;
+        Ok(Self { names, contents, url: url.clone(), prefix: below, azure: azure.clone() })
     }
 
     /// Its address.

@@ -12,6 +12,7 @@ mod blob;
 mod bounded_stream;
 mod budget;
 mod carried;
+mod container;
 mod contents;
 mod drill_identity;
 mod environment;

@@ -6,18 +6,18 @@
 use super::access::Azure;
 use super::answer::Bounds;
 use super::carried::{carried_or, root_cause};
+use super::container::Container;
 use super::failed::ServiceRefusal;
 use super::unavailable::{Unavailable, again};
 use crate::failure::{FailedOutcome, Failure, Retry};
-use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::{Etag, RequestContent};
+use azure_storage_blob::BlobContainerClient;
 use azure_storage_blob::models::{
     AppendBlobClientAppendBlockOptions, AppendBlobClientCreateOptions, BlobClientAcquireLeaseOptions,
     BlobClientBreakLeaseOptions, BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders,
     BlobContainerClientListBlobsOptions, BlockBlobClientUploadOptions, HttpRange, LeaseState,
 };
-use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use futures::TryStreamExt;
 use std::fmt;
 use std::num::NonZero;
@@ -74,36 +74,18 @@ impl WritableContainer {
     /// # Errors
     /// Refused if the address cannot be used.
     pub fn open(url: &Url, azure: &Azure) -> Result<Self, Failure> {
-        let unusable = |why: &str| {
+        let unusable = |why: String| {
             Failure::refused(format!("`{url}` is no place to keep runs in"))
                 .because(why)
                 .help("write https://ACCOUNT.blob.core.windows.net/CONTAINER, and a folder behind it if you like")
         };
-        if url.scheme() != "https" {
-            return Err(unusable("it does not begin with `https://`"));
-        }
         if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-            return Err(unusable("it carries more than a place; stanch signs in by itself"));
+            return Err(unusable("it carries more than a place; stanch signs in by itself".to_owned()));
         }
-        let path = percent_encoding::percent_decode_str(url.path().trim_matches('/')).decode_utf8_lossy();
-        let (container, folder) = path.split_once('/').unwrap_or((&path, ""));
-        if container.is_empty() {
-            return Err(unusable("it names no container"));
-        }
-        let mut address = url.clone();
-        address.set_path(container);
-        let client = |bounds| {
-            let options = BlobContainerClientOptions {
-                client_options: azure.transport.client_options(bounds),
-                ..BlobContainerClientOptions::default()
-            };
-            let credential: Arc<dyn TokenCredential> = Arc::new(azure.identity.clone());
-            BlobContainerClient::new(address.clone(), Some(credential), Some(options))
-                .map(Arc::new)
-                .map_err(|error| unusable(&root_cause(&error)))
-        };
-        let (names, contents) = (client(Bounds::BLOB_NAMES)?, client(Bounds::bytes(2 * LARGEST_PIECE))?);
-        let folder = if folder.is_empty() { String::new() } else { format!("{}/", folder.trim_matches('/')) };
+        let Container { names, contents, below } =
+            Container::open(url, azure, Bounds::bytes(2 * LARGEST_PIECE)).map_err(unusable)?;
+        let folder = below.trim_matches('/');
+        let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         Ok(Self { names, contents, url: url.clone(), folder, azure: azure.clone() })
     }
 

@@ -43,7 +43,7 @@ pub(crate) struct Room {
 #[derive(Debug, Serialize)]
 struct Leaked {
     text: String,
-    works: &'static str,
+    works: Works,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,14 +75,7 @@ impl Room {
         let status = Status::new(known, &journal.head, "", worker.is_some()).name();
         let is_left = worker.is_none() && !state.is_over();
         let nobody_since = state.last_at().filter(|_| is_left).map(clock::second);
-        let leaked_value = known.leaked_value().map(|leaked| Leaked {
-            text: leaked.to_string(),
-            works: match leaked.works {
-                Works::Yes => "yes",
-                Works::No => "no",
-                Works::NotKnown => "not known",
-            },
-        });
+        let leaked_value = known.leaked_value().map(|leaked| Leaked { text: leaked.to_string(), works: leaked.works });
         let run = folder.run();
         let asked: Vec<Question> = question::open(state).iter().map(|open| Question::new(run, state, open)).collect();
         let next = if is_left { next(run, state) } else { Vec::new() };
@@ -142,7 +135,7 @@ impl Question {
         let (text, whose) = match &open.what {
             Asked::Gate { question, .. } => {
                 let agreed = state.step(&open.step).gate.as_ref().map_or(0, |gate| gate.agreed.len());
-                let missing = question.min.saturating_sub(u32::try_from(agreed).unwrap_or(u32::MAX));
+                let missing = question.missing(agreed);
                 let count = if missing > 1 { format!("{missing} people of ") } else { String::new() };
                 let of = if question.from.is_empty() { "anybody".to_owned() } else { question.from.join(", ") };
                 let until = question.expires_at.map(|at| format!(", until {}", clock::second(at))).unwrap_or_default();

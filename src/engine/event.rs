@@ -277,6 +277,11 @@ pub struct Question {
 }
 
 impl Question {
+    /// How many more people must say yes, where so many have.
+    pub fn missing(&self, agreed: usize) -> u32 {
+        self.min.saturating_sub(u32::try_from(agreed).unwrap_or(u32::MAX))
+    }
+
     /// A question that one yes, of anybody, answers.
     pub fn new(prompt: impl Into<String>) -> Self {
         Self { prompt: prompt.into(), min: 1, ..Self::default() }

@@ -282,3 +282,28 @@ async fn what_is_written_once_is_written_once() {
     assert_eq!(container.append("lines", 0, b"b\n").await, Err(NotWritten::Conflict));
     assert_eq!(container.list("").await.unwrap(), ["lines", "pin"]);
 }
+
+/// A token of a storage account's opens any other one: it goes to Azure's hosts alone, whoever wrote the address.
+#[tokio::test]
+async fn no_token_goes_to_a_host_that_is_not_azures() {
+    let stage = Stage::empty(&[]).await;
+    for host in [
+        "evil.example",
+        "runs.blob.core.windows.net.evil.example",
+        "blob.core.windows.net",
+        "runs-blob.core.windows.net",
+        "runs.blob.core.windows.net:8443@evil.example",
+        "127.0.0.1",
+    ] {
+        let store = format!("https://{host}/stanch");
+        let refused = stage.stanch(&["runs", "--state", &store]).exit(2).stderr;
+        assert!(refused.contains("storage account") || refused.contains("no place"), "{host}: {refused}");
+        let url = "https://kv-drill.vault.azure.net/secrets/orders-db";
+        let arguments = ["audit", "--archive", &store, "--secret", url, "--since", "2026-11-20T00:00:00Z"];
+        let refused = stage.stanch(&arguments).exit(2).stderr;
+        assert!(refused.contains("gets no token") || refused.contains("more than an address"), "{host}: {refused}");
+    }
+    std::fs::write(stage.path("mine.yaml"), "state: https://evil.example/stanch\n").unwrap();
+    let refused = stage.stanch(&["runs", "--config", "mine.yaml"]).exit(2).stderr;
+    assert!(refused.contains("gets no token"), "{refused}");
+}

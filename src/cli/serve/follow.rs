@@ -4,10 +4,9 @@ use crate::cli::exit::{self, CommandError};
 use crate::cli::room::Room;
 use crate::clock;
 use crate::journal::RunFolder;
-use crate::redaction::without_credentials;
+use crate::redaction::{each_text, without_credentials};
 use crate::visible;
 use serde::Serialize;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -74,19 +73,11 @@ fn trouble(error: &CommandError) -> Shown {
 fn text(shown: &impl Serialize) -> Shown {
     let value = serde_json::to_value(shown)
         .unwrap_or_else(|error| serde_json::json!({ "trouble": format!("what is known cannot be written: {error}") }));
-    fit(value).to_string().into()
+    each_text(value, &fit).to_string().into()
 }
 
-/// The value with texts that are fit to be seen: nothing in them acts on whoever sees it, and what a journal of an earlier
-/// program kept of an address lets nobody in.
-fn fit(value: Value) -> Value {
-    match value {
-        Value::String(text) => {
-            let text = without_credentials(&text);
-            Value::String(text.split('\n').map(visible::line).collect::<Vec<_>>().join("\n"))
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(fit).collect()),
-        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, fit(value))).collect()),
-        other => other,
-    }
+/// A text that is fit to be seen: nothing in it acts on whoever sees it, and what a journal of an earlier program kept of an
+/// address lets nobody in.
+fn fit(text: &str) -> String {
+    without_credentials(text).split('\n').map(visible::line).collect::<Vec<_>>().join("\n")
 }

@@ -93,6 +93,7 @@ impl Configuration {
         let sha256 = if self.path.is_some() { format!("  sha256:{}", self.sha256()) } else { String::new() };
         let found = if self.is_found { "  (it lay here; nobody named it)" } else { "" };
         let mut page = Page::of(format!("configuration {}{sha256}{found}", self.place()));
+        self.config.state.iter().for_each(|store| page.line(format!("  it keeps runs in {store}")));
         self.programs().iter().for_each(|program| page.line(format!("  it lets this run start {program}")));
         page
     }

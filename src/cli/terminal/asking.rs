@@ -173,7 +173,7 @@ fn gate(open: &Open, question: &Question, about: &About<'_>) -> String {
 /// Who must say yes, and whether whoever sits here may.
 fn who(question: &Question, gate: Option<&GateState>, about: &About<'_>) -> String {
     let agreed = gate.map(|gate| gate.agreed.as_slice()).unwrap_or_default();
-    let missing = question.min.saturating_sub(u32::try_from(agreed.len()).unwrap_or(u32::MAX));
+    let missing = question.missing(agreed.len());
     let mut text = match (question.min, missing) {
         (1, _) => "1 yes".to_owned(),
         (_, missing) => format!("{missing} more yes"),

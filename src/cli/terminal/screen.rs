@@ -250,7 +250,7 @@ fn waits_for(step: &StepState) -> Page {
     let Some(gate) = &step.gate else { return Page::default() };
     let question = &gate.question;
     let who = if question.from.is_empty() { String::new() } else { format!(" of {}", question.from.join(", ")) };
-    let missing = question.min.saturating_sub(u32::try_from(gate.agreed.len()).unwrap_or(u32::MAX));
+    let missing = question.missing(gate.agreed.len());
     let wants_value = wants_value(step);
     let what = match (question.checklist.is_empty() && question.fields.is_empty(), question.min) {
         (false, _) => "is to be done by hand".to_owned(),
