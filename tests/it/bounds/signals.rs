@@ -61,20 +61,21 @@ async fn a_command_that_waits_for_a_pipe_ends() {
     let _held = std::fs::OpenOptions::new().read(true).write(true).open(&silent).unwrap();
     let vault = "https://kv-drill.vault.azure.net";
     let secret = "https://kv-drill.vault.azure.net/secrets/a";
-    let mut calls: Vec<Vec<&str>> =
+    let mut waiting: Vec<Vec<&str>> =
         vec![vec!["find", "--vault", vault], vec!["find", "--vault", vault, "--from", "-"], vec!["lint", "-"]];
+    // Who refuses what is no file ends by itself, and may have done so before any signal.
+    let mut refusing: Vec<Vec<&str>> = Vec::new();
     for path in [pipe.to_str().unwrap(), silent.to_str().unwrap()] {
-        calls.push(vec!["find", "--vault", vault, "--from", path]);
-        calls.push(vec!["lint", path]);
-        calls.push(vec!["verify", path]);
-        calls.push(vec!["plan", path]);
-        calls.push(vec!["run", path, "--yes"]);
-        calls.push(vec!["emulate", "--scenario", path]);
-        calls.push(vec!["drill", path]);
-        calls.push(vec!["runs", "--cloud", path]);
-        calls.push(vec!["inventory", "--vault", vault, "--cloud", path]);
-        calls.push(vec!["inventory", "--vault", vault, "--config", path]);
-        calls.push(vec![
+        waiting.push(vec!["find", "--vault", vault, "--from", path]);
+        refusing.push(vec!["lint", path]);
+        refusing.push(vec!["verify", path]);
+        refusing.push(vec!["plan", path]);
+        refusing.push(vec!["run", path, "--yes"]);
+        refusing.push(vec!["emulate", "--scenario", path]);
+        refusing.push(vec!["drill", path]);
+        refusing.push(vec!["inventory", "--vault", vault, "--cloud", path]);
+        refusing.push(vec!["inventory", "--vault", vault, "--config", path]);
+        refusing.push(vec![
             "audit",
             "--archive",
             folder.path().to_str().unwrap(),
@@ -86,47 +87,53 @@ async fn a_command_that_waits_for_a_pipe_ends() {
             path,
         ]);
     }
-    for (index, arguments) in calls.iter().enumerate() {
-        let (told, code) = SIGNALS[index % SIGNALS.len()];
+    let start = |arguments: &[&str]| {
         let mut command = Command::new(STANCH);
         command.args(arguments).current_dir(folder.path()).stdin(Stdio::piped());
         command.env("STANCH_STATE_DIR", folder.path().join("state")).env_remove("STANCH_CLOUD");
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for (index, arguments) in waiting.iter().enumerate() {
+        let (told, code) = SIGNALS[index % SIGNALS.len()];
         let what = arguments.join(" ");
+        let mut child = start(arguments);
         let input = child.stdin.take();
-        let mut over = false;
         soon(&what, || {
-            over = child.try_wait().unwrap().is_some();
-            over || waits(&child)
+            assert!(child.try_wait().unwrap().is_none(), "{what} does not wait");
+            waits(&child)
         })
         .await;
-        // What refuses a file that is none has ended by itself, which is as good.
-        if over {
-            continue;
-        }
         ends(&what, child, told, code).await.done();
         drop(input);
+    }
+    for arguments in refusing {
+        let what = arguments.join(" ");
+        let mut child = start(&arguments);
+        let input = child.stdin.take();
+        soon(&what, || child.try_wait().unwrap().is_some()).await;
+        drop(input);
+        let said = Said::from(child.wait_with_output().unwrap());
+        assert!(matches!(said.code, Some(2 | 5)), "{what}\n{}\n{}", said.stdout, said.stderr);
+        assert!(said.stderr.contains("regular file") || said.stderr.contains("not a file"), "{what}\n{}", said.stderr);
+        said.done();
     }
 }
 
 #[tokio::test]
 async fn a_command_whose_reader_does_not_read_ends() {
-    for arguments in [vec!["completions", "bash"], vec!["schema"], vec!["actions", "--json"], vec!["man"]] {
-        let child =
-            Command::new(STANCH).args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut child = child;
-        let out = child.stdout.take().unwrap();
-        // A pipe takes so much before it blocks; what says less has ended by itself.
-        let mut over = false;
-        soon("its end, or its wait", || {
-            over = child.try_wait().unwrap().is_some();
-            over || waits(&child)
+    for arguments in [vec!["completions", "bash"], vec!["schema"], vec!["actions", "--json"]] {
+        // Each says more than this pipe takes.
+        let (unread, written) = std::io::pipe().unwrap();
+        rustix::pipe::fcntl_setpipe_size(&written, 4096).unwrap();
+        let mut child = Command::new(STANCH).args(&arguments).stdout(written).stderr(Stdio::piped()).spawn().unwrap();
+        let what = arguments.join(" ");
+        soon(&what, || {
+            assert!(child.try_wait().unwrap().is_none(), "{what} does not wait");
+            waits(&child)
         })
         .await;
-        if !over {
-            ends(&arguments.join(" "), child, Signal::TERM, 143).await.done();
-        }
-        drop(out);
+        ends(&what, child, Signal::TERM, 143).await.done();
+        drop(unread);
     }
 }
 
