@@ -13,6 +13,7 @@ static GIVEN: OnceLock<Given> = OnceLock::new();
 pub struct Given {
     /// Where runs are kept: for every command.
     pub state_dir: Option<String>,
+    pub state: Option<String>,
     /// What a run keeps once it has begun: for commands that begin something.
     pub config: Option<String>,
     pub cloud: Option<String>,
@@ -31,10 +32,10 @@ pub fn here(recorded: &str) -> String {
 }
 
 fn given(command: &str) -> Vec<String> {
-    let Some(Given { state_dir, config, cloud }) = GIVEN.get() else { return Vec::new() };
+    let Some(Given { state_dir, state, config, cloud }) = GIVEN.get() else { return Vec::new() };
     let begins = ["plan", "run", "find", "audit", "inventory"].contains(&command.split(' ').next().unwrap_or_default());
     let of_beginning = if begins { [("--config", config), ("--cloud", cloud)].to_vec() } else { Vec::new() };
-    let all = of_beginning.into_iter().chain([("--state-dir", state_dir)]);
+    let all = of_beginning.into_iter().chain([("--state-dir", state_dir), ("--state", state)]);
     all.filter_map(|(name, value)| Some(option(name, value.as_ref()?))).collect()
 }
 

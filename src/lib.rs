@@ -30,7 +30,8 @@
 //!    than the kept one, and observes that once (`durable/observation.rs`): a second life disables the same ones.
 //! 4. For each it asks `durable/effect.rs` for an effect, named in `evidence/names.rs`, with a request and a probe.
 //! 5. `durable/effect.rs` records the intent through `durable/ledger.rs`; `journal/writer.rs` chains it, and
-//!    `journal/store.rs` makes it durable. Only then the request goes out: `azure/vault.rs`, `azure/transport.rs`.
+//!    `journal/store.rs` or `journal/blob/` makes it durable. Only then the request goes out: `azure/vault.rs`,
+//!    `azure/transport.rs`.
 //! 6. The outcome is recorded: done, refused, or unknown. An unknown one is asked about by the probe, in this life or the
 //!    next, and sent again only if the vault says that it did not happen.
 //! 7. `engine/state.rs` folds each record as it is written; `driver/mod.rs` records the step's end, and asks again what is next.
@@ -43,6 +44,8 @@
 //! - No effect is sent before its intent is durable, and none twice without asking the other side in between, unless
 //!   the receiver knows a repetition by its key, or a repetition harms less than a loss.
 //! - After a failed append nothing is appended, and nothing is sent.
+//! - No process sends for a run that another machine has taken over: what it may not append to, it does not act on
+//!   (`journal/blob/`).
 //! - Nobody but `evidence` judges whether a leak is contained, and nobody shows another verdict than that one.
 //! - No output, observation or effect is read by its name outside its action's file and `evidence`, and nobody asks for an
 //!   action by its name: others speak of a step by what it is for (`plan::Aim`).
@@ -92,7 +95,7 @@ pub mod engine;
 /// The durable protocol between an action and the journal: effects, observations, gates, timers.
 pub mod durable;
 
-/// Append-only, hash-chained events on disk; the locks of runs, and what each keeps from the others.
+/// Append-only, hash-chained events on disk or in a container; the locks of runs, and what each keeps from the others.
 pub mod journal;
 
 /// The only loop.

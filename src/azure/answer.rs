@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 /// No request goes without an answer for longer, whatever the other side does.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// What may come in answer to a request.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,8 @@
 //!
 //! [`Transport`] is the one seam through which requests leave the program, to the real hosts or to a cloud on this
 //! machine. [`Identity`] says who we are, [`Vault`] speaks with a Key Vault through the official client,
-//! [`ResourceManager`] and [`Graph`] with those who issue keys and passwords, [`BlobContainer`] with a storage account,
+//! [`ResourceManager`] and [`Graph`] with those who issue keys and passwords, [`BlobContainer`] and [`WritableContainer`]
+//! with a storage account,
 //! [`LogAnalytics`] with a workspace. No request that writes is ever repeated here.
 
 mod access;
@@ -31,8 +32,10 @@ mod service_error;
 mod transport;
 mod unavailable;
 mod vault;
+mod writable_container;
 
 pub use access::Azure;
+pub use answer::REQUEST_TIMEOUT;
 pub use blob::{Blob, BlobContainer};
 pub(crate) use bounded_stream::BoundedStream;
 pub use budget::VaultLimits;
@@ -51,3 +54,4 @@ pub use transport::{HttpAnswer, Transport};
 pub(crate) use unavailable::{Unavailable, again};
 pub(crate) use vault::harmless;
 pub use vault::{Deleted, Head, NewVersion, Readable, Vault};
+pub use writable_container::{BlobHead, LARGEST_PIECE, NotWritten, WritableContainer};

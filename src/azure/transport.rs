@@ -14,12 +14,13 @@ use async_trait::async_trait;
 use azure_core::error::ErrorKind;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Method, Request, RetryOptions};
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use serde_json::Value;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -37,7 +38,11 @@ struct Inner {
     route: Route,
     correlation: Correlation,
     budgets: Budgets,
+    guard: OnceLock<Guard>,
 }
+
+/// Asked before a request goes out that may change something.
+type Guard = Box<dyn Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
 /// An answer that was read to its end. Its body may be a token, or hold a key: it is not shown, and what it says becomes
 /// text by [`said`](Self::said) only.
@@ -128,12 +133,24 @@ impl Transport {
         let client = if matches!(route, Route::Real) { build(true)? } else { direct.clone() };
         let correlation = Correlation::new(request_prefix);
         let budgets = Budgets::new(limits);
-        Ok(Self { inner: Arc::new(Inner { client, direct, route, correlation, budgets }) })
+        Ok(Self { inner: Arc::new(Inner { client, direct, route, correlation, budgets, guard: OnceLock::new() }) })
     }
 
     /// Whom to tell, in one sentence, when a vault is left alone for a while, and when it answers again.
     pub fn announce(&self, tell: impl Fn(String) + Send + Sync + 'static) {
         self.inner.budgets.announce(tell);
+    }
+
+    /// Who says, before each request that may change something, whether it may still be sent from here. Said once.
+    pub fn guard(&self, may_send: impl Fn() -> BoxFuture<'static, Result<(), Failure>> + Send + Sync + 'static) {
+        drop(self.inner.guard.set(Box::new(may_send)));
+    }
+
+    async fn may_send(&self, method: &str) -> Result<(), Failure> {
+        match self.inner.guard.get() {
+            Some(guard) if !["GET", "HEAD"].contains(&method) => guard().await,
+            _ => Ok(()),
+        }
     }
 
     /// The cloud on this machine, in a drill.
@@ -236,6 +253,7 @@ impl Transport {
             self.must_hide(&url, false)?;
         }
         let way = self.inner.route.way(&url)?;
+        let method_name = method.to_ascii_uppercase();
         let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| unusable(error.to_string()))?;
         let mut request = self.client(&way.url).request(method, way.url).timeout(bounds.longest).body(body);
         for (name, value) in headers {
@@ -244,6 +262,7 @@ impl Transport {
         if let Some(asked) = way.host {
             request = request.header("host", asked);
         }
+        self.may_send(&method_name).await?;
         let response = request.send().await.map_err(|error| failed(&host, error))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|value| retry::after(value.to_str().ok()?));
@@ -267,6 +286,8 @@ impl Transport {
         request.insert_header("x-ms-client-request-id", self.inner.correlation.next());
         let pass = self.inner.budgets.admit(&asked, request.method().as_ref(), request.url().path()).await;
         let pass = pass.map_err(|failure| carry(ErrorKind::Other, failure))?;
+        let may_send = self.may_send(request.method().as_ref()).await;
+        may_send.map_err(|failure| carry(ErrorKind::Other, failure))?;
         let response = match self.client(request.url()).execute_request(&request).await {
             Ok(response) => whole(response, &asked, request.method(), bounds).await,
             Err(error) => Err(error),

@@ -9,6 +9,7 @@ use super::options::Common;
 use super::page::Page;
 use super::scorecard::{Observed, Scorecard};
 use super::session;
+use super::session::LOCAL;
 use super::suggestion::Suggestion;
 use super::terminal::ui::Ui;
 use crate::actions;
@@ -96,7 +97,14 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let all_secrets = played.inputs.iter().any(|(name, _)| *name == "vault");
     let inputs = inputs.into_iter().map(|(name, value)| format!("{name}={value}"));
     let inputs: Vec<String> = played.arguments().into_iter().chain(inputs).collect();
-    let drill = Common { cloud: Some(ready_file), config: None, yes: true, json: false, ..common.clone() };
+    let drill = Common {
+        cloud: Some(ready_file),
+        config: None,
+        yes: true,
+        json: false,
+        state: Some(LOCAL.to_owned()),
+        ..common.clone()
+    };
     // Asked for JSON, the drill prints one object: its own.
     let shown = Ui { json: false, quiet: ui.quiet || ui.json, results: !ui.json, ..ui };
     let mut prepared = driving::prepare(&drill, &RunArgs::played(&runbook, inputs, args.answers))?;

@@ -70,10 +70,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let session = Session::open(common, None)?;
     let vaults = session.vaults(&args.vault)?;
     let runs = session::runs(common)?;
-    let past = Past::read(&runs).map_err(|error| {
-        let summary = format!("the state directory `{}` cannot be read", runs.place());
-        CommandError::program(Failure::refused(summary).because(error.to_string()))
-    })?;
+    let past = Past::read(&runs).map_err(|error| session::cannot_list(&runs, &error))?;
     let azure = session.azure(&session::fingerprints(&runs)?.request_prefix())?;
     let mut listings = Vec::new();
     for vault in vaults {

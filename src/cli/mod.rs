@@ -157,7 +157,9 @@ fn given(common: &Common) -> Given {
     });
     // A journal may keep what a step says: it is read in other folders as well.
     let state_dir = state_dir.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
-    Given { state_dir: shown(&state_dir), config: shown(&common.config), cloud: shown(&common.cloud) }
+    let named = |state: &String| std::env::var("STANCH_STATE").is_ok_and(|of_environment| of_environment == *state);
+    let state = common.state.clone().filter(|state| !named(state));
+    Given { state_dir: shown(&state_dir), state, config: shown(&common.config), cloud: shown(&common.cloud) }
 }
 
 /// The program with one command alone.

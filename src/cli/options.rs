@@ -10,6 +10,10 @@ pub(crate) struct Common {
     /// Where runs are kept
     #[arg(long, global = true, value_name = "DIR", env = "STANCH_STATE_DIR", hide_env_values = true)]
     pub(crate) state_dir: Option<PathBuf>,
+    /// The container in which runs are kept, as https://ACCOUNT.blob.core.windows.net/CONTAINER, so that other machines can
+    /// go on with them; `local` for the state directory, whatever stanch.yaml says
+    #[arg(long, global = true, value_name = "URL", env = "STANCH_STATE", hide_env_values = true)]
+    pub(crate) state: Option<String>,
     /// The configuration [default: ./stanch.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -6,7 +6,6 @@ use super::page::Page;
 use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
-use crate::failure::Failure;
 use crate::journal::Runs;
 use serde_json::json;
 
@@ -68,8 +67,5 @@ pub(crate) fn latest(common: &Common, ui: Ui) -> Result<Option<String>, CommandE
 }
 
 fn list(runs: &Runs) -> Result<Vec<String>, CommandError> {
-    runs.list().map_err(|error| {
-        let summary = format!("the state directory `{}` cannot be read", runs.place());
-        CommandError::program(Failure::refused(summary).because(error.to_string()))
-    })
+    runs.list().map_err(|error| session::cannot_list(runs, &error))
 }

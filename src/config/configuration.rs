@@ -10,6 +10,7 @@ use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use url::Url;
 
 /// The configuration. Without a file it is empty: any identity, no audit source, nobody to tell.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub limits: VaultLimits,
     /// Who stamps the journal's head when a life of a run ends, if anybody.
     pub timestamp: Option<Authority>,
+    /// The container in which runs are kept, if not below the state directory of this machine.
+    pub state: Option<Url>,
     pub(super) text: Option<String>,
     /// Who may answer gates that name nobody; everybody if nobody is named.
     pub approvers: Vec<String>,

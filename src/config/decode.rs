@@ -33,6 +33,7 @@ const KEYS: &[&str] = &[
     "timestamp",
     "runbooks",
     "tenant",
+    "state",
 ];
 const APPROVALS: &[&str] = &["named", "verified"];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
@@ -179,10 +180,33 @@ impl SettingsDecoder<'_> {
         config.runbooks = get(&entries, "runbooks").and_then(|node| self.path(node, "`runbooks`"));
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
         config.timestamp = get(&entries, "timestamp").and_then(|node| self.timestamp(node));
+        config.state = get(&entries, "state").and_then(|node| self.state(node));
         if let Some(node) = get(&entries, "limits") {
             config.limits = self.limits(node);
         }
         config
+    }
+
+    /// Where runs are kept. Nobody signs in by an address.
+    fn state(&mut self, node: &Node) -> Option<Url> {
+        let text = self.text(node, "`state`")?;
+        let url = Url::parse(&text).ok().filter(|url| url.scheme() == "https" && url.has_host());
+        let plain = |url: &Url| {
+            url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none()
+        };
+        let help = "write `state: https://ACCOUNT.blob.core.windows.net/CONTAINER`; stanch signs in by itself";
+        match url {
+            Some(url) if plain(&url) => Some(url),
+            Some(_) => {
+                self.literals.push(node.span);
+                self.wrong("`state` carries more than the address of a container", node.span, help);
+                None
+            }
+            None => {
+                self.wrong("`state` is not the address of a container", node.span, help);
+                None
+            }
+        }
     }
 
     fn subscription(&mut self, node: &Node) -> Option<String> {

@@ -121,6 +121,8 @@ impl Attempt {
         perform: impl AsyncFn(String) -> Result<T, Failure>,
     ) -> Result<Result<T, Failure>, Stop> {
         let attempt = self.start(intent, key).await?;
+        // The line was durable then; a process that was stopped since may be taken for dead by now.
+        self.ledger.confirm().await?;
         let label = format!("{}/{}", self.step, intent.name);
         match correlation::scope(label, perform(key.to_owned())).await {
             Ok(result) => {

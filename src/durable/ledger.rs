@@ -3,7 +3,7 @@
 use crate::engine::event::Event;
 use crate::engine::{IllegalEvent, State, StepState};
 use crate::failure::Failure;
-use crate::journal::{AppendError, Journal, Listener, ReadError, Record, Store, Writer};
+use crate::journal::{AppendError, Hold, Journal, Listener, ReadError, Record, Store, Writer};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
@@ -74,6 +74,16 @@ impl Ledger {
     /// of it.
     pub async fn flush(&self) -> Result<(), AppendError> {
         self.writer.flush().await
+    }
+
+    /// Returns once it is certain that the run is still this process's: what is sent then is sent by nobody else.
+    pub async fn confirm(&self) -> Result<(), AppendError> {
+        self.writer.confirm().await
+    }
+
+    /// What says whether it is, where another machine could take the run over.
+    pub fn hold(&self) -> Option<Arc<dyn Hold>> {
+        self.writer.hold()
     }
 
     /// Looks at the state as it is now.

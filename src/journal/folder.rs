@@ -4,7 +4,7 @@ use super::local::LocalRuns;
 use super::lock::{Claimant, Holder, Lock, LockError};
 use super::reader::{Journal, ReadError, first_record};
 use super::record::Record;
-use super::run_store::{LeftAnswer, Pinned, RunStore};
+use super::run_store::{LeftAnswer, Mark, Pinned, RunStore};
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::engine::event::RunOpened;
@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How many journals that lie elsewhere are asked for at a time.
+const SIDE_BY_SIDE: usize = 16;
 
 /// All runs of a store.
 #[derive(Clone, Debug)]
@@ -85,6 +88,22 @@ impl Runs {
         runs.sort();
         Ok(runs)
     }
+
+    /// With what each run began that can be read, in the order of their names.
+    pub fn openings(&self) -> Vec<RunOpened> {
+        let ids = self.list().unwrap_or_default();
+        let opened = |run: &String| Some(self.folder(run).ok()?.opened().ok()?.1);
+        if !self.store.is_shared() {
+            return ids.iter().filter_map(opened).collect();
+        }
+        // Each is waited for most of the time.
+        std::thread::scope(|scope| {
+            let shares = ids.chunks(ids.len().div_ceil(SIDE_BY_SIDE).max(1));
+            let reading = |share| scope.spawn(move || Vec::from_iter(<[String]>::iter(share).filter_map(opened)));
+            let reading: Vec<_> = shares.map(reading).collect();
+            reading.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
+        })
+    }
 }
 
 impl RunFolder {
@@ -120,6 +139,11 @@ impl RunFolder {
     /// Where the last report lies, on this machine.
     pub fn report(&self) -> PathBuf {
         self.path().join("report")
+    }
+
+    /// Whether other machines reach it as well.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
     }
 
     /// Whether there is such a run.
@@ -201,6 +225,11 @@ impl RunFolder {
     /// The live process that works on the run, if there is one.
     pub fn holder(&self) -> Option<Holder> {
         self.store.holder(&self.name_of("lock"))
+    }
+
+    /// What tells whether the run has changed since: compared, and cheap to ask for.
+    pub fn mark(&self) -> Mark {
+        self.store.mark(&self.name)
     }
 
     /// The journal's lines, from the first one on.

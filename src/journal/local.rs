@@ -4,7 +4,7 @@
 
 use super::lock::{Claimant, Holder, Life, Lock, LockError, says_everything};
 use super::reader::{ReadError, open};
-use super::run_store::{Decide, LeftAnswer, Pinned, RunStore};
+use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore};
 use super::store::{LocalStore, Store};
 use super::time_stamps::stamps_beside;
 use crate::files::{self, LARGEST_TEXT};
@@ -146,6 +146,12 @@ impl RunStore for LocalRuns {
             files::make_folder(folder)?;
         }
         Lock::take(&path, run, claimant)
+    }
+
+    fn mark(&self, folder: &str) -> Mark {
+        let file = fs::symlink_metadata(self.path(folder).join("journal.jsonl")).ok();
+        let journal = file.map(|file| (file.len(), file.modified().ok()));
+        Mark { journal, holder: self.holder(&format!("{folder}/lock")), is_leased: false }
     }
 
     fn holder(&self, name: &str) -> Option<Holder> {

@@ -11,6 +11,7 @@ use crate::clock::{self, Timestamp};
 use crate::files;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -61,10 +62,21 @@ pub enum Life {
 /// A held lock; given back when dropped.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    held: Held,
     predecessor: Option<Holder>,
     /// Whether a dead holder's name is put back at the end.
     borrowed: bool,
+    from_the_living: bool,
+}
+
+/// What is given back when a lock is dropped.
+#[derive(Debug)]
+enum Held {
+    File(File),
+    /// It gives itself back, and names nobody: who held it stands elsewhere.
+    Elsewhere {
+        _held: Box<dyn Debug + Send + Sync>,
+    },
 }
 
 /// Why a lock was not got.
@@ -96,7 +108,21 @@ impl Lock {
             Some(_) | None => {}
         }
         write(&mut file, &Holder::new(run, claimant))?;
-        Ok(Self { file, predecessor, borrowed: false })
+        Ok(Self { held: Held::File(file), predecessor, borrowed: false, from_the_living: false })
+    }
+
+    /// A lock that is held elsewhere than in a file, and gives itself back when it is dropped.
+    pub(super) fn elsewhere(
+        held: impl Debug + Send + Sync + 'static,
+        predecessor: Option<Holder>,
+        from_the_living: bool,
+    ) -> Self {
+        Self { held: Held::Elsewhere { _held: Box::new(held) }, predecessor, borrowed: false, from_the_living }
+    }
+
+    /// Whether it was taken from a process that still lived.
+    pub fn is_from_the_living(&self) -> bool {
+        self.from_the_living
     }
 
     /// The lock for a moment, without taking over what it guards: whoever died while holding it is still named in it
@@ -126,10 +152,11 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        let Held::File(file) = &mut self.held else { return };
         // Where it fails, the next one finds a dead holder.
         match self.predecessor.as_ref().filter(|_| self.borrowed) {
-            Some(dead) => drop(write(&mut self.file, dead)),
-            None => drop(self.file.set_len(0)),
+            Some(dead) => drop(write(file, dead)),
+            None => drop(file.set_len(0)),
         }
     }
 }
@@ -149,10 +176,16 @@ impl Holder {
         }
     }
 
+    /// Whoever a journal names: which process it was does not stand there.
+    pub(super) fn elsewhere(run: String, operator: String, host: String, since: Timestamp) -> Self {
+        Self { run, operator, host, process: 0, process_started: 0, boot: String::new(), since }
+    }
+
     /// Who it is, where and since when.
     pub fn who(&self) -> String {
-        let Self { run, operator, host, process, .. } = self;
-        format!("run `{run}` by {operator} on {host}, process {process}, since {}", clock::second(self.since))
+        let Self { run, operator, host, .. } = self;
+        let process = if self.process == 0 { String::new() } else { format!(", process {}", self.process) };
+        format!("run `{run}` by {operator} on {host}{process}, since {}", clock::second(self.since))
     }
 
     /// Whether a holder still lives whose lock the system gave away. `says_everything` means that the system's lock

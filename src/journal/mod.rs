@@ -4,6 +4,7 @@
 //! what was changed. Where lines are kept is the [`Store`]'s affair alone, and where all that is kept of runs is the
 //! [`RunStore`]'s; [`Runs`] are those of a store. A loop over `sha256sum` verifies a journal without this program.
 
+mod blob;
 mod delivery_log;
 mod fingerprint_key;
 mod folder;
@@ -18,14 +19,15 @@ mod targets;
 mod time_stamps;
 mod writer;
 
+pub use blob::{BlobRuns, LEASE, store_failure};
 pub use delivery_log::{Delivery, DeliveryLog};
 pub use folder::{NotARunId, RunFolder, Runs, valid_run_id};
 pub use held::{HeldBy, Stands};
 pub use lock::{Claimant, Holder, Life, Lock, LockError};
 pub use reader::{Damage, DamageKind, Journal, ReadError};
 pub use record::{FORMAT_VERSION, GENESIS, LONGEST_LINE, Record, line_hash};
-pub use run_store::{Decide, LeftAnswer, Pinned, RunStore};
-pub use store::{LocalStore, Store};
+pub use run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore};
+pub use store::{Fenced, Hold, LocalStore, Store};
 pub use targets::{TargetError, Targets};
 pub use time_stamps::stamps_beside;
 pub use writer::{AppendError, Listener, Writer};

@@ -21,6 +21,7 @@ use super::store::Store;
 use std::fmt::Debug;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// An answer that somebody left for the process that works on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,15 @@ pub struct Pinned<'a> {
     pub text: &'a str,
 }
 
+/// What tells whether a run has changed since it was looked at: its journal, and whether somebody works on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Length of the journal, and when it was written, where that is known; nothing where it cannot be seen.
+    pub(super) journal: Option<(u64, Option<SystemTime>)>,
+    pub(super) holder: Option<Holder>,
+    pub(super) is_leased: bool,
+}
+
 /// What decides, on the lines that stand already, which line is added; none where nothing is to be added.
 pub type Decide<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<Vec<u8>>>;
 
@@ -45,6 +55,11 @@ pub type Decide<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<Vec<u8>>>;
 pub trait RunStore: Debug + Send + Sync {
     /// The folder of this machine for what is made of runs, which their journals can make again.
     fn here(&self) -> &Path;
+
+    /// Whether other machines reach it as well, so that a lease tells who lives.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// Where a name lies, for people: a path or an address. The empty name is the store itself.
     fn place(&self, name: &str) -> String;
@@ -84,6 +99,9 @@ pub trait RunStore: Debug + Send + Sync {
 
     /// Holds a name for a run, as long as this process lives, or says who does.
     fn lock(&self, name: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError>;
+
+    /// What tells whether the run of this folder has changed.
+    fn mark(&self, folder: &str) -> Mark;
 
     /// The live process that holds a name, if there is one.
     fn holder(&self, name: &str) -> Option<Holder>;

@@ -4,10 +4,13 @@
 #![expect(clippy::disallowed_methods, reason = "the local store is where journals become files")]
 
 use crate::files;
+use futures::future::BoxFuture;
+use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A place that lines can be appended to, durably.
 pub trait Store: Send + 'static {
@@ -20,6 +23,44 @@ pub trait Store: Send + 'static {
 
     /// Cuts everything after the first `length` bytes off, durably.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
+
+    /// Says where the lines end that whoever appends has read: what stands behind them by then is another process's.
+    fn goes_on_at(&mut self, _length: u64) {}
+
+    /// What says whether they are still this process's to append to, where another machine could take them.
+    fn hold(&self) -> Option<Arc<dyn Hold>> {
+        None
+    }
+}
+
+/// Whether a run is still this process's.
+pub trait Hold: Debug + Send + Sync {
+    /// Returns once that is certain for some seconds: what is sent then is sent by whoever holds the run.
+    ///
+    /// # Errors
+    /// If somebody else holds it, or it cannot be known.
+    fn confirm(&self) -> BoxFuture<'_, io::Result<()>>;
+
+    /// Returns when somebody else holds it.
+    fn lost(&self) -> BoxFuture<'_, ()>;
+}
+
+/// Somebody else has written: nothing is appended here any more. Says who, in a sentence. It travels in an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Fenced(pub String);
+
+impl From<Fenced> for io::Error {
+    fn from(fenced: Fenced) -> Self {
+        Self::other(fenced)
+    }
+}
+
+impl Fenced {
+    /// Whether an error says so.
+    pub fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|error| error.is::<Self>())
+    }
 }
 
 impl Store for Box<dyn Store> {
@@ -33,6 +74,14 @@ impl Store for Box<dyn Store> {
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.as_mut().truncate(length)
+    }
+
+    fn goes_on_at(&mut self, length: u64) {
+        self.as_mut().goes_on_at(length);
+    }
+
+    fn hold(&self) -> Option<Arc<dyn Hold>> {
+        self.as_ref().hold()
     }
 }
 

@@ -9,7 +9,7 @@
 
 use super::reader::Journal;
 use super::record::{FORMAT_VERSION, LONGEST_LINE, Record, line_hash};
-use super::store::Store;
+use super::store::{Fenced, Hold, Store};
 use crate::clock::{self, Timestamp};
 use crate::engine::event::Event;
 use crate::redaction::{value_without_credentials, without_credentials};
@@ -33,6 +33,7 @@ const SHORT: Duration = Duration::from_micros(500);
 #[derive(Clone, Debug)]
 pub struct Writer {
     chain: Arc<Handle>,
+    hold: Option<Arc<dyn Hold>>,
 }
 
 /// Why an event is not in the journal.
@@ -42,6 +43,15 @@ pub enum AppendError {
     Store(String),
     #[error("{0}")]
     Refused(String),
+    /// Another process has gone on with the run; this one does nothing more. Says who.
+    #[error("{0}")]
+    TakenOver(String),
+}
+
+impl AppendError {
+    fn of(error: &io::Error) -> Self {
+        if Fenced::is(error) { Self::TakenOver(error.to_string()) } else { Self::Store(describe(error)) }
+    }
 }
 
 /// Sees every record in the journal's order: first asked whether it may follow, then told that it is durable.
@@ -54,7 +64,8 @@ pub trait Listener: Send + 'static {
 
 impl Writer {
     /// Starts the writer where a journal ends.
-    pub fn start(store: impl Store, journal: &Journal, listener: impl Listener) -> Self {
+    pub fn start(mut store: impl Store, journal: &Journal, listener: impl Listener) -> Self {
+        store.goes_on_at(journal.length);
         let chain = Chain {
             seq: journal.records,
             last_at: journal.last_at,
@@ -69,11 +80,12 @@ impl Writer {
             keeper_is_idle: false,
             is_over: false,
         };
+        let hold = store.hold();
         let (store, chain) = (Mutex::new(Box::new(store) as Box<dyn Store>), Mutex::new(chain));
         let shared = Arc::new(Shared { store, chain, work: Condvar::new() });
         let keeper = Arc::clone(&shared);
         std::thread::spawn(move || keeper.keep());
-        Self { chain: Arc::new(Handle(shared)) }
+        Self { chain: Arc::new(Handle(shared)), hold }
     }
 
     /// Appends one event; returns when it is as durable as it needs to be.
@@ -92,6 +104,19 @@ impl Writer {
     pub async fn flush(&self) -> Result<(), AppendError> {
         let records = self.chain.0.lock().seq;
         self.until(records).await
+    }
+
+    /// Returns once it is certain that the run is still this process's, for as long as it takes to send a request.
+    pub async fn confirm(&self) -> Result<(), AppendError> {
+        match &self.hold {
+            Some(hold) => hold.confirm().await.map_err(|error| AppendError::of(&error)),
+            None => Ok(()),
+        }
+    }
+
+    /// What says whether the run is still this process's, where another machine could take it.
+    pub fn hold(&self) -> Option<Arc<dyn Hold>> {
+        self.hold.clone()
     }
 
     /// The durable lines so far, from the first one on.
@@ -183,7 +208,7 @@ impl Shared {
         chain.sync_took = took;
         match written {
             Ok(()) => chain.durable += unwritten.len() as u64,
-            Err(error) => chain.broken = Some(AppendError::Store(describe(&error))),
+            Err(error) => chain.broken = Some(AppendError::of(&error)),
         }
         if chain.broken.is_none() {
             for (record, head) in &unwritten {

@@ -70,8 +70,12 @@ fn sentence(event: &Event) -> String {
         Event::RunResumed { operator, host, took_over: None, .. } => format!("taken over by {operator} on {host}"),
         Event::RunResumed { operator, host, took_over: Some(dead), .. } => {
             let because = dead.because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
-            let dead = format!("process {} of {} on {}", dead.process, dead.operator, dead.host);
-            format!("taken over by {operator} on {host}; {dead} is dead{because}")
+            let (process, of, on) = (dead.process, &dead.operator, &dead.host);
+            // Of one on another machine its number is not known, nor always whether it is dead.
+            match process {
+                0 => format!("taken over by {operator} on {host} from {of} on {on}{because}"),
+                _ => format!("taken over by {operator} on {host}; process {process} of {of} on {on} is dead{because}"),
+            }
         }
         Event::PinAccepted { pin, was, now, by, because } => {
             let pin = match pin {

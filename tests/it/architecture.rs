@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["actions", "audit", "azure", "config", "engine", "issuers", "notify", "plan", "report", "runbook", "vault"],
     ),
     ("engine", &[]),
-    ("journal", &["engine"]),
+    ("journal", &["azure", "engine"]),
     ("driver", &["actions", "durable", "engine", "evidence", "journal", "plan", "runbook"]),
     ("evidence", &["audit", "engine", "journal", "plan", "vault"]),
     ("durable", &["engine", "journal", "runbook"]),

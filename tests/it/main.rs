@@ -48,6 +48,7 @@ mod secrecy;
 mod signed_in;
 mod stage;
 mod steps;
+mod store;
 mod succession;
 mod surroundings;
 mod taking_over;

@@ -218,17 +218,27 @@ impl Stage {
         self.command_by(&self.ready_file(), arguments)
     }
 
+    /// The same with another state directory, as on another machine.
+    pub(crate) fn command_in(&self, state_dir: &Path, arguments: &[&str]) -> Command {
+        self.command_with(&self.ready_file(), state_dir, arguments)
+    }
+
     /// A call of the program that reaches the cloud as a cloud file says.
     pub(crate) fn command_by(&self, cloud_file: &Path, arguments: &[&str]) -> Command {
+        self.command_with(cloud_file, &self.state_dir(), arguments)
+    }
+
+    fn command_with(&self, cloud_file: &Path, state_dir: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(STANCH);
         command
             .args(arguments)
             .arg("--cloud")
             .arg(cloud_file)
             .arg("--state-dir")
-            .arg(self.state_dir())
+            .arg(state_dir)
             .env_remove("STANCH_CLOUD")
             .env_remove("STANCH_STATE_DIR")
+            .env_remove("STANCH_STATE")
             .env_remove("RUST_LOG")
             .current_dir(self.folder.path())
             .stdin(Stdio::null())

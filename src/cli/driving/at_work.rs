@@ -10,8 +10,9 @@ use crate::cli::terminal::live;
 use crate::cli::terminal::people::{Answers, Terminal};
 use crate::cli::terminal::screen;
 use crate::cli::terminal::ui::Ui;
+use crate::clock;
 use crate::driver::Driver;
-use crate::durable::{DisplayEvent, Ledger};
+use crate::durable::{DisplayEvent, DisplayEvents, Ledger};
 use crate::engine::State;
 use crate::engine::event::{Event, RunStatus};
 use crate::evidence::Known;
@@ -20,6 +21,7 @@ use crate::journal::{AppendError, Journal, RunFolder, Store};
 use crate::plan::Plan;
 use crate::sign_in::Checker;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// What a life of a run begins with.
@@ -31,6 +33,8 @@ pub(crate) struct Beginning {
     pub(crate) known: Known,
     /// Recorded before anything else.
     pub(crate) first: Vec<Event>,
+    /// How long a request that another process sent may still be under way, if one may.
+    pub(crate) under_way: Option<Duration>,
     /// Where a new run lies until its first record is durable.
     pub(crate) staged: Option<RunFolder>,
     /// Answers that were given beforehand.
@@ -56,6 +60,14 @@ pub(crate) async fn at_work(
         // Nobody may be looking.
         drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
     });
+    let hold = ledger.hold();
+    if let Some(hold) = hold.clone() {
+        services.azure.transport.guard(move || {
+            let hold = Arc::clone(&hold);
+            let gone = |error: std::io::Error| Failure::refused(error.to_string()).help("nothing was sent");
+            Box::pin(async move { hold.confirm().await.map_err(gone) })
+        });
+    }
     for event in beginning.first {
         let recorded = ledger.record(event).await;
         recorded.map_err(|error| match beginning.staged {
@@ -67,6 +79,16 @@ pub(crate) async fn at_work(
         staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
     }
     let (stop, stopping) = watch::channel(false);
+    if let Some(hold) = hold {
+        let (stop, aside) = (stop.clone(), notices.downgrade());
+        tokio::spawn(async move {
+            hold.lost().await;
+            let text = "another machine goes on with the run: nothing more is sent from here".to_owned();
+            drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
+            stop.send_replace(true);
+        });
+    }
+    wait_out(beginning.under_way, &notices, &in_order).await;
     let (told, aside) = (in_order.wait(), notices.downgrade());
     tokio::spawn(async move {
         told.await;
@@ -112,6 +134,20 @@ fn desk(services: &Services, state: &State) -> Result<Option<SignInDesk>, Comman
     let transport = services.azure.transport.clone();
     let checker = Checker::new(transport.clone(), pinned).map_err(CommandError::refused)?;
     Ok(Some(SignInDesk { transport, checker: Arc::new(checker) }))
+}
+
+/// Waits until no request can be under way that another process sent before the run was taken from it, so that what the other
+/// side says of it stays true; or until this process is told to stop.
+async fn wait_out(under_way: Option<Duration>, notices: &DisplayEvents, in_order: &InOrder) {
+    let Some(wait) = under_way else { return };
+    let seconds = wait.as_secs();
+    let text =
+        format!("a request of the process before may be under way: waiting {seconds} s, then asking what happened");
+    drop(notices.send(DisplayEvent::Aside { text }));
+    tokio::select! {
+        () = clock::sleep(wait) => {}
+        _ = in_order.wait() => {}
+    }
 }
 
 /// The first record did not become durable: there is no run.

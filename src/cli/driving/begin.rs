@@ -25,6 +25,7 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
         let help = format!("`{}` goes on with it", CommandLine::stanch("resume").name(&opened.run));
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
+    let reserved = folder.reserve(&claimant).map_err(|error| locked(&error))?;
     let targets = targets(&runs, &opened);
     take(&targets, opened.lock.iter(), &runs)?;
     let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
@@ -32,7 +33,7 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     let staged = folder.staged();
     let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
     staged.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;
-    let lock = staged.lock(&claimant).map_err(|error| match error {
+    let lock = reserved.map_or_else(|| staged.lock(&claimant), Ok).map_err(|error| match error {
         LockError::Io(error) => unwritable(error),
         held => locked(&held),
     })?;
@@ -42,6 +43,7 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
         state: State::default(),
         known: Known::new(services.steps.clone()),
         first: vec![Event::RunOpened(opened)],
+        under_way: None,
         staged: Some(staged),
         answers,
     };

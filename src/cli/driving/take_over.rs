@@ -5,19 +5,21 @@ use super::at_work::{Beginning, at_work};
 use super::pins::{self, Accepting};
 use super::targets::{take, targets};
 use crate::actions;
+use crate::azure::REQUEST_TIMEOUT;
 use crate::cli::exit::{Exit, Outcome};
 use crate::cli::options::Common;
-use crate::cli::session::{self, Session, cannot_write, locked, refuse_abandoned};
+use crate::cli::session::{self, Session, cannot_write, held, refuse_abandoned};
 use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::screen;
 use crate::cli::terminal::ui::Ui;
 use crate::cli::terminal::when::when;
 use crate::clock::{self, Timestamp};
 use crate::engine::event::{Answer, Event, RunStatus, TakenOver};
-use crate::engine::{State, StepState, StepStatus};
+use crate::engine::{EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{Known, wants_value};
-use crate::journal::{Claimant, Journal, Lock, Store};
+use crate::journal::{Claimant, Journal, LEASE, Lock, RunFolder, Store};
 use serde_json::Map;
+use std::time::Duration;
 
 /// Which run is taken over, and who answers for it.
 #[derive(Debug, clap::Args)]
@@ -34,7 +36,7 @@ pub(crate) struct TakingOver {
 pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome {
     let folder = session::existing(common, &args.run)?;
     let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
-    let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
+    let lock = folder.lock(&claimant).map_err(|error| held(&folder, &error))?;
     let plan = session::plan_of(&folder)?;
     let (mut known, mut state) = (Known::new(plan.planned(&actions::catalogue())), State::default());
     let journal = folder.fold(|record, _| known.apply(record).and_then(|()| state.apply(record.at, &record.event)));
@@ -47,7 +49,7 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome
         screen::show(ui, &folder, &known, &journal.head);
         return Ok(Exit::Done);
     }
-    let mut session = Session::open(common, Some(&opened))?;
+    let mut session = Session::of_run(common, &opened, &folder)?;
     session.secret_prompt = args.answering.secret_prompt(ui);
     let can_ask = session.secret_prompt.is_there();
     let accepted = pins::check(&folder, &opened, &session, &args.accepting, &claimant.operator)?;
@@ -63,11 +65,22 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome
     let to_come = if can_ask { values_to_come(&state, &claimant.operator) } else { Vec::new() };
     let first = std::iter::once(resumed).chain(accepted).chain(to_come).collect();
     ui.note(&screen::taken_over(&opened, &state));
+    let under_way = under_way(&folder, &lock, &state);
     let beginning = beginning(&mut store, journal, state, known, first, answers)
         .map_err(|error| cannot_write(runs.state(), &error))?;
+    let beginning = Beginning { under_way, ..beginning };
     let exit = at_work(ui, plan, services, &folder, store, beginning).await;
     drop(lock);
     exit
+}
+
+/// How long a request may still be under way that another machine sent, where the journal tells of one without an outcome.
+/// Of a process of this machine the system says that it is dead, and its requests with it.
+fn under_way(folder: &RunFolder, lock: &Lock, state: &State) -> Option<Duration> {
+    let is_open = |step: &StepState| step.effects.values().any(|effect| effect.phase == EffectPhase::Started);
+    let may_be = folder.is_shared() && lock.predecessor().is_some() && state.steps().any(|(_, step)| is_open(step));
+    let since = if lock.is_from_the_living() { LEASE } else { Duration::ZERO };
+    may_be.then_some(since + REQUEST_TIMEOUT)
 }
 
 /// Lets the steps go on that wait for a value which can be entered now.
@@ -101,7 +114,7 @@ fn beginning(
         store.truncate(journal.length)?;
         first.insert(0, Event::TailCut { bytes: journal.torn });
     }
-    Ok(Beginning { journal, state, known, first, staged: None, answers })
+    Ok(Beginning { journal, state, known, first, under_way: None, staged: None, answers })
 }
 
 /// Who takes the run over, and from whom. A process of another machine is dead because a person said so.
@@ -111,7 +124,7 @@ fn resumed(claimant: &Claimant, lock: &Lock, because: Option<String>) -> Event {
         host: dead.host.clone(),
         process: dead.process,
         since: dead.since,
-        because: because.filter(|_| dead.host != claimant.host),
+        because: because.filter(|_| dead.host != claimant.host || lock.is_from_the_living()),
     });
     Event::RunResumed {
         operator: claimant.operator.clone(),

@@ -3,19 +3,20 @@
 use crate::cli::exit::{self, CommandError};
 use crate::cli::room::Room;
 use crate::clock;
-use crate::journal::{Holder, RunFolder};
+use crate::journal::RunFolder;
 use crate::redaction::without_credentials;
 use crate::visible;
 use serde::Serialize;
 use serde_json::Value;
-use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 /// How often the journal is looked at.
 const PACE: Duration = Duration::from_millis(500);
+/// The same of one that is kept elsewhere.
+const PACE_ELSEWHERE: Duration = Duration::from_secs(2);
 
 /// A text of JSON, as the page gets it.
 pub(super) type Shown = Arc<str>;
@@ -34,14 +35,14 @@ struct Trouble {
 pub(super) async fn follow(folder: RunFolder) -> Result<watch::Receiver<Shown>, CommandError> {
     let (sender, receiver) = watch::channel(look(&folder)?);
     tokio::spawn(async move {
-        let mut pace = tokio::time::interval(PACE);
+        let mut pace = tokio::time::interval(if folder.is_shared() { PACE_ELSEWHERE } else { PACE });
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut folder = folder;
-        let mut before = marks(&folder);
+        let mut before = folder.mark();
         while !sender.is_closed() {
             pace.tick().await;
             let looked = tokio::task::spawn_blocking(move || {
-                let now = marks(&folder);
+                let now = folder.mark();
                 let news = (now != before).then(|| look(&folder).unwrap_or_else(|error| trouble(&error)));
                 (folder, now, news)
             });
@@ -53,12 +54,6 @@ pub(super) async fn follow(folder: RunFolder) -> Result<watch::Receiver<Shown>, 
         }
     });
     Ok(receiver)
-}
-
-/// What changes with a run: its journal, and whoever works on it.
-fn marks(folder: &RunFolder) -> (Option<(u64, SystemTime)>, Option<Holder>) {
-    let file = fs::symlink_metadata(folder.journal()).ok();
-    (file.and_then(|file| Some((file.len(), file.modified().ok()?))), folder.holder())
 }
 
 fn look(folder: &RunFolder) -> Result<Shown, CommandError> {

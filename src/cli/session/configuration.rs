@@ -31,11 +31,13 @@ pub(crate) struct Configuration {
 
 impl Configuration {
     /// Finds and reads it. `pinned` is what an earlier life of the run began with: no run gets a configuration that it
-    /// did not begin with, unless somebody names it.
+    /// did not begin with, unless somebody names it. `copy` are the bytes that it is pinned to, where it was begun on a
+    /// machine whose files are not here.
     pub(crate) fn open(
         common: &Common,
         cloud: Option<&CloudFile>,
         pinned: Option<&RunOpened>,
+        copy: Option<String>,
     ) -> Result<Self, CommandError> {
         // A cloud has a configuration of its own for whatever begins without another one.
         let of_cloud = cloud.filter(|_| pinned.is_none_or(|opened| !keeps_its_own(opened)));
@@ -47,6 +49,7 @@ impl Configuration {
                 (path.clone(), files::read_named(&path, LARGEST_TEXT), false)
             }
             (None, Some(opened)) => match &opened.config {
+                Some(path) if copy.is_some() => (PathBuf::from(path), Ok(copy.unwrap_or_default().into_bytes()), false),
                 Some(path) => {
                     let path = PathBuf::from(path);
                     (path.clone(), still(&path, opened.config_sha256.as_deref()), false)

@@ -4,14 +4,17 @@ mod configuration;
 mod pinned;
 mod refused;
 mod runbook_file;
+mod store;
 mod stored;
 mod surroundings;
+mod way;
 mod who;
 
 pub(crate) use pinned::{difference, not_planned, plan_of, start};
-pub(crate) use refused::{cannot_append, cannot_write, locked, refuse_abandoned};
+pub(crate) use refused::{cannot_append, cannot_list, cannot_write, held, locked, refuse_abandoned};
 pub use runbook_file::BUILT_IN;
 pub(crate) use runbook_file::{fitting_runbook, look_at_runbook, place_of, read_file, read_own_file, read_runbook};
+pub(crate) use store::LOCAL;
 pub(crate) use stored::{
     existing, fingerprints, history, known, not_an_id, opened, own_prefixes, runs, state, unreadable,
 };

@@ -5,7 +5,7 @@ use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::failure::Failure;
 use crate::files::{self, Distrust};
-use crate::journal::{AppendError, LockError, RunFolder};
+use crate::journal::{AppendError, LockError, RunFolder, Runs, store_failure};
 
 /// Another process works on the run, or may.
 pub(crate) fn locked(error: &LockError) -> CommandError {
@@ -35,10 +35,30 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
             if let Some(distrust) = files::distrust(error) {
                 return distrusted(distrust);
             }
+            if let Some(failure) = store_failure(error) {
+                return CommandError::program(failure.clone().and("nothing was changed"));
+            }
             let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
             CommandError::program(failure.help("make the state directory writable").and("nothing was changed"))
         }
     }
+}
+
+/// The same of a run that somebody wants to go on with, where a lease tells that the other process lives.
+pub(crate) fn held(folder: &RunFolder, error: &LockError) -> CommandError {
+    let LockError::Held(holder) = error else { return locked(error) };
+    if !folder.is_shared() {
+        return locked(error);
+    }
+    let failure = Failure::refused("the run is being worked on by another process");
+    let failure = holder.iter().fold(failure, |failure, holder| failure.because(holder.who()));
+    let resume = CommandLine::stanch("resume").name(folder.run());
+    let over = resume.clone().words("--take-over --because \"…\"");
+    let failure = failure
+        .because("it lives: its lease on the store was renewed within the last 15 s")
+        .help(format!("if it died just now, wait 15 s, then `{resume}`"))
+        .and(format!("if it lives and must stop: `{over}`"));
+    CommandError::refused(failure.and("nothing was changed"))
 }
 
 /// Something in the state directory, or the directory itself, is somebody else's, or may be written by others.
@@ -53,6 +73,9 @@ pub(crate) fn distrusted(distrust: &Distrust) -> CommandError {
 /// The state directory does not take files.
 pub(crate) fn cannot_write(path: impl AsRef<std::path::Path>, error: &std::io::Error) -> CommandError {
     let path = path.as_ref();
+    if let Some(failure) = store_failure(error) {
+        return CommandError::program(failure.clone().and("nothing was changed"));
+    }
     if let Some(distrust) = files::distrust(error) {
         return distrusted(distrust);
     }
@@ -64,13 +87,26 @@ pub(crate) fn cannot_write(path: impl AsRef<std::path::Path>, error: &std::io::E
     )
 }
 
+/// Which runs there are cannot be seen.
+pub(crate) fn cannot_list(runs: &Runs, error: &std::io::Error) -> CommandError {
+    let failure = store_failure(error).cloned().unwrap_or_else(|| {
+        let summary = format!("the state directory `{}` cannot be read", runs.place());
+        Failure::refused(summary).because(error.to_string())
+    });
+    CommandError::program(failure)
+}
+
 /// The journal takes no more lines; nothing more was done after the last durable one.
 pub(crate) fn cannot_append(folder: &RunFolder, error: &AppendError) -> CommandError {
-    CommandError::program(
-        Failure::refused(error.to_string())
-            .because(format!("nothing was sent after the last line of `{}`", folder.journal()))
-            .help(format!("mend the disk, then `{}`", CommandLine::stanch("resume").name(folder.run()))),
-    )
+    let failure = Failure::refused(error.to_string())
+        .because(format!("nothing was sent after the last line of `{}`", folder.journal()));
+    if let AppendError::TakenOver(_) = error {
+        let failure = Failure::refused(error.to_string()).because("nothing was sent from here since");
+        let status = CommandLine::stanch("status").name(folder.run());
+        return CommandError::refused(failure.help(format!("`{status}` shows where it stands")));
+    }
+    let first = if folder.is_shared() { "once the store takes lines again" } else { "mend the disk, then" };
+    CommandError::program(failure.help(format!("{first} `{}`", CommandLine::stanch("resume").name(folder.run()))))
 }
 
 /// Refuses whoever wants to go on with a run that was given up.

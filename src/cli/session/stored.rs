@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the environment says where runs are kept")]
 
 use super::refused::{cannot_write, distrusted};
+use super::store::shared;
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
 use crate::command_line::CommandLine;
@@ -12,7 +13,7 @@ use crate::engine::event::RunOpened;
 use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::files;
-use crate::journal::{DamageKind, Journal, NotARunId, ReadError, RunFolder, Runs};
+use crate::journal::{DamageKind, Journal, NotARunId, ReadError, RunFolder, Runs, store_failure};
 use crate::plan::PlannedStep;
 use crate::report::History;
 use crate::runbook::diagnostic::nearest;
@@ -31,7 +32,7 @@ pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
     };
     let state = std::path::absolute(&state).unwrap_or(state);
     files::check_place(&state).map_err(|error| cannot_write(&state, &error))?;
-    Ok(Runs::new(state))
+    Ok(shared(common, &state)?.unwrap_or_else(|| Runs::new(state)))
 }
 
 fn platform_state_dir() -> Option<PathBuf> {
@@ -101,6 +102,9 @@ pub(crate) fn unreadable(place: &str, error: &ReadError) -> CommandError {
             if let Some(distrust) = files::distrust(error) {
                 return distrusted(distrust);
             }
+            if let Some(failure) = store_failure(error) {
+                return CommandError::refused(failure.clone());
+            }
             let summary = format!("the journal `{place}` cannot be read");
             return CommandError::refused(Failure::refused(summary).because(error.to_string()));
         }
@@ -126,9 +130,11 @@ pub(crate) fn unreadable(place: &str, error: &ReadError) -> CommandError {
 /// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is
 /// not read by a stranger because of that.
 pub(crate) fn own_prefixes(runs: &Runs) -> Vec<Prefix> {
-    let ids = runs.list().unwrap_or_default();
     let key = runs.known_fingerprint_key();
     let searches = key.iter().flat_map(|key| [key.former_request_prefix(), key.request_prefix()]).map(Prefix::from);
-    let opened = ids.iter().filter_map(|run| Some(runs.folder(run).ok()?.opened().ok()?.1));
-    opened.map(|opened| Prefix { text: opened.request_prefix, run: Some(opened.run) }).chain(searches).collect()
+    runs.openings()
+        .into_iter()
+        .map(|opened| Prefix { text: opened.request_prefix, run: Some(opened.run) })
+        .chain(searches)
+        .collect()
 }

@@ -2,19 +2,21 @@
 
 use super::configuration::Configuration;
 use super::stored::{fingerprints, not_an_id, own_prefixes};
+use super::way;
 use crate::actions::{self, Services};
-use crate::azure::{Azure, CloudFile, Environment, Identity, Route, Transport};
+use crate::azure::{Azure, CloudFile};
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
 use crate::config::Config;
 use crate::correlation::Prefix;
 use crate::engine::event::{Mode, RunOpened};
 use crate::failure::Failure;
-use crate::journal::{Runs, Targets};
+use crate::journal::{RunFolder, Runs, Targets};
 use crate::plan::Plan;
 use crate::secret::{Nobody, SecretPrompt};
 use crate::vault::VaultUrl;
-use std::path::PathBuf;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The surroundings of a run or a question: real or drill, with the configuration that goes with it.
@@ -30,11 +32,25 @@ pub(crate) struct Session {
 impl Session {
     /// Reads the cloud file and the configuration. `pinned` are the paths of an earlier life of the run.
     pub(crate) fn open(common: &Common, pinned: Option<&RunOpened>) -> Result<Self, CommandError> {
+        Self::with(common, pinned, None)
+    }
+
+    /// The same for a run that goes on. One that was begun on another machine takes its configuration along; paths in it are
+    /// looked for where they were.
+    pub(crate) fn of_run(common: &Common, opened: &RunOpened, folder: &RunFolder) -> Result<Self, CommandError> {
+        let is_elsewhere = folder.is_shared() && opened.config.as_ref().is_some_and(|path| !Path::new(path).exists());
+        let copy = is_elsewhere.then(|| folder.configuration().ok()).flatten();
+        let sha256 = |text: &String| hex::encode(Sha256::digest(text));
+        let copy = copy.filter(|text| opened.config_sha256 == Some(sha256(text)));
+        Self::with(common, Some(opened), copy)
+    }
+
+    fn with(common: &Common, pinned: Option<&RunOpened>, copy: Option<String>) -> Result<Self, CommandError> {
         let pinned_path = |path: Option<&String>| path.map(PathBuf::from);
         let cloud_path = common.cloud.clone().or_else(|| pinned_path(pinned?.cloud.as_ref()));
         let cloud_path = cloud_path.map(|path| std::path::absolute(&path).unwrap_or(path));
         let cloud = cloud_path.as_deref().map(CloudFile::read).transpose().map_err(CommandError::usage)?;
-        let mut configuration = Configuration::open(common, cloud.as_ref(), pinned)?;
+        let mut configuration = Configuration::open(common, cloud.as_ref(), pinned, copy)?;
         if let Some(archive) = cloud.as_ref().and_then(|cloud| cloud.archive.clone()) {
             configuration.config.set_archive(archive);
         }
@@ -75,14 +91,7 @@ impl Session {
 
     /// Opens the way to Azure.
     pub(crate) fn azure(&self, request_prefix: &str) -> Result<Azure, CommandError> {
-        let route = match &self.cloud {
-            Some(cloud) => Route::Cloud(Box::new(cloud.clone())),
-            None => Route::Real,
-        };
-        let transport = Transport::limited(route, request_prefix, self.config().limits).map_err(CommandError::usage)?;
-        let environment = Environment::of_process(self.cloud.as_ref());
-        let identity = Identity::new(self.config().identity.clone(), transport.clone(), environment);
-        Ok(Azure { transport, identity })
+        way::open(self.cloud.as_ref(), self.config(), request_prefix)
     }
 
     /// Everything that the actions of a run share.

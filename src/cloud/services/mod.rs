@@ -1,6 +1,7 @@
 //! What is served, by the host that is called. A service knows the world and the wire, and no other service.
 
 mod azure_rest;
+mod blobs;
 mod graph;
 mod issuers;
 mod key_vault;
@@ -25,7 +26,8 @@ pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
         Destination::Graph => graph::answer(cloud, exchange),
         Destination::Vault(address) | Destination::Local(address) => key_vault::answer(cloud, exchange, address),
         Destination::Other => {
-            issuers::answer(cloud, exchange).or_else(|| sinks::answer(cloud, exchange)).unwrap_or_else(|| {
+            let answer = blobs::answer(cloud, exchange).or_else(|| issuers::answer(cloud, exchange));
+            answer.or_else(|| sinks::answer(cloud, exchange)).unwrap_or_else(|| {
                 Reply::json(404, &json!({ "error": format!("there is no host `{}` in this cloud", exchange.host) }))
             })
         }
@@ -40,6 +42,7 @@ pub(crate) fn refuse(cloud: &Cloud, exchange: &Exchange, status: u16) -> Reply {
         Destination::Local(address) if !token_endpoints::is_token_path(&exchange.path) => {
             key_vault::refuse(cloud, exchange, address, status)
         }
+        Destination::Other if blobs::is_meant(exchange) => blobs::refuse((status, "PlannedFault")),
         _ => Reply::json(status, &json!({ "error": "planned fault", "status": status })),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod applications;
 pub(crate) mod audit_trail;
+pub(crate) mod blobs;
 pub(crate) mod calls;
 pub(crate) mod identity;
 pub(crate) mod issued_tokens;

@@ -6,6 +6,7 @@ use super::access::AccessRules;
 use super::accounts::Accounts;
 use super::applications::Applications;
 use super::audit_trail::AuditTrail;
+use super::blobs::Blobs;
 use super::calls::Call;
 use super::identity::Directory;
 use super::issued_tokens::IssuedTokens;
@@ -38,6 +39,7 @@ pub(crate) struct Cloud {
     pub(crate) notifications: Arc<Notifications>,
     /// Those who issue credentials, and those who refer to a vault.
     pub(crate) accounts: Mutex<Accounts>,
+    pub(crate) blobs: Mutex<Blobs>,
     pub(crate) applications: Mutex<Applications>,
     pub(crate) issued_tokens: Mutex<IssuedTokens>,
     pub(crate) sites: Mutex<Sites>,
@@ -68,6 +70,7 @@ impl Cloud {
             sink_credentials,
             notifications: Arc::default(),
             accounts: Mutex::default(),
+            blobs: Mutex::default(),
             applications: Mutex::default(),
             issued_tokens: Mutex::default(),
             sites: Mutex::default(),
