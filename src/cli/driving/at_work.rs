@@ -5,6 +5,7 @@ use crate::actions::Services;
 use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, cannot_append, cannot_write};
+use crate::cli::terminal::left::SignInDesk;
 use crate::cli::terminal::live;
 use crate::cli::terminal::people::{Answers, Terminal};
 use crate::cli::terminal::screen;
@@ -18,6 +19,7 @@ use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Journal, RunFolder, Store};
 use crate::plan::Plan;
+use crate::sign_in::Checker;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -95,7 +97,8 @@ pub(crate) async fn at_work(
         stop.send_replace(true);
     });
     let operator = services.operator.clone();
-    let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers);
+    let desk = desk(&services, &ledger.state())?;
+    let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers, desk);
     let steps = services.steps.clone();
     let services = Arc::new(services);
     let driver =
@@ -123,6 +126,14 @@ pub(crate) async fn at_work(
         RunStatus::Failed if shown.preflight_failed => Exit::Refused,
         RunStatus::Failed => Exit::Failed,
     })
+}
+
+/// What checks the sign-ins of those who answer, where the run goes by any.
+fn desk(services: &Services, state: &State) -> Result<Option<SignInDesk>, CommandError> {
+    let Some(pinned) = state.opened().and_then(|opened| opened.sign_ins.clone()) else { return Ok(None) };
+    let transport = services.azure.transport.clone();
+    let checker = Checker::new(transport.clone(), pinned).map_err(CommandError::refused)?;
+    Ok(Some(SignInDesk { transport, checker: Arc::new(checker) }))
 }
 
 /// Waits until no request can be under way that another process sent before the run was taken from it, so that what the other
