@@ -89,6 +89,8 @@ async fn give(common: &Common, ui: Ui, run: &str, step: &str, given: Given, plan
     let answers = given.answers.into_iter().map(|(name, value)| (name, value_without_credentials(value))).collect();
     let given = Given { by: clean(given.by), because: given.because.map(clean), answers, ..given };
     let folder = session::existing(common, run)?;
+    // What a copy asks may be answered long since.
+    session::refuse_uploaded(&folder)?;
     let (_, state) = session::state(&folder)?;
     refuse_abandoned(&folder, &state)?;
     let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
@@ -129,7 +131,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event) -> Outcom
     let held = |error| match error {
         LockError::Held(_) => Ok(()),
         LockError::Io(error) => Err(cannot_write(folder.path(), &error)),
-        error @ LockError::NotKnown(_) => Err(locked(&error)),
+        error => Err(locked(&error)),
     };
     let claimant = session::claimant();
     match folder.lock_to_answer(&claimant) {

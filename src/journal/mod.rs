@@ -17,6 +17,8 @@ mod run_store;
 mod store;
 mod targets;
 mod time_stamps;
+mod upload;
+mod uploaded;
 mod writer;
 
 pub use blob::{BlobRuns, LEASE, store_failure};
@@ -30,4 +32,6 @@ pub use run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore};
 pub use store::{Fenced, Hold, LocalStore, Store};
 pub use targets::{TargetError, Targets};
 pub use time_stamps::stamps_beside;
+pub use upload::Compared;
+pub use uploaded::Upload;
 pub use writer::{AppendError, Listener, Writer};

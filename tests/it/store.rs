@@ -11,31 +11,31 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
 
-const STORE: &str = "https://runs.blob.core.windows.net/stanch/team";
+pub(crate) const STORE: &str = "https://runs.blob.core.windows.net/stanch/team";
 
 /// A call from one of the machines, each with a folder of its own.
-fn on(stage: &Stage, machine: &str, arguments: &[&str]) -> std::process::Command {
+pub(crate) fn on(stage: &Stage, machine: &str, arguments: &[&str]) -> std::process::Command {
     let mut command = stage.command_in(&stage.path(machine), arguments);
     command.env("STANCH_STATE", STORE).env("STANCH_OPERATOR", machine);
     command
 }
 
-fn said(mut command: std::process::Command) -> Said {
+pub(crate) fn said(mut command: std::process::Command) -> Said {
     command.output().unwrap().into()
 }
 
-fn container(stage: &Stage) -> WritableContainer {
+pub(crate) fn container(stage: &Stage) -> WritableContainer {
     let azure = azure(&stage.ready_file(), IdentityChoice::Auto, Environment::default());
     WritableContainer::open(&Url::parse(STORE).unwrap(), &azure).unwrap()
 }
 
-async fn journal(stage: &Stage, run: &str) -> String {
+pub(crate) async fn journal(stage: &Stage, run: &str) -> String {
     let name = format!("runs/{run}/journal.jsonl");
     let bytes = container(stage).read(&name, 0, 4 << 20).await.unwrap().unwrap_or_default();
     String::from_utf8(bytes).unwrap()
 }
 
-async fn until(stage: &Stage, run: &str, text: &str) {
+pub(crate) async fn until(stage: &Stage, run: &str, text: &str) {
     let begun = Instant::now();
     while !journal(stage, run).await.contains(text) {
         assert!(begun.elapsed() < Duration::from_secs(60), "`{text}` is never recorded");
@@ -48,7 +48,7 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 /// A containment that waits for its readers for so long, with nothing on its way.
-fn waiting(stage: &Stage, machine: &str, run: &str, overlap: &str) -> Child {
+pub(crate) fn waiting(stage: &Stage, machine: &str, run: &str, overlap: &str) -> Child {
     let overlap = format!("overlap={overlap}");
     let usual = stage.containment(run).into_iter();
     let arguments: Vec<&str> =
@@ -56,7 +56,7 @@ fn waiting(stage: &Stage, machine: &str, run: &str, overlap: &str) -> Child {
     on(stage, machine, &arguments).spawn().unwrap()
 }
 
-async fn new_versions(stage: &Stage) -> usize {
+pub(crate) async fn new_versions(stage: &Stage) -> usize {
     let state = stage.state().await;
     state["vaults"]["kv-drill"]["secrets"]["orders-db"].as_array().unwrap().len() - 3
 }

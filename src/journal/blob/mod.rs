@@ -35,7 +35,7 @@ mod reach;
 
 use super::lock::{Claimant, Holder, Life, Lock, LockError};
 use super::reader::{Damage, DamageKind, Journal, ReadError};
-use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore};
+use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore, beside};
 use super::store::{Fenced, Store};
 use crate::azure::{BlobHead, WritableContainer};
 use crate::engine::event::Event;
@@ -213,6 +213,16 @@ impl RunStore for BlobRuns {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("`{place}` has more than {most} bytes")));
         }
         Ok(bytes)
+    }
+
+    fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(self.head(name)?.map(|head| head.length).unwrap_or_default())
+    }
+
+    fn files(&self, folder: &str) -> io::Result<Vec<String>> {
+        let folder = format!("{folder}/");
+        let names = self.names(&folder)?;
+        Ok(beside(names.iter().filter_map(|name| name.strip_prefix(&folder)).map(str::to_owned).collect()))
     }
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
