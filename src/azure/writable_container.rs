@@ -28,6 +28,10 @@ use url::Url;
 /// How long an answer is waited for. Whoever appends looks at what became of it then.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// Conflicts with how the account or the container stands, not with what somebody else wrote.
+const OF_PLACE: [&str; 5] =
+    ["AccountBeingCreated", "ContainerBeingDeleted", "ContainerDisabled", "AccountIsDisabled", "InvalidBlobType"];
+
 /// No more bytes of a blob are read at once.
 pub const LARGEST_PIECE: usize = 4 << 20;
 
@@ -262,6 +266,8 @@ impl WritableContainer {
                 Failure::refused(format!("what stands in `{place}` may not be changed"))
                     .help("allow protected appends to append blobs in the container's immutability policy")
             }
+            409 if OF_PLACE.iter().any(|code| refusal.is(code)) => Failure::refused(format!("`{place}` takes nothing"))
+                .help("look at the account and the container in the portal"),
             409 | 412 => return NotWritten::Conflict,
             401 | 403 => Failure::refused(format!("stanch may not keep runs in `{place}`")).help(
                 "give this identity the role `Storage Blob Data Contributor` on the container, and let its network in",

@@ -146,6 +146,11 @@ impl RunFolder {
         self.store.is_shared()
     }
 
+    /// Tells through this what keeps the store from answering, while it is asked again.
+    pub fn announce(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+        self.store.announce(Box::new(tell));
+    }
+
     /// Whether there is such a run.
     ///
     /// # Errors

@@ -52,6 +52,9 @@ pub struct Mark {
 /// What decides, on the lines that stand already, which line is added; none where nothing is to be added.
 pub type Decide<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<Vec<u8>>>;
 
+/// Says something to whoever looks on.
+pub type Tell = Box<dyn Fn(String) + Send + Sync>;
+
 /// A place where runs are kept. Names are those of the table above.
 pub trait RunStore: Debug + Send + Sync {
     /// The folder of this machine for what is made of runs, which their journals can make again.
@@ -61,6 +64,9 @@ pub trait RunStore: Debug + Send + Sync {
     fn is_shared(&self) -> bool {
         false
     }
+
+    /// Tells through this what keeps it from answering, while it is asked again.
+    fn announce(&self, _tell: Tell) {}
 
     /// Where a name lies, for people: a path or an address. The empty name is the store itself.
     fn place(&self, name: &str) -> String;

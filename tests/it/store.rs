@@ -210,6 +210,8 @@ async fn a_store_that_lets_nobody_in_says_which_role_is_missing_and_nothing_is_b
         assert!(refused.contains("Storage Blob Data Contributor"), "{refused}");
     }
     assert_eq!(new_versions(&stage).await, 0);
+    let refused = said(on(&stage, "ann", &stage.containment("r-1"))).stderr;
+    assert!(refused.contains("`--state local` begins it on this machine"), "{refused}");
     // Told to, it goes on here.
     let mut here = stage.containment("r-1");
     here.extend(["--state", "local"]);
@@ -237,6 +239,50 @@ async fn a_store_that_goes_away_stops_the_run_before_anything_more_is_sent() {
         assert!(begun.elapsed() < Duration::from_secs(100), "it cannot be gone on with");
     }
     assert_eq!(new_versions(&stage).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_is_slow_or_away_for_a_while_is_waited_for_and_that_is_said() {
+    let stage = Stage::set().await;
+    for (skip, times, trouble) in [
+        (8, 5, json!({ "status": 503 })),
+        (20, 2, json!({ "status": 507 })),
+        (26, 1, json!({ "delay_ms": 3000 })),
+        (30, 4, json!({ "drop": "before" })),
+    ] {
+        let host = json!({ "host": "runs.blob.core.windows.net", "path": "appendblock" });
+        stage.fault(&json!({ "match": host, "skip": skip, "times": times, "do": trouble })).await;
+    }
+    let ended = said(on(&stage, "ann", &stage.containment("r-1"))).exit(0);
+    assert!(ended.stderr.contains("asked again for up to 60 s, and nothing is sent meanwhile"), "{}", ended.stderr);
+    said(on(&stage, "kim", &["verify", "r-1"])).exit(0).done();
+    assert_eq!(new_versions(&stage).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_more_ends_the_run_in_bounded_time_and_nothing_goes_on_elsewhere() {
+    let beyond = if std::env::var_os("STANCH_HEAVY").is_some() {
+        vec![json!({ "status": 503 }), json!({ "status": 507 }), json!({ "delay_ms": 30000 })]
+    } else {
+        // As good as for ever.
+        vec![json!({ "retry_after_s": 3600 })]
+    };
+    for trouble in beyond {
+        let stage = Stage::set().await;
+        let host = json!({ "host": "runs.blob.core.windows.net" });
+        stage.fault(&json!({ "match": host, "skip": 60, "do": trouble })).await;
+        let begun = Instant::now();
+        let stopped = said(on(&stage, "ann", &stage.containment("r-1"))).exit(1).stderr;
+        assert!(begun.elapsed() < Duration::from_secs(110), "{trouble}: {:?}", begun.elapsed());
+        for told in ["the journal cannot be written", "nothing was sent after the last line", "stanch resume r-1"] {
+            assert!(stopped.contains(told), "{trouble}: {stopped}");
+        }
+        assert!(!stage.path("ann").join("runs").exists(), "{trouble}: it is not gone on with here");
+        let refused = said(on(&stage, "ann", &["resume", "r-1", "--state", "local"])).exit(2).stderr;
+        assert!(refused.contains("there is no run `r-1`"), "{refused}");
+        stage.clear_faults().await;
+        said(on(&stage, "kim", &["verify", "r-1"])).exit(0).done();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,8 @@ mod who;
 
 pub(crate) use pinned::{difference, not_planned, plan_of, start};
 pub(crate) use refused::{
-    cannot_append, cannot_list, cannot_write, held, locked, refuse_abandoned, refuse_uploaded, uploaded,
+    HERE_INSTEAD, cannot_append, cannot_list, cannot_write, held, locked, not_begun, refuse_abandoned, refuse_uploaded,
+    uploaded,
 };
 pub use runbook_file::BUILT_IN;
 pub(crate) use runbook_file::{fitting_runbook, look_at_runbook, place_of, read_file, read_own_file, read_runbook};

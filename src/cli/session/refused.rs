@@ -7,6 +7,9 @@ use crate::failure::Failure;
 use crate::files::{self, Distrust};
 use crate::journal::{AppendError, LockError, RunFolder, Runs, Upload, store_failure};
 
+/// What whoever cannot begin a run at a store may do instead. It is never done by itself.
+pub(crate) const HERE_INSTEAD: &str = "if it cannot wait: the same command with `--state local` begins it on this machine; `stanch upload` brings it there later";
+
 /// Another process works on the run, or may.
 pub(crate) fn locked(error: &LockError) -> CommandError {
     match error {
@@ -124,6 +127,14 @@ pub(crate) fn cannot_write(path: impl AsRef<std::path::Path>, error: &std::io::E
             .help("name a place that can be written with `--state-dir`")
             .and("nothing was changed"),
     )
+}
+
+/// A new run does not get its place.
+pub(crate) fn not_begun(runs: &Runs, error: &std::io::Error) -> CommandError {
+    match store_failure(error) {
+        Some(failure) => CommandError::program(failure.clone().and("nothing was changed").and(HERE_INSTEAD)),
+        None => cannot_write(runs.state(), error),
+    }
 }
 
 /// Which runs there are cannot be seen.
