@@ -329,6 +329,44 @@ async fn what_is_written_once_is_written_once() {
     assert_eq!(container.list("").await.unwrap(), ["lines", "pin"]);
 }
 
+/// Time-based immutability with protected appends: nothing is overwritten or deleted, by anybody.
+#[tokio::test]
+async fn a_container_that_keeps_all_that_is_written_takes_whole_runs() {
+    let stage = Stage::set().await;
+    stage.control_post("retained", &json!({ "container": "runs/stanch" })).await;
+    // The rule is there: no blob that stands is written anew, and no other than an append blob gets longer.
+    let container = container(&stage);
+    container.create("pin", b"one").await.unwrap();
+    assert_eq!(container.create("pin", b"two").await, Err(NotWritten::Conflict));
+    let refused = container.append("pin", 3, b"two").await.unwrap_err();
+    assert!(format!("{refused:?}").contains("may not be changed"), "{refused:?}");
+    assert_eq!(container.read("pin", 0, 10).await.unwrap(), Some(b"one".to_vec()));
+    // A run, its gate, an answer from elsewhere, a death, a taking over, an upload, and another run on the same secret.
+    let mut gated = stage.containment("r-1");
+    gated.extend(["-i", "severity=sev2"]);
+    said(on(&stage, "ann", &gated)).exit(4).done();
+    said(on(&stage, "kim", &["approve", "r-1", "approve", "--by", "kim"])).exit(0).done();
+    said(on(&stage, "kim", &["resume", "r-1", "--json"])).exit(0).done();
+    let mut dead = waiting(&stage, "ann", "r-2", "3s");
+    until(&stage, "r-2", "\"type\":\"timer_set\"").await;
+    dead.kill().unwrap();
+    dead.wait().unwrap();
+    let take_over = ["resume", "r-2", "--take-over", "--because", "it died", "--json"];
+    said(on(&stage, "kim", &take_over)).exit(0).done();
+    let mut here = stage.containment("r-3");
+    here.extend(["--state", "local"]);
+    said(on(&stage, "ann", &here)).exit(0).done();
+    said(on(&stage, "ann", &["upload", "r-3"])).exit(0).done();
+    for run in ["r-1", "r-2", "r-3"] {
+        said(on(&stage, "kim", &["verify", run])).exit(0).done();
+    }
+    assert_eq!(new_versions(&stage).await, 3);
+    let state = stage.state().await;
+    let to_store = |call: &&Value| call["host"] == "runs.blob.core.windows.net";
+    let calls: Vec<&Value> = state["calls"].as_array().unwrap().iter().filter(to_store).collect();
+    assert!(calls.len() > 100 && calls.iter().all(|call| call["method"] != "DELETE"), "{}", calls.len());
+}
+
 /// A token of a storage account's opens any other one: it goes to Azure's hosts alone, whoever wrote the address.
 #[tokio::test]
 async fn no_token_goes_to_a_host_that_is_not_azures() {
