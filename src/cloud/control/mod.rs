@@ -16,6 +16,7 @@
 //! | `POST /_control/applications` | an application with a password: `{"id", "app_id"}`; gives it |
 //! | `POST /_control/issued` | a living token of GitHub's or Slack's: `{"token"}` |
 //! | `POST /_control/try` | whether the issuer of a scenario's secret takes a value: `{"vault", "secret", "value"}` |
+//! | `POST /_control/retained` | keeps a container of blobs immutable, with protected appends: `{"container": "ACCOUNT/NAME"}` |
 //! | `POST /_control/sites` | a site with settings: `{"id", "settings": {NAME: REFERENCE}}` |
 
 mod state;
@@ -77,6 +78,10 @@ pub(crate) fn answer(cloud: &Cloud, actors: &Mutex<Option<Actors>>, exchange: &E
             lock(&cloud.issued_tokens).seed(&seed);
             json!({})
         }),
+        ("POST", ["retained"]) => read::<Retained>(&exchange.body).map(|wanted| {
+            lock(&cloud.blobs).retain(&wanted.container);
+            json!({})
+        }),
         ("POST", ["sites"]) => read(&exchange.body).map(|seed| {
             lock(&cloud.sites).seed(seed, &lock(&cloud.vaults));
             json!({})
@@ -124,6 +129,12 @@ fn plant(cloud: &Cloud, body: &[u8]) -> Result<Value, String> {
     }
     .map_err(|error| error.to_string())?;
     lock(&cloud.faults).plant(faults).map(|planted| json!({ "planted": planted }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retained {
+    container: String,
 }
 
 #[derive(Deserialize)]
