@@ -8,6 +8,7 @@ mod listener;
 mod options;
 mod ready;
 mod running;
+mod socket;
 
 pub use error::Error;
 pub use options::Options;

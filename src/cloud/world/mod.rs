@@ -15,6 +15,7 @@ pub(crate) mod notifications;
 pub(crate) mod secret_seed;
 pub(crate) mod sink_credentials;
 pub(crate) mod sites;
+pub(crate) mod slack;
 mod state;
 pub(crate) mod vault;
 
