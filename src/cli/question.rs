@@ -94,6 +94,14 @@ fn asked(step: &StepState) -> Option<Asked> {
 }
 
 impl Open {
+    /// What is asked at a gate.
+    pub(crate) fn question(&self) -> Option<&Question> {
+        match &self.what {
+            Asked::Gate { question, .. } => Some(question),
+            Asked::Decision { .. } | Asked::Failure(_) => None,
+        }
+    }
+
     /// The words that answer it.
     pub(crate) fn words(&self) -> &'static [Word] {
         match self.what {

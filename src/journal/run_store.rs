@@ -6,6 +6,7 @@
 //! | `runs/RUN/runbook.yaml`, `stanch.yaml`, `fragments/SHA-256.yaml` | what is pinned | once, before the first line |
 //! | `runs/RUN/lock` | who works on the run | held while a process lives |
 //! | `runs/RUN/answers/NAME.json`, `NAME.reply` | answers of people, and what became of them | once |
+//! | `runs/RUN/chat.json` | which message in a chat tells of the run | once |
 //! | `runs/RUN/timestamps/HEAD.tsr` | time stamps of heads | once |
 //! | `locks/SHA-256` | which runs took a target | lines, each decided on what stands before it |
 //! | `watches/NAME.jsonl` | what a watch has told | lines |

@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("durable", &["engine", "journal", "runbook"]),
     ("vault", &[]),
     ("notify", &["azure", "runbook", "settings"]),
+    ("slack", &["azure", "engine", "notify", "runbook", "settings"]),
     (
         "actions",
         &[
@@ -34,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("azure", &["engine", "vault"]),
     ("settings", &["azure", "runbook", "vault"]),
     ("timestamp", &["azure"]),
-    ("config", &["audit", "azure", "engine", "notify", "runbook", "settings", "timestamp", "vault"]),
+    ("config", &["audit", "azure", "engine", "notify", "runbook", "settings", "slack", "timestamp", "vault"]),
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &["find"]),
@@ -60,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "preflight",
             "report",
             "runbook",
+            "slack",
             "timestamp",
             "vault",
         ],

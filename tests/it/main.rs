@@ -45,6 +45,7 @@ mod replay;
 mod report;
 mod run;
 mod secrecy;
+mod slack;
 mod stage;
 mod steps;
 mod store;

@@ -2,6 +2,7 @@
 
 use super::stamp::stamp;
 use crate::actions::Services;
+use crate::cli::chat::{Chat, Line};
 use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, cannot_append, cannot_write};
@@ -95,13 +96,24 @@ pub(crate) async fn at_work(
         stop.send_replace(true);
     });
     let operator = services.operator.clone();
-    let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers);
+    let people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers);
     let steps = services.steps.clone();
     let services = Arc::new(services);
     let driver =
         Driver { plan: Arc::clone(&plan), services: Arc::clone(&services), ledger: ledger.clone(), notices, stopping };
-    let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;
-    drop(people);
+    let driven = async {
+        let chat = in_chat(&driver.services, folder, &driver.notices);
+        let mut people = match &chat {
+            Some(chat) => people.with(chat.takes()),
+            None => people,
+        };
+        let ended = driver.drive(&mut people).await;
+        if let Some(chat) = chat {
+            chat.finish().await;
+        }
+        ended
+    };
+    let ended = tokio::task::LocalSet::new().run_until(driven).await;
     let head = ledger.head();
     // The display ends when nobody is left who could tell it anything.
     drop(ledger);
@@ -123,6 +135,15 @@ pub(crate) async fn at_work(
         RunStatus::Failed if shown.preflight_failed => Exit::Refused,
         RunStatus::Failed => Exit::Failed,
     })
+}
+
+/// The run in a chat, where there is an app for it.
+fn in_chat(services: &Services, folder: &RunFolder, notices: &DisplayEvents) -> Option<Chat> {
+    let aside = notices.downgrade();
+    let line = Line::new(&services.config, &services.azure, move |text| {
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
+    });
+    Some(Chat::open(line?, folder))
 }
 
 /// Waits until no request can be under way that another process sent before the run was taken from it, so that what the other

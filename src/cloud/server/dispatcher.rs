@@ -1,9 +1,8 @@
 //! Every request to the cloud passes here: the door, control, planned faults, then the service that the host names.
 
-use super::door::Door;
+use super::served::Served;
 use super::socket;
 use crate::clock;
-use crate::cloud::actors::Actors;
 use crate::cloud::control;
 use crate::cloud::faults::{Cut, FaultEffect, RequestLine};
 use crate::cloud::lock::lock;
@@ -17,18 +16,10 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::Response;
 use serde_json::json;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
-
-/// What is served.
-pub(crate) struct Served {
-    pub(crate) door: Door,
-    pub(crate) cloud: Cloud,
-    /// The scenario's callers, while they are at work.
-    pub(crate) actors: Mutex<Option<Actors>>,
-}
 
 /// The one handler.
 pub(crate) async fn answer(

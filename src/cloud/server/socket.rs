@@ -1,6 +1,6 @@
 //! Slack's Socket Mode: a WebSocket, over which those who listen hear what people press.
 
-use super::dispatcher::Served;
+use super::served::Served;
 use crate::cloud::lock::lock;
 use crate::cloud::wire::exchange::{Exchange, Reply};
 use crate::cloud::wire::host::Destination;
@@ -27,7 +27,7 @@ pub(super) fn listen(served: Arc<Served>, exchange: &Exchange, upgrade: WebSocke
     };
     let peer = exchange.peer.clone();
     upgrade.on_upgrade(async move |socket| {
-        if let Some(Push::Cut) = serve(socket, pushes, &served).await {
+        if let Some(Push::Break) = serve(socket, pushes, &served).await {
             peer.cut();
         }
         lock(&served.cloud.slack).leave(&id);
@@ -40,7 +40,7 @@ async fn serve(mut socket: WebSocket, mut pushes: mpsc::UnboundedReceiver<Push>,
         tokio::select! {
             push = pushes.recv() => match push {
                 Some(Push::Text(text)) => socket.send(Message::Text(text.into())).await.ok()?,
-                Some(Push::Cut) => return Some(Push::Cut),
+                Some(Push::Break) => return Some(Push::Break),
                 Some(Push::Close) | None => return socket.send(Message::Close(None)).await.ok().map(|()| Push::Close),
             },
             heard = socket.recv() => match heard {

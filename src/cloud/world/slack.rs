@@ -21,7 +21,7 @@ pub(crate) enum Push {
     /// The connection ends, in good order.
     Close,
     /// The connection breaks.
-    Cut,
+    Break,
 }
 
 /// The messages and the listeners.
@@ -180,7 +180,7 @@ impl Workspace {
         let count = self.listeners.len();
         for (_, listener) in self.listeners.drain(..) {
             let text = json!({ "type": "disconnect", "reason": "refresh_requested", "debug_info": { "host": "applink-drill" } });
-            let pushes = if warns { vec![Push::Text(text.to_string()), Push::Close] } else { vec![Push::Cut] };
+            let pushes = if warns { vec![Push::Text(text.to_string()), Push::Close] } else { vec![Push::Break] };
             for push in pushes {
                 drop(listener.send(push));
             }
