@@ -52,6 +52,8 @@
 //! - No answer of the audit trail comes without its coverage; what was not seen is never taken for what did not happen.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
 //! - No answer becomes text of ours before it was looked at whole for every value that the process works with (`told`).
+//! - No file says who signed in: whoever takes an answer finds it out by the tenant's keys; and no token is handed on
+//!   (`sign_in`).
 //! - No address carries a credential further than to where it comes in (`redaction`).
 //! - No drill reads or sends a real credential: no variable, no program, no file but those of its own folder.
 //! - No run works on what another run holds: a target belongs to a run until it is over, or has failed before
@@ -134,6 +136,9 @@ pub mod config;
 
 /// An anchor of the journal outside: RFC 3161 time stamps of its head.
 pub mod timestamp;
+
+/// A person's own sign-in, checked against the keys that the tenant publishes.
+pub mod sign_in;
 
 /// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;

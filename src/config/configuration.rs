@@ -35,6 +35,10 @@ pub struct Config {
     pub(super) text: Option<String>,
     /// Who may answer gates that name nobody; everybody if nobody is named.
     pub approvers: Vec<String>,
+    /// Whether answers count from those alone who sign in.
+    pub verified_only: bool,
+    /// The tenant whose people sign in, in lower case; without it that of the identity that a run begins with.
+    pub tenant: Option<String>,
     /// Whose secrets there are, who issues them, and which runbook fits.
     pub inventory: Inventory,
     /// Names of the vaults that the configuration speaks of, as they are written.

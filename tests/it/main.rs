@@ -45,6 +45,7 @@ mod replay;
 mod report;
 mod run;
 mod secrecy;
+mod signed_in;
 mod slack;
 mod stage;
 mod steps;

@@ -365,6 +365,15 @@ async fn hostile_names_are_text() {
 }
 
 #[tokio::test]
+async fn a_gate_that_wants_a_sign_in_has_no_button() {
+    let stage = stage("{ prompt: 'go on?', approvals: verified }").await;
+    let said = stage.stanch(RUN).exit(4);
+    let waiting = slack(&stage).await;
+    assert!(!has_buttons(&waiting), "{waiting:#}\n{}", said.stderr);
+    assert!(message(&waiting).contains("stanch approve r gate --signed-in"), "{waiting:#}");
+}
+
+#[tokio::test]
 async fn what_a_press_cannot_say_has_no_button() {
     let stage = stage("{ prompt: 'go on?' }").await;
     let runbook = "schema: stanch/v1\nname: asking\nsteps:\n  - id: gate\n    uses: human/do\n    with: { \

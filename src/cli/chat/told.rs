@@ -63,10 +63,10 @@ pub(super) fn can_be_pressed(state: &State) -> bool {
     question::open(state).iter().any(|open| pressed("", open, Timestamp::MIN_UTC).is_some())
 }
 
-/// What a press would answer: a yes or a no that needs nothing else.
+/// What a press would answer: a yes or a no that needs nothing else, no sign-in either.
 fn pressed(run: &str, open: &Open, now: Timestamp) -> Option<Pressed> {
     let Asked::Gate { question, wants_value: false } = &open.what else { return None };
-    let needs_more = question.fields.iter().any(|field| field.required) || has_expired(question, now);
+    let needs_more = open.signs_in || question.fields.iter().any(|field| field.required) || has_expired(question, now);
     let pressed = Pressed { run: run.to_owned(), step: open.step.clone(), plan: question.plan.clone() };
     (!needs_more && !question.plan.is_empty()).then_some(pressed)
 }

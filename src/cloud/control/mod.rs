@@ -10,7 +10,8 @@
 //! | `PUT /_control/vaults/VAULT` | access model, recoverable days, empty pages, delays |
 //! | `PUT`, `DELETE /_control/limits` | service limits |
 //! | `POST /_control/settle` | what is under way is done, and late audit lines are written, now |
-//! | `POST /_control/tokens` | a token for anybody |
+//! | `POST /_control/tokens` | a token for anybody, with any claims |
+//! | `POST /_control/signing_keys` | another key signs tokens: `{"forget"}` the old ones at once |
 //! | `POST /_control/accounts` | an account with two keys: `{"id"}`; gives the keys |
 //! | `POST /_control/applications` | an application with a password: `{"id", "app_id"}`; gives it |
 //! | `POST /_control/issued` | a living token of GitHub's or Slack's: `{"token"}` |
@@ -32,7 +33,7 @@ use crate::cloud::world::limits::Limits;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -89,6 +90,10 @@ pub(crate) fn answer(cloud: &Cloud, actors: &Mutex<Option<Actors>>, exchange: &E
             read::<Disconnect>(&exchange.body).map(|how| lock(&cloud.slack).disconnect(how.warns))
         }
         ("POST", ["try"]) => read(&exchange.body).map(|wanted| try_credential(cloud, exchange, &wanted)),
+        ("POST", ["signing_keys"]) => read(&exchange.body).map(|wanted: NewKey| {
+            lock(&cloud.directory).signing_keys.rotate(wanted.forget);
+            json!({})
+        }),
         ("POST", ["tokens"]) => read(&exchange.body).map(|wanted| issue(cloud, exchange, wanted)),
         _ => return refuse(404, &format!("the control has no {} {}", exchange.method, exchange.path)),
     };
@@ -207,17 +212,27 @@ struct WantedToken {
     /// The audience; the public cloud's vaults, if absent.
     resource: Option<String>,
     lifetime_s: Option<i64>,
+    /// Claims that are added, or put in place of others.
+    #[serde(default)]
+    claims: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    #[serde(default)]
+    forget: bool,
 }
 
 fn issue(cloud: &Cloud, exchange: &Exchange, wanted: WantedToken) -> Value {
-    let WantedToken { oid, appid, name, upn, ip, resource, lifetime_s } = wanted;
+    let WantedToken { oid, appid, name, upn, ip, resource, lifetime_s, claims } = wanted;
     let mut directory = lock(&cloud.directory);
     let known = directory.principals().iter().find(|known| known.oid == oid).map(|known| known.name.clone());
     let name = name.or(known).unwrap_or_else(|| upn.clone().unwrap_or_else(|| oid.clone()));
     let principal = directory.admit(Principal { name, oid, appid, upn });
     let life = TimeDelta::try_seconds(lifetime_s.unwrap_or(3_600)).unwrap_or_default();
     let resource = resource.as_deref().unwrap_or("https://vault.azure.net");
-    let issued = directory.issue(&principal, resource, exchange.at, life);
+    let issued = directory.issue_with(&principal, resource, exchange.at, life, claims);
     if let Some(address) = ip {
         directory.set_address(&issued.access_token, address);
     }

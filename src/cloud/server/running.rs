@@ -74,7 +74,7 @@ pub async fn serve(options: Options) -> Result<Running, Error> {
     let known_callers: Vec<String> =
         options.scenario.iter().flat_map(Scenario::consumers).map(|consumer| consumer.caller.oid.clone()).collect();
     ready::write_configuration(&data, cloud.audit.root(), &cloud.sink_credentials, &known_callers).map_err(files)?;
-
+    ready::write_people(&data, &cloud.people).map_err(files)?;
     if let Some(scenario) = &options.scenario {
         seeding::seed(&cloud, scenario, clock::now()).map_err(Error::Scenario)?;
     }

@@ -13,6 +13,7 @@ use super::issued_tokens::IssuedTokens;
 use super::issuer::IssuedCredential;
 use super::limits::{Limits, Meter};
 use super::notifications::Notifications;
+use super::people::People;
 use super::sink_credentials::SinkCredentials;
 use super::sites::Sites;
 use super::slack::Workspace;
@@ -27,6 +28,7 @@ pub(crate) struct Cloud {
     /// What a vault is like that comes into being.
     pub(crate) profile: Profile,
     pub(crate) directory: Mutex<Directory>,
+    pub(crate) people: People,
     /// By the vault's name.
     pub(crate) access: Mutex<HashMap<String, AccessRules>>,
     pub(crate) meter: Mutex<Meter>,
@@ -62,6 +64,7 @@ impl Cloud {
             vaults: Mutex::default(),
             profile: Profile::new(delays),
             directory: Mutex::new(directory),
+            people: People::default(),
             access: Mutex::default(),
             meter: Mutex::new(Meter::new(limits)),
             faults: Mutex::default(),

@@ -415,6 +415,7 @@ fn opened(plan: &Plan) -> RunOpened {
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
         seen: None,
+        sign_ins: None,
         one_plays_all: false,
         program_version: "0".to_owned(),
         lock: plan.lock.clone(),
