@@ -15,6 +15,7 @@ use desk::Desk;
 pub(crate) use line::Line;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, LocalSet};
 
@@ -111,8 +112,10 @@ async fn listen(line: Line, desk: Desk, standing: watch::Sender<Standing>) {
     let answering = async move {
         while let Some(press) = presses.recv().await {
             let desk = Arc::clone(&desk);
-            // An answer may wait until the process that works on its run takes it.
-            tokio::task::spawn_local(async move { desk.take(press).await });
+            let runtime = Handle::current();
+            // An answer may wait until the process that works on its run takes it, and whoever drives a run never waits for
+            // a store that is slow.
+            tokio::task::spawn_blocking(move || runtime.block_on(desk.take(press)));
         }
     };
     let listening = slack::listen(&line.app, &line.azure, heard, &standing, |failure| (line.tell)(failure));
