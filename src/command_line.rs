@@ -97,6 +97,13 @@ impl CommandLine {
         self.with(&[])
     }
 
+    /// Options that this program was called with, unless the command says otherwise itself.
+    fn given(&self) -> Vec<String> {
+        let name = |option: &str| option.split([' ', '=']).next().unwrap_or_default().to_owned();
+        let own: Vec<String> = self.options.iter().map(|option| name(option)).collect();
+        given(self.command).into_iter().filter(|option| !own.contains(&name(option))).collect()
+    }
+
     fn with(&self, given: &[String]) -> String {
         let named: Vec<String> = self.named.iter().map(|name| quoted(name)).collect();
         let options: Vec<String> = self.options.iter().chain(given).cloned().collect();
@@ -115,7 +122,7 @@ impl CommandLine {
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.with(&given(self.command)))
+        formatter.write_str(&self.with(&self.given()))
     }
 }
 

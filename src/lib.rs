@@ -46,6 +46,7 @@
 //! - After a failed append nothing is appended, and nothing is sent.
 //! - No process sends for a run that another machine has taken over: what it may not append to, it does not act on
 //!   (`journal/blob/`).
+//! - No run goes on in two places: one that is uploaded goes on at its store alone, and not before it is whole there.
 //! - Nobody but `evidence` judges whether a leak is contained, and nobody shows another verdict than that one.
 //! - No output, observation or effect is read by its name outside its action's file and `evidence`, and nobody asks for an
 //!   action by its name: others speak of a step by what it is for (`plan::Aim`).

@@ -28,6 +28,13 @@ use url::Url;
 /// How long an answer is waited for. Whoever appends looks at what became of it then.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// Conflicts with how the account or the container stands, not with what somebody else wrote.
+const OF_PLACE: [&str; 5] =
+    ["AccountBeingCreated", "ContainerBeingDeleted", "ContainerDisabled", "AccountIsDisabled", "InvalidBlobType"];
+
+/// A container's policy of immutability keeps a blob as it is.
+const IMMUTABLE: &str = "BlobImmutableDueToPolicy";
+
 /// No more bytes of a blob are read at once.
 pub const LARGEST_PIECE: usize = 4 << 20;
 
@@ -169,7 +176,7 @@ impl WritableContainer {
         let blob = self.contents.blob_client(&self.name(name)).block_blob_client();
         let options = BlockBlobClientUploadOptions { if_none_match: Some(Etag::from("*")), ..Default::default() };
         let request = async { blob.upload(RequestContent::from(bytes.to_vec()), Some(options)).await.map(drop) };
-        ask(request).await.map_err(|error| self.not_written(error))
+        ask(request).await.map_err(|error| self.not_created(error))
     }
 
     /// Makes an empty blob that can be appended to, and must not exist yet.
@@ -177,7 +184,7 @@ impl WritableContainer {
         let blob = self.contents.blob_client(&self.name(name)).append_blob_client();
         let options = AppendBlobClientCreateOptions { if_none_match: Some(Etag::from("*")), ..Default::default() };
         let request = async { blob.create(Some(options)).await.map(drop) };
-        ask(request).await.map_err(|error| self.not_written(error))
+        ask(request).await.map_err(|error| self.not_created(error))
     }
 
     /// Appends a block where the blob has this length.
@@ -236,6 +243,15 @@ impl WritableContainer {
         }
     }
 
+    /// What became of a request that makes a blob. Where nothing may be changed, one that is there may be answered so.
+    fn not_created(&self, error: Option<azure_core::Error>) -> NotWritten {
+        let refusal = error.as_ref().and_then(ServiceRefusal::of);
+        match refusal.is_some_and(|refusal| refusal.is(IMMUTABLE)) {
+            true => NotWritten::Conflict,
+            false => self.not_written(error),
+        }
+    }
+
     /// What became of a request that writes. Two codes say the same of what is there already.
     fn not_written(&self, error: Option<azure_core::Error>) -> NotWritten {
         let place = &self.url;
@@ -258,10 +274,10 @@ impl WritableContainer {
             404 => return NotWritten::Missing,
             409 if refusal.is("BlockCountExceedsLimit") => return NotWritten::Full,
             // The container's own rules, not somebody else's write.
-            409 if refusal.is("BlobImmutableDueToPolicy") => {
-                Failure::refused(format!("what stands in `{place}` may not be changed"))
-                    .help("allow protected appends to append blobs in the container's immutability policy")
-            }
+            409 if refusal.is(IMMUTABLE) => Failure::refused(format!("what stands in `{place}` may not be changed"))
+                .help("allow protected appends to append blobs in the container's immutability policy"),
+            409 if OF_PLACE.iter().any(|code| refusal.is(code)) => Failure::refused(format!("`{place}` takes nothing"))
+                .help("look at the account and the container in the portal"),
             409 | 412 => return NotWritten::Conflict,
             401 | 403 => Failure::refused(format!("stanch may not keep runs in `{place}`")).help(
                 "give this identity the role `Storage Blob Data Contributor` on the container, and let its network in",

@@ -12,7 +12,7 @@ use crate::engine::State;
 use crate::engine::event::Event;
 use crate::engine::person;
 use crate::failure::Failure;
-use crate::journal::{Claimant, RunFolder, Store};
+use crate::journal::{Claimant, LockError, RunFolder, Store};
 use crate::report::{self, Format, Report};
 use tokio::sync::mpsc;
 
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Who gives it up [default: you]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// The process that worked on the run is on another machine, and dead
+    /// The process that worked on the run is on another machine, and dead, or the machine lost that was uploading it
     #[arg(long)]
     take_over: bool,
 }
@@ -39,7 +39,12 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let by = args.by.map_or_else(|| Ok(session::operator()), |by| person::name(&by));
     let by = by.map_err(|why| CommandError::usage(Failure::refused("`--by` holds no name").because(why)))?;
     let claimant = Claimant { takes_over: args.take_over, ..session::claimant() };
-    let lock = folder.lock(&claimant).map_err(|error| locked(&error))?;
+    let lock = match folder.lock(&claimant) {
+        // Nobody will bring the rest of it.
+        Err(LockError::BrokenOff(_)) if args.take_over => folder.lock_to_upload(&claimant),
+        lock => lock,
+    };
+    let lock = lock.map_err(|error| locked(&error))?;
     let (journal, state) = session::state(&folder)?;
     may_be_abandoned(&folder, &state)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;

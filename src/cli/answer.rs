@@ -140,6 +140,8 @@ async fn give(common: &Common, ui: Ui, run: &str, step: &str, who: Who, said: Sa
     // It may be left in a file for the process that works on the run.
     let clean = |text: String| without_credentials(&text).into_owned();
     let folder = session::existing(common, run)?;
+    // What a copy asks may be answered long since.
+    session::refuse_uploaded(&folder)?;
     let (_, state) = session::state(&folder)?;
     refuse_abandoned(&folder, &state)?;
     let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
@@ -158,6 +160,7 @@ async fn give(common: &Common, ui: Ui, run: &str, step: &str, who: Who, said: Sa
 /// Gives the answer of somebody whom a chat vouches for, to what was asked when they saw it.
 pub(crate) async fn in_chat(ui: Ui, folder: &RunFolder, step: &str, plan: &str, given: Given) -> Outcome {
     let run = folder.run();
+    session::refuse_uploaded(folder)?;
     let (_, state) = session::state(folder)?;
     refuse_abandoned(folder, &state)?;
     let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
@@ -204,7 +207,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event, signed_in
     let held = |error| match error {
         LockError::Held(_) => Ok(()),
         LockError::Io(error) => Err(cannot_write(folder.path(), &error)),
-        error @ LockError::NotKnown(_) => Err(locked(&error)),
+        error => Err(locked(&error)),
     };
     let claimant = session::claimant();
     match folder.lock_to_answer(&claimant) {

@@ -42,6 +42,7 @@ mod shell;
 mod status;
 mod suggestion;
 mod terminal;
+mod upload;
 mod verify;
 
 use crate::command_line::{self, Given};
@@ -91,6 +92,8 @@ enum Command {
     Settle(answer::SettleArgs),
     /// Give an unfinished run up: it cannot be resumed, and another one can begin on what it worked on
     Abandon(abandon::Args),
+    /// Bring a run of this machine to the store, so that others go on with it
+    Upload(upload::Args),
     /// Check a journal's hash chain and print its head
     Verify(verify::Args),
     /// Build the report again, from the journal alone
@@ -245,6 +248,7 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Reject(args) => answer::reject(&common, ui, args).await,
         Command::Settle(args) => answer::settle(&common, ui, args).await,
         Command::Abandon(args) => abandon::run(&common, ui, args).await,
+        Command::Upload(args) => upload::run(&common, ui, args).await,
         Command::Verify(args) => verify::run(&common, ui, &args),
         Command::Report(args) => report::run(&common, ui, &args),
         Command::Audit(args) => audit::run(&common, ui, args).await,

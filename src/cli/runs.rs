@@ -43,9 +43,10 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
                 at if at.is_empty() => at,
                 at => format!("  asked again {at}"),
             },
-            match row.get("abandoned") {
-                Some(abandoned) => format!("  abandoned by {}: {}", text(abandoned, "by"), text(abandoned, "because")),
-                None => text(row, "error"),
+            match (row.get("abandoned"), row.get("uploaded_to")) {
+                (Some(by), _) => format!("  abandoned by {}: {}", text(by, "by"), text(by, "because")),
+                (None, Some(_)) => format!("  goes on at {}", text(row, "uploaded_to")),
+                (None, None) => text(row, "error"),
             }
         );
         ui.data(&Page::of(line.trim_end()));

@@ -8,6 +8,7 @@ use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
 use crate::actions;
+use crate::command_line::CommandLine;
 use crate::redaction::without_credentials;
 use crate::report;
 
@@ -36,6 +37,10 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
         let note = report::handover(&Room::look(&folder)?, None).map_err(CommandError::program)?;
         ui.data(&Page::document(&without_credentials(&note)));
         return Ok(Exit::Done);
+    }
+    if let Ok(Some(upload)) = folder.uploaded() {
+        let there = CommandLine::stanch("status").name(&run).option("--state", &upload.to);
+        ui.note(&format!("this is a copy: the run goes on at {}; `{there}` shows it", upload.to));
     }
     let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
     let (journal, known) = session::known(&folder, steps)?;

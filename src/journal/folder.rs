@@ -4,7 +4,7 @@ use super::local::LocalRuns;
 use super::lock::{Claimant, Holder, Lock, LockError};
 use super::reader::{Journal, ReadError, first_record};
 use super::record::Record;
-use super::run_store::{LeftAnswer, Mark, Pinned, RunStore};
+use super::run_store::{CHAT_MESSAGE, LeftAnswer, Mark, Pinned, RunStore};
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::engine::event::RunOpened;
@@ -20,9 +20,6 @@ use std::sync::Arc;
 /// How many journals that lie elsewhere are asked for at a time.
 const SIDE_BY_SIDE: usize = 16;
 
-/// Which message in a chat is the run's.
-const CHAT_MESSAGE: &str = "chat.json";
-
 /// All runs of a store.
 #[derive(Clone, Debug)]
 pub struct Runs {
@@ -34,8 +31,8 @@ pub struct Runs {
 pub struct RunFolder {
     run: String,
     /// Its name below the store.
-    name: String,
-    store: Arc<dyn RunStore>,
+    pub(super) name: String,
+    pub(super) store: Arc<dyn RunStore>,
 }
 
 /// A text that no run can have for its id.
@@ -127,7 +124,7 @@ impl RunFolder {
         self.store.here().join(&self.name)
     }
 
-    fn name_of(&self, name: &str) -> String {
+    pub(super) fn name_of(&self, name: &str) -> String {
         format!("{}/{name}", self.name)
     }
 
@@ -154,6 +151,11 @@ impl RunFolder {
     /// Whether other machines reach it as well.
     pub fn is_shared(&self) -> bool {
         self.store.is_shared()
+    }
+
+    /// Tells through this what keeps the store from answering, while it is asked again.
+    pub fn announce(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+        self.store.announce(Box::new(tell));
     }
 
     /// Whether there is such a run.
@@ -216,9 +218,17 @@ impl RunFolder {
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     }
 
-    /// Takes the run: one live process works on it.
+    /// Takes the run: one live process works on it, at the one place where it goes on.
     pub fn lock(&self, claimant: &Claimant) -> Result<Lock, LockError> {
-        self.store.lock(&self.name_of("lock"), &self.run, claimant)
+        let lock = self.store.lock(&self.name_of("lock"), &self.run, claimant)?;
+        // What it was left by stays as it was where it may not be gone on with.
+        match self.goes_on_here() {
+            Ok(()) => Ok(lock),
+            Err(error) => {
+                drop(lock.borrowed());
+                Err(error)
+            }
+        }
     }
 
     /// Takes a run that has no folder yet, where others judge by that whether it is beginning.

@@ -26,6 +26,8 @@ pub enum Stands {
         /// The live process that works on it, if there is one.
         worker: Option<Holder>,
     },
+    /// It was uploaded to this store, and goes on there; what is here says no more than it did then.
+    Uploaded(String),
     /// Its journal is just being begun.
     Beginning,
     /// It has no journal; whether the process that begins it lives cannot be seen from here. This is the target's file.
@@ -42,6 +44,7 @@ impl HeldBy {
             Stands::Unfinished { state, worker } => {
                 format!("the run `{run}` holds it: {}", whereabouts(state, worker.is_some()))
             }
+            Stands::Uploaded(to) => format!("the run `{run}` held it when it was uploaded to `{to}`"),
             Stands::Beginning | Stands::NotKnown(_) => format!("the run `{run}` is beginning on it"),
             Stands::Unreadable { .. } => format!("the run `{run}` holds it, and its journal cannot be read"),
         }
@@ -70,6 +73,13 @@ impl HeldBy {
                     .and(format!("`{}` goes on with it", command("resume")))
                     .and(format!("`{}` gives it up", command("abandon").words("--because TEXT")))
             }
+            Stands::Uploaded(to) => {
+                let there = |command: &'static str| command_at(command, run, to);
+                failure
+                    .because(format!("the run `{run}` was uploaded to `{to}`, and goes on there"))
+                    .help(format!("`{}` shows where it stands", there("status")))
+                    .and(format!("once it is over, `{}` says so here, and the target is free", there("upload")))
+            }
             Stands::Beginning => failure
                 .because(self.claim.who())
                 .because("it is just beginning")
@@ -87,6 +97,11 @@ impl HeldBy {
                 )),
         }
     }
+}
+
+/// A command about the run at another store.
+fn command_at(command: &'static str, run: &str, store: &str) -> CommandLine {
+    CommandLine::stanch(command).name(run).option("--state", store)
 }
 
 fn begun(run: &str, state: &State) -> String {

@@ -4,7 +4,7 @@
 
 use super::lock::{Claimant, Holder, Life, Lock, LockError, says_everything};
 use super::reader::{ReadError, open};
-use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore};
+use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore, beside};
 use super::store::{LocalStore, Store};
 use super::time_stamps::stamps_beside;
 use crate::files::{self, LARGEST_TEXT};
@@ -83,6 +83,24 @@ impl RunStore for LocalRuns {
 
     fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>> {
         files::read_own(&self.path(name), most)
+    }
+
+    fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(fs::symlink_metadata(self.path(name))?.len())
+    }
+
+    fn files(&self, folder: &str) -> io::Result<Vec<String>> {
+        let mut files = Vec::new();
+        for below in ["", "fragments/", "answers/", "timestamps/"] {
+            let entries = match fs::read_dir(self.path(folder).join(below)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                files.push(format!("{below}{}", entry?.file_name().to_string_lossy()));
+            }
+        }
+        Ok(beside(files))
     }
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

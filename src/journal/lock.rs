@@ -7,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the system tells about its processes in files")]
 
+use super::uploaded::Upload;
 use crate::clock::{self, Timestamp};
 use crate::files;
 use rustix::process::{Pid, test_kill_process};
@@ -86,6 +87,12 @@ pub enum LockError {
     Held(Option<Holder>),
     #[error("whether it is held cannot be seen from here")]
     NotKnown(Holder),
+    /// The run was uploaded, and goes on there. Says where that stands here.
+    #[error("it was uploaded to `{}`", .0.to)]
+    Uploaded(Box<Upload>, String),
+    /// It is being uploaded to where it was asked for, and is not whole there.
+    #[error("its upload from {} broke off", .0.host)]
+    BrokenOff(Box<Upload>),
     #[error(transparent)]
     Io(#[from] io::Error),
 }

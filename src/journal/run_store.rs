@@ -8,6 +8,7 @@
 //! | `runs/RUN/answers/NAME.json`, `NAME.reply` | answers of people, and what became of them | once |
 //! | `runs/RUN/chat.json` | which message in a chat tells of the run | once |
 //! | `runs/RUN/timestamps/HEAD.tsr` | time stamps of heads | once |
+//! | `runs/RUN/upload.json` | that the run was brought from one store to another | once |
 //! | `locks/SHA-256` | which runs took a target | lines, each decided on what stands before it |
 //! | `watches/NAME.jsonl` | what a watch has told | lines |
 //! | `fingerprint.key` | the key of the fingerprints | once |
@@ -23,6 +24,9 @@ use std::fmt::Debug;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
+
+/// Which message in a chat is the run's.
+pub(super) const CHAT_MESSAGE: &str = "chat.json";
 
 /// An answer that somebody left for the process that works on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,9 @@ pub struct Mark {
 /// What decides, on the lines that stand already, which line is added; none where nothing is to be added.
 pub type Decide<'a> = &'a mut dyn FnMut(&str) -> io::Result<Option<Vec<u8>>>;
 
+/// Says something to whoever looks on.
+pub type Tell = Box<dyn Fn(String) + Send + Sync>;
+
 /// A place where runs are kept. Names are those of the table above.
 pub trait RunStore: Debug + Send + Sync {
     /// The folder of this machine for what is made of runs, which their journals can make again.
@@ -61,6 +68,9 @@ pub trait RunStore: Debug + Send + Sync {
     fn is_shared(&self) -> bool {
         false
     }
+
+    /// Tells through this what keeps it from answering, while it is asked again.
+    fn announce(&self, _tell: Tell) {}
 
     /// Where a name lies, for people: a path or an address. The empty name is the store itself.
     fn place(&self, name: &str) -> String;
@@ -76,6 +86,12 @@ pub trait RunStore: Debug + Send + Sync {
 
     /// The whole of it, no more than `most` bytes.
     fn read(&self, name: &str, most: usize) -> io::Result<Vec<u8>>;
+
+    /// How many bytes it has.
+    fn length(&self, name: &str) -> io::Result<u64>;
+
+    /// What lies in this folder beside the journal and belongs to the run: what is pinned, answers, time stamps.
+    fn files(&self, folder: &str) -> io::Result<Vec<String>>;
 
     /// Writes it whole, once, durably: [`io::ErrorKind::AlreadyExists`] where there is one.
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
@@ -136,4 +152,18 @@ pub trait RunStore: Debug + Send + Sync {
 
     /// Whether the process lives that made a claim in the lines of this name, and whose run has no journal.
     fn life(&self, name: &str, claim: &Holder, host: &str) -> Life;
+}
+
+/// Those of the names in a run's folder that belong to the run beside its journal, in their order.
+pub(super) fn beside(mut names: Vec<String>) -> Vec<String> {
+    let belongs = |name: &String| match name.split_once('/') {
+        None => ["runbook.yaml", "stanch.yaml", CHAT_MESSAGE].contains(&name.as_str()),
+        Some(("fragments", name)) => name.ends_with(".yaml"),
+        Some(("answers", name)) => name.ends_with(".json") || name.ends_with(".reply"),
+        Some(("timestamps", name)) => name.ends_with(".tsr"),
+        Some(_) => false,
+    };
+    names.retain(belongs);
+    names.sort();
+    names
 }

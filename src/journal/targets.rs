@@ -112,6 +112,9 @@ impl Targets {
         if !state.holds_targets() {
             return None;
         }
+        if let Ok(Some(upload)) = folder.uploaded() {
+            return if self.names(&state, target) { held(Stands::Uploaded(upload.to)) } else { None };
+        }
         let worker = folder.holder();
         // A live process may be about to record it.
         let holds = worker.is_some() || self.names(&state, target);

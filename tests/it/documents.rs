@@ -78,6 +78,7 @@ fn the_readmes_other_commands_are_understood() {
         "abandon",
         "report",
         "verify",
+        "upload",
         "audit",
         "lint",
         "find",

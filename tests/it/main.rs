@@ -56,6 +56,7 @@ mod taking_over;
 mod terminal;
 mod time_stamps;
 mod trust;
+mod upload;
 mod vault;
 mod verdict;
 mod war_room;

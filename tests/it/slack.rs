@@ -1,6 +1,8 @@
 //! Slack: a run's message, and the buttons that answer its gates, pressed by those who may and those who may not.
 
 use crate::stage::{Said, Stage, count_lines};
+use crate::store;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -254,6 +256,28 @@ async fn while_the_machine_of_the_run_is_down_its_answer_waits_and_a_second_one_
     assert_eq!(over["messages"].as_array().unwrap().len(), 1);
     assert_eq!(answers(&stage).len(), 1);
     listener.kill();
+}
+
+#[tokio::test]
+async fn a_run_of_a_store_is_answered_and_goes_on_elsewhere_by_the_same_message() {
+    let stage = stage("{ prompt: 'go on?', from: [bob] }").await;
+    let on = |machine: &str, arguments: &[&str]| Process(Some(store::on(&stage, machine, arguments).spawn().unwrap()));
+    let run = on("kim", RUN);
+    until(&stage, |slack| listens(slack) && has_buttons(slack)).await;
+    let process = i32::try_from(run.0.as_ref().unwrap().id()).unwrap();
+    kill_process(Pid::from_raw(process).unwrap(), Signal::TERM).unwrap();
+    run.ended().exit(143).done();
+    let listener = on("lee", &["serve", "r", "--slack", "--quiet", "--config", "stanch.yaml"]);
+    until(&stage, listens).await;
+    press(&stage, "U0BOB", "approve").await;
+    until(&stage, |slack| message(slack).contains("approved by bob")).await;
+    listener.kill();
+    on("ann", &["resume", "r", "--json"]).ended().exit(0).done();
+    let over = slack(&stage).await;
+    assert!(message(&over).contains("completed"), "{over:#}");
+    assert_eq!(over["messages"].as_array().unwrap().len(), 1);
+    let journal = store::journal(&stage, "r").await;
+    assert_eq!(journal.matches("\"gate_answered\"").count(), 1, "{journal}");
 }
 
 #[tokio::test]

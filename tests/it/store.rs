@@ -11,31 +11,31 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
 
-const STORE: &str = "https://runs.blob.core.windows.net/stanch/team";
+pub(crate) const STORE: &str = "https://runs.blob.core.windows.net/stanch/team";
 
 /// A call from one of the machines, each with a folder of its own.
-fn on(stage: &Stage, machine: &str, arguments: &[&str]) -> std::process::Command {
+pub(crate) fn on(stage: &Stage, machine: &str, arguments: &[&str]) -> std::process::Command {
     let mut command = stage.command_in(&stage.path(machine), arguments);
     command.env("STANCH_STATE", STORE).env("STANCH_OPERATOR", machine);
     command
 }
 
-fn said(mut command: std::process::Command) -> Said {
+pub(crate) fn said(mut command: std::process::Command) -> Said {
     command.output().unwrap().into()
 }
 
-fn container(stage: &Stage) -> WritableContainer {
+pub(crate) fn container(stage: &Stage) -> WritableContainer {
     let azure = azure(&stage.ready_file(), IdentityChoice::Auto, Environment::default());
     WritableContainer::open(&Url::parse(STORE).unwrap(), &azure).unwrap()
 }
 
-async fn journal(stage: &Stage, run: &str) -> String {
+pub(crate) async fn journal(stage: &Stage, run: &str) -> String {
     let name = format!("runs/{run}/journal.jsonl");
     let bytes = container(stage).read(&name, 0, 4 << 20).await.unwrap().unwrap_or_default();
     String::from_utf8(bytes).unwrap()
 }
 
-async fn until(stage: &Stage, run: &str, text: &str) {
+pub(crate) async fn until(stage: &Stage, run: &str, text: &str) {
     let begun = Instant::now();
     while !journal(stage, run).await.contains(text) {
         assert!(begun.elapsed() < Duration::from_secs(60), "`{text}` is never recorded");
@@ -48,7 +48,7 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 /// A containment that waits for its readers for so long, with nothing on its way.
-fn waiting(stage: &Stage, machine: &str, run: &str, overlap: &str) -> Child {
+pub(crate) fn waiting(stage: &Stage, machine: &str, run: &str, overlap: &str) -> Child {
     let overlap = format!("overlap={overlap}");
     let usual = stage.containment(run).into_iter();
     let arguments: Vec<&str> =
@@ -56,7 +56,7 @@ fn waiting(stage: &Stage, machine: &str, run: &str, overlap: &str) -> Child {
     on(stage, machine, &arguments).spawn().unwrap()
 }
 
-async fn new_versions(stage: &Stage) -> usize {
+pub(crate) async fn new_versions(stage: &Stage) -> usize {
     let state = stage.state().await;
     state["vaults"]["kv-drill"]["secrets"]["orders-db"].as_array().unwrap().len() - 3
 }
@@ -210,6 +210,8 @@ async fn a_store_that_lets_nobody_in_says_which_role_is_missing_and_nothing_is_b
         assert!(refused.contains("Storage Blob Data Contributor"), "{refused}");
     }
     assert_eq!(new_versions(&stage).await, 0);
+    let refused = said(on(&stage, "ann", &stage.containment("r-1"))).stderr;
+    assert!(refused.contains("`--state local` begins it on this machine"), "{refused}");
     // Told to, it goes on here.
     let mut here = stage.containment("r-1");
     here.extend(["--state", "local"]);
@@ -237,6 +239,50 @@ async fn a_store_that_goes_away_stops_the_run_before_anything_more_is_sent() {
         assert!(begun.elapsed() < Duration::from_secs(100), "it cannot be gone on with");
     }
     assert_eq!(new_versions(&stage).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_is_slow_or_away_for_a_while_is_waited_for_and_that_is_said() {
+    let stage = Stage::set().await;
+    for (skip, times, trouble) in [
+        (8, 5, json!({ "status": 503 })),
+        (20, 2, json!({ "status": 507 })),
+        (26, 1, json!({ "delay_ms": 3000 })),
+        (30, 4, json!({ "drop": "before" })),
+    ] {
+        let host = json!({ "host": "runs.blob.core.windows.net", "path": "appendblock" });
+        stage.fault(&json!({ "match": host, "skip": skip, "times": times, "do": trouble })).await;
+    }
+    let ended = said(on(&stage, "ann", &stage.containment("r-1"))).exit(0);
+    assert!(ended.stderr.contains("asked again for up to 60 s, and nothing is sent meanwhile"), "{}", ended.stderr);
+    said(on(&stage, "kim", &["verify", "r-1"])).exit(0).done();
+    assert_eq!(new_versions(&stage).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_more_ends_the_run_in_bounded_time_and_nothing_goes_on_elsewhere() {
+    let beyond = if std::env::var_os("STANCH_HEAVY").is_some() {
+        vec![json!({ "status": 503 }), json!({ "status": 507 }), json!({ "delay_ms": 30000 })]
+    } else {
+        // As good as for ever.
+        vec![json!({ "retry_after_s": 3600 })]
+    };
+    for trouble in beyond {
+        let stage = Stage::set().await;
+        let host = json!({ "host": "runs.blob.core.windows.net" });
+        stage.fault(&json!({ "match": host, "skip": 60, "do": trouble })).await;
+        let begun = Instant::now();
+        let stopped = said(on(&stage, "ann", &stage.containment("r-1"))).exit(1).stderr;
+        assert!(begun.elapsed() < Duration::from_secs(110), "{trouble}: {:?}", begun.elapsed());
+        for told in ["the journal cannot be written", "nothing was sent after the last line", "stanch resume r-1"] {
+            assert!(stopped.contains(told), "{trouble}: {stopped}");
+        }
+        assert!(!stage.path("ann").join("runs").exists(), "{trouble}: it is not gone on with here");
+        let refused = said(on(&stage, "ann", &["resume", "r-1", "--state", "local"])).exit(2).stderr;
+        assert!(refused.contains("there is no run `r-1`"), "{refused}");
+        stage.clear_faults().await;
+        said(on(&stage, "kim", &["verify", "r-1"])).exit(0).done();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,6 +327,44 @@ async fn what_is_written_once_is_written_once() {
     container.append("lines", 0, b"a\n").await.unwrap();
     assert_eq!(container.append("lines", 0, b"b\n").await, Err(NotWritten::Conflict));
     assert_eq!(container.list("").await.unwrap(), ["lines", "pin"]);
+}
+
+/// Time-based immutability with protected appends: nothing is overwritten or deleted, by anybody.
+#[tokio::test]
+async fn a_container_that_keeps_all_that_is_written_takes_whole_runs() {
+    let stage = Stage::set().await;
+    stage.control_post("retained", &json!({ "container": "runs/stanch" })).await;
+    // The rule is there: no blob that stands is written anew, and no other than an append blob gets longer.
+    let container = container(&stage);
+    container.create("pin", b"one").await.unwrap();
+    assert_eq!(container.create("pin", b"two").await, Err(NotWritten::Conflict));
+    let refused = container.append("pin", 3, b"two").await.unwrap_err();
+    assert!(format!("{refused:?}").contains("may not be changed"), "{refused:?}");
+    assert_eq!(container.read("pin", 0, 10).await.unwrap(), Some(b"one".to_vec()));
+    // A run, its gate, an answer from elsewhere, a death, a taking over, an upload, and another run on the same secret.
+    let mut gated = stage.containment("r-1");
+    gated.extend(["-i", "severity=sev2"]);
+    said(on(&stage, "ann", &gated)).exit(4).done();
+    said(on(&stage, "kim", &["approve", "r-1", "approve", "--by", "kim"])).exit(0).done();
+    said(on(&stage, "kim", &["resume", "r-1", "--json"])).exit(0).done();
+    let mut dead = waiting(&stage, "ann", "r-2", "3s");
+    until(&stage, "r-2", "\"type\":\"timer_set\"").await;
+    dead.kill().unwrap();
+    dead.wait().unwrap();
+    let take_over = ["resume", "r-2", "--take-over", "--because", "it died", "--json"];
+    said(on(&stage, "kim", &take_over)).exit(0).done();
+    let mut here = stage.containment("r-3");
+    here.extend(["--state", "local"]);
+    said(on(&stage, "ann", &here)).exit(0).done();
+    said(on(&stage, "ann", &["upload", "r-3"])).exit(0).done();
+    for run in ["r-1", "r-2", "r-3"] {
+        said(on(&stage, "kim", &["verify", run])).exit(0).done();
+    }
+    assert_eq!(new_versions(&stage).await, 3);
+    let state = stage.state().await;
+    let to_store = |call: &&Value| call["host"] == "runs.blob.core.windows.net";
+    let calls: Vec<&Value> = state["calls"].as_array().unwrap().iter().filter(to_store).collect();
+    assert!(calls.len() > 100 && calls.iter().all(|call| call["method"] != "DELETE"), "{}", calls.len());
 }
 
 /// A token of a storage account's opens any other one: it goes to Azure's hosts alone, whoever wrote the address.

@@ -4,6 +4,7 @@
 use super::line::Line;
 use super::told::Told;
 use crate::cli::exit::Shown;
+use crate::cli::session;
 use crate::clock::{self, Timestamp};
 use crate::failure::{Failure, Retry};
 use crate::journal::{Mark, RunFolder};
@@ -101,7 +102,9 @@ impl Board {
             if seen.as_ref() == Some(&mark) && !is_due {
                 return None;
             }
-            Some((mark, Told::look(&folder), if stands_in { folder.chat_message() } else { Ok(None) }))
+            // Of a run that goes on elsewhere nothing is known here.
+            let may_tell = stands_in && session::refuse_uploaded(&folder).is_ok();
+            Some((mark, Told::look(&folder), if may_tell { folder.chat_message() } else { Ok(None) }))
         };
         let Ok(Some((mark, told, posted))) = tokio::task::spawn_blocking(look).await else { return };
         self.seen = Some(mark);

@@ -5,7 +5,7 @@ use crate::actions::Services;
 use crate::cli::chat::{Chat, Line};
 use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::session::{self, cannot_append, cannot_write};
+use crate::cli::session::{self, HERE_INSTEAD, cannot_append, cannot_write};
 use crate::cli::terminal::left::SignInDesk;
 use crate::cli::terminal::live;
 use crate::cli::terminal::people::{Answers, Terminal};
@@ -61,6 +61,8 @@ pub(crate) async fn at_work(
         // Nobody may be looking.
         drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
     });
+    let aside = notices.downgrade();
+    folder.announce(move |text| drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text }))));
     let hold = ledger.hold();
     if let Some(hold) = hold.clone() {
         services.azure.transport.guard(move || {
@@ -174,10 +176,14 @@ async fn wait_out(under_way: Option<Duration>, notices: &DisplayEvents, in_order
 
 /// The first record did not become durable: there is no run.
 fn cannot_begin(folder: &RunFolder, error: &AppendError) -> CommandError {
+    let elsewhere = match folder.is_shared() {
+        true => HERE_INSTEAD,
+        false => "make room, or name another place with `--state-dir`, then start it again",
+    };
     CommandError::program(
         Failure::refused(error.to_string())
             .because(format!("the run `{}` did not begin", folder.run()))
-            .help("make room, or name another place with `--state-dir`, then start it again")
+            .help(elsewhere)
             .and("nothing was changed"),
     )
 }

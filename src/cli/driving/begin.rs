@@ -5,14 +5,15 @@ use super::prepare::Prepared;
 use super::sign_ins;
 use super::targets::{take, targets};
 use crate::cli::exit::{CommandError, Exit};
-use crate::cli::session::{self, cannot_write, locked};
+use crate::cli::session::{self, locked, not_begun};
 use crate::cli::terminal::ui::Ui;
 use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::engine::event::Event;
 use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::journal::{Journal, LockError, RunFolder};
+use crate::journal::{Journal, LockError, RunFolder, store_failure};
+use std::io;
 
 /// Makes the run's folder, opens its journal and drives it.
 pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
@@ -20,16 +21,20 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     let folder = runs.folder(&opened.run).map_err(|error| session::not_an_id(&error))?;
     let configuration = session.config().text().map(str::to_owned);
     let claimant = session::claimant();
-    if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
+    let unwritable = |error: io::Error| not_begun(&runs, &error);
+    let not_held = |error: LockError| match error {
+        LockError::Io(error) if store_failure(&error).is_some() => unwritable(error),
+        held => locked(&held),
+    };
+    if folder.exists().map_err(unwritable)? {
         let summary = format!("the run `{}` exists already", opened.run);
         let help = format!("`{}` goes on with it", CommandLine::stanch("resume").name(&opened.run));
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
-    let reserved = folder.reserve(&claimant).map_err(|error| locked(&error))?;
+    let reserved = folder.reserve(&claimant).map_err(not_held)?;
     let targets = targets(&runs, &opened);
     take(&targets, opened.lock.iter(), &runs)?;
     let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
-    let unwritable = |error: std::io::Error| cannot_write(runs.state(), &error);
     let staged = folder.staged();
     let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
     staged.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;

@@ -19,3 +19,4 @@ pub(crate) use follow_up::wait;
 pub(crate) use go::{nobody_is_there, nobody_says_go};
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use take_over::{TakingOver, go_on};
+pub(crate) use targets::{take, targets};

@@ -8,7 +8,7 @@ use crate::audit::CLOCK_SKEW;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::options::Common;
 use crate::cli::page::Page;
-use crate::cli::session::{self, Session, cannot_write};
+use crate::cli::session::{self, Session};
 use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::signing_in::SigningIn;
 use crate::cli::terminal::ui::Ui;
@@ -36,7 +36,7 @@ impl Prepared {
     pub(crate) fn is_free(&self) -> Result<(), CommandError> {
         let targets = targets(&self.runs, &self.opened);
         let Some(target) = &self.opened.lock else { return Ok(()) };
-        let held = targets.held(target).map_err(|error| cannot_write(self.runs.state(), &error))?;
+        let held = targets.held(target).map_err(|error| session::not_begun(&self.runs, &error))?;
         held.as_ref().map_or(Ok(()), |held| Err(is_held(held)))
     }
 

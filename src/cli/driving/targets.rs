@@ -6,12 +6,12 @@ use crate::engine::event::RunOpened;
 use crate::journal::{HeldBy, Runs, TargetError, Targets};
 
 /// What a run keeps from others.
-pub(super) fn targets(runs: &Runs, opened: &RunOpened) -> Targets {
+pub(crate) fn targets(runs: &Runs, opened: &RunOpened) -> Targets {
     Targets::new(runs.clone(), &opened.run, &opened.world(), session::claimant())
 }
 
 /// Takes what the run works on.
-pub(super) fn take<'a>(
+pub(crate) fn take<'a>(
     targets: &Targets,
     wanted: impl Iterator<Item = &'a String>,
     runs: &Runs,

@@ -5,7 +5,10 @@ use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::failure::Failure;
 use crate::files::{self, Distrust};
-use crate::journal::{AppendError, LockError, RunFolder, Runs, store_failure};
+use crate::journal::{AppendError, LockError, RunFolder, Runs, Upload, store_failure};
+
+/// What whoever cannot begin a run at a store may do instead. It is never done by itself.
+pub(crate) const HERE_INSTEAD: &str = "if it cannot wait: the same command with `--state local` begins it on this machine; `stanch upload` brings it there later";
 
 /// Another process works on the run, or may.
 pub(crate) fn locked(error: &LockError) -> CommandError {
@@ -31,6 +34,8 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
                     .and("nothing was changed"),
             )
         }
+        LockError::Uploaded(upload, here) => uploaded(upload, here),
+        LockError::BrokenOff(upload) => broken_off(upload),
         LockError::Io(error) => {
             if let Some(distrust) = files::distrust(error) {
                 return distrusted(distrust);
@@ -41,6 +46,43 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
             let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
             CommandError::program(failure.help("make the state directory writable").and("nothing was changed"))
         }
+    }
+}
+
+/// The run goes on at a store, and not here, where `marker` says so.
+pub(crate) fn uploaded(upload: &Upload, marker: &str) -> CommandError {
+    let Upload { run, to, operator, host, at, .. } = upload;
+    let there = |command: &'static str| CommandLine::stanch(command).name(run).option("--state", to);
+    CommandError::refused(
+        Failure::refused(format!("the run `{run}` was uploaded to `{to}`, and goes on there alone"))
+            .because(format!("by {operator} on {host}, {}", crate::clock::second(*at)))
+            .help(format!("`{}` goes on with it; every command works on it with `--state`", there("resume")))
+            .and(format!("if the upload broke off: `{}`", there("upload")))
+            .and(format!("if that store is lost for good, and nobody goes on there, remove `{marker}` to go on here"))
+            .and("nothing was changed"),
+    )
+}
+
+/// Half of a run is at the store.
+fn broken_off(upload: &Upload) -> CommandError {
+    let Upload { run, operator, host, at, .. } = upload;
+    let command = |command: &'static str| CommandLine::stanch(command).name(run);
+    let give_up = command("abandon").words("--take-over --because TEXT");
+    CommandError::refused(
+        Failure::refused(format!("the upload of the run `{run}` is not finished: its journal is not whole here"))
+            .because(format!("by {operator} on {host}, {}", crate::clock::second(*at)))
+            .help(format!("on {host}, `{}` goes on with it", command("upload")))
+            .and(format!("if that machine is lost: `{give_up}`, then look at the vault and begin another run"))
+            .and("nothing was changed"),
+    )
+}
+
+/// Refuses whoever wants to change a run that was uploaded.
+pub(crate) fn refuse_uploaded(folder: &RunFolder) -> Result<(), CommandError> {
+    match folder.uploaded() {
+        Ok(None) => Ok(()),
+        Ok(Some(upload)) => Err(uploaded(&upload, &folder.place_of("upload.json"))),
+        Err(error) => Err(locked(&LockError::Io(error))),
     }
 }
 
@@ -85,6 +127,14 @@ pub(crate) fn cannot_write(path: impl AsRef<std::path::Path>, error: &std::io::E
             .help("name a place that can be written with `--state-dir`")
             .and("nothing was changed"),
     )
+}
+
+/// A new run does not get its place.
+pub(crate) fn not_begun(runs: &Runs, error: &std::io::Error) -> CommandError {
+    match store_failure(error) {
+        Some(failure) => CommandError::program(failure.clone().and("nothing was changed").and(HERE_INSTEAD)),
+        None => cannot_write(runs.state(), error),
+    }
 }
 
 /// Which runs there are cannot be seen.

@@ -23,6 +23,21 @@ use std::path::PathBuf;
 /// All runs of this user. A state directory of somebody else, or one that others may write to, is refused: whoever writes
 /// there says what was done, and where secrets are sent.
 pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
+    let state = state_dir(common)?;
+    Ok(shared(common, &state)?.unwrap_or_else(|| Runs::new(state)))
+}
+
+/// The runs of the state directory, and those of the store that is named, which must be another one.
+pub(crate) fn runs_to_upload(common: &Common) -> Result<(Runs, Runs), CommandError> {
+    let state = state_dir(common)?;
+    let shared = shared(common, &state)?.ok_or_else(|| {
+        let failure = Failure::refused("nothing says which store the run is to be uploaded to");
+        CommandError::usage(failure.help("add `--state https://ACCOUNT.blob.core.windows.net/CONTAINER`"))
+    })?;
+    Ok((Runs::new(state), shared))
+}
+
+fn state_dir(common: &Common) -> Result<PathBuf, CommandError> {
     let state = match &common.state_dir {
         Some(folder) => folder.clone(),
         None => platform_state_dir().ok_or_else(|| {
@@ -32,7 +47,7 @@ pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
     };
     let state = std::path::absolute(&state).unwrap_or(state);
     files::check_place(&state).map_err(|error| cannot_write(&state, &error))?;
-    Ok(shared(common, &state)?.unwrap_or_else(|| Runs::new(state)))
+    Ok(state)
 }
 
 fn platform_state_dir() -> Option<PathBuf> {
@@ -49,7 +64,11 @@ pub(crate) fn fingerprints(runs: &Runs) -> Result<FingerprintKey, CommandError> 
 
 /// A run that exists, whatever became of its journal.
 pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandError> {
-    let runs = runs(common)?;
+    existing_in(&runs(common)?, run)
+}
+
+/// The same of a store.
+pub(crate) fn existing_in(runs: &Runs, run: &str) -> Result<RunFolder, CommandError> {
     let folder = runs.folder(run).map_err(|error| not_an_id(&error))?;
     if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
         return Ok(folder);

@@ -52,6 +52,9 @@ pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
         "started_at": state.opened_at().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         "follow_up_at": state.next_follow_up().map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)),
     });
+    if let Ok(Some(upload)) = folder.uploaded() {
+        row["uploaded_to"] = json!(upload.to);
+    }
     if let Some(abandoned) = state.abandoned() {
         row["abandoned"] = json!(abandoned);
     }

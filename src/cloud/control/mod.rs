@@ -18,6 +18,7 @@
 //! | `POST /_control/try` | whether the issuer of a scenario's secret takes a value: `{"vault", "secret", "value"}` |
 //! | `POST /_control/slack/press` | somebody presses a button in Slack: `{"user", "action", "about"?, "deliveries"?}` |
 //! | `POST /_control/slack/disconnect` | all who listen there are cut off: `{"warns"}` |
+//! | `POST /_control/retained` | keeps a container of blobs immutable, with protected appends: `{"container": "ACCOUNT/NAME"}` |
 //! | `POST /_control/sites` | a site with settings: `{"id", "settings": {NAME: REFERENCE}}` |
 
 mod state;
@@ -79,6 +80,10 @@ pub(crate) fn answer(cloud: &Cloud, actors: &Mutex<Option<Actors>>, exchange: &E
             lock(&cloud.issued_tokens).seed(&seed);
             json!({})
         }),
+        ("POST", ["retained"]) => read::<Retained>(&exchange.body).map(|wanted| {
+            lock(&cloud.blobs).retain(&wanted.container);
+            json!({})
+        }),
         ("POST", ["sites"]) => read(&exchange.body).map(|seed| {
             lock(&cloud.sites).seed(seed, &lock(&cloud.vaults));
             json!({})
@@ -138,6 +143,12 @@ fn plant(cloud: &Cloud, body: &[u8]) -> Result<Value, String> {
 #[serde(deny_unknown_fields)]
 struct Disconnect {
     warns: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retained {
+    container: String,
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,5 @@
 //! `ACCOUNT.blob.core.windows.net`, for whoever comes with a token: Put Blob, Append Block, Get Blob, Get Blob Properties,
-//! List Blobs, Lease Blob. Every container exists.
+//! Delete Blob, List Blobs, Lease Blob. Every container exists; one that is retained refuses what would change a blob.
 
 use super::azure_rest::is_admitted;
 use crate::cloud::lock::lock;
@@ -24,6 +24,7 @@ pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Option<Reply> {
         ("GET", Some("list")) => Ok(list(&blobs, &path, exchange)),
         ("GET", None) => blobs.get(&path).and_then(|blob| get(blob, exchange)),
         ("HEAD", None) => blobs.get(&path).map(|blob| properties(blob, exchange, Reply::empty(200))),
+        ("DELETE", None) => blobs.delete(&path).map(|()| Reply::empty(202)),
         ("PUT", None) => put(&mut blobs, &path, exchange),
         ("PUT", Some("appendblock")) => append(&mut blobs, &path, exchange),
         ("PUT", Some("lease")) => lease(&mut blobs, &path, exchange),

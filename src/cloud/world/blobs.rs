@@ -2,14 +2,18 @@
 
 use crate::clock::Timestamp;
 use chrono::TimeDelta;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// As many blocks an append blob takes.
 const MOST_BLOCKS: usize = 50_000;
 
 /// All blobs, by account, container and name, as a path.
 #[derive(Debug, Default)]
-pub(crate) struct Blobs(BTreeMap<String, Blob>);
+pub(crate) struct Blobs {
+    blobs: BTreeMap<String, Blob>,
+    /// Containers, as `ACCOUNT/CONTAINER`, with time-based retention and protected appends to append blobs.
+    retained: BTreeSet<String>,
+}
 
 /// One blob.
 #[derive(Debug)]
@@ -31,24 +35,51 @@ struct Lease {
 /// What keeps a request from being carried out: a status and the service's word for it.
 pub(crate) type Refused = (u16, &'static str);
 
+const IMMUTABLE: Refused = (409, "BlobImmutableDueToPolicy");
+
 impl Blobs {
+    /// Keeps what is in a container, and what will be, as it is; lines can be appended to append blobs.
+    pub(crate) fn retain(&mut self, container: &str) {
+        self.retained.insert(container.to_owned());
+    }
+
+    fn is_retained(&self, path: &str) -> bool {
+        let container = path.match_indices('/').nth(1).and_then(|(end, _)| path.get(..end));
+        container.is_some_and(|container| self.retained.contains(container))
+    }
+
+    /// Takes a blob away.
+    pub(crate) fn delete(&mut self, path: &str) -> Result<(), Refused> {
+        if self.get(path).is_ok() && self.is_retained(path) {
+            return Err(IMMUTABLE);
+        }
+        self.blobs.remove(path).map(drop).ok_or((404, "BlobNotFound"))
+    }
+
     /// Makes a blob; `once` refuses where there is one.
     pub(crate) fn put(&mut self, path: &str, bytes: Vec<u8>, is_appendable: bool, once: bool) -> Result<(), Refused> {
-        if once && self.0.contains_key(path) {
+        if self.blobs.contains_key(path) && self.is_retained(path) {
+            return Err(IMMUTABLE);
+        }
+        if once && self.blobs.contains_key(path) {
             return Err((409, "BlobAlreadyExists"));
         }
-        self.0.insert(path.to_owned(), Blob { bytes, is_appendable, writes: 0, lease: None });
+        self.blobs.insert(path.to_owned(), Blob { bytes, is_appendable, writes: 0, lease: None });
         Ok(())
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<&Blob, Refused> {
-        self.0.get(path).ok_or((404, "BlobNotFound"))
+        self.blobs.get(path).ok_or((404, "BlobNotFound"))
     }
 
     /// Appends a block, where the blob has this length if one is given. Gives where it begins, and how many there are.
     pub(crate) fn append(&mut self, path: &str, block: &[u8], at: Option<u64>) -> Result<(u64, usize), Refused> {
-        let blob = self.0.get_mut(path).ok_or((404, "BlobNotFound"))?;
+        let is_retained = self.is_retained(path);
+        let blob = self.blobs.get_mut(path).ok_or((404, "BlobNotFound"))?;
         let length = blob.bytes.len() as u64;
+        if !blob.is_appendable && is_retained {
+            return Err(IMMUTABLE);
+        }
         if !blob.is_appendable {
             return Err((409, "InvalidBlobType"));
         }
@@ -66,13 +97,13 @@ impl Blobs {
     /// The blobs whose paths begin so, after a marker, no more than this many, in the order of their names.
     pub(crate) fn list(&self, begin: &str, after: &str, most: usize) -> Vec<(&str, &Blob)> {
         let from = begin.max(after).to_owned();
-        let found = self.0.range(from..).take_while(|(path, _)| path.starts_with(begin) || path.as_str() < begin);
+        let found = self.blobs.range(from..).take_while(|(path, _)| path.starts_with(begin) || path.as_str() < begin);
         found.filter(|(path, _)| path.as_str() > after).take(most).map(|(path, blob)| (path.as_str(), blob)).collect()
     }
 
     /// Begins a lease, or goes on with one of the same id.
     pub(crate) fn acquire(&mut self, path: &str, id: &str, seconds: i64, now: Timestamp) -> Result<(), Refused> {
-        let blob = self.0.get_mut(path).ok_or((404, "BlobNotFound"))?;
+        let blob = self.blobs.get_mut(path).ok_or((404, "BlobNotFound"))?;
         if blob.lease(now).is_some_and(|lease| lease.id != id) {
             return Err((409, "LeaseAlreadyPresent"));
         }
@@ -83,7 +114,7 @@ impl Blobs {
 
     /// One that has run out goes on as well, as long as nobody else began one.
     pub(crate) fn renew(&mut self, path: &str, id: &str, now: Timestamp) -> Result<(), Refused> {
-        let blob = self.0.get_mut(path).ok_or((404, "BlobNotFound"))?;
+        let blob = self.blobs.get_mut(path).ok_or((404, "BlobNotFound"))?;
         let lease = blob.lease.as_mut().filter(|lease| lease.id == id);
         let lease = lease.ok_or((409, "LeaseIdMismatchWithLeaseOperation"))?;
         lease.until = now + lease.lasts;
@@ -92,7 +123,7 @@ impl Blobs {
 
     /// Ends a lease: one's own, or at once whosesoever.
     pub(crate) fn end_lease(&mut self, path: &str, own: Option<&str>) -> Result<(), Refused> {
-        let blob = self.0.get_mut(path).ok_or((404, "BlobNotFound"))?;
+        let blob = self.blobs.get_mut(path).ok_or((404, "BlobNotFound"))?;
         match (&blob.lease, own) {
             (Some(lease), Some(id)) if lease.id != id => Err((409, "LeaseIdMismatchWithLeaseOperation")),
             (None, _) => Err((409, "LeaseNotPresentWithLeaseOperation")),

@@ -2,7 +2,7 @@
 //! two writers are told apart by.
 
 use super::lease::Lease;
-use super::reach::{PATIENCE, Pause, Reach, failed};
+use super::reach::{PATIENCE, Pause, Reach, failed, store_failure};
 use crate::azure::{LARGEST_PIECE, NotWritten};
 use crate::clock;
 use crate::engine::event::Event;
@@ -55,7 +55,8 @@ impl BlobLines {
                 Err(other) => return Err(failed(other.failure(&self.reach.container))),
             };
             // What stands there says whether the block arrived, and whose it is if another did.
-            match self.tail(block.len() + 1) {
+            // Asked once each time, so that the patience of one append bounds all of it.
+            match self.tail_once(block.len() + 1) {
                 Ok(tail) if tail == block => {
                     self.length += block.len() as u64;
                     return Ok(());
@@ -66,7 +67,7 @@ impl BlobLines {
                     pause.again(&self.reach, failure.unwrap_or_else(again))?;
                 }
                 Ok(_) => return Err(self.fenced()),
-                Err(error) => match failure {
+                Err(error) => match failure.or_else(|| store_failure(&error).cloned()) {
                     Some(failure) => pause.again(&self.reach, failure)?,
                     None => return Err(error),
                 },
@@ -77,8 +78,15 @@ impl BlobLines {
     /// What stands behind the lines of this process.
     fn tail(&self, most: usize) -> io::Result<Vec<u8>> {
         let at = self.length;
-        let tail =
-            self.reach.ask(&self.name, |container, name| async move { container.read(&name, at, most).await })?;
+        self.there(self.reach.ask(&self.name, |container, name| async move { container.read(&name, at, most).await })?)
+    }
+
+    fn tail_once(&self, most: usize) -> io::Result<Vec<u8>> {
+        let (container, name, at) = (self.reach.container.clone(), self.name.clone(), self.length);
+        self.there(self.reach.wait(async move { container.read(&name, at, most).await })?.map_err(failed)?)
+    }
+
+    fn there(&self, tail: Option<Vec<u8>>) -> io::Result<Vec<u8>> {
         tail.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("`{}` was taken away", self.name)))
     }
 

@@ -26,6 +26,10 @@
 //! (409 and 412). Nothing is ever changed or deleted, so that a container with time-based immutability and protected appends
 //! serves as well; what claims a target is a line of another append blob.
 //!
+//! *Where the store is slow or away.* It is asked again for a minute, and whoever looks on is told; nothing is sent meanwhile.
+//! Then the process stops where it stands: every line that anything was sent on is there, and whoever resumes the run asks what
+//! became of the rest. Nobody goes on elsewhere by itself.
+//!
 //! *Limits.* A block holds 4 MiB of lines or one longer line; an append blob takes 50,000 blocks, and says so when it is full.
 
 mod inbox;
@@ -35,7 +39,7 @@ mod reach;
 
 use super::lock::{Claimant, Holder, Life, Lock, LockError};
 use super::reader::{Damage, DamageKind, Journal, ReadError};
-use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore};
+use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore, Tell, beside};
 use super::store::{Fenced, Store};
 use crate::azure::{BlobHead, WritableContainer};
 use crate::engine::event::Event;
@@ -179,6 +183,10 @@ impl RunStore for BlobRuns {
         true
     }
 
+    fn announce(&self, tell: Tell) {
+        self.reach.announce(tell);
+    }
+
     fn place(&self, name: &str) -> String {
         self.reach.container.address(name)
     }
@@ -213,6 +221,16 @@ impl RunStore for BlobRuns {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("`{place}` has more than {most} bytes")));
         }
         Ok(bytes)
+    }
+
+    fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(self.head(name)?.map(|head| head.length).unwrap_or_default())
+    }
+
+    fn files(&self, folder: &str) -> io::Result<Vec<String>> {
+        let folder = format!("{folder}/");
+        let names = self.names(&folder)?;
+        Ok(beside(names.iter().filter_map(|name| name.strip_prefix(&folder)).map(str::to_owned).collect()))
     }
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

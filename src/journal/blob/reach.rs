@@ -4,9 +4,10 @@
 use crate::azure::{NotWritten, WritableContainer};
 use crate::clock;
 use crate::failure::{Failure, Retry};
+use crate::journal::run_store::Tell;
 use std::fmt;
 use std::io;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -42,10 +43,13 @@ pub(super) fn failed(failure: Failure) -> io::Error {
     io::Error::other(StoreFailure(failure))
 }
 
+/// Nobody who looks on is told of less: an answer may be slow.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 /// The container, and whoever speaks to it.
-#[derive(Debug)]
 pub(super) struct Reach {
     pub(super) container: WritableContainer,
+    tell: Mutex<Option<Tell>>,
     /// Nothing once it is given up.
     runtime: Option<Runtime>,
 }
@@ -65,7 +69,12 @@ pub(super) enum Written {
 impl Reach {
     pub(super) fn new(container: WritableContainer) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("store").enable_all().build()?;
-        Ok(Self { container, runtime: Some(runtime) })
+        Ok(Self { container, tell: Mutex::default(), runtime: Some(runtime) })
+    }
+
+    /// Tells through this what keeps the store from answering, while it is asked again.
+    pub(super) fn announce(&self, tell: Tell) {
+        *self.tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
     }
 
     /// Does something on the store's own thread, and waits for it.
@@ -119,6 +128,12 @@ impl Reach {
     }
 }
 
+impl fmt::Debug for Reach {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Reach").field("container", &self.container).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Reach {
     fn drop(&mut self) {
         // It may be dropped where nobody may wait.
@@ -134,11 +149,12 @@ pub(super) struct Pause {
     begun: Instant,
     patience: Duration,
     next: Duration,
+    is_told: bool,
 }
 
 impl Pause {
     pub(super) fn begin(patience: Duration) -> Self {
-        Self { begun: Instant::now(), patience, next: FIRST_PAUSE }
+        Self { begun: Instant::now(), patience, next: FIRST_PAUSE, is_told: false }
     }
 
     /// Waits before the next request, or says why there is none.
@@ -151,6 +167,14 @@ impl Pause {
         if self.begun.elapsed() + pause > self.patience {
             let told = format!("it was asked again for {} s", self.begun.elapsed().as_secs());
             return Err(failed(failure.because(told)));
+        }
+        if !self.is_told && self.begun.elapsed() + pause > WORTH_TELLING {
+            self.is_told = true;
+            let (why, seconds) = (StoreFailure(failure), self.patience.as_secs());
+            let text = format!("{why}; it is asked again for up to {seconds} s, and nothing is sent meanwhile");
+            if let Some(tell) = reach.tell.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                tell(text);
+            }
         }
         self.next = (self.next * 2).min(LONGEST_PAUSE);
         reach.wait(async move { clock::sleep(pause).await })
