@@ -66,7 +66,7 @@ impl People for Nobody {
         false
     }
 
-    fn answer<'a>(&'a mut self, _: &'a State) -> LocalBoxFuture<'a, Event> {
+    fn answer<'a>(&'a mut self, _: &'a State) -> LocalBoxFuture<'a, Option<Event>> {
         Box::pin(std::future::pending())
     }
 

@@ -117,6 +117,9 @@ pub mod actions;
 /// Telling people: one file per channel.
 pub mod notify;
 
+/// A run in a chat: one message that changes as the run goes, and buttons that answer its gates.
+pub mod slack;
+
 /// What files of settings are read with.
 pub mod settings;
 

@@ -33,6 +33,7 @@ mod service_error;
 mod transport;
 mod unavailable;
 mod vault;
+mod web_socket;
 mod writable_container;
 
 pub use access::Azure;
@@ -55,4 +56,5 @@ pub use transport::{HttpAnswer, Transport};
 pub(crate) use unavailable::{Unavailable, again};
 pub(crate) use vault::harmless;
 pub use vault::{Deleted, Head, NewVersion, Readable, Vault};
+pub use web_socket::WebSocket;
 pub use writable_container::{BlobHead, LARGEST_PIECE, NotWritten, WritableContainer};

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::command_line::CommandLine;
 use crate::durable::Ledger;
 use crate::engine::State;
-use crate::engine::event::Event;
+use crate::engine::event::{Answer, Event};
 use crate::engine::person::Seen;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Lock, LockError, RunFolder};
@@ -157,6 +157,25 @@ async fn give(common: &Common, ui: Ui, run: &str, step: &str, who: Who, said: Sa
     record(ui, &folder, &open, event, signed_in.as_ref()).await
 }
 
+/// Gives the answer of somebody whom a chat vouches for, to what was asked when they saw it.
+pub(crate) async fn in_chat(ui: Ui, folder: &RunFolder, step: &str, plan: &str, given: Given) -> Outcome {
+    let run = folder.run();
+    session::refuse_uploaded(folder)?;
+    let (_, state) = session::state(folder)?;
+    refuse_abandoned(folder, &state)?;
+    let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
+    let question = open.question().ok_or_else(|| nothing_to_answer(&state, run, step))?;
+    if question.expires_at.is_some_and(|expires| expires <= clock::now()) {
+        return Err(refused(&open, run, "the gate has expired, which counts as a no"));
+    }
+    let mut event = open.answer(given).map_err(CommandError::usage)?;
+    if let Event::GateAnswered { plan: bound, .. } = &mut event {
+        *bound = Some(plan.to_owned());
+    }
+    state.clone().apply(clock::now(), &event).map_err(|illegal| refused(&open, run, &illegal.because))?;
+    record(ui, folder, &open, event, None).await
+}
+
 fn refused(open: &Open, run: &str, because: &str) -> CommandError {
     let failure = Failure::refused(format!("the answer to `{}` was not taken", open.step)).because(because.to_owned());
     CommandError::refused(
@@ -174,8 +193,11 @@ fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
     let answered = at.gate.as_ref().and_then(|gate| gate.answer.as_ref());
     let mut failure = Failure::refused(format!("`{step}` of `{run}` does not wait for an answer"));
     if let Some(answer) = answered {
-        let word = format!("{:?}", answer.answer).to_lowercase();
-        failure = failure.because(format!("it was {word} by {}", answer.told()));
+        failure = failure.because(match answer.answer {
+            Answer::Approved => format!("it was approved by {}", answer.told()),
+            Answer::Rejected => format!("it was rejected by {}", answer.told()),
+            Answer::Expired => "it has expired: nobody answered in time, which counts as a no".to_owned(),
+        });
     }
     CommandError::usage(failure.help(help))
 }

@@ -102,9 +102,14 @@ impl Open {
 
     /// Those who may answer it; everybody if nobody is listed.
     pub(crate) fn from(&self) -> &[String] {
+        self.question().map_or(&[], |question| &question.from)
+    }
+
+    /// What is asked at a gate.
+    pub(crate) fn question(&self) -> Option<&Question> {
         match &self.what {
-            Asked::Gate { question, .. } => &question.from,
-            Asked::Decision { .. } | Asked::Failure(_) => &[],
+            Asked::Gate { question, .. } => Some(question),
+            Asked::Decision { .. } | Asked::Failure(_) => None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::runbook::source::{shows_sign, text};
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get, is_near};
+use crate::slack::SlackApp;
 use crate::timestamp::Authority;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -34,6 +35,7 @@ const KEYS: &[&str] = &[
     "runbooks",
     "tenant",
     "state",
+    "slack",
 ];
 const APPROVALS: &[&str] = &["named", "verified"];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
@@ -180,6 +182,7 @@ impl SettingsDecoder<'_> {
         config.runbooks = get(&entries, "runbooks").and_then(|node| self.path(node, "`runbooks`"));
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
         config.timestamp = get(&entries, "timestamp").and_then(|node| self.timestamp(node));
+        config.slack = get(&entries, "slack").and_then(|node| SlackApp::read(self, node));
         config.state = get(&entries, "state").and_then(|node| self.state(node));
         if let Some(node) = get(&entries, "limits") {
             config.limits = self.limits(node);

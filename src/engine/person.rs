@@ -4,6 +4,9 @@
 //! anybody else the kernel tells: on one machine, whoever logged in (which `sudo` and `su` leave as it is), else the user.
 //! It fails closed: containers of one machine are one machine, and all who share a user without a login of their own are
 //! one person. Whoever can write the state directory can write anything into it; that is not looked for here.
+//!
+//! Whoever answers in a chat is known by the chat's own id for them, which the configuration gives a name: then the machine
+//! is that of whoever carried the answer, and says nothing of who gave it.
 
 use crate::visible;
 use serde::{Deserialize, Serialize};
@@ -36,6 +39,21 @@ pub struct Seen {
     /// Who signed in to answer, as the tenant's keys proved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
+    /// Who answered in a chat, as the chat says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<ChatUser>,
+}
+
+/// Somebody as a chat knows them.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct ChatUser {
+    /// Which chat it is.
+    pub service: String,
+    pub team: String,
+    /// The id, which is never given to anybody else.
+    pub user: String,
+    /// What the chat calls them.
+    pub name: String,
 }
 
 /// Whose sign-ins count in a run: pinned when it begins, so that an answer and whoever takes it in go by the same.
@@ -159,6 +177,9 @@ impl Verified {
 impl Seen {
     /// Whether both can be one person.
     fn is_same(&self, other: &Self) -> bool {
+        if let (Some(own), Some(other)) = (&self.chat, &other.chat) {
+            return (&own.service, &own.user) == (&other.service, &other.user);
+        }
         let one_machine = self.host == other.host || (self.boot.is_some() && self.boot == other.boot);
         let number = |seen: &Self| seen.login_uid.unwrap_or(seen.uid);
         let one_number = number(self) == number(other);
@@ -210,12 +231,23 @@ impl Person {
         if let Some(same) = self.is_same_sign_in(other) {
             return same;
         }
+        if let Some(is_same) = self.is_same_by_login(other).or_else(|| other.is_same_by_login(self)) {
+            return is_same;
+        }
         self.seen.as_ref().zip(other.seen.as_ref()).is_some_and(|(own, other)| own.is_same(other))
     }
 
     /// Whether both signed in as one; nothing where one of them did not.
     pub fn is_same_sign_in(&self, other: &Self) -> Option<bool> {
         Some(self.verified()?.is_same(other.verified()?))
+    }
+
+    /// Whether the other one logged in by the name that somebody has in a chat; nothing unless one of the two alone was
+    /// seen in a chat.
+    fn is_same_by_login(&self, other: &Self) -> Option<bool> {
+        let (own, seen) = self.seen.as_ref().zip(other.seen.as_ref())?;
+        let one_alone = own.chat.is_some() && seen.chat.is_none();
+        one_alone.then(|| seen.login.as_deref().is_some_and(|login| self.is_called(login)))
     }
 
     /// The name, and what it rests on: it is claimed unless they signed in, or the machine knows the user by it.
@@ -225,6 +257,9 @@ impl Person {
         }
         match &self.seen {
             None => format!("{} (claimed)", self.name),
+            Some(Seen { chat: Some(chat), .. }) => {
+                format!("{} ({} user {} of {})", self.name, chat.service, chat.user, chat.team)
+            }
             Some(seen) if seen.file.is_none() && seen.login.as_deref().is_some_and(|login| self.is_called(login)) => {
                 format!("{} (uid {} on {})", self.name, seen.uid, seen.host)
             }
@@ -288,7 +323,7 @@ fn looks(name: &str) -> [String; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Listed, Person, Seen, Verified, name, names};
+    use super::{ChatUser, Listed, Person, Seen, Verified, name, names};
 
     fn seen(uid: u32, login_uid: Option<u32>, host: &str) -> Seen {
         Seen { uid, login_uid, host: host.to_owned(), ..Seen::default() }
@@ -347,6 +382,28 @@ mod tests {
         // Two containers of a machine.
         let in_container = |host: &str| Seen { boot: Some("b".to_owned()), ..seen(0, None, host) };
         assert!(same(in_container("c1"), in_container("c2")));
+    }
+
+    #[test]
+    fn people_in_a_chat_are_told_apart_by_its_ids_and_from_others_by_their_logins() {
+        let chat = |user: &str| {
+            let (service, team, name) = ("Chat".to_owned(), "T1".to_owned(), "anything".to_owned());
+            Some(ChatUser { service, team, user: user.to_owned(), name })
+        };
+        let in_chat =
+            |name: &str, user: &str| Person::new(name, Some(&Seen { chat: chat(user), ..seen(0, None, "h") }));
+        let at_machine = |name: &str, login: &str| {
+            Person::new(name, Some(&Seen { login: Some(login.to_owned()), ..seen(0, None, "h") }))
+        };
+        assert!(in_chat("alice", "U1").is_same(&in_chat("bob", "U1")), "one id, two names");
+        assert!(!in_chat("alice", "U1").is_same(&in_chat("bob", "U2")), "whoever carried the answers says nothing");
+        for (one, other) in
+            [(in_chat("Alice", "U1"), at_machine("bob", "alice")), (at_machine("x", "bob"), in_chat("bob", "U2"))]
+        {
+            assert!(one.is_same(&other), "{one:?} {other:?}");
+        }
+        assert!(!in_chat("alice", "U1").is_same(&at_machine("root", "root")));
+        assert_eq!(in_chat("alice", "U1").told(), "alice (Chat user U1 of T1)");
     }
 
     #[test]

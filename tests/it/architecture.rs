@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("durable", &["engine", "journal", "runbook"]),
     ("vault", &[]),
     ("notify", &["azure", "runbook", "settings"]),
+    ("slack", &["azure", "engine", "notify", "runbook", "settings"]),
     (
         "actions",
         &[
@@ -35,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sign_in", &["azure", "engine"]),
     ("settings", &["azure", "runbook", "vault"]),
     ("timestamp", &["azure"]),
-    ("config", &["audit", "azure", "engine", "notify", "runbook", "settings", "timestamp", "vault"]),
+    ("config", &["audit", "azure", "engine", "notify", "runbook", "settings", "slack", "timestamp", "vault"]),
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &["find"]),
@@ -62,6 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "report",
             "runbook",
             "sign_in",
+            "slack",
             "timestamp",
             "vault",
         ],

@@ -46,6 +46,7 @@ mod report;
 mod run;
 mod secrecy;
 mod signed_in;
+mod slack;
 mod stage;
 mod steps;
 mod store;

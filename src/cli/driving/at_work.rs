@@ -2,6 +2,7 @@
 
 use super::stamp::stamp;
 use crate::actions::Services;
+use crate::cli::chat::{Chat, Line};
 use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, HERE_INSTEAD, cannot_append, cannot_write};
@@ -100,13 +101,25 @@ pub(crate) async fn at_work(
     });
     let operator = services.operator.clone();
     let desk = desk(&services, &ledger.state())?;
-    let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers, desk);
+    let people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers, desk);
     let steps = services.steps.clone();
     let services = Arc::new(services);
     let driver =
         Driver { plan: Arc::clone(&plan), services: Arc::clone(&services), ledger: ledger.clone(), notices, stopping };
-    let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;
-    drop(people);
+    let driven = async {
+        let chat = in_chat(&driver.services, folder, &driver.notices);
+        let mut people = people;
+        if let Some(chat) = &chat {
+            people.wait_for(chat.takes());
+        }
+        let ended = driver.drive(&mut people).await;
+        drop(people);
+        if let Some(chat) = chat {
+            chat.finish().await;
+        }
+        ended
+    };
+    let ended = tokio::task::LocalSet::new().run_until(driven).await;
     let head = ledger.head();
     // The display ends when nobody is left who could tell it anything.
     drop(ledger);
@@ -128,6 +141,15 @@ pub(crate) async fn at_work(
         RunStatus::Failed if shown.preflight_failed => Exit::Refused,
         RunStatus::Failed => Exit::Failed,
     })
+}
+
+/// The run in a chat, where there is an app for it.
+fn in_chat(services: &Services, folder: &RunFolder, notices: &DisplayEvents) -> Option<Chat> {
+    let aside = notices.downgrade();
+    let line = Line::new(&services.config, &services.azure, move |text| {
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
+    });
+    Some(Chat::open(line?, folder))
 }
 
 /// What checks the sign-ins of those who answer, where the run goes by any.

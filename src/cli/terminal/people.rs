@@ -121,12 +121,17 @@ impl Answers {
     }
 }
 
+/// Tells whether somebody may answer what is asked now.
+type Elsewhere = Box<dyn Fn(&State) -> bool>;
+
 /// The people around a run.
 pub(crate) struct Terminal {
     folder: RunFolder,
     operator: String,
     notices: DisplayEvents,
     answers: Answers,
+    /// Whether somebody may answer from elsewhere, who is waited for as well.
+    elsewhere: Option<Elsewhere>,
     /// Where somebody can type an answer here.
     keyboard: Option<Keyboard>,
     asking: Option<Asking>,
@@ -166,6 +171,7 @@ impl Terminal {
             operator,
             notices,
             answers,
+            elsewhere: None,
             keyboard,
             asking: None,
             kept: modes::keep(),
@@ -174,6 +180,11 @@ impl Terminal {
             desk,
             checking: None,
         }
+    }
+
+    /// Waits for those as well who may answer from elsewhere, as long as this tells that somebody may.
+    pub(crate) fn wait_for(&mut self, elsewhere: impl Fn(&State) -> bool + 'static) {
+        self.elsewhere = Some(Box::new(elsewhere));
     }
 
     /// The next answer that lies in the inbox. A file that is no answer is nobody's answer, and what one says of a sign-in
@@ -312,17 +323,22 @@ impl Terminal {
 
 impl People for Terminal {
     fn are_there(&self, state: &State) -> bool {
-        self.keyboard.is_some() || self.answers.has_one(state)
+        let elsewhere = self.elsewhere.as_ref().is_some_and(|may_answer| may_answer(state));
+        self.keyboard.is_some() || self.answers.has_one(state) || elsewhere
     }
 
-    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Event> {
+    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Option<Event>> {
         Box::pin(async move {
+            let were_there = self.are_there(state);
             loop {
                 if let Some(event) = self.checked(state).or_else(|| self.left()).or_else(|| self.written(state)) {
-                    return event;
+                    return Some(event);
                 }
                 if let Some(event) = self.ask(state) {
-                    return event;
+                    return Some(event);
+                }
+                if were_there && self.checking.is_none() && !self.are_there(state) {
+                    return None;
                 }
                 clock::sleep(if self.asking.is_some() { TYPE_EVERY } else { LOOK_EVERY }).await;
             }

@@ -16,6 +16,8 @@
 //! | `POST /_control/applications` | an application with a password: `{"id", "app_id"}`; gives it |
 //! | `POST /_control/issued` | a living token of GitHub's or Slack's: `{"token"}` |
 //! | `POST /_control/try` | whether the issuer of a scenario's secret takes a value: `{"vault", "secret", "value"}` |
+//! | `POST /_control/slack/press` | somebody presses a button in Slack: `{"user", "action", "about"?, "deliveries"?}` |
+//! | `POST /_control/slack/disconnect` | all who listen there are cut off: `{"warns"}` |
 //! | `POST /_control/retained` | keeps a container of blobs immutable, with protected appends: `{"container": "ACCOUNT/NAME"}` |
 //! | `POST /_control/sites` | a site with settings: `{"id", "settings": {NAME: REFERENCE}}` |
 
@@ -86,6 +88,12 @@ pub(crate) fn answer(cloud: &Cloud, actors: &Mutex<Option<Actors>>, exchange: &E
             lock(&cloud.sites).seed(seed, &lock(&cloud.vaults));
             json!({})
         }),
+        ("POST", ["slack", "press"]) => {
+            read(&exchange.body).and_then(|press| lock(&cloud.slack).press(&press, exchange.at))
+        }
+        ("POST", ["slack", "disconnect"]) => {
+            read::<Disconnect>(&exchange.body).map(|how| lock(&cloud.slack).disconnect(how.warns))
+        }
         ("POST", ["try"]) => read(&exchange.body).map(|wanted| try_credential(cloud, exchange, &wanted)),
         ("POST", ["signing_keys"]) => read(&exchange.body).map(|wanted: NewKey| {
             lock(&cloud.directory).signing_keys.rotate(wanted.forget);
@@ -129,6 +137,12 @@ fn plant(cloud: &Cloud, body: &[u8]) -> Result<Value, String> {
     }
     .map_err(|error| error.to_string())?;
     lock(&cloud.faults).plant(faults).map(|planted| json!({ "planted": planted }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disconnect {
+    warns: bool,
 }
 
 #[derive(Deserialize)]

@@ -1,12 +1,13 @@
 //! [`Options`] → a [`Running`] cloud on a loopback port.
 
 use super::certificates;
-use super::dispatcher::{self, Served};
+use super::dispatcher;
 use super::door::Door;
 use super::error::Error;
 use super::listener::Connections;
 use super::options::Options;
 use super::ready::{self, Ready};
+use super::served::Served;
 use crate::clock;
 use crate::cloud::actors::{Actors, Endpoint};
 use crate::cloud::lock::lock;

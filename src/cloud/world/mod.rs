@@ -17,6 +17,7 @@ pub(crate) mod secret_seed;
 pub(crate) mod signing_keys;
 pub(crate) mod sink_credentials;
 pub(crate) mod sites;
+pub(crate) mod slack;
 mod state;
 pub(crate) mod vault;
 

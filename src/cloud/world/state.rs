@@ -16,6 +16,7 @@ use super::notifications::Notifications;
 use super::people::People;
 use super::sink_credentials::SinkCredentials;
 use super::sites::Sites;
+use super::slack::Workspace;
 use super::vault::{Profile, Vault, VisibilityDelays};
 use crate::cloud::faults::Faults;
 use std::collections::{BTreeMap, HashMap};
@@ -37,6 +38,8 @@ pub(crate) struct Cloud {
     /// What senders of notifications must know.
     pub(crate) sink_credentials: SinkCredentials,
     pub(crate) notifications: Arc<Notifications>,
+    /// What an app of Slack's sees.
+    pub(crate) slack: Mutex<Workspace>,
     /// Those who issue credentials, and those who refer to a vault.
     pub(crate) accounts: Mutex<Accounts>,
     pub(crate) blobs: Mutex<Blobs>,
@@ -69,6 +72,7 @@ impl Cloud {
             audit: Arc::new(audit),
             sink_credentials,
             notifications: Arc::default(),
+            slack: Mutex::default(),
             accounts: Mutex::default(),
             blobs: Mutex::default(),
             applications: Mutex::default(),
