@@ -76,7 +76,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
                     ui.note(&format!("the report could not be written: {}", failure.summary));
                 }
             }
-            screen::show(ui, &folder, &known, &journal.head);
+            screen::show(ui, &folder, &known, &journal.head, screen::Extent::Short);
         }
         // A run may be given up because it cannot go on with what it was pinned to.
         Err(_) => ui.note("its pinned runbook is not as it was: where it stands cannot be shown"),

@@ -228,7 +228,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event, signed_in
     while clock::now() < give_up {
         match folder.take_reply(&name) {
             Some(reply) if reply.is_empty() => {
-                ui.note("taken by the process that works on the run");
+                ui.note(&format!("answer recorded; run `{}` continues", folder.run()));
                 return Ok(Exit::Done);
             }
             Some(why) => return Err(refused(open, folder.run(), &why)),

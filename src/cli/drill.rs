@@ -136,7 +136,6 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         }));
     } else {
         ui.data(&scorecard.render(ui));
-        ui.data(&Page::of(format!("report  {}", report.display())));
     }
     if exit == Exit::Waiting {
         ui.note("the cloud of this game day is gone: answer at the terminal, or beforehand with `--answers FILE`");
@@ -164,7 +163,7 @@ impl SecretPrompt for Entered {
     }
 }
 
-/// The consumers that ask for a version by its number: they are meant to fail once it is disabled.
+/// The consumers that are pinned to a version: they are meant to fail once it is disabled.
 fn pinned(scenario: &scenario::Scenario) -> Vec<String> {
     let pinned = |consumer: &&scenario::Consumer| consumer.reads == scenario::ReadMode::Pinned;
     scenario.consumers().iter().filter(pinned).map(|consumer| consumer.caller.name.clone()).collect()

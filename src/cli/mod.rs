@@ -90,7 +90,7 @@ enum Command {
     Approve(answer::GateArgs),
     /// Answer no to a gate
     Reject(answer::GateArgs),
-    /// Say whether an effect happened that nobody else can settle
+    /// Record the outcome of an action that stanch cannot verify
     Settle(answer::SettleArgs),
     /// Give an unfinished run up: it cannot be resumed, and another one can begin on what it worked on
     Abandon(abandon::Args),
@@ -159,6 +159,18 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What somebody needs who is in a hurry, or new.
+const FIRST_WORDS: &str = "\
+Incident-response runbooks for leaked secrets in Azure Key Vault: rotate, revoke, prove, report.
+
+a secret has leaked     stanch plan secret-exposure -i secret=https://VAULT.vault.azure.net/secrets/NAME \\
+                          -i exposed_at=2026-11-22T21:40:00Z      changes nothing; `run` in place of `plan` begins
+only a value is known   stanch find --vault https://VAULT.vault.azure.net
+practise                stanch drill
+
+a run was interrupted   stanch status, then stanch resume
+everything else         stanch --help";
+
 /// What commands that are shown need. What the environment says is there when one is pasted.
 #[expect(clippy::disallowed_methods, reason = "options may stand in the environment")]
 fn given(common: &Common) -> Given {
@@ -205,6 +217,11 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
 /// Says what the parser of arguments says. It quotes them as they stand; where that is not what a reader would see, it is
 /// asked about what is.
 fn complain(error: clap::Error) -> Exit {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && std::env::args_os().len() == 1 {
+        let ui = Ui { json: false, quiet: false, color: wants_color(ColorChoice::Auto), results: true };
+        ui.error(&CommandError::page(Exit::Usage, Page::document(FIRST_WORDS)));
+        return Exit::Usage;
+    }
     if !error.use_stderr() {
         drop(error.print());
         return Exit::Done;

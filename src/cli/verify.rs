@@ -125,7 +125,8 @@ fn tell(ui: Ui, state: &State, journal: &Journal, sent: &[Sent]) {
 /// What is proven by now, and what is not: with the heads that were sent off the machine the journal `reaches` to a line,
 /// and with those that were `stamped` to another.
 fn proof(journal: &Journal, reaches: Option<u64>, stamped: Option<(u64, &Stamp)>) -> (Vec<String>, Vec<String>) {
-    let mut proven = vec!["every line follows from the one before, from the first to the last".to_owned()];
+    let mut proven =
+        vec!["hash chain valid: every line follows from the one before, from the first to the last".to_owned()];
     let mut not_proven = Vec::new();
     if let Some(line) = reaches {
         proven.push(format!("up to line {line} nothing was cut off or changed since that head was sent"));

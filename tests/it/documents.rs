@@ -113,6 +113,11 @@ fn the_exit_codes_stand_in_the_help() {
         assert!(said.stdout.lines().any(|line| line.trim_start().starts_with(code)), "{code} in {}", said.stdout);
     }
     Said::from(Command::new(STANCH).arg("nonsense").output().unwrap()).exit(2).done();
+    let alone = Said::from(Command::new(STANCH).output().unwrap()).exit(2);
+    for command in ["stanch plan secret-exposure", "stanch find", "stanch drill", "stanch resume", "stanch --help"] {
+        assert!(alone.stderr.contains(command), "{}", alone.stderr);
+    }
+    assert!(alone.stderr.lines().count() < 12 && alone.stdout.is_empty(), "{}", alone.stderr);
 }
 
 #[test]

@@ -64,4 +64,5 @@ mod verdict;
 mod war_room;
 mod who;
 mod whole;
+mod words;
 mod wrong_input;

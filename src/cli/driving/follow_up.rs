@@ -46,6 +46,6 @@ pub(crate) async fn wait(common: &Common, ui: Ui, run: &str, args: &TakingOver) 
     let folder = session::existing(common, run)?;
     let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
     let (journal, known) = session::known(&folder, steps)?;
-    screen::show(ui, &folder, &known, &journal.head);
+    screen::show(ui, &folder, &known, &journal.head, screen::Extent::Short);
     Ok(exit)
 }

@@ -44,7 +44,7 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, run: &str, args: &TakingOver)
     let due = state.next_follow_up();
     if state.ended() == Some(RunStatus::Completed) && due.is_none_or(|due| due > clock::now()) {
         ui.note(&nothing_now(folder.run(), due));
-        screen::show(ui, &folder, &known, &journal.head);
+        screen::show(ui, &folder, &known, &journal.head, screen::Extent::Short);
         return Ok(Exit::Done);
     }
     let mut session = Session::of_run(common, &opened, &folder)?;
