@@ -2,9 +2,9 @@
 
 use crate::cli::exit::CommandError;
 use crate::cli::question::{self, Asked, Open};
-use crate::cli::room::Room;
+use crate::cli::room::{Question, Room};
 use crate::clock::{self, Timestamp};
-use crate::engine::event::{Answer, Question};
+use crate::engine::event::{self, Answer};
 use crate::engine::{GateState, State};
 use crate::journal::RunFolder;
 use crate::slack;
@@ -32,7 +32,7 @@ impl Told {
         let asked = open.iter().zip(&room.asked).map(|(open, told)| slack::Asked {
             step: open.step.clone(),
             text: open.question().map_or_else(|| told.text.clone(), text),
-            whose: whose(&state, open, &told.whose, now),
+            whose: whose(open, told, now),
             buttons: pressed(run, open, now),
             commands: told.commands.clone(),
         });
@@ -71,26 +71,25 @@ fn pressed(run: &str, open: &Open, now: Timestamp) -> Option<Pressed> {
     (!needs_more && !question.plan.is_empty()).then_some(pressed)
 }
 
-fn has_expired(question: &Question, now: Timestamp) -> bool {
+fn has_expired(question: &event::Question, now: Timestamp) -> bool {
     question.expires_at.is_some_and(|expires| expires <= now)
 }
 
 /// What is asked, and what is to be done before it is answered.
-fn text(question: &Question) -> String {
+fn text(question: &event::Question) -> String {
     let todo = question.checklist.iter().map(|item| format!("\n- {item}"));
     std::iter::once(question.prompt.clone()).chain(todo).collect()
 }
 
 /// Whose answer it takes, and who has agreed.
-fn whose(state: &State, open: &Open, whose: &str, now: Timestamp) -> Vec<String> {
-    let gate = state.step(&open.step).gate.as_ref().filter(|_| open.question().is_some());
-    let mut lines = vec![match open.question().filter(|question| has_expired(question, now)) {
-        Some(_) => "expired: no answer is taken any more".to_owned(),
-        None => format!("takes an answer of {whose}"),
-    }];
-    let agreed = gate.iter().flat_map(|gate| &gate.agreed);
-    lines.extend(agreed.map(|person| format!("agreed: {}", person.told())));
-    lines
+fn whose(open: &Open, told: &Question, now: Timestamp) -> Vec<String> {
+    let expired = open.question().is_some_and(|question| has_expired(question, now));
+    let whose = if expired {
+        "expired: no answer is taken any more".to_owned()
+    } else {
+        format!("takes an answer of {}", told.whose)
+    };
+    std::iter::once(whose).chain(Some(told.standing.clone()).filter(|standing| !standing.is_empty())).collect()
 }
 
 /// Every answer that was given, in the order of the steps.

@@ -32,6 +32,7 @@ const command = (text) => {
 const question = (asked) => {
   const box = made("div", undefined, "question");
   box.append(made("h3", asked.step), made("p", asked.text), made("p", `takes an answer of ${asked.whose}`, "quiet"));
+  if (asked.standing) box.append(made("p", asked.standing, "quiet"));
   box.append(...asked.commands.map(command));
   return box;
 };
