@@ -74,6 +74,7 @@ pub async fn look(
     let revoked = seen.iter().filter(|(url, _)| revoked.contains(*url));
     let breaks = revoked.flat_map(|(_, seen)| seen.pinned.clone()).collect();
     checks.extend(channels::look(&known, azure, config).await);
+    checks.extend(channels::chat(azure, config).await);
     let (expected_seconds, waiting_seconds) = effects::duration(plan, &known);
     Preflight {
         identity: azure.identity.name(),

@@ -1,5 +1,6 @@
 //! What a run's message says, in the shape of Slack's blocks and within its limits.
 
+use super::app::EVENT;
 use super::press::{APPROVE, Pressed, REJECT};
 use crate::notify::{dressed, slack};
 use crate::redaction::without_credentials;
@@ -23,6 +24,8 @@ const LONGEST_VALUE: usize = 2_000;
 /// A run as it is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notice {
+    /// By which the run's message is found again, whatever it says: of this run and of no other.
+    pub marker: String,
     pub headline: String,
     /// Where it stands, line by line.
     pub summary: Vec<String>,
@@ -104,6 +107,7 @@ impl Notice {
         json!({
             "text": fallback,
             "blocks": blocks,
+            "metadata": { "event_type": EVENT, "event_payload": { "marker": self.marker } },
             "parse": "none",
             "link_names": false,
             "mrkdwn": false,
@@ -160,7 +164,8 @@ mod tests {
             commands: many.clone(),
         };
         let asked = vec![asked; count];
-        Notice { headline: text.to_owned(), summary: many.clone(), steps: many.clone(), asked, answered: many }
+        let marker = "m".to_owned();
+        Notice { marker, headline: text.to_owned(), summary: many.clone(), steps: many.clone(), asked, answered: many }
     }
 
     /// Every text of a message with its longest.

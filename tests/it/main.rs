@@ -47,6 +47,7 @@ mod run;
 mod secrecy;
 mod signed_in;
 mod slack;
+mod slack_channel;
 mod stage;
 mod steps;
 mod store;

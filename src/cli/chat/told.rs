@@ -9,6 +9,7 @@ use crate::engine::{GateState, State};
 use crate::journal::RunFolder;
 use crate::slack;
 use crate::slack::{Notice, Pressed};
+use sha2::{Digest, Sha256};
 
 /// A run as it stands.
 pub(super) struct Told {
@@ -17,6 +18,8 @@ pub(super) struct Told {
     pub(super) is_worked_on: bool,
     /// When it will read otherwise by itself.
     pub(super) until: Option<Timestamp>,
+    /// Since when an earlier life of the run may have posted its message; nothing in its first life.
+    pub(super) may_stand_since: Option<Timestamp>,
 }
 
 impl Told {
@@ -46,14 +49,18 @@ impl Told {
             let fact = if step.fact.is_empty() { String::new() } else { format!(": {}", step.fact) };
             format!("{} {}{fact}", mark(step.status), step.id)
         });
+        let opened = state.opened();
+        let nonce = opened.and_then(|opened| opened.nonce.as_deref()).unwrap_or_default();
+        let may_stand_since = state.opened_at().filter(|_| header.taken_over > 0);
         let notice = Notice {
+            marker: hex::encode(Sha256::digest(format!("stanch message {run} {nonce}"))),
             headline: format!("{drill}{} · {run}", header.runbook),
             summary,
             steps: steps.collect(),
             asked: asked.collect(),
             answered: answered(&state),
         };
-        Ok(Self { notice, is_worked_on: room.worker.is_some(), until })
+        Ok(Self { notice, is_worked_on: room.worker.is_some(), until, may_stand_since })
     }
 }
 
