@@ -6,6 +6,7 @@ mod doors;
 mod follow;
 
 use super::chat::{self, Line};
+use super::completing;
 use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id [default: the latest, or the first that begins where there is none yet]
+    #[arg(add = completing::runs())]
     run: Option<String>,
     /// Where to listen; loopback only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]

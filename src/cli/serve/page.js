@@ -122,7 +122,7 @@ const draw = (room) => {
     ["run", `${report.run.id} (${report.run.runbook}), ${room.status}`],
     ["begun", `${report.run.began} by ${report.run.begun_by} on ${report.run.host}`],
     ["taken over", report.run.taken_over ? (report.run.taken_over === 1 ? "once" : `${report.run.taken_over} times`) : ""],
-    ["exposed", report.exposure.from ? `${report.exposure.from} to ${report.exposure.to}` : ""],
+    ["exposed", report.exposure.from ? `${report.exposure.from} ${report.exposure.ended ? `to ${report.exposure.to}` : "on, and still open"}` : ""],
   ]));
   show("open-section", report.verdict.open.length > 0);
   list("open", report.verdict.open, "nothing");
