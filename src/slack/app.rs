@@ -1,6 +1,6 @@
 //! The app: its settings, and what it says to Slack.
 
-use super::notice::escaped;
+use super::notice::{EVENT, escaped};
 use super::posted::{Posted, is_id};
 use crate::azure::Azure;
 use crate::clock::Timestamp;
@@ -16,8 +16,6 @@ use std::collections::BTreeMap;
 use url::Url;
 
 const INTERFACE: &str = "https://slack.com/api";
-/// What a run's message is called in the metadata that Slack keeps with it.
-pub(super) const EVENT: &str = "stanch_run";
 /// Messages that are looked through for a run's own; Slack gives no more than 15 to some apps.
 const MOST_LOOKED_AT: &str = "200";
 const KEYS: &[&str] = &["bot_token", "app_token", "channel", "people"];

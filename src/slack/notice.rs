@@ -1,12 +1,13 @@
 //! What a run's message says, in the shape of Slack's blocks and within its limits.
 
-use super::app::EVENT;
 use super::press::{APPROVE, Pressed, REJECT};
 use crate::notify::{dressed, slack};
 use crate::redaction::without_credentials;
 use crate::visible;
 use serde_json::{Value, json};
 
+/// What a run's message is called in the metadata that Slack keeps with it.
+pub(super) const EVENT: &str = "stanch_run";
 /// Slack refuses a section of more than 3,000 characters and a message of more than 50 blocks, and does not say how long
 /// all of them may be together: these stay well below.
 const LONGEST_HEADLINE: usize = 500;
