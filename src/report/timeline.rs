@@ -102,7 +102,8 @@ fn sentence(event: &Event) -> String {
         Event::RunPaused { because, .. } => format!("interrupted: {because}"),
         Event::RunFinished { status, .. } => format!("the run {}", run_ended(*status)),
         Event::RunAbandoned { by, because, seen } => {
-            let by = seen.as_ref().map_or_else(|| by.clone(), |seen| Person::new(by, Some(seen)).told());
+            let signed = seen.as_ref().filter(|seen| seen.verified.is_some());
+            let by = signed.map_or_else(|| by.clone(), |seen| Person::new(by, Some(seen)).told());
             format!("abandoned by {by}: {because}")
         }
         Event::StepStarted { attempt: 1, .. } => "begun".to_owned(),
