@@ -66,7 +66,7 @@ impl Failure {
         }
     }
 
-    /// A request whose answer never came.
+    /// A request that was not answered.
     pub fn unknown(summary: impl Into<String>) -> Self {
         Self { outcome: FailedOutcome::Unknown, retry: Retry::Later, ..Self::refused(summary) }
     }

@@ -1,6 +1,7 @@
 //! What an action says of a step before it runs: parameters, as far as they are known, become a [`PlanLine`].
 
 use crate::clock::Timestamp;
+use crate::engine::asks::Asks;
 use crate::issuers::IssuerClaim;
 use crate::vault::SecretUrl;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
@@ -24,6 +25,8 @@ pub(crate) struct PlanLine {
     pub(crate) replaces: Option<Replaces>,
     /// The subscription whose sites it refreshes.
     pub(crate) refreshes: Option<String>,
+    /// Whom it asks, if it asks people.
+    pub(crate) asks: Option<Asks>,
 }
 
 /// A credential that is replaced.
@@ -50,6 +53,8 @@ pub(crate) struct Surroundings {
     pub(crate) approvers: Vec<String>,
     /// Whether answers count from those alone who sign in.
     pub(crate) verified_only: bool,
+    /// Those of its parameters that only the run tells.
+    pub(crate) late: Vec<String>,
 }
 
 /// Who issues a secret, as far as it was asked.

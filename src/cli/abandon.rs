@@ -6,8 +6,10 @@ use super::options::Common;
 use super::session;
 use super::session::{cannot_append, cannot_write, locked};
 use super::terminal::screen;
+use super::terminal::signing_in::{SignedWord, SigningIn};
 use super::terminal::ui::Ui;
 use crate::actions;
+use crate::clock;
 use crate::durable::Ledger;
 use crate::engine::State;
 use crate::engine::event::Event;
@@ -28,6 +30,8 @@ pub(crate) struct Args {
     /// Who gives it up [default: you]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
+    #[command(flatten)]
+    signing_in: SigningIn,
     /// The process that worked on the run is on another machine, and dead, or the machine lost that was uploading it
     #[arg(long)]
     take_over: bool,
@@ -38,8 +42,16 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     if args.because.trim().is_empty() {
         return Err(CommandError::usage(Failure::refused("`--because` is empty").help("write it out")));
     }
-    let by = args.by.map_or_else(|| Ok(session::operator()), |by| person::name(&by));
-    let by = by.map_err(|why| CommandError::usage(Failure::refused("`--by` holds no name").because(why)))?;
+    let opened = session::opened(&folder)?;
+    let counts = opened.sign_ins.as_ref().is_some_and(|sign_ins| sign_ins.required);
+    let (by, seen) = match args.signing_in.known(common, &opened, args.by.clone(), counts, &[]).await? {
+        Some(SignedWord { by, seen, .. }) => (by, seen),
+        None => {
+            let by = args.by.map_or_else(|| Ok(session::operator()), |by| person::name(&by));
+            let no_name = |why| CommandError::usage(Failure::refused("`--by` holds no name").because(why));
+            (by.map_err(no_name)?, session::seen())
+        }
+    };
     let claimant = Claimant { takes_over: args.take_over, ..session::claimant() };
     let lock = match folder.lock(&claimant) {
         // Nobody will bring the rest of it.
@@ -49,13 +61,15 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let lock = lock.map_err(|error| locked(&error))?;
     let (journal, state) = session::state(&folder)?;
     may_be_abandoned(&folder, &state)?;
+    let abandoned = Event::RunAbandoned { by, because: args.because, seen: Some(seen) };
+    state.clone().apply(clock::now(), &abandoned).map_err(|illegal| not_taken(folder.run(), illegal.because))?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(folder.path(), &error))?;
     let mut events = Vec::new();
     if journal.torn > 0 {
         store.truncate(journal.length).map_err(|error| cannot_write(folder.path(), &error))?;
         events.push(Event::TailCut { bytes: journal.torn });
     }
-    events.push(Event::RunAbandoned { by, because: args.because });
+    events.push(abandoned);
     let (notices, _) = mpsc::unbounded_channel();
     let ledger = Ledger::start(store, &journal, state, notices);
     for event in events {
@@ -82,6 +96,13 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         Err(_) => ui.note("its pinned runbook is not as it was: where it stands cannot be shown"),
     }
     Ok(Exit::Done)
+}
+
+fn not_taken(run: &str, why: String) -> CommandError {
+    let failure = Failure::refused(format!("the run `{run}` is not given up")).because(why);
+    CommandError::refused(
+        failure.help("give it up with `--signed-in`, in place of `--by NAME`").and("nothing was changed"),
+    )
 }
 
 fn may_be_abandoned(folder: &RunFolder, state: &State) -> Result<(), CommandError> {

@@ -8,19 +8,19 @@ use super::session;
 use super::session::refuse_abandoned;
 use super::session::{cannot_write, locked};
 use super::terminal::left::GivenAnswer;
-use super::terminal::signing_in::{self, SigningIn};
+use super::terminal::signing_in::{SignedWord, SigningIn};
 use super::terminal::ui::Ui;
 use crate::clock;
 use crate::command_line::CommandLine;
 use crate::durable::Ledger;
 use crate::engine::State;
-use crate::engine::event::{Answer, Event};
+use crate::engine::event::Event;
 use crate::engine::person::Seen;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Lock, LockError, RunFolder};
 use crate::redaction::{value_without_credentials, without_credentials, without_tokens};
 use crate::sign_in::SignedIn;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -124,24 +124,50 @@ impl Who {
         open: &Open,
     ) -> Result<(String, Seen, Option<SignedIn>), CommandError> {
         let Self { by, signing_in } = self;
-        if !signing_in.is_asked_for() && (by.is_some() || !open.signs_in) {
-            let is_gate = matches!(open.what, Asked::Gate { .. });
-            let by = by.or_else(|| (!is_gate).then(session::operator)).ok_or_else(|| {
-                let failure = Failure::refused("nobody says who answers");
-                CommandError::usage(failure.help("add `--by NAME`, or `--signed-in` to show who you are"))
-            })?;
-            return Ok((by, session::seen(), None));
-        }
         let Some(opened) = state.opened() else { return Ok((String::new(), session::seen(), None)) };
-        let (transport, checker) = signing_in::checker(common, opened)?;
-        let signed_in = signing_in.sign_in(&transport, &checker, by.as_deref(), &session::operator()).await;
-        let signed_in = signed_in.map_err(CommandError::refused)?;
-        let verified = signed_in.verified().clone().for_those(open.from());
-        Ok((verified.name(), Seen { verified: Some(verified), ..session::seen() }, Some(signed_in)))
+        let signed = signing_in.known(common, opened, by.clone(), open.signs_in, open.from()).await?;
+        if let Some(SignedWord { by, seen, signed_in }) = signed {
+            return Ok((by, seen, Some(signed_in)));
+        }
+        let is_gate = matches!(open.what, Asked::Gate { .. });
+        let by = by.or_else(|| (!is_gate).then(session::operator)).ok_or_else(|| {
+            let failure = Failure::refused("nobody says who answers");
+            CommandError::usage(failure.help("add `--by NAME`, or `--signed-in` to show who you are"))
+        })?;
+        Ok((by, session::seen(), None))
     }
 }
 
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Recorded,
+    /// By the process that works on the run.
+    Elsewhere,
+    /// It lies where that process looks.
+    Left,
+}
+
 async fn give(common: &Common, ui: Ui, run: &str, step: &str, who: Who, said: Said) -> Outcome {
+    let given = answer(common, ui, run, step, who, said).await;
+    if ui.json {
+        ui.json(&object(run, step, &given));
+    }
+    given.map(|_| Exit::Done)
+}
+
+/// For scripts, whether it was taken or not.
+fn object(run: &str, step: &str, given: &Result<Taken, CommandError>) -> Value {
+    let mut object =
+        json!({ "run": run, "step": step, "taken": matches!(given, Ok(Taken::Recorded | Taken::Elsewhere)) });
+    match given {
+        Ok(taken) => object["left"] = json!(*taken == Taken::Left),
+        Err(error) => object["error"] = error.object(),
+    }
+    object
+}
+
+async fn answer(common: &Common, ui: Ui, run: &str, step: &str, who: Who, said: Said) -> Result<Taken, CommandError> {
     // It may be left in a file for the process that works on the run.
     let clean = |text: &str| without_tokens(&without_credentials(text)).into_owned();
     let folder = session::existing(common, run)?;
@@ -182,7 +208,7 @@ pub(crate) async fn in_chat(ui: Ui, folder: &RunFolder, step: &str, plan: &str, 
         *bound = Some(plan.to_owned());
     }
     state.clone().apply(clock::now(), &event).map_err(|illegal| refused(&open, run, &illegal.because))?;
-    record(ui, folder, &open, event, None).await
+    record(ui, folder, &open, event, None).await.map(|_| Exit::Done)
 }
 
 fn refused(open: &Open, run: &str, because: &str) -> CommandError {
@@ -202,17 +228,19 @@ fn nothing_to_answer(state: &State, run: &str, step: &str) -> CommandError {
     let answered = at.gate.as_ref().and_then(|gate| gate.answer.as_ref());
     let mut failure = Failure::refused(format!("`{step}` of `{run}` does not wait for an answer"));
     if let Some(answer) = answered {
-        failure = failure.because(match answer.answer {
-            Answer::Approved => format!("it was approved by {}", answer.told()),
-            Answer::Rejected => format!("it was rejected by {}", answer.told()),
-            Answer::Expired => "it has expired: nobody answered in time, which counts as a no".to_owned(),
-        });
+        failure = failure.because(answer.outcome());
     }
     CommandError::usage(failure.help(help))
 }
 
 /// Records the answer, or leaves it for the process that works on the run and waits until that has taken it.
-async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event, signed_in: Option<&SignedIn>) -> Outcome {
+async fn record(
+    ui: Ui,
+    folder: &RunFolder,
+    open: &Open,
+    event: Event,
+    signed_in: Option<&SignedIn>,
+) -> Result<Taken, CommandError> {
     let held = |error| match error {
         LockError::Held(_) => Ok(()),
         LockError::Io(error) => Err(cannot_write(folder.path(), &error)),
@@ -229,7 +257,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event, signed_in
         match folder.take_reply(&name) {
             Some(reply) if reply.is_empty() => {
                 ui.note(&format!("answer recorded; run `{}` continues", folder.run()));
-                return Ok(Exit::Done);
+                return Ok(Taken::Elsewhere);
             }
             Some(why) => return Err(refused(open, folder.run(), &why)),
             None => clock::sleep(Duration::from_millis(50)).await,
@@ -252,12 +280,12 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event, signed_in
         }
         None => {
             ui.note("left for the process that works on the run, which has not taken it yet");
-            Ok(Exit::Done)
+            Ok(Taken::Left)
         }
     }
 }
 
-async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Lock) -> Outcome {
+async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Lock) -> Result<Taken, CommandError> {
     let (journal, state) = session::state(folder)?;
     if journal.torn > 0 {
         let failure = Failure::refused("the last write to the journal was torn");
@@ -276,7 +304,7 @@ async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Loc
     drop(lock);
     ui.note("recorded");
     ui.note(&format!("next: {}", CommandLine::stanch("resume").name(folder.run())));
-    Ok(Exit::Done)
+    Ok(Taken::Recorded)
 }
 
 /// Puts the answer where the process that works on the run looks, with what is shown of a sign-in; gives its name.

@@ -2,6 +2,7 @@
 
 use crate::cli::page::Page;
 use crate::failure::Failure;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -90,6 +91,16 @@ impl CommandError {
     /// Laid out text with its exit code.
     pub(crate) fn page(exit: Exit, page: Page) -> Self {
         Self { exit, shown: Shown::Page(page) }
+    }
+
+    /// What it says, for scripts.
+    pub(crate) fn object(&self) -> Value {
+        match &self.shown {
+            Shown::Failure(Failure { summary, reasons, help, .. }) => {
+                json!({ "summary": summary, "reasons": reasons, "help": help })
+            }
+            Shown::Page(page) => json!({ "summary": page.lines().join("\n"), "reasons": [], "help": null }),
+        }
     }
 
     /// Wrong usage.

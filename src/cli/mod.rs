@@ -217,7 +217,9 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
 /// Says what the parser of arguments says. It quotes them as they stand; where that is not what a reader would see, it is
 /// asked about what is.
 fn complain(error: clap::Error) -> Exit {
-    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && std::env::args_os().len() == 1 {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        && std::env::args_os().len() == 1
+    {
         let ui = Ui { json: false, quiet: false, color: wants_color(ColorChoice::Auto), results: true };
         ui.error(&CommandError::page(Exit::Usage, Page::document(FIRST_WORDS)));
         return Exit::Usage;

@@ -34,7 +34,9 @@ pub(crate) async fn look(prepared: &Prepared, request_prefix: &str) -> Result<Pr
     let (plan, config) = (&prepared.plan, prepared.session.config());
     let mut own = session::own_prefixes(&prepared.runs);
     own.push(request_prefix.into());
-    Ok(preflight::look(plan, &actions::by_name(), &azure, config, prepared.opened.mode, &own).await)
+    let mut preflight = preflight::look(plan, &actions::by_name(), &azure, config, prepared.opened.mode, &own).await;
+    preflight.warn(&prepared.closed_gates());
+    Ok(preflight)
 }
 
 fn object(prepared: &Prepared, preflight: &Preflight) -> Value {

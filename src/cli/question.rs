@@ -84,7 +84,7 @@ fn asked(step: &StepState) -> Option<Asked> {
     match step.status {
         StepStatus::Waiting if step.asks_after_failure => Some(Asked::Failure(step.error.clone())),
         StepStatus::Waiting => {
-            let gate = step.gate.as_ref().filter(|gate| gate.answer.is_none())?;
+            let gate = step.open_gate()?;
             let wants_value = wants_value(step);
             Some(Asked::Gate { question: gate.question.clone(), wants_value })
         }

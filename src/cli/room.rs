@@ -8,7 +8,7 @@ use super::suggestion::without_tags;
 use crate::actions;
 use crate::clock;
 use crate::command_line::{self, CommandLine};
-use crate::engine::{State, StepStatus};
+use crate::engine::{GateState, State, StepStatus};
 use crate::evidence::Works;
 use crate::journal::RunFolder;
 use crate::report::{Report, Status};
@@ -52,6 +52,8 @@ pub(crate) struct Question {
     pub(crate) text: String,
     /// Whose answer it takes, and until when.
     pub(crate) whose: String,
+    /// How many said yes of those who must, and who; empty where one yes answers.
+    pub(crate) standing: String,
     pub(crate) commands: Vec<String>,
 }
 
@@ -159,7 +161,9 @@ impl Question {
                 (format!("failed: {why}"), "whoever says how to go on".to_owned())
             }
         };
-        Self { step: open.step.clone(), text, whose, commands: open.commands(run) }
+        let gate = state.step(&open.step).gate.as_ref().filter(|_| open.question().is_some());
+        let standing = gate.and_then(GateState::standing).unwrap_or_default();
+        Self { step: open.step.clone(), text, whose, standing, commands: open.commands(run) }
     }
 }
 

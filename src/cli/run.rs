@@ -5,7 +5,7 @@ use super::exit::{CommandError, Outcome};
 use super::options::Common;
 use super::terminal::people;
 use super::terminal::signing_in::SigningIn;
-use super::terminal::ui::Ui;
+use super::terminal::ui::{Ui, describe};
 use crate::actions;
 use crate::clock;
 use crate::failure::Failure;
@@ -55,6 +55,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, RunArgs { args, anyway, signing
         }
     } else {
         ui.notes(&prepared.session.configuration.lines());
+        prepared.closed_gates().iter().for_each(|closed| ui.notes(&describe(closed)));
         prepared.opened.obstacles = obstacles(ui, &prepared, anyway).await?;
     }
     if let (false, Some(rotated)) = (is_asked, prepared.rotated_lately()) {

@@ -2,7 +2,7 @@
 
 use super::configuration::Config;
 use crate::azure::{IdentityChoice, VaultLimits};
-use crate::engine::person;
+use crate::engine::{asks, person};
 use crate::files::{self, LARGEST_TEXT};
 use crate::notify;
 use crate::runbook::diagnostic::nearest;
@@ -177,6 +177,12 @@ impl SettingsDecoder<'_> {
             config.inventory = self.inventory(node);
         }
         config.verified_only = get(&entries, "approvals").is_some_and(|node| self.verified_only(node));
+        let sign_in = config.verified_only || asks::must_sign_in(&config.approvers);
+        if let (Some(node), Err(unfit)) = (get(&entries, "approvers"), asks::can_all_sign_in(&config.approvers))
+            && sign_in
+        {
+            self.wrong(format!("`approvers`: {}", unfit.summary), node.span, asks::AS_THEY_SIGN_IN);
+        }
         config.tenant = get(&entries, "tenant").and_then(|node| self.tenant(node));
         config.subscription = get(&entries, "subscription").and_then(|node| self.subscription(node));
         config.runbooks = get(&entries, "runbooks").and_then(|node| self.path(node, "`runbooks`"));

@@ -47,7 +47,12 @@ fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
 
 impl Listener for Recorder {
     fn admit(&mut self, record: &Record) -> Result<(), String> {
-        lock(&self.memory).state.apply(record.at, &record.event).map_err(|illegal| illegal.to_string())
+        let applied = lock(&self.memory).state.apply(record.at, &record.event);
+        // Whoever answered is told why in their own words; anything else that cannot follow is this program's own mistake.
+        applied.map_err(|illegal| match record.event.answerer() {
+            Some(_) => illegal.because,
+            None => illegal.to_string(),
+        })
     }
 
     fn recorded(&mut self, record: &Record, head: &str) {

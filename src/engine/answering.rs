@@ -4,7 +4,7 @@
 use super::event::{Answer, Event, Question, RunOpened, VALUE_WANTED};
 use super::illegal::{IllegalEvent, illegal};
 use super::person::{Listed, Person, Seen, Verified};
-use super::step::{GateState, StepState};
+use super::step::{GateAnswer, GateState, StepState};
 use crate::clock::Timestamp;
 
 /// What is answered: a step of a run.
@@ -22,8 +22,9 @@ pub(super) fn may_answer(asked: Answered<'_>, at: Timestamp, event: &Event) -> R
         let who = who.map_or(Ok(()), |who| asked.must_have_signed_in(&who));
         return who.map_err(refused);
     };
-    let Some(gate) = asked.step.gate.as_ref().filter(|gate| gate.answer.is_none()) else {
-        return Err(illegal(event, "no question of it is open"));
+    let Some(gate) = asked.step.open_gate() else {
+        let answer = asked.step.gate.as_ref().and_then(|gate| gate.answer.as_ref());
+        return Err(refused(answer.map_or_else(|| "it asks nothing now".to_owned(), GateAnswer::outcome)));
     };
     let question = &gate.question;
     let Some(who) = who else { return Ok(()) };
@@ -45,6 +46,13 @@ pub(super) fn may_answer(asked: Answered<'_>, at: Timestamp, event: &Event) -> R
         return Err(illegal(event, "the answer is about another plan than the one that is asked about"));
     }
     asked.is_somebody_else(gate, &who).map_err(refused)
+}
+
+/// Refuses to give a run up by the word of somebody whose word does not count in it. Of earlier programs only the name is
+/// known.
+pub(super) fn may_abandon(asked: Answered<'_>, event: &Event) -> Result<(), IllegalEvent> {
+    let Event::RunAbandoned { by, seen: Some(seen), .. } = event else { return Ok(()) };
+    asked.must_have_signed_in(&Person::new(by, Some(seen))).map_err(|because| illegal(event, &because))
 }
 
 impl Answered<'_> {
@@ -71,7 +79,7 @@ impl Answered<'_> {
     pub(super) fn takes_sign_ins_alone(self) -> bool {
         let Self { opened, step } = self;
         let pinned = opened.and_then(|opened| opened.sign_ins.as_ref());
-        let asked = step.gate.as_ref().filter(|gate| gate.answer.is_none());
+        let asked = step.open_gate();
         let required = pinned.is_some_and(|pinned| pinned.required) || asked.is_some_and(|gate| gate.question.verified);
         required && !step.observations.contains_key(VALUE_WANTED)
     }
@@ -79,7 +87,7 @@ impl Answered<'_> {
     fn is_listed(self, gate: &GateState, who: &Person) -> Result<(), String> {
         let (by, question) = (&who.name, &gate.question);
         let requester = self.opened.map(|opened| &opened.operator);
-        let known = question.from.iter().chain(requester).chain(gate.agreed.iter().map(|agreed| &agreed.name));
+        let known = question.from.iter().chain(requester).chain(gate.agreed().map(|agreed| &agreed.name));
         if let Some(other) = known.into_iter().find(|name| who.looks_like(name)) {
             return Err(format!("`{by}` looks like `{other}`, and is another name"));
         }
@@ -119,13 +127,13 @@ impl Answered<'_> {
 
     fn is_somebody_else(self, gate: &GateState, who: &Person) -> Result<(), String> {
         let token = |person: &Person| person.verified().map(|verified| verified.token_sha256.clone());
-        if let Some(agreed) = gate.agreed.iter().find(|agreed| token(who).is_some() && token(who) == token(agreed)) {
+        if let Some(agreed) = gate.agreed().find(|agreed| token(who).is_some() && token(who) == token(agreed)) {
             return Err(format!("the sign-in of {} has answered already; somebody else must", agreed.name));
         }
-        if gate.agreed.iter().any(|agreed| who.is_called(&agreed.name)) {
+        if gate.agreed().any(|agreed| who.is_called(&agreed.name)) {
             return Err(format!("{} has agreed already; somebody else must", who.name));
         }
-        let Some(agreed) = gate.agreed.iter().find(|agreed| self.is_same(who, agreed)) else { return Ok(()) };
+        let Some(agreed) = gate.agreed().find(|agreed| self.is_same(who, agreed)) else { return Ok(()) };
         Err(match who.is_same_sign_in(agreed) {
             Some(_) => format!("{} is {}, who has agreed already; somebody else must", who.told(), agreed.told()),
             None => {

@@ -45,7 +45,13 @@ pub enum Event {
         changed_nothing: bool,
     },
     /// A person gave the run up before its end: nobody goes on with it, and it holds nothing any more.
-    RunAbandoned { by: String, because: String },
+    RunAbandoned {
+        by: String,
+        because: String,
+        /// What is known of who gave it up; nothing in journals of older programs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Seen>,
+    },
 
     /// A step begins, or begins again.
     StepStarted { step: String, attempt: u32 },

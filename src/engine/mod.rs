@@ -4,6 +4,7 @@
 //! that it is given, what should happen now. The engine never learns the time by itself and never sends anything.
 
 mod answering;
+pub mod asks;
 pub mod event;
 mod illegal;
 mod next;
@@ -17,5 +18,5 @@ pub use next::{Command, OnFailure, Order, OrderedStep, next};
 pub use retry::RetryPolicy;
 pub use state::{Abandoned, State};
 pub use step::{
-    EffectPhase, EffectState, GateAnswer, GateState, StepState, StepStatus, TimerState, item_id, split_item,
+    Agreed, EffectPhase, EffectState, GateAnswer, GateState, StepState, StepStatus, TimerState, item_id, split_item,
 };

@@ -20,7 +20,7 @@ pub enum Command {
     Expire { step: String },
     /// The run's time is over: nothing more begins.
     TimeOut,
-    /// Nothing can go on before a person answers.
+    /// Nothing can go on before a person answers, or their time to do so is over.
     Pause { waits_for: Vec<String> },
     /// The run is over.
     Finish { status: RunStatus },
@@ -84,7 +84,7 @@ pub fn next(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
         return vec![Command::TimeOut];
     }
     let mut commands = in_time(order, state, now);
-    let goes_on = !matches!(commands.as_slice(), [Command::Finish { .. } | Command::Pause { .. }]);
+    let goes_on = !matches!(commands.first(), Some(Command::Finish { .. } | Command::Pause { .. }));
     if let Some(at) = limit.filter(|_| goes_on) {
         commands.push(Command::Wake { at });
     }
@@ -97,11 +97,11 @@ fn in_time(order: &Order, state: &State, now: Timestamp) -> Vec<Command> {
     let halted = list.halted;
     let commands = list.ready();
     if !commands.is_empty() || list.is_at_work() {
-        return commands;
+        return list.or_expiry(commands);
     }
     let waits_for = list.waiting();
     if !waits_for.is_empty() && !halted {
-        return vec![Command::Pause { waits_for }];
+        return list.or_expiry(vec![Command::Pause { waits_for }]);
     }
     at_last(order, state, now, if halted { RunStatus::Failed } else { RunStatus::Completed })
 }
@@ -111,12 +111,12 @@ fn at_last(order: &Order, state: &State, now: Timestamp, status: RunStatus) -> V
     let list = List::finally(order, state, now);
     let commands = list.ready();
     if !commands.is_empty() || list.is_at_work() {
-        return commands;
+        return list.or_expiry(commands);
     }
     let waits_for = list.waiting();
     // Somebody who wants the program to end is not asked anything.
     if !waits_for.is_empty() && status != RunStatus::Interrupted {
-        return vec![Command::Pause { waits_for }];
+        return list.or_expiry(vec![Command::Pause { waits_for }]);
     }
     let failed = list.steps.iter().any(|(step, at)| stops_run(step, at));
     let status = if failed && status == RunStatus::Completed { RunStatus::Failed } else { status };
@@ -206,7 +206,7 @@ impl<'a> List<'a> {
 
     /// The order for something that has begun and is not at work now.
     fn goes_on(&self, id: &str, at: &StepState, step: &OrderedStep) -> Option<Command> {
-        let expires = at.gate.as_ref().filter(|gate| gate.answer.is_none()).and_then(|gate| gate.question.expires_at);
+        let expires = at.open_gate().and_then(|gate| gate.question.expires_at);
         match (at.status, at.retry_at, expires) {
             (StepStatus::Waiting, _, Some(expires)) if expires <= self.now => {
                 Some(Command::Expire { step: id.to_owned() })
@@ -261,6 +261,15 @@ impl<'a> List<'a> {
             Some(items) => (0..items.len()).any(|index| running(&item_id(&step.id, index))),
             None => at.status == StepStatus::Running,
         })
+    }
+
+    /// The same orders, and one to look again when the first of the questions that wait expires: nobody's answer does
+    /// that, nor the end of a step beside it.
+    fn or_expiry(&self, mut commands: Vec<Command>) -> Vec<Command> {
+        let gates = self.waiting().into_iter().filter_map(|id| self.state.step(&id).open_gate());
+        let expiry = gates.filter_map(|gate| gate.question.expires_at).filter(|at| *at > self.now).min();
+        commands.extend(expiry.map(|at| Command::Wake { at }));
+        commands
     }
 
     /// The steps and items that a person must answer.

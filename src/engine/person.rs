@@ -8,7 +8,6 @@
 //! Whoever answers in a chat is known by the chat's own id for them, which the configuration gives a name: then the machine
 //! is that of whoever carried the answer, and says nothing of who gave it.
 
-use crate::failure::Failure;
 use crate::visible;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -292,20 +291,6 @@ pub fn name(text: &str) -> Result<String, String> {
         return Err(format!("the name `{name}` mixes letters of different scripts, which look alike"));
     }
     Ok(name.to_owned())
-}
-
-/// Whether each of those who are listed can sign in: nobody signs in as a name alone.
-///
-/// # Errors
-/// Names the first who cannot.
-pub fn can_all_sign_in(listed: &[String]) -> Result<(), Failure> {
-    match listed.iter().find(|entry| matches!(Listed::of(entry), Listed::Name(_))) {
-        Some(name) => Err(Failure::refused(format!(
-            "`{name}` may answer a gate and is only a name, and answers count from those alone who sign in"
-        ))
-        .help("name people as they sign in (`NAME@DOMAIN`), by their object ids, or groups as `group:ID`")),
-        None => Ok(()),
-    }
 }
 
 /// Names that are told apart: each once, whatever its case. Says which is none, or looks like another.

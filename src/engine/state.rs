@@ -3,7 +3,7 @@
 //! [`State::apply`] is one exhaustive table; an event that cannot happen now is an error that names both, never a
 //! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
 
-use super::answering::{Answered, may_answer};
+use super::answering::{Answered, may_abandon, may_answer};
 use super::event::{Event, Halt, LOCKED, Mode, Pin, RunOpened, RunStatus};
 use super::illegal::{IllegalEvent, illegal};
 use super::step::{Keeps, StepState, StepStatus, TimerState};
@@ -142,7 +142,8 @@ impl State {
                 self.completed |= *status == RunStatus::Completed;
                 self.changed_nothing = *changed_nothing;
             }
-            Event::RunAbandoned { by, because } => {
+            Event::RunAbandoned { by, because, .. } => {
+                may_abandon(self.answered(""), event)?;
                 self.ended = Some(RunStatus::Failed);
                 self.abandoned = Some(Abandoned { by: by.clone(), because: because.clone(), at });
             }

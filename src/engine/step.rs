@@ -160,9 +160,16 @@ pub struct GateState {
     pub question: Question,
     pub opened_at: Timestamp,
     /// Those who said yes so far, while more must.
-    pub agreed: Vec<Person>,
+    pub agreed: Vec<Agreed>,
     /// The answer that decided.
     pub answer: Option<GateAnswer>,
+}
+
+/// A yes, of which more may be needed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agreed {
+    pub who: Person,
+    pub at: Timestamp,
 }
 
 /// The answer to it.
@@ -176,6 +183,19 @@ pub struct GateAnswer {
 }
 
 impl GateState {
+    /// Those who said yes so far.
+    pub fn agreed(&self) -> impl Iterator<Item = &Person> {
+        self.agreed.iter().map(|agreed| &agreed.who)
+    }
+
+    /// How many said yes of those who must, who and when; nothing where one yes answers.
+    pub fn standing(&self) -> Option<String> {
+        let said = self.agreed.iter().map(|Agreed { who, at }| format!("{}, {}", who.told(), at.format("%H:%M:%SZ")));
+        let said = said.collect::<Vec<_>>().join("; ");
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        (self.question.min > 1).then(|| format!("{} of {} said yes{said}", self.agreed.len(), self.question.min))
+    }
+
     /// How often the same question was asked among these.
     pub fn times_asked(question: &Question, among: &[Self]) -> usize {
         among.iter().filter(|gate| gate.question.asks_the_same(question)).count()
@@ -193,6 +213,15 @@ impl GateAnswer {
         self.names().join(", ")
     }
 
+    /// What became of the question.
+    pub fn outcome(&self) -> String {
+        match self.answer {
+            Answer::Approved => format!("it was approved by {}", self.told()),
+            Answer::Rejected => format!("it was rejected by {}", self.told()),
+            Answer::Expired => "it has expired: nobody answered in time, which counts as a no".to_owned(),
+        }
+    }
+
     /// Who answered, and what that rests on.
     pub fn told(&self) -> String {
         self.by.iter().map(Person::told).collect::<Vec<_>>().join(", ")
@@ -200,6 +229,11 @@ impl GateAnswer {
 }
 
 impl StepState {
+    /// The question that was asked and has no answer yet.
+    pub fn open_gate(&self) -> Option<&GateState> {
+        self.gate.as_ref().filter(|gate| gate.answer.is_none())
+    }
+
     /// Whether a person must say something before it goes on.
     pub fn is_asking(&self) -> bool {
         matches!(self.status, StepStatus::Waiting | StepStatus::Unknown)
@@ -293,7 +327,7 @@ impl StepState {
                 self.gate =
                     Some(GateState { question: question.clone(), opened_at: at, agreed: Vec::new(), answer: None });
             }
-            (Waiting, Event::GateAnswered { .. }) if !self.asks_after_failure => self.answer(event),
+            (Waiting, Event::GateAnswered { .. }) if !self.asks_after_failure => self.answer(at, event),
             (Running, Event::TimerSet { timer, until, follow_up, .. }) => {
                 let timer_state = TimerState { until: *until, fired: false, follow_up: *follow_up };
                 self.timers.insert(timer.clone(), timer_state);
@@ -321,17 +355,17 @@ impl StepState {
     }
 
     /// Takes in an answer that may be given. A yes counts once as many agree as must.
-    fn answer(&mut self, event: &Event) {
+    fn answer(&mut self, at: Timestamp, event: &Event) {
         let Event::GateAnswered { answer, by, seen, comment, answers, .. } = event else { return };
         let Some(gate) = self.gate.as_mut() else { return };
         let person = Person::new(by, seen.as_ref());
         let mut who = vec![person.clone()];
         if *answer == Answer::Approved {
-            gate.agreed.push(person);
+            gate.agreed.push(Agreed { who: person, at });
             if gate.agreed.len() < usize::try_from(gate.question.min).unwrap_or(usize::MAX) {
                 return;
             }
-            who.clone_from(&gate.agreed);
+            who = gate.agreed.iter().map(|agreed| agreed.who.clone()).collect();
         }
         gate.answer = Some(GateAnswer { answer: *answer, by: who, comment: comment.clone(), answers: answers.clone() });
         self.status = StepStatus::Pending;

@@ -7,6 +7,18 @@ use crate::config::Config;
 use crate::notify::choose;
 use std::collections::BTreeSet;
 
+/// The app of Slack's that shows the run and takes answers, where there is one.
+pub(super) async fn chat(azure: &Azure, config: &Config) -> Option<Check> {
+    let app = config.slack.as_ref()?;
+    Some(match app.reach(azure).await {
+        Ok(how) => Check::fine(format!("answers in Slack: {how}")),
+        Err(failure) => {
+            let check = Check::of(CheckResult::Warning, &failure);
+            Check { what: format!("answers in Slack: {}", check.what), ..check }
+        }
+    })
+}
+
 pub(super) async fn look(known: &[Known<'_>], azure: &Azure, config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut seen = BTreeSet::new();

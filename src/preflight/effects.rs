@@ -83,6 +83,7 @@ fn surroundings(
         subscription: config.subscription.clone(),
         approvers: config.approvers.clone(),
         verified_only: config.verified_only,
+        late: known.late.clone(),
     }
 }
 

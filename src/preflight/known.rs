@@ -19,6 +19,7 @@ pub(super) struct Known<'a> {
     pub(super) step: &'a Step,
     pub(super) action: &'a Action,
     pub(super) with: Map<String, Value>,
+    pub(super) late: Vec<String>,
     pub(super) line: PlanLine,
     pub(super) needs: Vec<String>,
     pub(super) skipped: Option<String>,
@@ -38,7 +39,14 @@ impl<'a> Known<'a> {
     ) -> Option<Self> {
         let action = actions.get(step.uses.value.as_str())?;
         let with = parameters(step, scope);
-        let unseen = Surroundings { subscription: config.subscription.clone(), ..Surroundings::default() };
+        let late = late(step, scope);
+        let unseen = Surroundings {
+            subscription: config.subscription.clone(),
+            approvers: config.approvers.clone(),
+            verified_only: config.verified_only,
+            late: late.clone(),
+            ..Surroundings::default()
+        };
         let line = action.plan_line(with.clone(), &unseen);
         let items = step.for_each.as_ref().map(|list| match early(&list.value, scope) {
             Some(Value::Array(items)) => Some(items.len()),
@@ -46,7 +54,8 @@ impl<'a> Known<'a> {
         });
         let needs = plan.order.step(&step.id.value).map(|ordered| ordered.needs.clone()).unwrap_or_default();
         let gate = gate(plan, step, actions, scope);
-        Some(Self { step, action, with, line, needs, skipped: skipped(plan, step, action, scope), gate, items })
+        let skipped = skipped(plan, step, action, scope);
+        Some(Self { step, action, with, late, line, needs, skipped, gate, items })
     }
 
     /// The secret that it works on.
@@ -96,6 +105,12 @@ pub(super) fn parameters(step: &Step, scope: &dyn Scope) -> Map<String, Value> {
     let known = |template| early(template, scope).filter(|value| !value.is_null());
     let parameters = step.with.iter();
     parameters.filter_map(|one| Some((one.name.clone(), known(&one.value.value)?))).collect()
+}
+
+/// The names of those that are not.
+pub(super) fn late(step: &Step, scope: &dyn Scope) -> Vec<String> {
+    let late = step.with.iter().filter(|parameter| early(&parameter.value.value, scope).is_none());
+    late.map(|parameter| parameter.name.clone()).collect()
 }
 
 /// The value of a template that rests on nothing that a step has yet to tell.

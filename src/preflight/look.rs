@@ -10,7 +10,9 @@ use crate::azure::Azure;
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::correlation::Prefix;
+use crate::engine::asks::Asks;
 use crate::engine::event::Mode;
+use crate::failure::Failure;
 use crate::plan::{Aim, Plan};
 use crate::runbook::model::Step;
 use serde::Serialize;
@@ -72,6 +74,7 @@ pub async fn look(
     let revoked = seen.iter().filter(|(url, _)| revoked.contains(*url));
     let breaks = revoked.flat_map(|(_, seen)| seen.pinned.clone()).collect();
     checks.extend(channels::look(&known, azure, config).await);
+    checks.extend(channels::chat(azure, config).await);
     let (expected_seconds, waiting_seconds) = effects::duration(plan, &known);
     Preflight {
         identity: azure.identity.name(),
@@ -126,11 +129,24 @@ impl Preflight {
         self.checks.iter().any(|check| check.verdict == CheckResult::Failed)
     }
 
+    /// Adds what the run goes on with, and people should know beforehand.
+    pub fn warn(&mut self, of: &[Failure]) {
+        self.checks.extend(of.iter().map(|failure| Check::of(CheckResult::Warning, failure)));
+    }
+
     /// What cannot be done, a line each.
     pub fn obstacles(&self) -> Vec<String> {
         let failed = self.checks.iter().filter(|check| check.verdict == CheckResult::Failed);
         failed.map(Check::in_a_line).collect()
     }
+}
+
+/// The steps that ask people, each with whom, as far as that is known before the run.
+pub fn asks(plan: &Plan, actions: &BTreeMap<&'static str, Action>, config: &Config, mode: Mode) -> Vec<(String, Asks)> {
+    let scope = scope(plan, mode, clock::now());
+    let known = plan.steps().filter_map(|step| Known::new(plan, step, actions, &scope, config));
+    let asking = known.filter(|known| known.skipped.is_none());
+    asking.filter_map(|known| Some((known.step.id.value.clone(), known.line.asks?))).collect()
 }
 
 /// The steps that look into the audit trail, each with the time since when, as far as the inputs alone tell.

@@ -15,5 +15,5 @@ mod sites;
 
 pub use effects::Effect;
 pub use findings::{Broken, Check, CheckResult, Issuer};
-pub use look::{Preflight, look, looks_since};
+pub use look::{Preflight, asks, look, looks_since};
 pub use obstacles::{Obstacles, obstacles};

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::engine::event::{BegunWith, Mode, RunOpened, RunStatus};
-use crate::engine::{Abandoned, State, StepState, StepStatus, TimerState};
+use crate::engine::{Abandoned, Agreed, GateState, State, StepState, StepStatus, TimerState};
 use crate::evidence::{Known, LeakedValue, Verdict};
 use crate::plan::PlannedStep;
 use chrono::SecondsFormat;
@@ -22,6 +22,9 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub abandoned: Option<Abandoned>,
     pub steps: Vec<StepReport>,
+    /// What people are asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<GateReport>,
     /// The one that the screen, the messages and the report show.
     pub verdict: Verdict,
     /// Whether the leaked value still works; nothing where the run contains nothing.
@@ -43,6 +46,34 @@ pub struct FollowUpReport {
     /// From when on it is due: RFC 3339, in microseconds.
     pub due_at: String,
     pub done: bool,
+}
+
+/// A question that waits for people.
+#[derive(Clone, Debug, Serialize)]
+pub struct GateReport {
+    /// The step, or the item of a step.
+    pub step: String,
+    pub prompt: String,
+    /// How many must say yes.
+    pub min: u32,
+    /// Those who did.
+    pub agreed: Vec<AgreedReport>,
+    /// Who may answer; everybody if nobody is listed.
+    pub from: Vec<String>,
+    /// Whether a typed name is no answer.
+    pub signed_in: bool,
+    /// RFC 3339, in microseconds.
+    pub expires_at: Option<String>,
+}
+
+/// Somebody who said yes, while more must.
+#[derive(Clone, Debug, Serialize)]
+pub struct AgreedReport {
+    pub by: String,
+    /// Who that is, as far as it is known.
+    pub who: String,
+    /// RFC 3339, in microseconds.
+    pub at: String,
 }
 
 /// Where a step stands.
@@ -73,6 +104,7 @@ impl Status {
             config: opened.map(RunOpened::configuration).unwrap_or_default(),
             abandoned: state.abandoned().cloned(),
             steps: known.steps().iter().map(|step| StepReport::new(step, state.step(&step.id))).collect(),
+            asked: GateReport::all(state),
             verdict: known.verdict(),
             leaked_value: known.leaked_value(),
             follow_ups: state.follow_ups().into_iter().map(FollowUpReport::new).collect(),
@@ -111,6 +143,24 @@ impl Status {
 impl FollowUpReport {
     fn new((step, timer): (&str, TimerState)) -> Self {
         Self { step: step.to_owned(), due_at: exact(timer.until), done: timer.fired }
+    }
+}
+
+impl GateReport {
+    fn all(state: &State) -> Vec<Self> {
+        let steps = state.steps().filter(|_| state.abandoned().is_none());
+        let open = steps.filter(|(_, step)| step.is_asking()).filter_map(|(id, step)| Some((id, step.open_gate()?)));
+        let agreed = |yes: &Agreed| AgreedReport { by: yes.who.name.clone(), who: yes.who.told(), at: exact(yes.at) };
+        let report = |(id, gate): (&str, &GateState)| Self {
+            step: id.to_owned(),
+            prompt: gate.question.prompt.clone(),
+            min: gate.question.min,
+            agreed: gate.agreed.iter().map(agreed).collect(),
+            from: gate.question.from.clone(),
+            signed_in: state.takes_sign_ins_alone(id),
+            expires_at: gate.question.expires_at.map(exact),
+        };
+        open.map(report).collect()
     }
 }
 

@@ -101,7 +101,11 @@ fn sentence(event: &Event) -> String {
         Event::RunPaused { status: RunStatus::Waiting, because } => format!("left waiting: {because}"),
         Event::RunPaused { because, .. } => format!("interrupted: {because}"),
         Event::RunFinished { status, .. } => format!("the run {}", run_ended(*status)),
-        Event::RunAbandoned { by, because } => format!("abandoned by {by}: {because}"),
+        Event::RunAbandoned { by, because, seen } => {
+            let signed = seen.as_ref().filter(|seen| seen.verified.is_some());
+            let by = signed.map_or_else(|| by.clone(), |seen| Person::new(by, Some(seen)).told());
+            format!("abandoned by {by}: {because}")
+        }
         Event::StepStarted { attempt: 1, .. } => "begun".to_owned(),
         Event::StepStarted { attempt, .. } => format!("begun again, attempt {attempt}"),
         Event::AttemptFailed { error, retry_at: Some(at), .. } => {

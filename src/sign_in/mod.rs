@@ -13,7 +13,7 @@ use crate::azure::{Authority, Transport};
 use crate::clock::{self, Timestamp};
 use crate::engine::event::{Event, RunOpened};
 use crate::engine::person::{SignIns, Verified};
-use crate::failure::{Failure, Retry};
+use crate::failure::Failure;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use token::{SignedPart, apart};
+pub use token::PRINTS_ONE;
+use token::{SignedPart, apart, refused};
 
 /// An answer that was given longer ago, or is to come, is taken from no file.
 const FRESH: Duration = Duration::from_secs(120);
@@ -94,10 +95,10 @@ impl Checker {
     /// Checks a token.
     pub async fn sign_in(&self, token: Secret) -> Result<SignedIn, Failure> {
         let (verified, key) = {
-            let (signed, signature) = apart(token.expose()).map_err(refused)?;
+            let (signed, signature) = apart(token.expose())?;
             let key = self.key(&signed.kid).await?;
             if !signed.is_signed(&key, &signature) {
-                return Err(refused("its signature is not the tenant's".to_owned()));
+                return Err(refused("its signature is not the tenant's"));
             }
             (self.speaks_of(&signed)?, key)
         };
@@ -106,30 +107,30 @@ impl Checker {
 
     /// Checks what was shown with an answer that somebody left.
     pub async fn shown(&self, shown: &Shown, answer: &Event) -> Result<Verified, Failure> {
-        let signed = SignedPart::read(&shown.signed).map_err(refused)?;
-        let proof = URL_SAFE_NO_PAD.decode(&shown.proof).map_err(|_| refused("its proof cannot be read".to_owned()))?;
+        let signed = SignedPart::read(&shown.signed)?;
+        let proof = URL_SAFE_NO_PAD.decode(&shown.proof).map_err(|_| refused("its proof cannot be read"))?;
         if (clock::now() - shown.at).abs().to_std().is_ok_and(|age| age > FRESH) {
-            return Err(refused("the answer was not given just now".to_owned()));
+            return Err(refused("the answer was not given just now: the clocks of the two machines may differ"));
         }
         let key = self.key(&signed.kid).await?;
         let message = message(&self.run, shown.at, answer)?;
         if !key.is_proven(signed.text().as_bytes(), &message, &proof) {
-            return Err(refused("it does not prove that this answer is of whoever signed in".to_owned()));
+            return Err(refused("it does not prove that this answer is of whoever signed in"));
         }
         let verified = self.speaks_of(&signed)?;
         let is_new = self.proven.lock().unwrap_or_else(PoisonError::into_inner).insert(Sha256::digest(message).into());
-        if is_new { Ok(verified) } else { Err(refused("this very answer was given before".to_owned())) }
+        if is_new { Ok(verified) } else { Err(refused("this very answer was given before")) }
     }
 
     fn speaks_of(&self, signed: &SignedPart<'_>) -> Result<Verified, Failure> {
-        signed.speaks_of(&self.pinned, self.authority, clock::now()).map_err(refused)
+        signed.speaks_of(&self.pinned, self.authority, clock::now())
     }
 
     /// A key by its name, if it is published now: one that was withdrawn counts no more.
     async fn key(&self, kid: &str) -> Result<PublicKey, Failure> {
         let published = self.authority.token_keys(&self.transport, &self.pinned.tenant).await?;
         let key = published.iter().find(|key| key.kid == kid).and_then(PublicKey::of);
-        key.ok_or_else(|| refused("it is signed with a key that the tenant does not publish".to_owned()))
+        key.ok_or_else(|| refused("it is signed with a key that the tenant does not publish"))
     }
 }
 
@@ -142,7 +143,7 @@ impl SignedIn {
     /// What is shown with an answer to the run.
     pub fn show(&self, answer: &Event) -> Result<Shown, Failure> {
         let at = clock::now();
-        let (signed, signature) = apart(self.token.expose()).map_err(refused)?;
+        let (signed, signature) = apart(self.token.expose())?;
         let message = message(&self.run, at, answer)?;
         let proof = self
             .key
@@ -158,8 +159,4 @@ fn message(run: &RunMark, at: Timestamp, answer: &Event) -> Result<Vec<u8>, Fail
     answer.seen_mut().map(Option::take);
     let unwritten = |error: serde_json::Error| Failure::refused("the answer cannot be read").because(error.to_string());
     serde_json::to_vec(&(run, at, answer)).map_err(unwritten)
-}
-
-fn refused(why: String) -> Failure {
-    Failure::refused("the sign-in is not taken").because(why).retry(Retry::Never)
 }

@@ -4,10 +4,13 @@
 
 use super::rsa::PublicKey;
 use crate::azure::Authority;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, second};
 use crate::engine::person::{SignIns, Verified};
+use crate::failure::{Failure, Retry};
+use crate::visible;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::DateTime;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -15,6 +18,10 @@ use sha2::{Digest, Sha256};
 const LONGEST: usize = 64 << 10;
 /// How far this machine's clock may be behind Entra's.
 const CLOCK_SKEW_SECONDS: i64 = 60;
+
+/// How somebody comes by a token of their own.
+pub const PRINTS_ONE: &str =
+    "`az account get-access-token --resource https://vault.azure.net --query accessToken -o tsv` prints one";
 
 /// A token's header and claims, as they are signed.
 #[derive(Debug)]
@@ -25,18 +32,37 @@ pub(super) struct SignedPart<'a> {
     claims: Value,
 }
 
-/// A token taken apart.
-pub(super) fn apart(token: &str) -> Result<(SignedPart<'_>, Vec<u8>), String> {
-    let (signed, signature) = token.trim().rsplit_once('.').ok_or("it is no token")?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "its signature cannot be read")?;
+/// A sign-in that does not count, and why.
+pub(super) fn refused(why: impl Into<String>) -> Failure {
+    Failure::refused("the sign-in is not taken").because(why).retry(Retry::Never)
+}
+
+/// What is given is none.
+fn no_token(why: &str) -> Failure {
+    refused(why).help(PRINTS_ONE)
+}
+
+/// A token taken apart, as it was pasted: alone, or with the word that stands before it in a request.
+pub(super) fn apart(token: &str) -> Result<(SignedPart<'_>, Vec<u8>), Failure> {
+    let token = token.trim();
+    if token.starts_with('{') {
+        return Err(no_token("it is the whole answer that holds a token, not the token alone"));
+    }
+    let bare = ["authorization:", "bearer"].into_iter().fold(token.trim_matches('"'), |token, word| {
+        let begins = token.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        token.get(word.len()..).filter(|_| begins).map_or(token, str::trim_start)
+    });
+    let (signed, signature) = bare.rsplit_once('.').ok_or_else(|| no_token("it is no token"))?;
+    let signature =
+        URL_SAFE_NO_PAD.decode(signature).map_err(|_| no_token("its signature cannot be read: it may be cut off"))?;
     Ok((SignedPart::read(signed)?, signature))
 }
 
 impl<'a> SignedPart<'a> {
     /// Reads it. Only RS256 by a named key is known here: a token does not say how it is to be checked.
-    pub(super) fn read(text: &'a str) -> Result<Self, String> {
+    pub(super) fn read(text: &'a str) -> Result<Self, Failure> {
         if text.len() > LONGEST {
-            return Err("it is longer than any token".to_owned());
+            return Err(no_token("it is longer than any token"));
         }
         let object = |part: &str| {
             let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
@@ -44,15 +70,16 @@ impl<'a> SignedPart<'a> {
         };
         let parts = text.split_once('.').filter(|(_, claims)| !claims.contains('.'));
         let parts = parts.and_then(|(header, claims)| Some((object(header)?, object(claims)?)));
-        let (header, claims) = parts.ok_or("it is no token")?;
+        let (header, claims) = parts.ok_or_else(|| no_token("it is no token"))?;
         let said = |name: &str| header.get(name).and_then(Value::as_str);
         if said("alg") != Some("RS256") {
-            return Err("it is not signed by RS256".to_owned());
+            return Err(refused("it is not signed by RS256"));
         }
         if header.get("crit").is_some() || said("typ").is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) {
-            return Err("it is a token of another kind".to_owned());
+            return Err(refused("it is a token of another kind"));
         }
-        let kid = said("kid").filter(|kid| !kid.is_empty()).ok_or("it does not say which key signed it")?.to_owned();
+        let kid = said("kid").filter(|kid| !kid.is_empty());
+        let kid = kid.ok_or_else(|| refused("it does not say which key signed it"))?.to_owned();
         Ok(Self { text, kid, claims })
     }
 
@@ -66,27 +93,23 @@ impl<'a> SignedPart<'a> {
     }
 
     /// Who it speaks of, at a time; says what it lacks. That it is signed is looked at elsewhere.
-    pub(super) fn speaks_of(&self, pinned: &SignIns, authority: Authority, now: Timestamp) -> Result<Verified, String> {
-        let is_tenant = |tenant: &str| tenant.eq_ignore_ascii_case(&pinned.tenant);
-        let issuers = authority.issuers(&pinned.tenant);
-        let issued = self.text_of("iss").is_some_and(|issuer| issuers.iter().any(|known| known == issuer));
-        if !issued || !self.text_of("tid").is_some_and(is_tenant) {
-            return Err(format!("it is not of the tenant {}", pinned.tenant));
-        }
+    pub(super) fn speaks_of(
+        &self,
+        pinned: &SignIns,
+        authority: Authority,
+        now: Timestamp,
+    ) -> Result<Verified, Failure> {
+        self.is_of_the_tenant(pinned, authority)?;
         if !self.text_of("aud").is_some_and(|audience| authority.is_audience(audience)) {
-            return Err(format!("it is for another audience than {} or storage", authority.vault));
+            let audience = self.text_of("aud").map(seen).unwrap_or_else(|| "nothing that can be read".to_owned());
+            let why = format!("it is for another audience than {} or storage: for {audience}", authority.vault);
+            let command = format!("az account get-access-token --resource {}", authority.vault);
+            return Err(refused(why).help(format!("`{command} --query accessToken -o tsv` prints one that counts")));
         }
-        let seconds = |name: &str| self.claims.get(name).and_then(Value::as_i64);
-        let now = now.timestamp();
-        match (seconds("nbf"), seconds("exp")) {
-            (Some(from), Some(until)) if from <= now + CLOCK_SKEW_SECONDS && now < until => {}
-            (Some(from), Some(_)) if from > now + CLOCK_SKEW_SECONDS => return Err("it is not valid yet".to_owned()),
-            (Some(_), Some(_)) => return Err("it has expired: sign in anew".to_owned()),
-            _ => return Err("it does not say until when it is valid".to_owned()),
-        }
+        self.is_valid_at(now)?;
         self.is_of_a_person()?;
         let id = |text: &str| uuid::Uuid::try_parse(text).ok().map(|id| id.to_string());
-        let oid = self.text_of("oid").and_then(id).ok_or("it names no object id")?;
+        let oid = self.text_of("oid").and_then(id).ok_or_else(|| refused("it names no object id"))?;
         // The second version has another name for it; others than these two may be of anybody's choosing.
         let second = self.text_of("preferred_username").filter(|_| self.text_of("ver") == Some("2.0"));
         let upn = self.text_of("upn").or(second).map(str::to_owned);
@@ -102,13 +125,46 @@ impl<'a> SignedPart<'a> {
         })
     }
 
+    fn is_of_the_tenant(&self, pinned: &SignIns, authority: Authority) -> Result<(), Failure> {
+        let issuers = authority.issuers(&pinned.tenant);
+        let is_issued = self.text_of("iss").is_some_and(|issuer| issuers.iter().any(|known| known == issuer));
+        let tenant = self.text_of("tid").unwrap_or_default();
+        if is_issued && tenant.eq_ignore_ascii_case(&pinned.tenant) {
+            return Ok(());
+        }
+        let other = uuid::Uuid::try_parse(tenant).ok().map(|id| id.to_string()).filter(|id| *id != pinned.tenant);
+        let of = other.map_or_else(String::new, |other| format!(", but of {other}"));
+        let why = format!("it is not of the tenant {}, by which this run goes{of}", pinned.tenant);
+        Err(refused(why).help(format!("sign in there as yourself: `az login --tenant {}`", pinned.tenant)))
+    }
+
+    fn is_valid_at(&self, now: Timestamp) -> Result<(), Failure> {
+        let time = |name: &str| DateTime::from_timestamp(self.claims.get(name).and_then(Value::as_i64)?, 0);
+        let (Some(from), Some(until)) = (time("nbf"), time("exp")) else {
+            return Err(refused("it does not say until when it is valid"));
+        };
+        let here = format!("and it is {} by the clock of this machine", second(now));
+        if from.timestamp() > now.timestamp() + CLOCK_SKEW_SECONDS {
+            let why = format!("it is not valid yet: it begins to be at {}, {here}", second(from));
+            return Err(refused(why).help("set the clock of this machine, then answer again"));
+        }
+        if until.timestamp() <= now.timestamp() {
+            let why = format!("it has expired at {}, {here}", second(until));
+            return Err(refused(why).help("sign in anew (`az login`); if that time is wrong, set the clock first"));
+        }
+        Ok(())
+    }
+
     /// An application's token is nobody's word.
-    fn is_of_a_person(&self) -> Result<(), String> {
+    fn is_of_a_person(&self) -> Result<(), Failure> {
         let is_user = self.text_of("idtyp").is_none_or(|kind| kind == "user");
         let is_delegated = self.text_of("scp").is_some_and(|scopes| !scopes.trim().is_empty());
         match is_user && is_delegated {
             true => Ok(()),
-            false => Err("it is an application's, and only a person answers: `az login` as yourself".to_owned()),
+            false => {
+                Err(refused("it is an application's, and only a person answers")
+                    .help("sign in as yourself: `az login`"))
+            }
         }
     }
 
@@ -121,4 +177,10 @@ impl<'a> SignedPart<'a> {
     fn text_of(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
+}
+
+/// What a token says, as it may be shown.
+fn seen(text: &str) -> String {
+    const LONGEST: usize = 100;
+    format!("`{}`", visible::line(text).chars().take(LONGEST).collect::<String>())
 }

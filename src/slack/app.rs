@@ -1,19 +1,23 @@
 //! The app: its settings, and what it says to Slack.
 
-use super::notice::escaped;
+use super::notice::{EVENT, escaped};
 use super::posted::{Posted, is_id};
 use crate::azure::Azure;
+use crate::clock::Timestamp;
 use crate::engine::person;
-use crate::failure::{Failure, Retry};
+use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::notify::{received, slack};
 use crate::runbook::Span;
 use crate::runbook::syntax::{Node, NodeValue};
 use crate::settings::{SecretReference, SettingsDecoder, get};
+use crate::visible;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use url::Url;
 
 const INTERFACE: &str = "https://slack.com/api";
+/// Messages that are looked through for a run's own; Slack gives no more than 15 to some apps.
+const MOST_LOOKED_AT: &str = "200";
 const KEYS: &[&str] = &["bot_token", "app_token", "channel", "people"];
 const EXAMPLE: &str =
     "write `people: { U012ABCDEF: NAME }`, with the ids that Slack shows in a profile as the member id";
@@ -68,6 +72,64 @@ impl SlackApp {
         posted.ok_or_else(|| Failure::unknown("Slack took a message, and did not say which it is"))
     }
 
+    /// The message of this marker, if one was posted since a time; Slack keeps it with the message, and shows it nobody.
+    ///
+    /// # Errors
+    /// If that cannot be seen.
+    pub async fn find(&self, marker: &str, since: Timestamp, azure: &Azure) -> Result<Option<Posted>, Failure> {
+        let oldest = format!("{}.000000", since.timestamp());
+        let wanted = [
+            ("channel", self.channel.as_str()),
+            ("oldest", &oldest),
+            ("include_all_metadata", "true"),
+            ("limit", MOST_LOOKED_AT),
+        ];
+        let answer = self.read_of("conversations.history", &wanted, azure).await?;
+        let is_meant = |message: &&Value| {
+            let kind = message.pointer("/metadata/event_type").and_then(Value::as_str);
+            let found = message.pointer("/metadata/event_payload/marker").and_then(Value::as_str);
+            kind == Some(EVENT) && found == Some(marker)
+        };
+        let messages = answer.get("messages").and_then(Value::as_array).into_iter().flatten();
+        // The first that was posted is the one that people have seen for the longest.
+        let ts = messages.filter(is_meant).filter_map(|message| message.get("ts")?.as_str()).next_back();
+        Ok(ts.map(|ts| Posted { channel: self.channel.clone(), ts: ts.to_owned() }))
+    }
+
+    /// Whether it could write where it is to, as far as reads tell. Whether it may listen only listening tells.
+    ///
+    /// # Errors
+    /// If it could not.
+    pub async fn reach(&self, azure: &Azure) -> Result<String, Failure> {
+        let bot = self.read_of("auth.test", &[], azure).await?;
+        let member = |name: &str| bot.get(name).and_then(Value::as_str).map(visible::line).unwrap_or_default();
+        let who = format!("the bot `{}` of {}", member("user"), member("team"));
+        let app_token = self.app_token.resolve(azure).await?;
+        if !app_token.expose().starts_with("xapp-") {
+            let failure = Failure::refused("the `app_token` of Slack is none: it does not begin with `xapp-`");
+            return Err(failure.help("make one in the app's settings, with the scope `connections:write`"));
+        }
+        let channel = match self.read_of("conversations.info", &[("channel", &self.channel)], azure).await {
+            Ok(channel) => channel,
+            // Which scopes an app has is its team's choice; writing needs none of those that reading does.
+            Err(failure) if says_error(&failure, "missing_scope") => {
+                return Ok(format!(
+                    "{who}; whether it is in the channel is not known: the app may not look (`channels:read`)"
+                ));
+            }
+            Err(failure) => return Err(failure),
+        };
+        let is_member = channel.pointer("/channel/is_member").and_then(Value::as_bool);
+        match is_member {
+            Some(true) => Ok(format!("{who} is in the channel")),
+            Some(false) => {
+                let failure = Failure::refused(format!("{who} is not in the channel {}", self.channel));
+                Err(failure.help("invite it there: `/invite @NAME`"))
+            }
+            None => Ok(format!("{who}; whether it is in the channel Slack does not say")),
+        }
+    }
+
     /// Changes a message.
     ///
     /// # Errors
@@ -102,6 +164,15 @@ impl SlackApp {
         Ok(url.to_owned())
     }
 
+    /// Calls a method that reads: these take no JSON.
+    async fn read_of(&self, method: &str, wanted: &[(&str, &str)], azure: &Azure) -> Result<Value, Failure> {
+        let token = self.bot_token.resolve(azure).await?;
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(wanted).finish();
+        let asked = call_with(method, token.expose(), "application/x-www-form-urlencoded", form, azure).await;
+        // What is only read has changed nothing.
+        asked.map_err(|failure| Failure { outcome: FailedOutcome::Refused, ..failure })
+    }
+
     async fn write(&self, method: &str, message: &Value, azure: &Azure) -> Result<Value, Failure> {
         let token = self.bot_token.resolve(azure).await?;
         call(method, token.expose(), message, azure).await
@@ -110,15 +181,24 @@ impl SlackApp {
 
 /// Calls a method of Slack's interface; gives its answer where that says `ok`.
 async fn call(method: &str, token: &str, body: &Value, azure: &Azure) -> Result<Value, Failure> {
+    call_with(method, token, "application/json; charset=utf-8", body.to_string(), azure).await
+}
+
+async fn call_with(method: &str, token: &str, kind: &str, body: String, azure: &Azure) -> Result<Value, Failure> {
     let authorization = format!("Bearer {token}");
-    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json; charset=utf-8")];
+    let headers = [("authorization", authorization.as_str()), ("content-type", kind)];
     let url = format!("{INTERFACE}/{method}");
-    let answer = azure.transport.send("POST", &url, &headers, body.to_string().into_bytes()).await?;
+    let answer = azure.transport.send("POST", &url, &headers, body.into_bytes()).await?;
     let complaint = received("Slack", &answer, slack::says)?;
     if let Some(complaint) = complaint {
         tracing::warn!(method, complaint, "Slack took it, and complains");
     }
     answer.json().ok_or_else(|| Failure::unknown("Slack's answer cannot be read"))
+}
+
+/// Whether Slack refused by this word of its own.
+fn says_error(failure: &Failure, word: &str) -> bool {
+    failure.reasons.iter().any(|reason| reason.contains(&format!("\"{word}\"")))
 }
 
 fn insert(message: &mut Value, name: &str, value: &str) {

@@ -6,6 +6,8 @@ use crate::redaction::without_credentials;
 use crate::visible;
 use serde_json::{Value, json};
 
+/// What a run's message is called in the metadata that Slack keeps with it.
+pub(super) const EVENT: &str = "stanch_run";
 /// Slack refuses a section of more than 3,000 characters and a message of more than 50 blocks, and does not say how long
 /// all of them may be together: these stay well below.
 const LONGEST_HEADLINE: usize = 500;
@@ -23,6 +25,8 @@ const LONGEST_VALUE: usize = 2_000;
 /// A run as it is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notice {
+    /// By which the run's message is found again, whatever it says: of this run and of no other.
+    pub marker: String,
     pub headline: String,
     /// Where it stands, line by line.
     pub summary: Vec<String>,
@@ -104,6 +108,7 @@ impl Notice {
         json!({
             "text": fallback,
             "blocks": blocks,
+            "metadata": { "event_type": EVENT, "event_payload": { "marker": self.marker } },
             "parse": "none",
             "link_names": false,
             "mrkdwn": false,
@@ -160,7 +165,8 @@ mod tests {
             commands: many.clone(),
         };
         let asked = vec![asked; count];
-        Notice { headline: text.to_owned(), summary: many.clone(), steps: many.clone(), asked, answered: many }
+        let marker = "m".to_owned();
+        Notice { marker, headline: text.to_owned(), summary: many.clone(), steps: many.clone(), asked, answered: many }
     }
 
     /// Every text of a message with its longest.

@@ -49,6 +49,7 @@ mod runbooks;
 mod secrecy;
 mod signed_in;
 mod slack;
+mod slack_channel;
 mod stage;
 mod steps;
 mod store;

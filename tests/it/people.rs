@@ -87,6 +87,43 @@ async fn a_gate_that_expired_is_a_no_and_takes_no_late_yes() {
 }
 
 #[tokio::test]
+async fn a_gate_expires_while_another_step_works() {
+    let steps = "steps:\n  - { id: gate, uses: human/approve, needs: [], with: { prompt: go?, expires: 1s } }\n  - { id: work, uses: wait, needs: [], with: { for: 1m } }\n";
+    let stage = with_runbook(steps).await;
+    let arguments = ["run", "asking.yaml", "--run-id", "r", "--yes", "--json"];
+    let mut process = stage.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let give_up = Instant::now() + Duration::from_secs(20);
+    let expired = loop {
+        let journal = std::fs::read_to_string(stage.journal("r")).unwrap_or_default();
+        if journal.contains("\"answer\":\"expired\"") {
+            break true;
+        }
+        if Instant::now() > give_up {
+            break false;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(expired, "nobody acted on it while the other step worked");
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_failed_step_is_settled_and_not_approved() {
+    let steps = "steps:\n  - { id: ask, uses: http/check, on_failure: ask, retry: { max: 0 }, with: { url: 'https://kv-drill.vault.azure.net/nothing', status: 299 } }\n";
+    let stage = with_runbook(steps).await;
+    run(&stage, &[]).exit(4).done();
+    let status = stage.stanch(&["status", "r"]).exit(0).stdout;
+    assert!(status.contains("stanch settle r ask --as 'retry|continue|stop' --because TEXT"), "{status}");
+    assert!(!status.contains("stanch approve"), "{status}");
+    let told = "steps:\n  - { id: tell, uses: human/do, with: { instructions: roll it, answers: { at: { type: timestamp } } } }\n";
+    let stage = with_runbook(told).await;
+    run(&stage, &[]).exit(4).done();
+    let status = stage.stanch(&["status", "r"]).exit(0).stdout;
+    assert!(status.contains("stanch approve r tell --by NAME --answer at=…"), "{status}");
+}
+
+#[tokio::test]
 async fn the_policy_says_who_may_open_gates_and_when_none_is_asked() {
     let runbook = r#"
 inputs:

@@ -225,7 +225,7 @@ async fn two_must_agree_and_one_who_presses_twice_is_one() {
     let run = start(&stage, RUN);
     until(&stage, |slack| listens(slack) && has_buttons(slack)).await;
     press(&stage, "U0BOB", "approve").await;
-    until(&stage, |slack| message(slack).contains("agreed: bob") && has_buttons(slack)).await;
+    until(&stage, |slack| message(slack).contains("1 of 2 said yes: bob") && has_buttons(slack)).await;
     press(&stage, "U0BOB", "approve").await;
     let (_, text) = whispered(&stage, 1).await;
     assert!(text.contains("bob has agreed already; somebody else must"), "{text}");

@@ -24,7 +24,11 @@ impl Drop for Room {
 
 impl Room {
     fn open(stage: &Stage, run: &str) -> Self {
-        let mut child = stage.command(&["serve", run, "--json"]).spawn().unwrap();
+        Self::serve(stage, &["serve", run, "--json"])
+    }
+
+    fn serve(stage: &Stage, arguments: &[&str]) -> Self {
+        let mut child = stage.command(arguments).spawn().unwrap();
         let said = serde_json::Deserializer::from_reader(child.stdout.take().unwrap()).into_iter::<Value>().next();
         let url = said.unwrap().unwrap()["url"].as_str().unwrap().to_owned();
         Self { child, url }
@@ -59,13 +63,17 @@ impl Room {
 
 async fn waiting_at_a_gate(prompt: &str) -> Stage {
     let stage = Stage::empty(&[]).await;
+    begin(&stage, prompt);
+    stage
+}
+
+fn begin(stage: &Stage, prompt: &str) {
     let text = format!(
         "schema: stanch/v1\nname: asking\nsteps:\n  - id: gate\n    uses: human/approve\n    with: {{ prompt: '{prompt}', \
          from: [bob] }}\n  - {{ id: after, uses: wait, with: {{ for: 1ms }} }}\n"
     );
     std::fs::write(stage.path("asking.yaml"), text).unwrap();
     stage.stanch(&["run", "asking.yaml", "--run-id", "r", "--yes", "--json"]).exit(4).done();
-    stage
 }
 
 fn texts<'v>(value: &'v Value, name: &str) -> Vec<&'v str> {
@@ -92,6 +100,16 @@ async fn the_page_follows_a_run_from_one_process_to_the_next() {
     assert_eq!((&over["nobody_since"], &over["next"]), (&Value::Null, &Value::Array(Vec::new())));
     let moments = over["report"]["timeline"].as_array().unwrap();
     assert!(moments.iter().any(|moment| moment["what"].as_str().unwrap().contains("bob")), "{moments:?}");
+}
+
+#[tokio::test]
+async fn a_page_that_is_opened_before_the_first_run_follows_it() {
+    let stage = Stage::empty(&[]).await;
+    let room = Room::serve(&stage, &["serve", "--json"]);
+    assert_eq!(room.shown().await["waits"], "for the first run that begins here");
+    begin(&stage, "go on?");
+    let shown = room.until(|shown| shown["status"] == "waiting").await;
+    assert_eq!(shown["report"]["run"]["id"], "r");
 }
 
 #[tokio::test]
@@ -157,7 +175,7 @@ async fn only_who_has_the_address_sees_it_and_nobody_can_change_anything() {
 #[tokio::test]
 async fn what_cannot_be_served_is_refused() {
     let stage = Stage::empty(&[]).await;
-    let refused = stage.stanch(&["serve"]).exit(2).stderr;
+    let refused = stage.stanch(&["serve", "--slack"]).exit(2).stderr;
     assert!(refused.contains("no runs yet"), "{refused}");
     let stage = waiting_at_a_gate("go?").await;
     let refused = stage.stanch(&["serve", "r", "--listen", "0.0.0.0:0"]).exit(2).stderr;

@@ -1,14 +1,14 @@
 //! `human/approve`: a yes or a no of people. Everything but enough yeses in time is a no.
 
 use super::no::asked_again;
-use super::{Approvals, must_be_able, must_sign_in};
+use super::{Approvals, must_sign_in, people};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Length;
 use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::Stop;
+use crate::engine::asks::{self, Asks};
 use crate::engine::event::{Answer, Question};
-use crate::engine::person::{self, Listed};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::runbook::duration;
@@ -96,12 +96,15 @@ fn plan(known: &Known, seen: &Surroundings) -> PlanLine {
     let min = known.min.unwrap_or_else(one);
     let from = known.from.clone().unwrap_or_default();
     let (from, not_requester) = answering(from, known.not_requester.flatten(), &seen.approvers);
-    let signed_in = must_sign_in(known.approvals.flatten(), seen.verified_only, &from);
-    let signed_in = if signed_in { ", signed in" } else { "" };
+    let verified = must_sign_in(known.approvals.flatten(), seen.verified_only, &from);
+    let signed_in = if verified { ", signed in" } else { "" };
+    let told_later = seen.late.iter().any(|late| late == "from");
+    let asks = Asks { min, from: (!told_later).then(|| from.clone()), not_requester, verified };
     let from = if from.is_empty() { String::new() } else { format!(" of {}", from.join(", ")) };
     let not_you = if not_requester { ", not you" } else { "" };
     let within = known.expires.flatten().map(|Length(expires)| format!(", within {}", duration::format(expires)));
-    PlanLine::default().does(format!("{min} yes{from}{signed_in}{not_you}{}", within.unwrap_or_default()))
+    let line = PlanLine { asks: Some(asks), ..PlanLine::default() };
+    line.does(format!("{min} yes{from}{signed_in}{not_you}{}", within.unwrap_or_default()))
 }
 
 /// Who approved; where an older program ran, names are all there is.
@@ -116,13 +119,8 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let Parameters { prompt, min, from, expires, not_requester, approvals } = parameters;
     let approvers = &context.services.config.approvers;
     let (from, not_requester) = answering(from, not_requester, approvers);
-    let from = person::names(&from).map_err(|why| {
-        Failure::refused("`from` holds what is no name of a person").because(why).help("write each name as it is given")
-    })?;
-    let verified = must_sign_in(approvals, context.services.config.verified_only, &from);
-    must_be_able(verified, &from)?;
-    let may_be_many = from.iter().any(|entry| Listed::of(entry).may_be_many());
-    let are_counted = !from.is_empty() && !may_be_many;
+    let (from, verified) = people(&from, approvals, context.services.config.verified_only)?;
+    let are_counted = !from.is_empty() && !asks::must_sign_in(&from);
     if min == 0 || (are_counted && usize::try_from(min).is_ok_and(|min| min > from.len())) {
         let summary = format!("{min} people must agree, and {} may answer", from.len());
         let help = "name as many in `from`, or as `approvers` in the configuration, as `min` asks for";

@@ -4,12 +4,13 @@
 //! needs one asks for it itself.
 
 use super::no::asked_again;
-use super::{Approvals, must_be_able, must_sign_in};
+use super::{Approvals, must_sign_in, people};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Length;
 use crate::actions::plan_line::{PlanLine, early};
 use crate::durable::Stop;
+use crate::engine::asks::Asks;
 use crate::engine::event::{Answer, Field, Question};
 use crate::plan::{Aim, Class};
 use crate::report::fact::counted;
@@ -76,10 +77,14 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
 struct Outputs {
     /// Who did it.
     by: String,
+    /// Who that was, as far as it is known: a name is claimed unless the machine knows the user by it, or they signed in.
+    #[serde(default)]
+    who: String,
     /// What they told, by name.
     #[schemars(extend("x-asked-by" = "answers"))]
     answers: Map<String, Value>,
@@ -101,28 +106,41 @@ const EXAMPLE: &str = r#"- id: dashboard
   with: { title: "Revoked at its issuer at ${{ steps.dashboard.outputs.answers.rolled_at }}" }
 "#;
 
-early!(Known of Parameters { instructions: String, checklist: Vec<String> });
+early!(Known of Parameters {
+    instructions: String,
+    checklist: Vec<String>,
+    from: Vec<String>,
+    approvals: Option<Approvals>,
+});
 
 pub(crate) fn action() -> Action {
     Action::new("human/do", Class::Human, SUMMARY, "the question stays open", run)
         .aim(Aim::Other)
-        .plan(|known: &Known, _| {
+        .plan(|known: &Known, seen| {
+            let from = known.from.clone().unwrap_or_default();
+            let verified = must_sign_in(known.approvals.flatten(), seen.verified_only, &from);
+            let told_later = seen.late.iter().any(|late| late == "from");
+            let asks = Asks { min: 1, from: (!told_later).then_some(from), not_requester: false, verified };
             let tasks = known.checklist.as_ref().map_or(0, Vec::len);
             let tasks = if tasks == 0 { String::new() } else { format!(" ({})", counted(tasks as u64, "task")) };
-            PlanLine::default().does(format!("by hand: {}{tasks}", known.instructions.as_deref().unwrap_or(SUMMARY)))
+            let line = PlanLine { asks: Some(asks), ..PlanLine::default() };
+            line.does(format!("by hand: {}{tasks}", known.instructions.as_deref().unwrap_or(SUMMARY)))
+        })
+        .fact(|outputs: &Outputs| match outputs.who.as_str() {
+            "" => format!("done by {} (claimed)", outputs.by).into(),
+            who => format!("done by {who}").into(),
         })
         .idempotency("asked once: answers are kept in the journal")
         .example(EXAMPLE)
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let verified = must_sign_in(parameters.approvals, context.services.config.verified_only, &parameters.from);
-    must_be_able(verified, &parameters.from)?;
+    let (from, verified) = people(&parameters.from, parameters.approvals, context.services.config.verified_only)?;
     let fields = parameters.answers.into_iter().map(|(name, asked)| field(name, asked)).collect();
     let question = Question {
         prompt: parameters.instructions,
         min: 1,
-        from: parameters.from,
+        from,
         checklist: parameters.checklist,
         fields,
         verified,
@@ -132,7 +150,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     let by = answer.who();
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();
     match answer.answer {
-        Answer::Approved => Ok(Outputs { by, answers: answer.answers, comment: answer.comment }),
+        Answer::Approved => Ok(Outputs { by, who: answer.told(), answers: answer.answers, comment: answer.comment }),
         Answer::Rejected => Err(asked_again(context, format!("{by} could not do it{comment}")).into()),
         Answer::Expired => Err(asked_again(context, "nobody did it in time").into()),
     }

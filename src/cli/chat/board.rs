@@ -6,7 +6,7 @@ use super::told::Told;
 use crate::cli::exit::Shown;
 use crate::cli::session;
 use crate::clock::{self, Timestamp};
-use crate::failure::{Failure, Retry};
+use crate::failure::{FailedOutcome, Failure, Retry};
 use crate::journal::{Mark, RunFolder};
 use crate::slack::Posted;
 use serde_json::Value;
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How often the journal is looked at; Slack takes about one change a second.
 const PACE: Duration = Duration::from_secs(1);
+/// How far this machine's clock may be before Slack's.
+const CLOCK_SKEW: chrono::Duration = chrono::Duration::minutes(5);
 /// The same of one that is kept elsewhere.
 const PACE_ELSEWHERE: Duration = Duration::from_secs(3);
 /// How long Slack is left alone after it did not take something.
@@ -29,6 +31,12 @@ pub(super) struct Board {
     /// Whether the message is another process's to post, and to change while that one lives.
     stands_in: bool,
     posted: Option<Posted>,
+    /// By which the message is found again.
+    marker: String,
+    /// Since when it may stand there, although nobody remembers it: an answer was lost, or a process died at that moment.
+    may_stand_since: Option<Timestamp>,
+    /// Whether an earlier life of the run was looked after.
+    has_looked_back: bool,
     seen: Option<Mark>,
     /// When what was seen will read otherwise by itself.
     until: Option<Timestamp>,
@@ -48,6 +56,9 @@ impl Board {
             folder,
             stands_in: false,
             posted: None,
+            marker: String::new(),
+            may_stand_since: None,
+            has_looked_back: false,
             seen: None,
             until: None,
             due: None,
@@ -113,6 +124,10 @@ impl Board {
                 self.has_buttons = told.notice.has_buttons();
                 self.until = told.until;
                 let message = told.notice.message();
+                self.marker = told.notice.marker;
+                if !std::mem::replace(&mut self.has_looked_back, true) {
+                    self.may_stand_since = told.may_stand_since;
+                }
                 let is_another_ones = self.stands_in && told.is_worked_on;
                 self.due = (self.said.as_ref() != Some(&message) && !is_another_ones).then_some(message);
             }
@@ -134,23 +149,55 @@ impl Board {
 
     async fn say(&mut self) -> Result<(), Failure> {
         let Some(message) = self.due.clone() else { return Ok(()) };
-        let Line { app, azure, .. } = &self.line;
+        let Line { app, azure, .. } = self.line.clone();
         if self.posted.is_none() {
             self.posted = self.remembered().await.map_err(|error| unwritable(&error))?;
         }
         match &self.posted {
-            Some(posted) => app.update(posted, message.clone(), azure).await?,
+            Some(posted) => app.update(posted, message.clone(), &azure).await?,
             None => {
-                let posted = app.post(message.clone(), azure).await?;
+                let began = clock::now() - CLOCK_SKEW;
+                let (posted, says_it) = match self.standing().await? {
+                    Some(posted) => (posted, false),
+                    None => match app.post(message.clone(), &azure).await {
+                        Ok(posted) => (posted, true),
+                        Err(failure) => {
+                            if failure.outcome == FailedOutcome::Unknown {
+                                self.may_stand_since.get_or_insert(began);
+                            }
+                            return Err(failure);
+                        }
+                    },
+                };
+                self.may_stand_since = None;
                 self.posted = Some(posted.clone());
-                let folder = self.folder.clone();
-                let kept = tokio::task::spawn_blocking(move || folder.keep_chat_message(&posted)).await;
+                let (folder, kept) = (self.folder.clone(), posted.clone());
+                let kept = tokio::task::spawn_blocking(move || folder.keep_chat_message(&kept)).await;
                 kept.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| unwritable(&error))?;
+                if !says_it {
+                    app.update(&posted, message.clone(), &azure).await?;
+                }
             }
         }
         self.due = None;
         self.said = Some(message);
         Ok(())
+    }
+
+    /// The message that may have been posted, and that nobody remembers. Where Slack does not let the app look, another one
+    /// is posted: better two than none.
+    async fn standing(&self) -> Result<Option<Posted>, Failure> {
+        let Some(since) = self.may_stand_since else { return Ok(None) };
+        match self.line.app.find(&self.marker, since, &self.line.azure).await {
+            Err(failure) if failure.retry == Retry::Never => {
+                let text = "whether the run's message stands in Slack already cannot be seen: there may be two";
+                let why = std::iter::once(failure.summary).chain(failure.reasons);
+                let told = why.fold(Failure::refused(text), |told, why| told.because(why));
+                (self.line.tell)(&told.help("the app needs the scope `channels:history` (`groups:history`) to look"));
+                Ok(None)
+            }
+            found => found,
+        }
     }
 
     /// The message that an earlier life of the run posted.

@@ -2,13 +2,14 @@
 
 use crate::cli::exit::CommandError;
 use crate::cli::question::{self, Asked, Open};
-use crate::cli::room::Room;
+use crate::cli::room::{Question, Room};
 use crate::clock::{self, Timestamp};
-use crate::engine::event::{Answer, Question};
+use crate::engine::event::{self, Answer};
 use crate::engine::{GateState, State};
 use crate::journal::RunFolder;
 use crate::slack;
 use crate::slack::{Notice, Pressed};
+use sha2::{Digest, Sha256};
 
 /// A run as it stands.
 pub(super) struct Told {
@@ -17,6 +18,8 @@ pub(super) struct Told {
     pub(super) is_worked_on: bool,
     /// When it will read otherwise by itself.
     pub(super) until: Option<Timestamp>,
+    /// Since when an earlier life of the run may have posted its message; nothing in its first life.
+    pub(super) may_stand_since: Option<Timestamp>,
 }
 
 impl Told {
@@ -32,7 +35,7 @@ impl Told {
         let asked = open.iter().zip(&room.asked).map(|(open, told)| slack::Asked {
             step: open.step.clone(),
             text: open.question().map_or_else(|| told.text.clone(), text),
-            whose: whose(&state, open, &told.whose, now),
+            whose: whose(open, told, now),
             buttons: pressed(run, open, now),
             commands: told.commands.clone(),
         });
@@ -46,14 +49,18 @@ impl Told {
             let fact = if step.fact.is_empty() { String::new() } else { format!(": {}", step.fact) };
             format!("{} {}{fact}", mark(step.status), step.id)
         });
+        let opened = state.opened();
+        let nonce = opened.and_then(|opened| opened.nonce.as_deref()).unwrap_or_default();
+        let may_stand_since = state.opened_at().filter(|_| header.taken_over > 0);
         let notice = Notice {
+            marker: hex::encode(Sha256::digest(format!("stanch message {run} {nonce}"))),
             headline: format!("{drill}{} · {run}", header.runbook),
             summary,
             steps: steps.collect(),
             asked: asked.collect(),
             answered: answered(&state),
         };
-        Ok(Self { notice, is_worked_on: room.worker.is_some(), until })
+        Ok(Self { notice, is_worked_on: room.worker.is_some(), until, may_stand_since })
     }
 }
 
@@ -71,26 +78,25 @@ fn pressed(run: &str, open: &Open, now: Timestamp) -> Option<Pressed> {
     (!needs_more && !question.plan.is_empty()).then_some(pressed)
 }
 
-fn has_expired(question: &Question, now: Timestamp) -> bool {
+fn has_expired(question: &event::Question, now: Timestamp) -> bool {
     question.expires_at.is_some_and(|expires| expires <= now)
 }
 
 /// What is asked, and what is to be done before it is answered.
-fn text(question: &Question) -> String {
+fn text(question: &event::Question) -> String {
     let todo = question.checklist.iter().map(|item| format!("\n- {item}"));
     std::iter::once(question.prompt.clone()).chain(todo).collect()
 }
 
 /// Whose answer it takes, and who has agreed.
-fn whose(state: &State, open: &Open, whose: &str, now: Timestamp) -> Vec<String> {
-    let gate = state.step(&open.step).gate.as_ref().filter(|_| open.question().is_some());
-    let mut lines = vec![match open.question().filter(|question| has_expired(question, now)) {
-        Some(_) => "expired: no answer is taken any more".to_owned(),
-        None => format!("takes an answer of {whose}"),
-    }];
-    let agreed = gate.iter().flat_map(|gate| &gate.agreed);
-    lines.extend(agreed.map(|person| format!("agreed: {}", person.told())));
-    lines
+fn whose(open: &Open, told: &Question, now: Timestamp) -> Vec<String> {
+    let expired = open.question().is_some_and(|question| has_expired(question, now));
+    let whose = if expired {
+        "expired: no answer is taken any more".to_owned()
+    } else {
+        format!("takes an answer of {}", told.whose)
+    };
+    std::iter::once(whose).chain(Some(told.standing.clone()).filter(|standing| !standing.is_empty())).collect()
 }
 
 /// Every answer that was given, in the order of the steps.

@@ -6,6 +6,7 @@ use crate::cli::session;
 use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::secret_prompt::StandardInput;
 use crate::cli::terminal::ui::Ui;
+use crate::command_line::CommandLine;
 use crate::failure::Failure;
 use crate::runbook::syntax;
 use crate::secret::{Nobody, SecretPrompt};
@@ -61,6 +62,13 @@ impl Answering {
 }
 
 impl Args {
+    /// The command that begins the run which these arguments plan.
+    pub(super) fn run_command(&self) -> CommandLine {
+        let line = CommandLine::stanch("run").name(&self.runbook);
+        let line = self.input.iter().fold(line, |line, input| line.option("-i", input));
+        self.inputs.iter().fold(line, |line, path| line.option("--inputs", path.display().to_string()))
+    }
+
     /// Arguments as another command gives them.
     pub(crate) fn played(runbook: &str, input: Vec<String>, answers: Option<PathBuf>) -> Self {
         let answering = Answering { answers, ..Answering::default() };

@@ -13,7 +13,9 @@ use crate::cli::terminal::people::Answers;
 use crate::cli::terminal::signing_in::SigningIn;
 use crate::cli::terminal::ui::Ui;
 use crate::clock;
+use crate::command_line::CommandLine;
 use crate::correlation;
+use crate::engine::asks::{Asks, can_all_sign_in};
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
 use crate::journal::{Runs, valid_run_id};
@@ -29,6 +31,8 @@ pub(crate) struct Prepared {
     pub(super) answers: Answers,
     /// Whether the requester signs in.
     pub(crate) signing_in: SigningIn,
+    /// The command that begins it with their sign-in.
+    signed: CommandLine,
 }
 
 impl Prepared {
@@ -40,10 +44,37 @@ impl Prepared {
         held.as_ref().map_or(Ok(()), |held| Err(is_held(held)))
     }
 
+    /// Nobody could answer for a name that nobody signs in by, nor by a file where nobody's typed name counts: said now, not
+    /// when the gate asks.
+    fn is_answerable(&self) -> Result<(), CommandError> {
+        let asks = self.asks();
+        let unfit =
+            asks.iter().filter(|(_, asks)| asks.verified).try_for_each(|(_, asks)| can_all_sign_in(asks.listed()));
+        let required = self.session.config().verified_only;
+        let is_verified = |step: &str| required || asks.iter().any(|(id, asks)| id == step && asks.verified);
+        unfit
+            .and_then(|()| self.answers.count(&self.opened.run, is_verified))
+            .map_err(|failure| CommandError::usage(failure.and("nothing was changed")))
+    }
+
     /// What a run that is over did to the target a short while ago.
     pub(crate) fn rotated_lately(&self) -> Option<Rotated> {
         let targets = targets(&self.runs, &self.opened);
         Rotated::lately(&self.runs, &targets, self.opened.lock.as_ref()?, clock::now())
+    }
+
+    /// The steps that ask people, each with whom, as far as that is known before the run.
+    pub(crate) fn asks(&self) -> Vec<(String, Asks)> {
+        preflight::asks(&self.plan, &actions::by_name(), self.session.config(), self.opened.mode)
+    }
+
+    /// The gates that nobody could open, or too few, although the run goes as far as to them.
+    pub(crate) fn closed_gates(&self) -> Vec<Failure> {
+        let signed = (!self.signing_in.is_asked_for()).then(|| self.signed.to_string());
+        let asks = self.asks();
+        let closed =
+            asks.iter().filter_map(|(step, asks)| asks.cannot_be_answered(step, &self.opened, signed.as_deref()));
+        closed.collect()
     }
 
     /// Shows what `lint` warns of, while nothing has happened yet.
@@ -89,7 +120,10 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         obstacles: Vec::new(),
     };
     let (runs, answers) = (session::runs(common)?, args.answering.read()?);
-    Ok(Prepared { plan, opened, session, runs, answers, signing_in: SigningIn::default() })
+    let signed = args.run_command().words("--signed-in");
+    let prepared = Prepared { plan, opened, session, runs, answers, signing_in: SigningIn::default(), signed };
+    prepared.is_answerable()?;
+    Ok(prepared)
 }
 
 /// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.

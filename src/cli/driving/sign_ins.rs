@@ -2,13 +2,10 @@
 //! run signs in with itself.
 
 use super::prepare::Prepared;
-use crate::actions;
 use crate::azure::{Authority, Azure};
 use crate::cli::exit::CommandError;
-use crate::engine::person::{self, Listed, SignIns};
+use crate::engine::person::SignIns;
 use crate::failure::Failure;
-use crate::plan::{Aim, Class};
-use crate::runbook::model::Step;
 use crate::sign_in::Checker;
 use crate::vault::SecretUrl;
 use serde_json::Value;
@@ -18,12 +15,12 @@ pub(super) async fn pin(mut prepared: Prepared) -> Result<Prepared, CommandError
     let config = prepared.session.config();
     let (required, tenant) = (config.verified_only, config.tenant.clone());
     let signs_in = prepared.signing_in.is_asked_for();
-    let asked = required || signs_in || asks_for_sign_ins(&prepared);
-    if !asked && tenant.is_none() && !may_ask_for_sign_ins(&prepared) {
+    let asks = prepared.asks();
+    let asked = required || signs_in || asks.iter().any(|(_, asks)| asks.verified);
+    // Who may answer is told by the run: it may be somebody of whom only the object id is known.
+    let may_ask = asks.iter().any(|(_, asks)| asks.from.is_none());
+    if !asked && tenant.is_none() && !may_ask {
         return Ok(prepared);
-    }
-    if required {
-        must_be_able(&prepared)?;
     }
     let authority = authority(&prepared);
     let azure = prepared.session.azure(&prepared.opened.request_prefix)?;
@@ -68,40 +65,4 @@ fn authority(prepared: &Prepared) -> Authority {
     });
     let host = texts.filter_map(Value::as_str).find_map(|text| Some(SecretUrl::parse(text).ok()?.vault.host));
     Authority::of_vault(&host.unwrap_or_default())
-}
-
-/// The steps that ask people.
-fn asking(prepared: &Prepared) -> Vec<&Step> {
-    let catalogue = actions::catalogue();
-    let asks = |step: &&Step| {
-        let spec = catalogue.get(step.uses.value.as_str());
-        spec.is_some_and(|spec| spec.aim == Aim::Gate || spec.class == Class::Human)
-    };
-    prepared.plan.steps().filter(asks).collect()
-}
-
-/// Those whom a step, or else the configuration, lists, as far as they are written down.
-fn listed(prepared: &Prepared) -> Vec<String> {
-    let written = asking(prepared).into_iter().flat_map(|step| &step.with).filter(|given| given.name == "from");
-    let written = written.filter_map(|given| given.value.value.literal());
-    let entries = written.filter_map(|list| list.as_array().cloned()).flatten();
-    let entries = entries.filter_map(|entry| entry.as_str().map(str::to_owned));
-    entries.chain(prepared.session.config().approvers.clone()).collect()
-}
-
-fn asks_for_sign_ins(prepared: &Prepared) -> bool {
-    let says = |step: &&Step| step.with.iter().any(|given| given.name == "approvals");
-    asking(prepared).iter().any(says) || listed(prepared).iter().any(|entry| Listed::of(entry).may_be_many())
-}
-
-/// Who may answer is told by the run: it may be somebody of whom only the object id is known.
-fn may_ask_for_sign_ins(prepared: &Prepared) -> bool {
-    let mut listed = asking(prepared).into_iter().flat_map(|step| &step.with).filter(|given| given.name == "from");
-    listed.any(|given| given.value.value.literal().is_none())
-}
-
-/// Nobody could answer for a name that nobody signs in by: said now, not when the gate asks.
-fn must_be_able(prepared: &Prepared) -> Result<(), CommandError> {
-    person::can_all_sign_in(&listed(prepared))
-        .map_err(|failure| CommandError::usage(failure.and("nothing was changed")))
 }

@@ -6,7 +6,7 @@ use super::pins::{self, Accepting};
 use super::targets::{take, targets};
 use crate::actions;
 use crate::azure::REQUEST_TIMEOUT;
-use crate::cli::exit::{Exit, Outcome};
+use crate::cli::exit::{CommandError, Exit, Outcome};
 use crate::cli::options::Common;
 use crate::cli::session::{self, Session, cannot_write, held, refuse_abandoned};
 use crate::cli::terminal::people::Answers;
@@ -59,6 +59,7 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, run: &str, args: &TakingOver)
     let services = session.services(&plan, &opened, &claimant.operator, &runs, targets)?;
     let mut store = folder.open_journal().map_err(|error| cannot_write(runs.state(), &error))?;
     let answers = args.answering.read()?;
+    answers.count(folder.run(), |step| state.takes_sign_ins_alone(step)).map_err(CommandError::usage)?;
     let resumed = resumed(&claimant, &lock, args.accepting.because.clone().filter(|_| args.accepting.take_over));
     let to_come = if can_ask { values_to_come(&state, &claimant.operator) } else { Vec::new() };
     let first = std::iter::once(resumed).chain(accepted).chain(to_come).collect();
@@ -84,7 +85,7 @@ fn under_way(folder: &RunFolder, lock: &Lock, state: &State) -> Option<Duration>
 /// Lets the steps go on that wait for a value which can be entered now.
 fn values_to_come(state: &State, operator: &str) -> Vec<Event> {
     let waits = |step: &StepState| {
-        let is_open = step.gate.as_ref().is_some_and(|gate| gate.answer.is_none());
+        let is_open = step.open_gate().is_some();
         step.status == StepStatus::Waiting && is_open && wants_value(step)
     };
     let answered = |id: &str| Event::GateAnswered {

@@ -3,7 +3,7 @@
 use crate::cli::exit::{self, CommandError};
 use crate::cli::room::Room;
 use crate::clock;
-use crate::journal::RunFolder;
+use crate::journal::{RunFolder, Runs};
 use crate::redaction::{each_text, without_credentials};
 use crate::visible;
 use serde::Serialize;
@@ -27,13 +27,24 @@ struct Trouble {
     trouble: String,
 }
 
-/// Follows a run until nobody looks any more.
+/// What the page shows before there is a run.
+#[derive(Serialize)]
+struct NoRun {
+    read_at: String,
+    waits: &'static str,
+}
+
+/// Follows a run until nobody looks any more; where there is none yet, the first that begins among `runs`.
 ///
 /// # Errors
 /// If it cannot be read now. Where it cannot be read later, the page says so.
-pub(super) async fn follow(folder: RunFolder) -> Result<watch::Receiver<Shown>, CommandError> {
-    let (sender, receiver) = watch::channel(look(&folder)?);
+pub(super) async fn follow(folder: Option<RunFolder>, runs: Runs) -> Result<watch::Receiver<Shown>, CommandError> {
+    let (sender, receiver) = watch::channel(match &folder {
+        Some(folder) => look(folder)?,
+        None => text(&NoRun { read_at: clock::second(clock::now()), waits: "for the first run that begins here" }),
+    });
     tokio::spawn(async move {
+        let Some(folder) = until_one_begins(folder, runs, &sender).await else { return };
         let mut pace = tokio::time::interval(if folder.is_shared() { PACE_ELSEWHERE } else { PACE });
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut folder = folder;
@@ -53,6 +64,24 @@ pub(super) async fn follow(folder: RunFolder) -> Result<watch::Receiver<Shown>, 
         }
     });
     Ok(receiver)
+}
+
+/// The run that is followed; nothing where nobody looks any more.
+async fn until_one_begins(folder: Option<RunFolder>, runs: Runs, looked: &watch::Sender<Shown>) -> Option<RunFolder> {
+    let mut found = folder;
+    let runs = Arc::new(runs);
+    while found.is_none() && !looked.is_closed() {
+        clock::sleep(PACE_ELSEWHERE).await;
+        let runs = Arc::clone(&runs);
+        let first =
+            move || runs.list().ok()?.iter().find_map(|run| runs.folder(run).ok().filter(|run| run.opened().is_ok()));
+        let folder = tokio::task::spawn_blocking(first).await.ok()?;
+        if let Some(folder) = &folder {
+            looked.send_replace(look(folder).unwrap_or_else(|error| trouble(&error)));
+        }
+        found = folder;
+    }
+    found
 }
 
 fn look(folder: &RunFolder) -> Result<Shown, CommandError> {

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The run's id [default: the latest]
+    /// The run's id [default: the latest, or the first that begins where there is none yet]
     #[arg(add = completing::runs())]
     run: Option<String>,
     /// Where to listen; loopback only
@@ -40,8 +40,16 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
             "the page is not encrypted; it is served on 127.0.0.1 or [::1] only. From elsewhere, reach it through `ssh -L`",
         )));
     }
-    let run = runs::meant(common, ui, args.run.as_deref())?;
-    let folder = session::existing(common, &run)?;
+    let run = match args.run {
+        Some(run) => Some(run),
+        None => runs::latest(common, ui)?,
+    };
+    let runs = session::runs(common)?;
+    let folder = run.as_ref().map(|run| session::existing(common, run)).transpose()?;
+    if folder.is_none() && args.slack {
+        let failure = Failure::refused("there are no runs yet, so nobody can be asked anything in Slack");
+        return Err(CommandError::usage(failure.help("begin a run: it listens in Slack itself while it waits")));
+    }
     let line = args.slack.then(|| line(common, ui)).transpose()?;
     let token = Token::draw()?;
     let in_order = InOrder::hold();
@@ -53,19 +61,20 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     };
     let listener = TcpListener::bind(args.listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
-    let shown = follow::follow(folder.clone()).await?;
+    let shown = follow::follow(folder.clone(), runs).await?;
     let doors = Doors::new(&token, address, shown);
     let serving = tokio::spawn(doors.serve(listener));
     let url = token.url(address);
     if ui.json {
         ui.json(&json!({ "run": run, "url": url }));
     } else {
-        ui.note(&format!("the war room of `{run}`, for whoever has this address; stop it with Ctrl-C"));
+        let of = run.map_or_else(|| "the first run that begins".to_owned(), |run| format!("`{run}`"));
+        ui.note(&format!("the war room of {of}, for whoever has this address; stop it with Ctrl-C"));
         ui.data(&Page::of(url));
     }
-    let told = match line {
+    let told = match line.zip(folder) {
         None => in_order.wait().await,
-        Some(line) => tokio::select! {
+        Some((line, folder)) => tokio::select! {
             told = in_order.wait() => told,
             // Why was told.
             () = chat::serve(line, folder, |text| ui.note(text)) => Exit::Refused,

@@ -32,6 +32,7 @@ const command = (text) => {
 const question = (asked) => {
   const box = made("div", undefined, "question");
   box.append(made("h3", asked.step), made("p", asked.text), made("p", `takes an answer of ${asked.whose}`, "quiet"));
+  if (asked.standing) box.append(made("p", asked.standing, "quiet"));
   box.append(...asked.commands.map(command));
   return box;
 };
@@ -82,7 +83,21 @@ const radius = (one) => {
   return nodes;
 };
 
+// Where no process works on the run: whether it is over, or what it stopped with, and since when.
+const left = ({ nobody_since: since, status }) => {
+  if (!since) return `${status}; nobody works on it any more`;
+  if (status === "waiting") return `waiting for people since ${since}; no process works on it until somebody goes on with it`;
+  if (status === "failed") return `failed; no process works on it since ${since}`;
+  return `INTERRUPTED: the process that worked on it is gone; its last record is of ${since}, and nothing goes on by itself`;
+};
+
 const draw = (room) => {
+  show("main", !room.waits);
+  if (room.waits) {
+    at("headline").textContent = "No run yet";
+    at("worker").textContent = `This page waits ${room.waits}.`;
+    return;
+  }
   show("alarm", Boolean(room.trouble));
   if (room.trouble) {
     // What was known before stays on the page.
@@ -95,20 +110,19 @@ const draw = (room) => {
   at("headline").textContent = report.verdict.headline;
   at("leaked").textContent = room.leaked_value ? room.leaked_value.text : "";
   at("leaked").className = `leaked ${{ yes: "bad", no: "good" }[room.leaked_value?.works] ?? "open"}`;
-  at("worker").textContent = room.worker ? `at work: ${room.worker}`
-    : room.nobody_since ? `nobody works on it: its process is gone or waits for nobody; the last record is of ${room.nobody_since}`
-      : `${room.status}; nobody works on it any more`;
-  at("worker").className = room.nobody_since ? "open" : "";
+  at("worker").textContent = room.worker ? `at work: ${room.worker}` : left(room);
+  at("worker").className = room.nobody_since ? (room.status === "waiting" ? "open" : "bad") : "";
   show("asked-section", room.asked.length > 0);
   fill("asked", room.asked.map(question));
   show("next-section", room.next.length > 0);
+  at("next-title").textContent = room.asked.length ? "Once that is answered, go on with" : "Go on with";
   fill("next", room.next.map(command));
   fill("leak", pairs([
     ["secret", report.secret], ["found at", report.found_at],
     ["run", `${report.run.id} (${report.run.runbook}), ${room.status}`],
     ["begun", `${report.run.began} by ${report.run.begun_by} on ${report.run.host}`],
-    ["taken over", report.run.taken_over ? `${report.run.taken_over} times` : ""],
-    ["exposed", report.exposure.from ? `${report.exposure.from} to ${report.exposure.to}` : ""],
+    ["taken over", report.run.taken_over ? (report.run.taken_over === 1 ? "once" : `${report.run.taken_over} times`) : ""],
+    ["exposed", report.exposure.from ? `${report.exposure.from} ${report.exposure.ended ? `to ${report.exposure.to}` : "on, and still open"}` : ""],
   ]));
   show("open-section", report.verdict.open.length > 0);
   list("open", report.verdict.open, "nothing");
@@ -140,8 +154,8 @@ const fresh = () => {
   const silence = Math.round((Date.now() - heard) / 1000);
   const live = heard > 0 && silence <= 12;
   at("fresh").textContent = live ? "live" : heard > 0
-    ? `NOT live: stanch serve has said nothing for ${silence} s; what stands here is older` : "connecting";
-  at("fresh").className = live ? "quiet" : "open";
+    ? `NOT live: stanch serve has said nothing for ${silence} s; what stands below is older` : "connecting";
+  at("fresh").className = live ? "quiet" : heard > 0 ? "alarm" : "open";
 };
 const events = new EventSource("events");
 events.addEventListener("message", (event) => {

@@ -167,13 +167,14 @@ fn gate(open: &Open, question: &Question, about: &About<'_>) -> String {
     }
     let gate = about.state.step(&open.step).gate.as_ref();
     text.push_str(&format!("who: {}\n", who(question, gate, about)));
+    let standing = gate.filter(|gate| !gate.agreed.is_empty()).and_then(GateState::standing);
+    standing.iter().for_each(|standing| text.push_str(&format!("{}\n", visible::line(standing))));
     text
 }
 
 /// Who must say yes, and whether whoever sits here may.
 fn who(question: &Question, gate: Option<&GateState>, about: &About<'_>) -> String {
-    let agreed = gate.map(|gate| gate.agreed.as_slice()).unwrap_or_default();
-    let missing = question.missing(agreed.len());
+    let missing = question.missing(gate.map_or(0, |gate| gate.agreed.len()));
     let mut text = match (question.min, missing) {
         (1, _) => "1 yes".to_owned(),
         (_, missing) => format!("{missing} more yes"),

@@ -10,6 +10,7 @@ use crate::cli::page::Page;
 use crate::cli::question::{self, Given, Open, Word};
 use crate::cli::session;
 use crate::clock;
+use crate::command_line::CommandLine;
 use crate::driver::People;
 use crate::durable::{DisplayEvent, DisplayEvents};
 use crate::engine::event::Event;
@@ -91,6 +92,20 @@ impl Answers {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
         let file = Some(AnswersFile { path, sha256: hex::encode(Sha256::digest(&text)) });
         Ok(Self { steps, file, used: BTreeSet::new() })
+    }
+
+    /// Refuses answers that would count for nothing: a name in a file is only typed.
+    pub(crate) fn count(&self, run: &str, takes_sign_ins_alone: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let is_vain = |step: &&String| takes_sign_ins_alone(split_item(step).0) || takes_sign_ins_alone(step);
+        let Some(step) = self.steps.keys().find(is_vain) else { return Ok(()) };
+        let summary = format!("the answer to `{step}` in the file of answers `{}` would not count", file.path);
+        let why = "a name in a file is only typed, and answers count from those alone who sign in";
+        let word = if run.is_empty() { "RUN" } else { run };
+        let command = CommandLine::stanch("approve").name(word).name(step).words("--signed-in");
+        Err(Failure::refused(summary)
+            .because(why)
+            .help(format!("take it out of the file, and answer with `{command}`")))
     }
 
     /// The key under which answers to a step are left: its id, or for an item that of its step.
@@ -349,7 +364,10 @@ impl People for Terminal {
         match (self.answered.take(), refused) {
             // Whoever left it may be gone by now.
             (Some(Source::Left(name)), refused) => drop(self.folder.reply(&name, refused.as_deref())),
-            (Some(Source::Written(step)), Some(why)) => self.say(&step, &format!("not taken: {why}")),
+            (Some(Source::Written(step)), Some(why)) => {
+                let text = format!("the answer to `{step}` in the file of answers was not taken: {why}");
+                drop(self.notices.send(DisplayEvent::Aside { text }));
+            }
             (Some(Source::Here), why) => self.refused = why,
             _ => {}
         }

@@ -338,6 +338,7 @@ fn waits_for(step: &StepState) -> Page {
     };
     let until = question.expires_at.map(|at| format!(" until {}", at.format("%H:%M:%SZ"))).unwrap_or_default();
     let mut page = Page::others(&question.prompt, "│ ").after(&format!("{what}{until}: "), "");
+    gate.standing().iter().for_each(|standing| page.line(standing));
     for (index, task) in question.checklist.iter().enumerate() {
         page.line(format!("  {}. {task}", index + 1));
     }

@@ -4,11 +4,12 @@ use super::secret_prompt::StandardInput;
 use crate::azure::{CloudFile, Route, Transport, token_of_person};
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
+use crate::cli::session;
 use crate::engine::event::{Mode, RunOpened};
-use crate::engine::person::Verified;
+use crate::engine::person::{Seen, Verified};
 use crate::failure::Failure;
 use crate::secret::SecretPrompt;
-use crate::sign_in::{Checker, SignedIn};
+use crate::sign_in::{Checker, PRINTS_ONE, SignedIn};
 use std::path::PathBuf;
 
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -36,8 +37,7 @@ impl SigningIn {
     ) -> Result<SignedIn, Failure> {
         let token = if self.token_stdin {
             let read = StandardInput::default().ask(&|_| ()).await?;
-            let help = "`az account get-access-token --resource https://vault.azure.net --query accessToken -o tsv` prints one";
-            read.ok_or_else(|| Failure::refused("standard input holds no token").help(help))?
+            read.ok_or_else(|| Failure::refused("standard input holds no token").help(PRINTS_ONE))?
         } else {
             let who = by.unwrap_or(player);
             token_of_person(transport, checker.login(), &checker.pinned().tenant, &checker.scope(), Some(who)).await?
@@ -49,6 +49,34 @@ impl SigningIn {
                 .help("sign in as whoever is to answer, or leave `--by` out")),
         }
     }
+
+    /// Who gives a run their word: their name, what is known of them, and their sign-in where they sign in: as they say so,
+    /// and where nothing else `counts`, unless they typed a name. `listed` are those whose word is asked for.
+    pub(crate) async fn known(
+        self,
+        common: &Common,
+        opened: &RunOpened,
+        by: Option<String>,
+        counts: bool,
+        listed: &[String],
+    ) -> Result<Option<SignedWord>, CommandError> {
+        if !self.is_asked_for() && (by.is_some() || !counts) {
+            return Ok(None);
+        }
+        let (transport, checker) = checker(common, opened)?;
+        let signed_in = self.sign_in(&transport, &checker, by.as_deref(), &session::operator()).await;
+        let signed_in = signed_in.map_err(CommandError::refused)?;
+        let verified = signed_in.verified().clone().for_those(listed);
+        let by = verified.name();
+        Ok(Some(SignedWord { by, seen: Seen { verified: Some(verified), ..session::seen() }, signed_in }))
+    }
+}
+
+/// Somebody who signed in to say something to a run.
+pub(crate) struct SignedWord {
+    pub(crate) by: String,
+    pub(crate) seen: Seen,
+    pub(crate) signed_in: SignedIn,
 }
 
 /// Whether somebody is whom `--by` says; in a drill the first part of a name will do.

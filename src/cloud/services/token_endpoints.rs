@@ -129,12 +129,32 @@ fn entra(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange) -> Reply
         return entra_error(400, "invalid_scope", 1_002_012, "The scope must end in /.default.");
     };
     let principal = directory.application(client_id);
-    bearer(directory, &principal, audience, exchange.at, Map::new())
+    bearer(directory, &principal, audience, exchange.at, of_tenant(exchange))
+}
+
+/// The tenant that was asked, by its id, where it is another one than the cloud's own.
+fn foreign_tenant(exchange: &Exchange) -> Option<String> {
+    let tenant = exchange.path.trim_start_matches('/').split('/').next()?;
+    let id = uuid::Uuid::try_parse(tenant).ok()?.to_string();
+    (id != TENANT).then_some(id)
+}
+
+/// What a token of another tenant says in place of the cloud's own. An application may be at home in many.
+fn of_tenant(exchange: &Exchange) -> Map<String, Value> {
+    let claims = foreign_tenant(exchange).map(|tenant| {
+        let issuer = format!("https://sts.windows.net/{tenant}/");
+        [("tid".to_owned(), tenant.into()), ("iss".to_owned(), issuer.into())]
+    });
+    claims.into_iter().flatten().collect()
 }
 
 /// Somebody who signs in by name and password.
 fn person(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange, form: &HashMap<String, String>) -> Reply {
     let given = |field: &str| form.get(field).map(String::as_str).unwrap_or_default();
+    if let Some(tenant) = foreign_tenant(exchange) {
+        let description = format!("User account '{}' does not exist in tenant '{tenant}'.", given("username"));
+        return entra_error(400, "invalid_grant", 50_020, &description);
+    }
     let Some((principal, groups)) = cloud.people.sign_in(given("username"), given("password")) else {
         let description = "Error validating credentials due to invalid username or password.";
         return entra_error(400, "invalid_grant", 50_126, description);

@@ -92,6 +92,24 @@ impl Workspace {
         message.map(|message| message.versions.push(body)).is_some()
     }
 
+    /// The messages of a channel since a time, the newest first, as many as are wanted.
+    pub(crate) fn history(&self, channel: &str, oldest: &str, limit: usize, with_metadata: bool) -> Vec<Value> {
+        let seconds = |ts: &str| ts.parse::<f64>().unwrap_or_default();
+        let meant = |message: &&Message| message.channel == channel && seconds(&message.ts) > seconds(oldest);
+        let told = |message: &Message| {
+            let body = message.versions.last().cloned().unwrap_or_default();
+            let mut told = json!({
+                "type": "message", "ts": message.ts, "bot_id": BOT, "app_id": APP, "user": BOT_USER, "team": TEAM,
+                "text": body.get("text"), "blocks": body.get("blocks"),
+            });
+            if let Some(metadata) = body.get("metadata").filter(|_| with_metadata) {
+                told["metadata"] = metadata.clone();
+            }
+            told
+        };
+        self.messages.iter().rev().filter(meant).take(limit).map(told).collect()
+    }
+
     pub(crate) fn whisper(&mut self, message: Value) {
         self.ephemeral.push(message);
     }

@@ -2,11 +2,12 @@
 
 use super::super::fits::{Misfit, spellings};
 use super::super::order::Graph;
-use super::super::spec::{Aim, Spec, gate};
+use super::super::spec::{Aim, Class, Spec, gate};
 use super::super::types::resolved;
 use super::super::typing::View;
 use super::checker::{Checker, rule, view_type};
 use super::reach;
+use crate::engine::asks;
 use crate::engine::person::Listed;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
@@ -43,6 +44,9 @@ impl Checker<'_> {
         }
         if spec.aim == Aim::Gate {
             self.enough_people(step);
+        }
+        if spec.class == Class::Human {
+            self.can_all_sign_in(step, spec);
         }
     }
 
@@ -124,6 +128,24 @@ impl Checker<'_> {
             let span = if step.with.iter().any(|own| own.name == "min") { min.value.span } else { step.uses.span };
             let problem = Diagnostic::error(message, span).rule("gate");
             self.report(problem.help("name as many in `from` as `min` asks for, each once"));
+        }
+    }
+
+    /// Somebody may answer who is only a name, and answers count from those alone who sign in.
+    fn can_all_sign_in(&mut self, step: &Step, spec: &Spec) {
+        let defaults = if spec.aim == Aim::Gate { self.runbook.policy.gates.defaults.as_slice() } else { &[] };
+        let find = |name: &str| step.with.iter().chain(defaults).find(|parameter| parameter.name == name);
+        let Some(from) = find("from") else { return };
+        let Template::List(people) = &from.value.value else { return };
+        let written = people.iter().filter_map(Template::literal);
+        let listed: Vec<String> = written.filter_map(|entry| entry.as_str().map(str::to_owned)).collect();
+        let approvals = find("approvals").and_then(|given| given.value.value.literal());
+        if approvals.is_none_or(|word| word != "verified") && !asks::must_sign_in(&listed) {
+            return;
+        }
+        if let Err(unfit) = asks::can_all_sign_in(&listed) {
+            let problem = Diagnostic::error(unfit.summary, from.value.span).rule("gate").label("nobody signs in so");
+            self.report(problem.help(asks::AS_THEY_SIGN_IN));
         }
     }
 

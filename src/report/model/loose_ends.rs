@@ -178,28 +178,39 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
             what: format!("the step `{id}` waited for a person, and was not ended"),
             command: String::new(),
         }),
+        StepStatus::Waiting if step.asks_after_failure => Some(FollowUp {
+            what: format!("the step `{id}` failed, and a person says how to go on"),
+            command: settle(source, id, "--as 'retry|continue|stop' --because TEXT"),
+        }),
         StepStatus::Waiting if wants_value(step) => Some(FollowUp {
             what: format!("the step `{id}` waits for a value that only a person has"),
             command: CommandLine::stanch("resume").name(run).recorded(),
         }),
-        StepStatus::Waiting => Some(FollowUp {
-            what: format!("the step `{id}` waits for an answer"),
-            command: CommandLine::stanch("approve")
-                .name(run)
-                .name(id)
-                .words(source.known.state().says_who(id))
-                .recorded(),
-        }),
+        StepStatus::Waiting => {
+            Some(FollowUp { what: format!("the step `{id}` waits for an answer"), command: approve(source, id) })
+        }
         StepStatus::Unknown => Some(FollowUp {
             what: format!("the step `{id}` needs a decision: nobody knows whether its effect happened"),
-            command: CommandLine::stanch("settle")
-                .name(run)
-                .name(id)
-                .words("--as 'done|not-done' --because TEXT")
-                .recorded(),
+            command: settle(source, id, "--as 'done|not-done' --because TEXT"),
         }),
         _ => None,
     }
+}
+
+/// The command that says yes, with all that is asked for.
+fn approve(source: &Source<'_>, id: &str) -> String {
+    let state = source.known.state();
+    let command = CommandLine::stanch("approve").name(source.run()).name(id).words(state.says_who(id));
+    let fields = state.step(id).open_gate().into_iter().flat_map(|gate| &gate.question.fields);
+    fields.fold(command, |command, field| command.open("--answer", &field.name)).recorded()
+}
+
+/// The command that settles what a step left open.
+fn settle(source: &Source<'_>, id: &str, words: &'static str) -> String {
+    let state = source.known.state();
+    let command = CommandLine::stanch("settle").name(source.run()).name(id);
+    let command = if state.takes_sign_ins_alone(id) { command.words(state.says_who(id)) } else { command };
+    command.words(words).recorded()
 }
 
 /// Readers that have not moved.

@@ -95,6 +95,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("a channel", "src/cli/chat/", "what a run says and hears there"),
     ("a channel", "src/cli/serve/mod.rs", "whoever serves may listen there"),
     ("a channel", "src/config/configuration.rs", "the settings of the app"),
+    ("a channel", "src/preflight/channels.rs", "whether the app could write where it is to"),
     ("a channel", "src/config/decode.rs", "the settings of the app"),
     ("a channel", "src/azure/identity.rs", "the webhook of a Kubernetes cluster"),
     ("a channel", "src/find/heads.rs", "the address of a webhook, which is a secret"),

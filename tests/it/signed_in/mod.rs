@@ -1,5 +1,6 @@
 //! People who answer by their own sign-in: what counts as one, and who is told apart by it.
 
+mod before;
 mod left;
 mod tokens;
 mod who;

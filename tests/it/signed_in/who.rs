@@ -99,7 +99,11 @@ async fn typed_names_are_no_answers_under_the_policy() {
         assert!(said.contains("`alice` is only typed"), "{said}");
     }
     std::fs::write(stage.path("answers.yaml"), "gate: { answer: approve, by: alice@drill.example }\n").unwrap();
-    begin(&stage, "written", &[&policy[..], &["--answers", "answers.yaml"]].concat()).exit(4).done();
+    let said = begin(&stage, "written", &[&policy[..], &["--answers", "answers.yaml"]].concat()).exit(2).stderr;
+    assert!(said.contains("the answer to `gate` in the file of answers") && said.contains("would not count"), "{said}");
+    assert!(said.contains("stanch approve written gate --signed-in"), "{said}");
+    let said = stage.stanch(&["resume", "done", "--answers", "answers.yaml"]).exit(2).stderr;
+    assert!(said.contains("would not count"), "{said}");
     signed_in(&stage, "reject", "done", "alice").exit(0).done();
 
     // Nobody can sign in as a name: that is said before anything begins.

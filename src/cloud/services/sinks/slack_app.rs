@@ -1,5 +1,6 @@
 //! `slack.com/api`, as far as an app writes to a channel and listens: `chat.postMessage`, `chat.update`,
-//! `chat.postEphemeral`, `apps.connections.open`. Whatever happens, the status is 200; `ok` tells.
+//! `chat.postEphemeral`, `apps.connections.open`, and the reads `auth.test`, `conversations.info` and
+//! `conversations.history`. Whatever happens, the status is 200; `ok` tells.
 //!
 //! Slack's own clients, which can be sent to another address, find the same below the cloud's own.
 
@@ -9,6 +10,7 @@ use crate::cloud::wire::host::Destination;
 use crate::cloud::world::Cloud;
 use crate::cloud::world::slack::{APP, BOT, BOT_USER, TEAM};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// Slack takes no more of each, in characters.
 const MOST_BLOCKS: usize = 50;
@@ -21,16 +23,21 @@ const LONGEST_HEADER: usize = 150;
 const LONGEST_BUTTON: usize = 75;
 const LONGEST_VALUE: usize = 2_000;
 const LONGEST_ID: usize = 255;
+/// A channel that is not there, and one that the app is not in.
+const NO_CHANNEL: &str = "C0NOWHERE";
+const FOREIGN_CHANNEL: &str = "C0FOREIGN";
 
 /// Answers an app; nothing to anybody else.
 pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Option<Reply> {
     let is_slack = exchange.host == "slack.com" || matches!(exchange.destination, Destination::Local(_));
     let method = exchange.path.strip_prefix("/api/").filter(|_| is_slack)?;
     let known = ["chat.postMessage", "chat.update", "chat.postEphemeral", "apps.connections.open"];
-    let method = known.contains(&method).then_some(method)?;
-    let answer = match method {
+    let reads = ["auth.test", "conversations.info", "conversations.history"];
+    let method = known.iter().chain(&reads).find(|known| **known == method)?;
+    let answer = match *method {
         "apps.connections.open" => open(cloud, exchange),
-        _ => write(cloud, exchange, method),
+        read if reads.contains(&read) => self::read(cloud, exchange, read),
+        method => write(cloud, exchange, method),
     };
     let answer = answer.unwrap_or_else(|error| json!({ "ok": false, "error": error }));
     Some(Reply::json(200, &answer))
@@ -58,6 +65,39 @@ fn open(cloud: &Cloud, exchange: &Exchange) -> Result<Value, &'static str> {
         _ => "wss://wss-primary.slack.com".to_owned(),
     };
     Ok(json!({ "ok": true, "url": format!("{place}/link/?ticket={ticket}&app_id={APP}") }))
+}
+
+/// Arguments of reads come in the address or as a form: of JSON Slack takes no notice there.
+fn read(cloud: &Cloud, exchange: &Exchange, method: &str) -> Result<Value, &'static str> {
+    let kind = exchange.header("content-type").unwrap_or_default();
+    let form: HashMap<String, String> = match kind.starts_with("application/json") {
+        true => HashMap::new(),
+        false => url::form_urlencoded::parse(&exchange.body).into_owned().collect(),
+    };
+    let given = |name: &str| exchange.parameter(name).or_else(|| form.get(name).cloned()).unwrap_or_default();
+    let token = exchange.bearer_token().map_or_else(|| given("token"), str::to_owned);
+    admit(&token, "xoxb-", cloud.sink_credentials.slack_bot_token.as_deref())?;
+    if method == "auth.test" {
+        return Ok(
+            json!({ "ok": true, "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT, "team": "drill", "user": "stanch" }),
+        );
+    }
+    let channel = given("channel");
+    if channel.is_empty() || channel == NO_CHANNEL {
+        return Err("channel_not_found");
+    }
+    let is_member = channel != FOREIGN_CHANNEL;
+    if method == "conversations.info" {
+        let channel = json!({ "id": channel, "name": "incidents", "is_channel": true, "is_member": is_member });
+        return Ok(json!({ "ok": true, "channel": channel }));
+    }
+    if !is_member {
+        return Err("not_in_channel");
+    }
+    let limit = given("limit").parse().unwrap_or(100);
+    let with_metadata = given("include_all_metadata") == "true";
+    let messages = lock(&cloud.slack).history(&channel, &given("oldest"), limit, with_metadata);
+    Ok(json!({ "ok": true, "messages": messages, "has_more": false }))
 }
 
 fn write(cloud: &Cloud, exchange: &Exchange, method: &str) -> Result<Value, &'static str> {
