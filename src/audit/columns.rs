@@ -13,7 +13,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Where a field is found, the better place first.
-pub(super) const TIME: [&str; 12] = [
+pub(super) const TIME: [&str; 16] = [
+    "timegeneratedutc",
+    "timeutc",
+    "datetimeutc",
+    "timestamputc",
     "time",
     "timegenerated",
     "eventtime",

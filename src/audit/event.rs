@@ -428,7 +428,7 @@ fn is_plain_name(name: &str) -> bool {
 
 /// An address in its one spelling, without a port: of IPv6 the short form, of an IPv4 address inside of one that itself.
 fn address(text: &str) -> String {
-    let text = text.trim();
+    let text = text.trim_matches(|char: char| char.is_whitespace() || char == '"');
     // An IPv4 address has one spelling only.
     if text.parse::<Ipv4Addr>().is_ok() {
         return text.to_owned();

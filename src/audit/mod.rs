@@ -5,7 +5,7 @@
 //! source ─► trail ─┬─ files  (folder · blobs: pruned by place, read side by side)
 //!                  │    └─► unpack (what a file is) ─┬─ records · document (JSON → records) ─► search (which are worth
 //!                  │                                 │    parsing) ─► raw (Azure's own shape), or entries · columns
-//!                  │                                 ├─ sheet (a table: columns) ─► columns
+//!                  │                                 ├─ sheet (a table: rows, by what quotes mean in it) ─► columns
 //!                  │                                 └─ avro (captured events) ─► records
 //!                  │         ─► spelled, python (members in other spellings), json (a name stands once), parts (lines that were
 //!                  │            split), owner (whose entries these are), partial (what an answer leaves out)
@@ -51,6 +51,7 @@ mod raw;
 mod readers;
 mod reading;
 mod records;
+mod rows;
 mod rules;
 mod scan;
 mod search;

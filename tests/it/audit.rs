@@ -24,6 +24,7 @@ mod own;
 mod reading;
 mod shapes;
 mod spellings;
+mod tables;
 mod times;
 mod traffic;
 mod twofold;
