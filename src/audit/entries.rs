@@ -4,8 +4,10 @@
 //! text inside of JSON. Whatever is no entry itself is looked into, and an entry is never looked into: what a caller chose
 //! stands in entries, so nobody can put one there.
 
-use super::columns::{self, OPERATION, TIME, plain_name, says_something, text_of};
+use super::columns::{self, OPERATION, TIME};
+use super::flat::text_of;
 use super::json;
+use super::naming::{plain_name, says_something};
 use super::partial::{Partial, partial};
 use super::spelled;
 use serde_json::{Map, Number, Value};
@@ -267,6 +269,7 @@ fn time_of(row: &Row) -> Option<&Value> {
     member(row, &TIME).filter(|time| match time {
         Value::String(text) => says_something(text),
         Value::Number(_) => true,
+        Value::Object(_) => text_of(time).is_some(),
         _ => false,
     })
 }

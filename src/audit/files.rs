@@ -206,7 +206,11 @@ impl<S: Store> Trail for Files<S> {
         let (files, elsewhere): (Vec<&LogFile>, Vec<&LogFile>) = listing.files.iter().partition(own);
         let needle = Needle::callers(callers);
         let new = || ReachOf { question: &question, callers, groups: Groups::default() };
-        let (mut found, _) = self.scan(&files, (&question, &needle), Look::AtCandidates, new)?;
+        // In other shapes than the archive's, callers stand under any name.
+        let (plain, others): (Vec<&LogFile>, Vec<&LogFile>) = files.iter().copied().partition(|file| file.only_lines);
+        let (mut found, _) = self.scan(&plain, (&question, &needle), Look::AtCandidates, new)?;
+        let (more, _) = self.scan(&others, (&question, &Needle::Everything), Look::AtCandidates, new)?;
+        found.merge(more);
         let mut reach = Reach::default();
         for vault in &question.other_vaults {
             let of_vault = |file: &&&LogFile| file.vault.as_ref() == Some(&vault.name);

@@ -19,6 +19,7 @@
 //! grow with the size of the log; what is looked at before an entry is parsed passes over nothing that the parser would
 //! read; which secret an entry names is decided in one place, whatever the source.
 
+mod address;
 mod answer;
 mod avro;
 mod blast_radius;
@@ -31,12 +32,14 @@ mod entries;
 mod event;
 mod files;
 mod findings;
+mod flat;
 mod folder;
 mod gaps;
 mod groups;
 mod json;
 mod kql;
 mod late;
+mod naming;
 mod operation;
 mod other_log;
 mod owner;
@@ -51,6 +54,7 @@ mod raw;
 mod readers;
 mod reading;
 mod records;
+mod roles;
 mod rows;
 mod rules;
 mod scan;

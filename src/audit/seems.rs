@@ -1,7 +1,8 @@
 //! A file without an entry of the vault → what it seems to be, so that whoever brought it knows which one to bring.
 
-use super::columns::{plain_name, text_of};
 use super::entries::entries;
+use super::flat::text_of;
+use super::naming::plain_name;
 use super::other_log::other_log;
 use super::unpack::{BEGINNING_BYTES, Form, Unpacked};
 use serde_json::{Map, Value};

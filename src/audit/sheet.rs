@@ -4,8 +4,9 @@
 //! which zone the times are, and whether the day or the month comes first, is settled for the whole column before any row
 //! counts: a table of which that is not certain is refused, with the name of the column.
 
-use super::columns::{self, Fields, OPERATION, TIME, plain_name};
+use super::columns::{self, Fields, OPERATION, TIME};
 use super::entries::{Held, entries, twofold_column};
+use super::naming::plain_name;
 use super::records::without_mark;
 use super::rows::{Layout, Quoting, Rows};
 use super::times::{DateOrder, Ordered, Times, Unsure};

@@ -22,6 +22,7 @@ mod nothing_dropped;
 mod ordinary;
 mod own;
 mod reading;
+mod renamed;
 mod shapes;
 mod spellings;
 mod tables;
