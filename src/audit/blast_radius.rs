@@ -176,6 +176,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         seen.vaults.extend(question.other_vaults.iter().map(|vault| vault.name.clone()));
     }
     seen.notes.extend(claims(&accesses, &question).into_iter().chain(odd_statuses));
+    seen.notes.extend(query.notes.iter().cloned());
     seen.notes.extend(several_names(&accesses));
     seen.notes.extend(listed_applications(&accesses, &question, &unknown));
     let coverage = coverage(&seen, trail.describe(), &question, clock::now());
