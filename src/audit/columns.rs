@@ -49,13 +49,12 @@ const CLAIMS: [&str; 7] =
     ["identityclaim", "identityclaims", "identity", "claim", "claims", "propertiesidentityclaim", "propertiesclaims"];
 const OID: [&str; 4] = ["oid", "httpschemasmicrosoftcomidentityclaimsobjectidentifier", "objectid", "objectidentifier"];
 const APPID: [&str; 2] = ["appid", "azp"];
-const UPN: [&str; 14] = [
+const UPN: [&str; 13] = [
     "upn",
     "httpschemasxmlsoaporgws200505identityclaimsupn",
     "httpschemasxmlsoaporgws200505identityclaimsname",
     "uniquename",
     "preferredusername",
-    "email",
     "httpschemasxmlsoaporgws200505identityclaimsemailaddress",
     "name",
     // Of a token without any of these, the subject still tells its bearers apart.
@@ -171,6 +170,10 @@ fn who(flat: &mut Flat) -> Who {
     // A claim of the application says nothing of who used it: others may have been named anew.
     if oid.is_empty() && upn.is_empty() {
         oid = flat.text(&OID);
+    }
+    if oid.is_empty() && upn.is_empty() {
+        let is_address = |name: &str| name.ends_with("mail").then_some(0);
+        upn = text(flat.best(is_address, |text| called(text) == Called::ByName));
     }
     if oid.is_empty() && upn.is_empty() {
         let by_id = flat.best(caller_rank, |text| called(text) == Called::ById);

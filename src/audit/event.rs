@@ -18,6 +18,7 @@ use super::status::Status;
 use super::times::Times;
 use super::uri::{Address, Named};
 use crate::clock::Timestamp;
+use memchr::memmem;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
@@ -304,7 +305,11 @@ fn read_text(
         let start = raws.byte_offset();
         match raws.next() {
             None => return Ok(partial),
-            Some(Ok(raw)) if raw.is_whole() => take(Event::from_raw(raw, times)?),
+            Some(Ok(raw))
+                if raw.is_whole() && !holds_another(text.get(start..raws.byte_offset()).unwrap_or_default()) =>
+            {
+                take(Event::from_raw(raw, times)?)
+            }
             // In another shape: read again, slower.
             Some(Ok(_)) => {
                 let end = raws.byte_offset();
@@ -317,6 +322,11 @@ fn read_text(
             Some(Err(error)) => return Err(describe_error(&error)),
         }
     }
+}
+
+/// Whether another entry seems to stand inside of one.
+fn holds_another(entry: &str) -> bool {
+    memmem::find_iter(entry.as_bytes(), b"operationName").nth(1).is_some()
 }
 
 /// Reads whatever holds entries, or is one in another shape: a name twice, members of other types,
@@ -355,7 +365,7 @@ fn values(text: &str) -> (Vec<Value>, Option<String>) {
     if text.starts_with(['{', '[', '"']) {
         let (read, why) = json::values(text);
         let twice = why.as_ref().and_then(json::twice);
-        let is_settled = why.is_none() || twice.is_some() || !read.is_empty();
+        let is_settled = why.is_none() || twice.is_some() || read.iter().any(spelled::is_held);
         (values, error) = (read, twice.or_else(|| why.as_ref().map(describe_error)));
         if is_settled {
             return (values, error);

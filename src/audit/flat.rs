@@ -77,7 +77,7 @@ impl Flat {
             (_, Some(text)) if names_a_caller(&text) => self.take_text(path, text),
             (Some(inner), _) => self.take(&path, &inner),
             (None, text) if is_there && !is_transparent => {
-                let why = text.as_deref().and_then(json::twice_in);
+                let why = text.as_deref().and_then(|text| json::twice_in(text).or_else(|| cut_by_powershell(text)));
                 self.unread.push((path, why));
             }
             (None, _) => {}
@@ -143,6 +143,13 @@ impl Flat {
             None => format!("its member `{path}` cannot be read"),
         })
     }
+}
+
+/// What PowerShell writes in the place of an object that lies too deep.
+fn cut_by_powershell(text: &str) -> Option<String> {
+    const NAMES: [&str; 4] = ["@{", "System.Collections.", "System.Object", "System.Management.Automation."];
+    let is_cut = NAMES.iter().any(|name| text.trim_start().starts_with(name));
+    is_cut.then(|| "what PowerShell left out cannot be read: write it again by `ConvertTo-Json -Depth 10`".to_owned())
 }
 
 /// What a member is, if it is no text.

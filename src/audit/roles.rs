@@ -25,7 +25,7 @@ const OF_CALLERS: [&str; 21] = [
     "requestedby",
     "subject",
     "login",
-    "email",
+    "mail",
     "initiat",
     "accessedby",
     "performedby",

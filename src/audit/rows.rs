@@ -13,6 +13,9 @@ use memchr::{memchr, memchr_iter, memmem};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Cursor, Read};
 
+/// Says that more than one row is missing.
+pub(super) const LOST: &str = "all lines from here on are lost";
+
 /// How the lines of a table are laid out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
@@ -183,7 +186,7 @@ impl<'s> Rows<'s> {
         let rest = lines.get(1..).unwrap_or_default();
         let is_row = |line: &Vec<u8>| seems_a_row(line, self.layout.separator, columns);
         let why = if cells.is_open() {
-            "a quote in it has no end, or the file is cut off: all lines from here on are lost".to_owned()
+            format!("a quote in it has no end, or the file is cut off: {LOST}")
         } else if rest.iter().any(is_row) {
             "a cell of it begins with a quote and goes on over whole rows: whether quotes mean that in this table is not certain"
                 .to_owned()

@@ -235,7 +235,7 @@ fn a_row_that_stands_for_several_entries_is_no_access() {
         ("min_TimeGenerated", "2026-11-20T09:00:00Z"),
         ("dcount_CallerIPAddress", "2"),
         ("set_CallerIPAddress", "[\"203.0.113.9\"]"),
-        ("list_identity_claim_oid_g", "[]"),
+        ("list_identity_claim_oid_g", "[\"x\"]"),
         ("callers", "[\"a@example.com\",\"b@example.com\"]"),
     ] {
         let mut more = caller();
