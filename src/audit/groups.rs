@@ -79,7 +79,7 @@ pub(crate) struct Group {
     pub(crate) upns: BTreeSet<String>,
     /// Whether an event has the object id under a name for which no search looks.
     pub(crate) is_renamed: bool,
-    /// Whether an event asked for the version by its number.
+    /// Whether an event asked for exactly this version.
     pub(crate) by_number: bool,
     pub(crate) statuses: BTreeMap<u16, u64>,
     /// User agents, the first few.

@@ -33,7 +33,7 @@ pub struct Query {
     pub names: BTreeMap<String, String>,
     /// What must be said of the question itself.
     pub notes: Vec<String>,
-    /// Other vaults in which to look for what the unknown callers did.
+    /// Other vaults in which to look for what the unrecognised callers did.
     pub other_vaults: Vec<VaultUrl>,
     /// Which requests were our own.
     pub own: Own,
