@@ -162,7 +162,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
     let strangers =
         accesses.iter().filter(|(key, _)| !key.is_own() && !key.caller.is_empty() && known_by(&key.caller).is_empty());
     let mut callers = Callers::default();
-    strangers.for_each(|(key, group)| callers.take(&key.caller, !group.oid.is_empty()));
+    strangers.for_each(|(key, group)| callers.take(&key.caller, !group.oid.is_empty() && !group.is_renamed));
     let strangers = callers;
     let reach = if strangers.ids.is_empty() { Reach::default() } else { trail.reach(&question, &strangers)? };
     let unknown = strangers.ids;
@@ -176,6 +176,7 @@ pub fn blast_radius(source: &Source, query: &Query) -> Result<BlastRadius, Failu
         seen.vaults.extend(question.other_vaults.iter().map(|vault| vault.name.clone()));
     }
     seen.notes.extend(claims(&accesses, &question).into_iter().chain(odd_statuses));
+    seen.notes.extend(query.notes.iter().cloned());
     seen.notes.extend(several_names(&accesses));
     seen.notes.extend(listed_applications(&accesses, &question, &unknown));
     let coverage = coverage(&seen, trail.describe(), &question, clock::now());

@@ -36,6 +36,9 @@ pub struct Coverage {
     /// How many of these may have been about the secret.
     #[serde(default)]
     pub unreadable_relevant: u64,
+    /// Whether some of these stand for more than one entry, so that there are at least as many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable_at_least: bool,
     /// How many of those are entries that do not say which secret they are about.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unnamed: u64,
@@ -112,10 +115,11 @@ impl Coverage {
     pub fn in_part(&self) -> Option<String> {
         let why = |whole| self.unreadable.iter().find(|sample| sample.is_of_whole_file() == whole);
         let said = |whole, what: String| why(whole).map_or(what.clone(), |sample| format!("{what}: {}", sample.why));
+        let at_least = if self.unreadable_at_least { "at least " } else { "" };
         let records = match self.unreadable_relevant.saturating_sub(self.unnamed) {
             0 => None,
-            1 => Some(said(false, "1 record of the log could not be read".to_owned())),
-            count => Some(said(false, format!("{count} records of the log could not be read"))),
+            1 => Some(said(false, format!("{at_least}1 record of the log could not be read"))),
+            count => Some(said(false, format!("{at_least}{count} records of the log could not be read"))),
         };
         let parts = [records, self.files_not_read().map(|files| said(true, files)), self.unnamed_entries()];
         if let Some(parts) = parts.into_iter().flatten().reduce(|one, other| format!("{one}; {other}")) {
@@ -177,6 +181,7 @@ pub(crate) fn coverage(seen: &Reading, source: String, question: &Question, now:
         gaps: gaps(seen, question.since, until.min(now - LATENESS)),
         unreadable_lines: seen.unreadable,
         unreadable_relevant: seen.unreadable_relevant,
+        unreadable_at_least: seen.at_least,
         unnamed: seen.unnamed,
         unread_files: seen.unread_files,
         others: seen.others.values().sum(),

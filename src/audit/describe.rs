@@ -185,7 +185,9 @@ fn coverage(text: &mut String, coverage: &Coverage) {
         None => line(text, "  there is no entry at all, so nothing can be said about who touched the secret"),
     }
     if coverage.unreadable_lines > 0 {
-        line(text, &format!("  {} could not be read", counted(coverage.unreadable_lines, "record", "records")));
+        let at_least = if coverage.unreadable_at_least { "at least " } else { "" };
+        let records = counted(coverage.unreadable_lines, "record", "records");
+        line(text, &format!("  {at_least}{records} could not be read"));
     }
     if let Some(files) = coverage.files_not_read() {
         line(text, &format!("  {files}"));

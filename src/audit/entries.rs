@@ -1,11 +1,13 @@
 //! A JSON value → the entries it holds, each as a row of columns.
 //!
 //! Whoever carries a log somewhere wraps its entries: in lists, in a query's tables, in the members of a message, as JSON
-//! text inside of JSON. Whatever is no entry itself is looked into, and an entry is never looked into: what a caller chose
-//! stands in entries, so nobody can put one there.
+//! text inside of JSON. Whatever is no entry itself is looked into, and of an entry only the members that shippers put beside
+//! it: what a caller chose stands in the others, so nobody can put one there.
 
-use super::columns::{self, OPERATION, TIME, plain_name, says_something, text_of};
+use super::columns::{self, OPERATION, TIME};
+use super::flat::text_of;
 use super::json;
+use super::naming::{plain_name, says_something};
 use super::partial::{Partial, partial};
 use super::spelled;
 use serde_json::{Map, Number, Value};
@@ -176,10 +178,16 @@ fn inside_text(text: &str, above: Option<&Value>, texts_left: usize) -> Found {
 fn inside_object(row: &Row, above: Option<&Value>, texts_left: usize) -> Found {
     let operation = member(row, &[OPERATION]).and_then(text_of);
     if operation.is_some_and(|operation| says_something(&operation)) {
-        return Found::one(with_time(row.clone(), above));
+        let beside = row.iter().filter(|(name, _)| CARRIERS.contains(&plain_name(name).as_str()));
+        let carried = beside.map(|(_, value)| inside(value, time_of(row).or(above), texts_left)).collect();
+        return with_carried(with_time(row.clone(), above), carried);
     }
     let time = time_of(row).or(above);
-    if let (Some(columns), Some(Value::Array(rows))) = (columns(row), member(row, &["rows"])) {
+    if let Some(rows) = transposed(row) {
+        return rows.into_iter().map(|row| inside_object(&row, above, texts_left)).collect();
+    }
+    let cells = member(row, &["rows"]).or_else(|| member(row, &["data"]).filter(|rows| is_of_rows(rows)));
+    if let (Some(columns), Some(Value::Array(rows))) = (columns(row), cells) {
         let cells = rows.iter().filter_map(|cells| cells.as_array().cloned());
         let read = cells.map(|cells| self::row(&columns, cells));
         return read
@@ -213,21 +221,87 @@ fn inside_object(row: &Row, above: Option<&Value>, texts_left: usize) -> Found {
     Found { partial: partial(row, None).or(said), ..all }
 }
 
+fn is_of_rows(value: &Value) -> bool {
+    value.as_array().is_some_and(|rows| rows.iter().all(Value::is_array))
+}
+
+/// The rows of a table that was written column by column: each has a cell for each row, under the row's name or in their order.
+fn transposed(table: &Row) -> Option<Vec<Row>> {
+    member(table, &[OPERATION]).and(member(table, &TIME))?;
+    let keys: Vec<&String> = table.values().next()?.as_object().map(|cells| cells.keys().collect()).unwrap_or_default();
+    let count = table.values().next().and_then(Value::as_array).map_or(keys.len(), Vec::len);
+    let is_whole = |column: &Value| match column {
+        Value::Object(cells) => {
+            !keys.is_empty() && cells.len() == count && keys.iter().all(|key| cells.contains_key(*key))
+        }
+        Value::Array(cells) => keys.is_empty() && cells.len() == count,
+        _ => false,
+    };
+    let cell = |column: &Value, nth: usize| match keys.get(nth) {
+        Some(key) => column.get(key.as_str()).cloned().unwrap_or_default(),
+        None => column.get(nth).cloned().unwrap_or_default(),
+    };
+    table.values().all(is_whole).then(|| {
+        let row = |nth| table.iter().map(|(name, column)| (name.clone(), cell(column, nth))).collect();
+        (0..count).map(row).collect()
+    })
+}
+
+/// Members in which shippers keep what they were sent.
+const CARRIERS: [&str; 18] = [
+    "message",
+    "msg",
+    "log",
+    "raw",
+    "original",
+    "event",
+    "eventoriginal",
+    "body",
+    "payload",
+    "fullmessage",
+    "logmessage",
+    "record",
+    "records",
+    "content",
+    "data",
+    "envelope",
+    "entry",
+    "entries",
+];
+
+/// An entry, and what a member beside its own carries: the same as it was sent, perhaps with all that were sent with it, or
+/// another one.
+fn with_carried(entry: Row, mut carried: Found) -> Found {
+    if carried.rows.iter().any(|row| is_same(row, &entry)) {
+        carried.of_batch |= carried.rows.len() > 1;
+        if carried.rows.len() == 1 {
+            carried.rows = vec![entry];
+        }
+    } else {
+        carried.rows.insert(0, entry);
+    }
+    Found { in_text: false, ..carried }
+}
+
+/// Whether two rows are one entry.
+fn is_same(one: &Row, other: &Row) -> bool {
+    let (one, other) = (columns::fields(one), columns::fields(other));
+    let agree = |one: &str, other: &str| one.is_empty() || other.is_empty() || one.eq_ignore_ascii_case(other);
+    one.operation.eq_ignore_ascii_case(&other.operation)
+        && (&one.correlation, &one.id, &one.request_uri) == (&other.correlation, &other.id, &other.request_uri)
+        && agree(&one.oid, &other.oid)
+        && agree(&one.upn, &other.upn)
+}
+
 /// Where an entry was read, and a text beside it has the same as it was sent, perhaps with all that were sent with it, the
 /// text is the one that is whole.
 fn drop_copy(found: &mut Vec<Found>) {
     let in_text = found.iter().position(|found| found.in_text && !found.rows.is_empty());
     let read = found.iter().position(|found| !found.in_text && found.rows.len() == 1);
     let (Some(in_text), Some(read)) = (in_text, read) else { return };
-    let copy = found.get(read).and_then(|found| found.rows.first()).map(columns::fields);
+    let copy = found.get(read).and_then(|found| found.rows.first()).cloned();
     let (Some(copy), Some(sent)) = (copy, found.get_mut(in_text)) else { return };
-    let same = |row: &Row| {
-        let fields = columns::fields(row);
-        fields.operation.eq_ignore_ascii_case(&copy.operation)
-            && (&fields.correlation, &fields.id, &fields.request_uri)
-                == (&copy.correlation, &copy.id, &copy.request_uri)
-    };
-    if sent.rows.iter().any(same) {
+    if sent.rows.iter().any(|row| is_same(row, &copy)) {
         sent.of_batch = sent.rows.len() > 1;
         found.remove(read);
     }
@@ -267,6 +341,7 @@ fn time_of(row: &Row) -> Option<&Value> {
     member(row, &TIME).filter(|time| match time {
         Value::String(text) => says_something(text),
         Value::Number(_) => true,
+        Value::Object(_) => text_of(time).is_some(),
         _ => false,
     })
 }

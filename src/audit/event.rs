@@ -4,9 +4,11 @@
 //! is looked for there. A record cannot be read that is no value, has no time that is certain, or a member that holds what
 //! is needed and stands for nothing known.
 
+use super::address::address;
 use super::columns::{self, Fields};
 use super::entries::{Held, entries, row};
 use super::json;
+use super::naming::says_something;
 use super::operation::{as_azure_spells, is_name, is_of_one_secret};
 use super::other_log::{OtherLog, other_log};
 use super::partial::Partial;
@@ -16,11 +18,11 @@ use super::status::Status;
 use super::times::Times;
 use super::uri::{Address, Named};
 use crate::clock::Timestamp;
+use memchr::memmem;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use uuid::Uuid;
 
 /// One entry of the audit log; absent fields are empty.
@@ -34,6 +36,8 @@ pub(crate) struct Event<'a> {
     pub(crate) operation: Cow<'a, str>,
     /// The caller's object id, in lower case; empty in the answers to requests without a token.
     pub(crate) oid: String,
+    /// Whether that stands under a name for which no search looks.
+    pub(crate) is_renamed: bool,
     /// What tells the caller from others, in lower case: its object id, else the next best that the entry has. Empty
     /// where it has nothing but an address.
     pub(crate) caller: String,
@@ -85,6 +89,12 @@ impl<'a> Event<'a> {
         if let (None, Some(why)) = (&other_log, fields.unread) {
             return Err(why);
         }
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let ip = address(&fields.address);
+        let texts = [("address", &*ip), ("id", &fields.id), ("requestUri", &fields.request_uri)];
+        if let (None, Some((name, number))) = (&other_log, texts.into_iter().find(|(_, text)| is_number(text))) {
+            return Err(format!("its `{name}` cannot be read: it is the number {number}"));
+        }
         let (time, at) = times.read(fields.time).map_err(|why| why.to_string())?;
         let status = Status::read(&fields.status, &fields.signature);
         // `POST /secrets/restore` names no secret in its path: only the result does.
@@ -97,10 +107,11 @@ impl<'a> Event<'a> {
             time,
             caller: best.to_lowercase(),
             oid,
+            is_renamed: fields.is_renamed,
             appid,
             upn,
             resource,
-            ip: address(&fields.address),
+            ip,
             correlation: fields.correlation,
             status: status.code,
             odd_status: status.odd,
@@ -130,6 +141,7 @@ impl<'a> Event<'a> {
             address: raw.caller_ip_address.0,
             correlation: raw.correlation_id.0,
             oid: first_of([claim.oid.0, claim.object_identifier.0]),
+            is_renamed: false,
             appid: claim.appid.0,
             upn: first_of([claim.upn.0, claim.upn_long.0, claim.name_long.0]),
             resource: claim.resource.0,
@@ -165,7 +177,7 @@ impl<'a> Event<'a> {
         if self.leaves_secret_open() {
             return Some("it does not say which secret it is about".to_owned());
         }
-        if !columns::says_something(&self.operation) {
+        if !says_something(&self.operation) {
             return Some("it does not say what was done".to_owned());
         }
         let shown: String = self.operation.chars().filter(|char| !char.is_control()).take(60).collect();
@@ -193,6 +205,7 @@ impl<'a> Event<'a> {
             at: self.at,
             operation: owned(&self.operation),
             oid: self.oid.clone(),
+            is_renamed: self.is_renamed,
             caller: self.caller.clone(),
             appid: owned(&self.appid),
             upn: owned(&self.upn),
@@ -292,7 +305,11 @@ fn read_text(
         let start = raws.byte_offset();
         match raws.next() {
             None => return Ok(partial),
-            Some(Ok(raw)) if raw.is_whole() => take(Event::from_raw(raw, times)?),
+            Some(Ok(raw))
+                if raw.is_whole() && !holds_another(text.get(start..raws.byte_offset()).unwrap_or_default()) =>
+            {
+                take(Event::from_raw(raw, times)?)
+            }
             // In another shape: read again, slower.
             Some(Ok(_)) => {
                 let end = raws.byte_offset();
@@ -305,6 +322,11 @@ fn read_text(
             Some(Err(error)) => return Err(describe_error(&error)),
         }
     }
+}
+
+/// Whether another entry seems to stand inside of one.
+fn holds_another(entry: &str) -> bool {
+    memmem::find_iter(entry.as_bytes(), b"operationName").nth(1).is_some()
 }
 
 /// Reads whatever holds entries, or is one in another shape: a name twice, members of other types,
@@ -343,7 +365,7 @@ fn values(text: &str) -> (Vec<Value>, Option<String>) {
     if text.starts_with(['{', '[', '"']) {
         let (read, why) = json::values(text);
         let twice = why.as_ref().and_then(json::twice);
-        let is_settled = why.is_none() || twice.is_some() || !read.is_empty();
+        let is_settled = why.is_none() || twice.is_some() || read.iter().any(spelled::is_held);
         (values, error) = (read, twice.or_else(|| why.as_ref().map(describe_error)));
         if is_settled {
             return (values, error);
@@ -375,7 +397,7 @@ fn describe_error(error: &serde_json::Error) -> String {
 }
 
 fn first_of<const N: usize>(texts: [Cow<'_, str>; N]) -> Cow<'_, str> {
-    texts.into_iter().find(|text| columns::says_something(text)).unwrap_or_default()
+    texts.into_iter().find(|text| says_something(text)).unwrap_or_default()
 }
 
 /// An id or a name that an entry gives a caller; empty where a word stands for none. An id of the directory comes out in its
@@ -385,12 +407,13 @@ fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
         return text;
     }
     let trimmed = text.trim();
-    if is_partly_masked(trimmed) {
+    let is_nobody = !trimmed.is_empty() && trimmed.bytes().all(|byte| byte == b'0');
+    if is_nobody || is_partly_masked(trimmed) {
         return Cow::Borrowed("");
     }
     // What a template left, and what is cut off, tell nobody from others.
     let is_template = trimmed.starts_with("${") || trimmed.starts_with("{{");
-    if !columns::says_something(trimmed) || is_template || trimmed.contains("...") || trimmed.contains('\u{2026}') {
+    if !says_something(trimmed) || is_template || trimmed.contains("...") || trimmed.contains('\u{2026}') {
         return Cow::Borrowed("");
     }
     let bare = trimmed.trim_start_matches('(').trim_end_matches(')');
@@ -424,21 +447,4 @@ fn is_plain_name(name: &str) -> bool {
     let is_of_names = |byte: &u8| byte.is_ascii_alphanumeric() || b"/@.-_".contains(byte);
     let has_marks = || name.starts_with('/') || name.contains('@');
     name.len() > LONGER_THAN_AN_ID && has_marks() && name.as_bytes().iter().all(is_of_names) && !name.contains("..")
-}
-
-/// An address in its one spelling, without a port: of IPv6 the short form, of an IPv4 address inside of one that itself.
-fn address(text: &str) -> String {
-    let text = text.trim();
-    // An IPv4 address has one spelling only.
-    if text.parse::<Ipv4Addr>().is_ok() {
-        return text.to_owned();
-    }
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let without_zone = bare.split_once('%').map_or(bare, |(address, _)| address);
-    let socket = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
-    match without_zone.parse::<IpAddr>().ok().or_else(socket) {
-        Some(address) => address.to_canonical().to_string(),
-        None if columns::says_something(bare) => bare.to_owned(),
-        None => String::new(),
-    }
 }

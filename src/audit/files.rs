@@ -1,7 +1,9 @@
 //! A log that lies in files, wherever they are: listed, pruned by the hours in their names, read side by side.
 
+use super::copies::Copies;
 use super::event::Event;
 use super::groups::{Groups, Key, Moment};
+use super::operation::is_vault_change;
 use super::other_log::OtherLog;
 use super::question::{Question, VaultName};
 use super::reading::Reading;
@@ -33,11 +35,11 @@ impl<S: Store> Files<S> {
     fn scan<C: Collect>(
         &self,
         files: &[&LogFile],
-        (question, needle): (&Question, &Needle),
+        (question, needle, copies): (&Question, &Needle, &Copies),
         look: Look,
         new: impl Fn() -> C + Sync + Send,
     ) -> Result<(C, Reading), Failure> {
-        let search = Search { question, needle, look, times: self.times };
+        let search = Search { question, needle, look, times: self.times, copies };
         let Some(threads) = self.store.side_by_side() else { return Ok(scan(&self.store, files, search, new)) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool =
@@ -73,10 +75,13 @@ impl<S: Store> Files<S> {
             1 => notes.push("the folder of 1 other vault was not opened".to_owned()),
             count => notes.push(format!("the folders of {count} other vaults were not opened")),
         }
-        let more_than_once = listing.in_several_trees();
-        if more_than_once > 0 {
+        if seen.copies > 0 {
+            notes.push(format!("entries that stand in more than one file count once: {}", seen.copies));
+        }
+        if seen.alike > 0 {
             notes.push(format!(
-                "{more_than_once} files lie in more than one tree under the same hour: what stands in both counts twice"
+                "{} entries are like one in another file, as far as their times and ids tell: they may count twice",
+                seen.alike
             ));
         }
         notes
@@ -90,16 +95,23 @@ impl<S: Store> Files<S> {
         files: &[&LogFile],
     ) -> Result<Option<(Moment, Moment)>, Failure> {
         let new = || OfVault { vault, own: Reading::default(), ends: None, foreign: BTreeMap::new() };
-        let (found, _) = self.scan(files, (question, &Needle::secret(&vault.name)), Look::AtCandidates, new)?;
+        let (found, _) =
+            self.scan(files, (question, &Needle::secret(&vault.name), &Copies::default()), Look::AtCandidates, new)?;
         Ok(found.ends)
     }
 
     /// Takes in what lies in folders of times near to what is asked about: it reached the archive late, or was put there.
-    fn look_beside(&self, question: &Question, files: &[LogFile], sighting: &mut Sighting) -> Result<(), Failure> {
+    fn look_beside(
+        &self,
+        (question, copies): (&Question, &Copies),
+        files: &[LogFile],
+        sighting: &mut Sighting,
+    ) -> Result<(), Failure> {
         let files: Vec<&LogFile> = files.iter().collect();
         let new = || Accesses { question, sighting: Sighting::default() };
         let needle = Needle::secret(&question.secret);
-        let (found, _) = self.scan(&files, (question, &needle), Look::AtCandidates, new)?;
+        let (mut found, seen) = self.scan(&files, (question, &needle, copies), Look::AtCandidates, new)?;
+        (found.sighting.seen.copies, found.sighting.seen.alike) = (seen.copies, seen.alike);
         if let Some(times) = found.sighting.first_and_last() {
             sighting.seen.include(times);
             sighting.seen.vaults.insert(question.vault.name.clone());
@@ -117,9 +129,10 @@ impl<S: Store> Files<S> {
         let (mixed, plain): (Vec<&LogFile>, Vec<&LogFile>) = files.iter().copied().partition(is_mixed);
         let vault = &question.vault;
         let new = || OfVault { vault, own: Reading::default(), ends: None, foreign: BTreeMap::new() };
-        let (found, _) = self.scan(&mixed, (question, &Needle::Everything), Look::AtCandidates, new)?;
+        let (found, _) =
+            self.scan(&mixed, (question, &Needle::Everything, &Copies::default()), Look::AtCandidates, new)?;
         let needle = Needle::secret(&question.secret);
-        let (_, mut counted) = self.scan(&plain, (question, &needle), Look::AtAll, new)?;
+        let (_, mut counted) = self.scan(&plain, (question, &needle, &Copies::default()), Look::AtAll, new)?;
         counted.merge(found.own);
         if counted.events > 0 {
             seen.vaults.insert(vault.name.clone());
@@ -157,7 +170,8 @@ impl<S: Store> Trail for Files<S> {
         let new = || Accesses { question: &question, sighting: Sighting::default() };
         let files: Vec<&LogFile> = listing.files.iter().collect();
         let needle = Needle::secret(&question.secret);
-        let (accesses, seen) = self.scan(&files, (&question, &needle), Look::AtAll, new)?;
+        let copies = Copies::default();
+        let (accesses, seen) = self.scan(&files, (&question, &needle, &copies), Look::AtAll, new)?;
         let mut sighting = accesses.sighting;
         sighting.seen = seen.finished();
         for file in &listing.passed_over {
@@ -176,7 +190,7 @@ impl<S: Store> Trail for Files<S> {
         if !sighting.seen.foreign.is_empty() {
             self.recount(&question, &files, &mut sighting.seen)?;
         }
-        self.look_beside(&question, &beside, &mut sighting)?;
+        self.look_beside((&question, &copies), &beside, &mut sighting)?;
         // Files outside of the tree do not say whose they are; their entries do.
         let found_any = !sighting.accesses.is_empty() || !sighting.before.is_empty();
         if found_any {
@@ -206,12 +220,17 @@ impl<S: Store> Trail for Files<S> {
         let (files, elsewhere): (Vec<&LogFile>, Vec<&LogFile>) = listing.files.iter().partition(own);
         let needle = Needle::callers(callers);
         let new = || ReachOf { question: &question, callers, groups: Groups::default() };
-        let (mut found, _) = self.scan(&files, (&question, &needle), Look::AtCandidates, new)?;
+        let copies = Copies::default();
+        // In other shapes than the archive's, callers stand under any name.
+        let (plain, others): (Vec<&LogFile>, Vec<&LogFile>) = files.iter().copied().partition(|file| file.only_lines);
+        let (mut found, _) = self.scan(&plain, (&question, &needle, &copies), Look::AtCandidates, new)?;
+        let (more, _) = self.scan(&others, (&question, &Needle::Everything, &copies), Look::AtCandidates, new)?;
+        found.merge(more);
         let mut reach = Reach::default();
         for vault in &question.other_vaults {
             let of_vault = |file: &&&LogFile| file.vault.as_ref() == Some(&vault.name);
             let in_folder: Vec<&LogFile> = elsewhere.iter().filter(of_vault).copied().collect();
-            let (more, seen) = self.scan(&in_folder, (&question, &needle), Look::AtAll, new)?;
+            let (more, seen) = self.scan(&in_folder, (&question, &needle, &copies), Look::AtAll, new)?;
             found.merge(more);
             reach.truncations.extend(unread_of(vault, &seen));
             if !seen.foreign.is_empty() {
@@ -236,10 +255,12 @@ impl<S: Store> Trail for Files<S> {
     fn events(&self, question: &Question, take: &mut dyn FnMut(&Event<'_>)) -> Result<(), Failure> {
         let question = question.of_own_vault();
         let listing = self.store.list(&question)?;
+        let copies = Copies::default();
         for file in &listing.files {
             let new = || Single { question: &question, found: Vec::new() };
             let needle = Needle::secret(&question.secret);
-            let search = Search { question: &question, needle: &needle, look: Look::AtAll, times: self.times };
+            let search =
+                Search { question: &question, needle: &needle, look: Look::AtAll, times: self.times, copies: &copies };
             let (single, _) = scan(&self.store, &[file], search, new);
             single.found.iter().for_each(&mut *take);
         }
@@ -256,6 +277,10 @@ struct Accesses<'q> {
 impl Collect for Accesses<'_> {
     fn event(&mut self, event: &Event<'_>) {
         self.sighting.take(self.question, event);
+    }
+
+    fn counts(&self, event: &Event<'_>) -> bool {
+        event.names(&self.question.secret) || is_vault_change(&event.operation)
     }
 
     fn may_concern(&self, event: &Event<'_>) -> bool {
@@ -303,6 +328,10 @@ impl Collect for OfVault<'_> {
         }
     }
 
+    fn counts(&self, _: &Event<'_>) -> bool {
+        false
+    }
+
     /// What cannot be told of them was counted by the first pass.
     fn may_concern(&self, _: &Event<'_>) -> bool {
         false
@@ -345,6 +374,10 @@ impl Collect for ReachOf<'_> {
         }
     }
 
+    fn counts(&self, event: &Event<'_>) -> bool {
+        self.callers.ids.contains(&event.caller)
+    }
+
     /// What cannot be told of them was counted by the first pass.
     fn may_concern(&self, _: &Event<'_>) -> bool {
         false
@@ -383,6 +416,10 @@ impl Collect for Single<'_> {
         if event.names(&question.secret) && question.is_of_own_vault(event) && question.is_in_window(event.at) {
             self.found.push(event.to_owned_event());
         }
+    }
+
+    fn counts(&self, event: &Event<'_>) -> bool {
+        event.names(&self.question.secret)
     }
 
     /// What cannot be told of them was counted by the first pass.

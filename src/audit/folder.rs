@@ -36,6 +36,11 @@ impl Store for Folder {
             let name = archive.display().to_string();
             return Ok(Listing { files: vec![LogFile::new(name, &Place::default())], ..Listing::default() });
         }
+        if !metadata.is_dir() {
+            return Err(Failure::refused(format!("`{}` is no file and no folder", archive.display()))
+                .because("it is a pipe, a socket or a device, and the log is read more than once")
+                .help("write what it gives into a file, and give that one"));
+        }
         let root = fs::canonicalize(archive).map_err(|error| cannot_list(archive, &error))?;
         let names: Vec<String> =
             root.components().map(|component| component.as_os_str().to_string_lossy().into_owned()).collect();

@@ -77,6 +77,8 @@ pub(crate) struct Group {
     pub(crate) resource: String,
     /// All sign-in names, the first few.
     pub(crate) upns: BTreeSet<String>,
+    /// Whether an event has the object id under a name for which no search looks.
+    pub(crate) is_renamed: bool,
     /// Whether an event asked for exactly this version.
     pub(crate) by_number: bool,
     pub(crate) statuses: BTreeMap<u16, u64>,
@@ -113,6 +115,7 @@ impl Group {
             upn: String::new(),
             resource: String::new(),
             upns: BTreeSet::new(),
+            is_renamed: false,
             by_number: false,
             statuses: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -135,6 +138,7 @@ impl Group {
         if !event.upn.is_empty() && self.upns.len() < MOST_NAMES && !self.upns.contains(&*event.upn) {
             self.upns.insert(clip(&event.upn).into_owned());
         }
+        self.is_renamed |= event.is_renamed;
         self.by_number |= event.asked_by_number();
         if is_first {
             self.first = Moment { at: event.at, text: clip(&event.time).into_owned() };
@@ -172,6 +176,7 @@ impl Group {
             }
         }
         self.upns.extend(other.upns);
+        self.is_renamed |= other.is_renamed;
         self.by_number |= other.by_number;
         if other.first < self.first {
             self.first = other.first;

@@ -5,7 +5,7 @@
 //! source ─► trail ─┬─ files  (folder · blobs: pruned by place, read side by side)
 //!                  │    └─► unpack (what a file is) ─┬─ records · document (JSON → records) ─► search (which are worth
 //!                  │                                 │    parsing) ─► raw (Azure's own shape), or entries · columns
-//!                  │                                 ├─ sheet (a table: columns) ─► columns
+//!                  │                                 ├─ sheet (a table: rows, by what quotes mean in it) ─► columns
 //!                  │                                 └─ avro (captured events) ─► records
 //!                  │         ─► spelled, python (members in other spellings), json (a name stands once), parts (lines that were
 //!                  │            split), owner (whose entries these are), partial (what an answer leaves out)
@@ -19,11 +19,13 @@
 //! grow with the size of the log; what is looked at before an entry is parsed passes over nothing that the parser would
 //! read; which secret an entry names is decided in one place, whatever the source.
 
+mod address;
 mod answer;
 mod avro;
 mod blast_radius;
 mod blobs;
 mod columns;
+mod copies;
 mod coverage;
 mod describe;
 mod document;
@@ -31,12 +33,15 @@ mod entries;
 mod event;
 mod files;
 mod findings;
+mod flat;
 mod folder;
+mod frames;
 mod gaps;
 mod groups;
 mod json;
 mod kql;
 mod late;
+mod naming;
 mod operation;
 mod other_log;
 mod owner;
@@ -51,6 +56,8 @@ mod raw;
 mod readers;
 mod reading;
 mod records;
+mod roles;
+mod rows;
 mod rules;
 mod scan;
 mod search;

@@ -41,7 +41,10 @@ pub(super) fn as_azure_spells(operation: Cow<'_, str>) -> Cow<'_, str> {
 
 /// Whether a text is the name of an operation of Key Vault's, as far as its form tells.
 pub(super) fn is_name(operation: &str) -> bool {
-    !operation.is_empty() && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    let is_truth = ["true", "false"].iter().any(|truth| truth.eq_ignore_ascii_case(operation));
+    operation.starts_with(|first: char| first.is_ascii_alphabetic())
+        && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && !is_truth
 }
 
 /// Whether an operation is done to one secret, so that an entry of it must say to which.

@@ -3,7 +3,7 @@
 //! Much is written of a vault that says nothing of who read a secret: what its subscription logs of its settings, what its
 //! policies find, what is measured of it. None of it covers a time.
 
-use super::columns::says_something;
+use super::naming::says_something;
 
 /// What an entry is of, in words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 //!
 //! Query engines, search engines and interfaces that give pages say so beside the entries.
 
-use super::columns::plain_name;
+use super::naming::plain_name;
 use serde_json::{Map, Value};
 
 /// Why an answer is not whole.

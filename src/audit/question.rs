@@ -31,6 +31,8 @@ pub struct Query {
     pub known: BTreeSet<String>,
     /// Readable names of object ids and application ids.
     pub names: BTreeMap<String, String>,
+    /// What must be said of the question itself.
+    pub notes: Vec<String>,
     /// Other vaults in which to look for what the unrecognised callers did.
     pub other_vaults: Vec<VaultUrl>,
     /// Which requests were our own.
@@ -52,6 +54,7 @@ impl Query {
             baseline: None,
             known: BTreeSet::new(),
             names: BTreeMap::new(),
+            notes: Vec::new(),
             other_vaults: Vec::new(),
             own: Own::default(),
             thresholds: Thresholds::default(),

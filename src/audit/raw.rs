@@ -3,6 +3,7 @@
 //! Only this shape is read so fast. A member of another type, or one that is there twice, is an error of the data, and the
 //! entry is then read as a row of columns, whose members may be anything.
 
+use super::naming::says_something;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -39,8 +40,14 @@ impl Raw<'_> {
         let Claim { oid, object_identifier, .. } = &self.identity.0.claim.0;
         let properties = &self.properties.0;
         let all = [&self.time, &self.operation_name, &self.caller_ip_address];
+        // JSON as text.
+        let is_json = |text: &Text<'_>| text.0.contains('"');
+        if all.into_iter().chain([oid, object_identifier, &properties.id, &properties.request_uri]).any(is_json) {
+            return false;
+        }
         all.into_iter().all(|text| !text.0.is_empty())
-            && (!oid.0.is_empty() || !object_identifier.0.is_empty())
+            && says_something(&self.caller_ip_address.0)
+            && (says_something(&oid.0) || says_something(&object_identifier.0))
             && (!properties.id.0.is_empty() || !properties.request_uri.0.is_empty())
     }
 }
@@ -82,7 +89,7 @@ pub(super) struct Properties<'a> {
     pub(super) http_status_code: Text<'a>,
 }
 
-/// Text, or a number or truth value read as text. A list or an object is read the slower way.
+/// Text, or a number read as text. Whatever else it is, is read the slower way.
 #[derive(Default)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
@@ -106,9 +113,6 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Cow::Owned(text.to_owned()))
-    }
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(value.to_string()))
     }
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
         Ok(Cow::Owned(value.to_string()))

@@ -6,6 +6,7 @@ use super::question::Question;
 use super::sheet::Refusal;
 use crate::clock::Timestamp;
 use chrono::{DateTime, Utc};
+use memchr::{memchr, memmem};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,8 @@ pub(crate) struct Reading {
     pub(crate) unreadable: u64,
     /// How many of the unreadable may have been about what is sought.
     pub(crate) unreadable_relevant: u64,
+    /// Whether some of the unreadable stand for more than one entry.
+    pub(crate) at_least: bool,
     /// How many of these are entries that do not say which secret they are about.
     pub(crate) unnamed: u64,
     /// Files of which nothing was read: no log by their name, or a table whose columns or times are not certain.
@@ -41,6 +44,10 @@ pub(crate) struct Reading {
     pub(crate) log_begins: Option<Timestamp>,
     /// Stretches that the source could not answer for, and why.
     pub(crate) missing: Vec<(Timestamp, Timestamp, String)>,
+    /// Entries that stand in another file, too, and were counted there.
+    pub(crate) copies: u64,
+    /// Entries that were counted, although one like them stands in another file.
+    pub(crate) alike: u64,
     /// What limits cut off.
     pub(crate) truncations: Vec<String>,
     /// What else must be said about the source.
@@ -239,6 +246,9 @@ impl Reading {
         self.unread_files += later.unread_files;
         self.unnamed += later.unnamed;
         self.growing += later.growing;
+        self.at_least |= later.at_least;
+        self.copies += later.copies;
+        self.alike += later.alike;
         for (other, count) in later.others {
             self.other_log(other, count);
         }
@@ -323,6 +333,22 @@ pub(crate) fn has_shape(time: &str) -> bool {
             (bytes.get(4), bytes.get(7), bytes.get(10), bytes.get(13)),
             (Some(b'-'), Some(b'-'), Some(b'T'), Some(b':'))
         )
+}
+
+/// The record's time as it stands there, where it is plainly one of UTC. A quote inside a string has a backslash before it,
+/// so no caller can forge this.
+pub(super) fn time_of(record: &[u8]) -> Option<&str> {
+    const FIRST: &[u8] = b"{\"time\":\"";
+    let value = match record.strip_prefix(FIRST) {
+        Some(value) => value,
+        None => [&b"\"time\""[..], b"\"TimeGenerated\""].iter().find_map(|key| {
+            let at = memmem::find(record, key)?;
+            let rest = record.get(at + key.len()..)?.trim_ascii_start();
+            rest.strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")
+        })?,
+    };
+    let value = value.get(..memchr(b'"', value)?)?;
+    std::str::from_utf8(value).ok().filter(|time| has_shape(time) && time.ends_with('Z'))
 }
 
 /// Compares two times of the log by their text: all are in UTC, and only their digits after the point differ in number.

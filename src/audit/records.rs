@@ -7,6 +7,7 @@
 
 use super::document::{Document, LONGEST_RECORD_BYTES, Sink};
 use memchr::{memchr, memrchr};
+use std::cell::Cell;
 use std::io::{self, ErrorKind, Read};
 
 /// How much is read at once: small enough to stay in a core's cache.
@@ -89,6 +90,15 @@ pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
+/// A line without the white space around it, and without the comma that separates it from the next.
+pub(super) fn trim(line: &[u8]) -> &[u8] {
+    if line.starts_with(b"{") && line.ends_with(b"}") {
+        return line;
+    }
+    let line = without_mark(line).trim_ascii();
+    line.strip_suffix(b",").map_or(line, <[u8]>::trim_ascii_end)
+}
+
 fn fill(source: &mut impl Read, buffer: &mut [u8]) -> (usize, io::Result<()>) {
     let mut filled = 0;
     while let Some(space) = buffer.get_mut(filled..).filter(|space| !space.is_empty()) {
@@ -162,5 +172,19 @@ impl Framing {
         if let Self::Document(document) = self {
             document.finish(sink);
         }
+    }
+}
+
+/// Counts the bytes that are read.
+pub(super) struct Counted<'a, R> {
+    pub(super) source: R,
+    pub(super) bytes: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.bytes.set(self.bytes.get() + count as u64);
+        Ok(count)
     }
 }

@@ -4,17 +4,20 @@
 //! files, so that the same archive always gives the same answer.
 
 use super::avro;
+use super::copies::{Copies, Twin};
 use super::document::Sink;
-use super::entries;
+use super::entries::entries;
 use super::event::{Event, NO_ENTRY, read_events};
+use super::frames::Frames;
 use super::json;
 use super::owner::Owner;
 use super::partial::{Partial, partial_in};
 use super::parts::{OpenLines, Part};
 use super::plain::{Plainly, may_be_of_any, names_a_secret};
 use super::question::Question;
-use super::reading::{Reading, Unreadable, has_shape};
-use super::records::{Buffer, begins_document, read_records, without_mark};
+use super::reading::{Reading, Unreadable, time_of};
+use super::records::{Buffer, Counted, begins_document, read_records, trim};
+use super::rows;
 use super::search::{Candidates, Needle};
 use super::sheet::Sheet;
 use super::store::{LogFile, Store};
@@ -23,14 +26,17 @@ use super::unpack::{Form, Unpacked, unpack};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
-use std::io::{self, Cursor, Read};
+use std::io::{Cursor, Read};
 
 /// Makes something of events.
 pub(crate) trait Collect: Send {
     /// Takes one candidate; it may still be about something else.
     fn event(&mut self, event: &Event<'_>);
+    /// Whether an event counts, so that it must not count twice.
+    fn counts(&self, event: &Event<'_>) -> bool;
     /// Whether an event is of what is asked about, as far as its vault and its time tell.
     fn may_concern(&self, event: &Event<'_>) -> bool;
     /// Takes in what was made of later files.
@@ -53,6 +59,8 @@ pub(crate) struct Search<'a> {
     pub(crate) needle: &'a Needle,
     pub(crate) look: Look,
     pub(crate) times: Times,
+    /// What was counted, of all files.
+    pub(crate) copies: &'a Copies,
 }
 
 /// What one worker has gathered so far, and what it works with.
@@ -90,7 +98,7 @@ pub(crate) fn scan<C: Collect>(
 fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, search: Search<'_>, mut work: Work<C>) -> Work<C> {
     let mut buffer = std::mem::take(&mut work.buffer);
     let events = work.seen.events;
-    let (columns, plainly, parts) = Default::default();
+    let (frames, plainly, parts) = Default::default();
     let owner = Owner::of(file, search.question);
     let mut scanner = Scanner {
         file,
@@ -98,7 +106,7 @@ fn scan_file<C: Collect>(store: &impl Store, file: &LogFile, search: Search<'_>,
         work,
         position: 0,
         only_lines: true,
-        columns,
+        frames,
         plainly,
         parts,
         owner,
@@ -131,8 +139,7 @@ struct Scanner<'a, C> {
     position: u64,
     /// Whether the file held nothing but lines, each an entry in the archive's own shape.
     only_lines: bool,
-    /// Of the table whose rows are being read.
-    columns: Vec<String>,
+    frames: Frames,
     plainly: Plainly,
     parts: OpenLines,
     owner: Owner<'a>,
@@ -157,13 +164,14 @@ impl<C: Collect> Scanner<'_, C> {
     fn records(&mut self, source: impl Read, buffer: &mut Buffer) {
         let (bytes, result) = read_records(source, buffer, self);
         self.work.seen.bytes += bytes;
+        self.end_frames(None);
         for part in self.parts.finish() {
             self.cut(&part);
         }
         match result {
             Ok(()) if self.only_lines => self.work.seen.only_lines.push(self.file.mark()),
             Ok(()) => {}
-            Err(error) => self.unreadable(format!("the file cannot be read any further: {error}"), b"", true),
+            Err(error) => self.lost(format!("the file cannot be read any further: {error}")),
         }
     }
 
@@ -194,14 +202,14 @@ impl<C: Collect> Scanner<'_, C> {
                 let (bytes, result) = read_records(source, buffer, self);
                 self.work.seen.bytes += bytes;
                 if let Err(error) = result {
-                    self.unreadable(format!("what an event carried cannot be read any further: {error}"), b"", true);
+                    self.lost(format!("what an event carried cannot be read any further: {error}"));
                 }
             }
             Ok(_) => self.unreadable("an event carried something else than entries".into(), body, true),
             Err(error) => self.unreadable(format!("what an event carried cannot be read: {error}"), body, true),
         });
         if let Err(why) = read {
-            self.unreadable(format!("the file cannot be read any further: {why}"), b"", true);
+            self.lost(format!("the file cannot be read any further: {why}"));
         }
     }
 }
@@ -223,21 +231,31 @@ impl<C: Collect> Sink for Scanner<'_, C> {
 
     fn element(&mut self, element: &[u8]) {
         self.only_lines = false;
-        let worth = self.worth(element);
-        self.record(element, worth, false);
+        if !self.frames.takes(element) {
+            let worth = self.worth(element);
+            self.record(element, worth, false);
+        }
     }
 
     fn head(&mut self, head: &[u8]) {
         self.only_lines = false;
-        // Of an object that is cut where its list begins, the list is all that is missing.
-        let head = [head, b"]}"].concat();
-        let text = String::from_utf8_lossy(&head);
-        let table = json::value(&text).ok().and_then(|head| head.as_object().cloned());
-        self.columns = table.and_then(|table| entries::columns(&table)).unwrap_or_default();
+        self.frames.head(head);
+        if memmem::find(head, b"\"DataReplace\"").is_some() {
+            self.truncated(&Partial { has: "a frame that replaces rows before it".to_owned(), is_page: false });
+        }
     }
 
-    fn around(&mut self, around: &[u8], given: u64) {
-        let around = std::str::from_utf8(around).ok().and_then(|around| json::value(around).ok());
+    fn around(&mut self, bytes: &[u8], given: u64) {
+        let around = std::str::from_utf8(bytes).ok().and_then(|around| json::value(around).ok());
+        self.end_frames(around.as_ref());
+        // Beside a list of entries, others may lie deeper in the same object.
+        let beside = around.clone().filter(|_| memmem::find(bytes, OPERATION_NAME).is_some()).map(entries);
+        for row in beside.into_iter().flat_map(|held| held.rows) {
+            let row = Value::Object(row).to_string();
+            if memmem::find(row.as_bytes(), OPERATION_NAME).is_some() {
+                self.record(row.as_bytes(), Worth::Candidate, false);
+            }
+        }
         self.answer(around.and_then(|around| partial_in(&around, given)));
     }
 
@@ -248,11 +266,20 @@ impl<C: Collect> Sink for Scanner<'_, C> {
             return self.growing(bytes);
         }
         let relevant = bytes.is_empty() || self.may_be_about(bytes, false);
+        self.work.seen.at_least |= at_end && relevant;
         self.unreadable(why.into(), bytes, relevant);
     }
 }
 
 impl<C: Collect> Scanner<'_, C> {
+    /// Reads the rows that waited for the names of their columns.
+    fn end_frames(&mut self, around: Option<&Value>) {
+        for row in self.frames.end(around) {
+            let worth = self.worth(&row);
+            self.record(&row, worth, false);
+        }
+    }
+
     fn is_candidate(&mut self, record: &[u8]) -> bool {
         self.search.needle.candidates(record, &mut self.work.candidates);
         !self.work.candidates.is_empty()
@@ -381,10 +408,10 @@ impl<C: Collect> Scanner<'_, C> {
             return self.growing(record);
         }
         let times = self.search.times;
-        let columns = std::mem::take(&mut self.columns);
+        let columns = std::mem::take(&mut self.frames.columns);
         let events = self.work.seen.events;
         let read = read_events(record, &columns, &times, &mut |event| self.event(event, record));
-        self.columns = columns;
+        self.frames.columns = columns;
         // What was parsed without being a candidate is in a shape of its own.
         self.only_lines &= worth == Worth::Candidate || (may_be_answer && worth == Worth::Nothing);
         match read {
@@ -422,6 +449,18 @@ impl<C: Collect> Scanner<'_, C> {
         }
         self.work.seen.events += 1;
         self.work.seen.time(&event.time);
+        let twin = match self.work.collector.counts(&event) {
+            true => self.search.copies.take(self.file.mark(), &event),
+            false => Twin::None,
+        };
+        match twin {
+            Twin::None => {}
+            Twin::Certain => {
+                self.work.seen.copies += 1;
+                return;
+            }
+            Twin::Perhaps => self.work.seen.alike += 1,
+        }
         self.work.collector.event(&event);
     }
 
@@ -431,53 +470,24 @@ impl<C: Collect> Scanner<'_, C> {
         self.unreadable("its end was not written yet when it was read".into(), bytes, false);
     }
 
+    /// The rest of what was being read is lost, however much that is.
+    fn lost(&mut self, why: String) {
+        self.work.seen.at_least = true;
+        self.unreadable(why, b"", true);
+    }
+
     /// Counts what cannot be read; `relevant` if it may be about what is sought.
     fn unreadable(&mut self, why: String, bytes: &[u8], relevant: bool) {
+        self.work.seen.at_least |= relevant && STANDS_FOR_MORE.iter().any(|words| why.contains(words));
         let source = &self.file.name;
         self.work.seen.unreadable(|| Unreadable::new(source, self.position, why, bytes), relevant);
     }
 }
 
-/// A line without the white space around it, and without the comma that separates it from the next.
-fn trim(line: &[u8]) -> &[u8] {
-    if line.starts_with(b"{") && line.ends_with(b"}") {
-        return line;
-    }
-    let line = without_mark(line).trim_ascii();
-    line.strip_suffix(b",").map_or(line, <[u8]>::trim_ascii_end)
-}
-
-/// The record's time as it stands there, where it is plainly one of UTC. A quote inside a string has a backslash before it,
-/// so no caller can forge this.
-fn time_of(record: &[u8]) -> Option<&str> {
-    const FIRST: &[u8] = b"{\"time\":\"";
-    let value = match record.strip_prefix(FIRST) {
-        Some(value) => value,
-        None => [&b"\"time\""[..], b"\"TimeGenerated\""].iter().find_map(|key| {
-            let at = memmem::find(record, key)?;
-            let rest = record.get(at + key.len()..)?.trim_ascii_start();
-            rest.strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")
-        })?,
-    };
-    let value = value.get(..memchr(b'"', value)?)?;
-    std::str::from_utf8(value).ok().filter(|time| has_shape(time) && time.ends_with('Z'))
-}
-
+/// Words of a reason for which more than one entry is missing.
+const STANDS_FOR_MORE: [&str; 2] = [rows::LOST, "several entries"];
+const OPERATION_NAME: &[u8] = b"operationName";
 const MOST_OF_BATCHES: usize = 1_000_000;
 
 /// Any object of JSON.
 type Members = BTreeMap<String, IgnoredAny>;
-
-/// Counts the bytes that are read.
-struct Counted<'a, R> {
-    source: R,
-    bytes: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.bytes.set(self.bytes.get() + count as u64);
-        Ok(count)
-    }
-}

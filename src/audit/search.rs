@@ -19,6 +19,8 @@ const TILE: usize = 256;
 const BY_FREQUENCY: &[u8; 37] = b"0123456789abcdeftsinorl-puhmygvkwzxqj";
 /// How the names of the claim end that holds the object id.
 const CLAIM: &[u8] = b"objectidentifier";
+const RENAMED_CLAIM: &[u8] = b"objectid";
+const PARTED_CLAIM: &[u8] = b"object_id";
 const SHORT_CLAIM: &[u8] = b"oid";
 /// So many bytes at most may stand between a claim's name and its value.
 const MOST_BETWEEN: usize = 256;
@@ -107,7 +109,9 @@ impl Needle {
                 }
             },
             Self::Callers { oids, beginnings } => {
-                let behind = without_case(rest, CLAIM).or_else(|| without_case(rest, SHORT_CLAIM));
+                let behind = [CLAIM, RENAMED_CLAIM, PARTED_CLAIM, SHORT_CLAIM]
+                    .into_iter()
+                    .find_map(|claim| without_case(rest, claim));
                 let escaped = || (rest.starts_with(b"\\") && spells(rest)) || hides(rest);
                 behind.map_or_else(escaped, |behind| calls(behind, oids, beginnings))
             }

@@ -1,7 +1,8 @@
 //! A file without an entry of the vault → what it seems to be, so that whoever brought it knows which one to bring.
 
-use super::columns::{plain_name, text_of};
 use super::entries::entries;
+use super::flat::text_of;
+use super::naming::plain_name;
 use super::other_log::other_log;
 use super::unpack::{BEGINNING_BYTES, Form, Unpacked};
 use serde_json::{Map, Value};
@@ -10,16 +11,16 @@ use std::io::Read;
 /// How files of other kinds begin.
 const MAGIC: [(&[u8], &str); 16] = [
     (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive or a spreadsheet: unpack it, or save it as CSV"),
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet: unpack it, by `unzip FILE`, or save it as CSV"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it first"),
-    (b"BZh", "compressed with bzip2: decompress it first"),
-    (b"\xfd7zXZ", "compressed with xz: decompress it first"),
-    (b"7z\xbc\xaf", "a 7-Zip archive: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first, by `unzstd FILE`"),
+    (b"BZh", "compressed with bzip2: unpack it first, by `bunzip2 FILE`"),
+    (b"\xfd7zXZ", "compressed with xz: unpack it first, by `unxz FILE`"),
+    (b"7z\xbc\xaf", "a 7-Zip archive: unpack it first, by `7z x FILE`"),
     (b"PAR1", "a Parquet file: export it as CSV or JSON"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\xd0\xcf\x11\xe0", "an old document of Office"),
@@ -46,7 +47,7 @@ pub(crate) fn seems(mut file: Unpacked<'_>, vault: &str) -> String {
         return (*what).to_owned();
     }
     if beginning.get(257..262) == Some(b"ustar") {
-        return "a tar archive: unpack it first".to_owned();
+        return "a tar archive: unpack it first, by `tar -xf FILE`".to_owned();
     }
     let lower: String = start.chars().take(200).collect::<String>().to_lowercase();
     if lower.starts_with("<!doctype html") || lower.starts_with("<html") {

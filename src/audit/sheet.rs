@@ -4,24 +4,26 @@
 //! which zone the times are, and whether the day or the month comes first, is settled for the whole column before any row
 //! counts: a table of which that is not certain is refused, with the name of the column.
 
-use super::columns::{self, Fields, OPERATION, TIME, plain_name};
-use super::entries::{Held, entries, twofold_column, wrong_cells};
+use super::columns::{self, Fields, OPERATION, TIME};
+use super::entries::{Held, entries, twofold_column};
+use super::naming::plain_name;
+use super::records::without_mark;
+use super::rows::{Layout, Quoting, Rows};
 use super::times::{DateOrder, Ordered, Times, Unsure};
 use csv::{ByteRecord, ReaderBuilder};
-use memchr::memchr_iter;
+use memchr::memchr;
 use serde_json::{Map, Value};
-use std::cell::Cell;
-use std::io::{self, Cursor, Read};
-use std::rc::Rc;
+use std::io::{self, Read};
 
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// A table, by its first line.
+/// So many lines may stand above the one with the names.
+const MOST_ABOVE: usize = 16;
+
+/// A table, by the line with the names of its columns.
 #[derive(Debug)]
 pub(crate) struct Sheet {
-    separator: u8,
-    /// How many lines stand above the one with the names.
-    above: usize,
+    layout: Layout,
     names: Vec<String>,
     /// The column that tells the time.
     time: Option<usize>,
@@ -43,23 +45,67 @@ pub(crate) struct Refusal {
 }
 
 impl Sheet {
-    /// The table that a file holds, if it is one: by its name, or by the names in its first line.
+    /// The table that a file holds, if it is one: by its name, or by the names in one of its first lines.
     pub(crate) fn of(beginning: &[u8], named_so: bool) -> Option<Self> {
-        let (above, separator, first_line) = first_line(beginning);
-        if first_line.trim_ascii_start().starts_with(b"{") || first_line.trim_ascii_start().starts_with(b"[") {
-            return None;
+        let has_line_breaks = memchr(b'\n', beginning).is_some() || memchr(b'\r', beginning).is_none();
+        let line_end = if has_line_breaks { b'\n' } else { b'\r' };
+        let lines = without_mark(beginning).split(|byte| *byte == line_end).map(<[u8]>::trim_ascii_end);
+        let (mut separator, mut first) = (None, None);
+        for (above, line) in lines.enumerate().take(MOST_ABOVE) {
+            match line.trim_ascii().to_ascii_lowercase().as_slice() {
+                [] => continue,
+                [b's', b'e', b'p', b'=', given] => separator = Some(*given),
+                line if line.starts_with(b"#type ") => {}
+                [b'{' | b'[', ..] => break,
+                _ => {
+                    let Some(sheet) = Self::named_in(line, separator, (above, line_end)) else { continue };
+                    let is_first = first.is_none();
+                    if sheet.is_of_a_log() || (is_first && sheet.holds_entries_as_sent()) {
+                        return Some(sheet.with_time(beginning));
+                    }
+                    first = first.or(Some(sheet));
+                }
+            }
         }
+        first.filter(|_| named_so).map(|sheet| sheet.with_time(beginning))
+    }
+
+    /// The table whose columns a line names, taken apart by whatever suits it best.
+    fn named_in(line: &[u8], separator: Option<u8>, (above, line_end): (usize, u8)) -> Option<Self> {
         let given = separator.map(|separator| vec![separator]);
         let sheets = given.unwrap_or_else(|| SEPARATORS.to_vec()).into_iter().filter_map(|separator| {
-            let mut reader = ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(first_line);
+            let mut reader = ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(line);
             let names = reader.byte_records().next()?.ok()?;
             let names: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-            Some(Self { separator, above, time: time_column(&names), twins: twins(&names), names })
+            let layout = Layout {
+                separator,
+                line_end,
+                above: above + 1,
+                columns: names.len(),
+                names_are_quoted: memchr(b'"', line).is_some(),
+            };
+            Some(Self { layout, time: time_column(&names, None), twins: twins(&names), names })
         });
-        let best = sheets.max_by_key(|sheet| (sheet.time.is_some(), sheet.names.len()))?;
-        let has = |wanted: &str| best.names.iter().any(|name| plain_name(name) == wanted);
-        let is_of_a_log = (best.time.is_some() && has(OPERATION)) || (best.names.len() > 1 && has("raw"));
-        (is_of_a_log || named_so).then_some(best)
+        sheets.max_by_key(|sheet| (sheet.time.is_some(), sheet.names.len()))
+    }
+
+    /// The same, its time read from the column whose times are the most certain, by its first row.
+    fn with_time(self, beginning: &[u8]) -> Self {
+        let rows = Rows::new(Box::new(beginning), self.layout, Quoting::Doubled);
+        let row = rows.filter_map(|(_, row)| row.ok()).next();
+        Self { time: time_column(&self.names, row.as_ref()), ..self }
+    }
+
+    fn has(&self, wanted: &str) -> bool {
+        self.names.iter().any(|name| plain_name(name) == wanted)
+    }
+
+    fn is_of_a_log(&self) -> bool {
+        self.time.is_some() && self.has(OPERATION)
+    }
+
+    fn holds_entries_as_sent(&self) -> bool {
+        self.names.len() > 1 && self.has("raw")
     }
 
     /// The names of its columns.
@@ -74,22 +120,24 @@ impl Sheet {
     pub(crate) fn read<'s>(
         &self,
         source: Box<dyn Read + 's>,
-        again: impl FnOnce() -> io::Result<Box<dyn Read + 's>>,
+        again: impl Fn() -> io::Result<Box<dyn Read + 's>>,
         times: Times,
         take: &mut TakeRow<'_>,
     ) -> Result<(), Refusal> {
         let unusable = |error: io::Error| Refusal { because: error.to_string(), help: EXPORT.to_owned() };
+        let quoting = Quoting::of(again().map_err(unusable)?, self.layout);
+        let rows = |source| Rows::new(source, self.layout, quoting);
         let column = self.time.filter(|_| !self.carries());
         let Some((column, name)) = column.and_then(|column| Some((column, self.names.get(column)?))) else {
-            return self.read_carried(source, times, take);
+            return self.read_carried(rows(source), times, take);
         };
         let mut times = times.of_column(name);
         if times.order.is_none() {
-            times.order = self.order((column, name), again().map_err(unusable)?)?;
+            times.order = self.order((column, name), rows(again().map_err(unusable)?))?;
         }
         let mut settled = false;
         let raw = self.names.iter().position(|name| plain_name(name) == "raw");
-        self.each(source, &mut |line, record| {
+        self.each(rows(source), &mut |line, record| {
             let record = match record {
                 Ok(record) => record,
                 Err(why) => {
@@ -129,12 +177,7 @@ impl Sheet {
     }
 
     /// Reads a table whose cells hold whole entries, as those have that come out of a search engine or a queue.
-    fn read_carried<'s>(
-        &self,
-        source: Box<dyn Read + 's>,
-        times: Times,
-        take: &mut TakeRow<'_>,
-    ) -> Result<(), Refusal> {
+    fn read_carried(&self, rows: Rows<'_>, times: Times, take: &mut TakeRow<'_>) -> Result<(), Refusal> {
         let (mut carried, mut has_rows) = (self.time.is_some(), false);
         let not_named = || {
             let names: Vec<String> = self.names.iter().take(12).map(|name| format!("`{name}`")).collect();
@@ -143,7 +186,7 @@ impl Sheet {
                 help: EXPORT.to_owned(),
             }
         };
-        self.each(source, &mut |line, record| {
+        self.each(rows, &mut |line, record| {
             has_rows = true;
             let held = record.map(|record| {
                 let cells = self.names.iter().zip(&record);
@@ -173,23 +216,8 @@ impl Sheet {
     }
 
     /// Gives each row to `take`, with the line that it begins on; or why nobody can tell which of its cells are which.
-    fn each<'s>(&self, source: Box<dyn Read + 's>, take: &mut TakeRecord<'_>) -> Result<(), Refusal> {
-        let quotes = Rc::new(Cell::new(0));
-        let source = Box::new(Quotes { source, count: Rc::clone(&quotes) });
-        let mut records = self.records(source).peekable();
-        let mut last_line = self.above as u64 + 1;
-        while let Some(record) = records.next() {
-            let is_last = records.peek().is_none();
-            let record = record.map_err(|error| error.to_string()).and_then(|record| {
-                last_line = record.position().map_or(last_line, csv::Position::line);
-                let (cells, columns) = (record.len(), self.names.len());
-                if is_last && quotes.get() % 2 == 1 {
-                    return Err(
-                        "a quote in it has no end, or the file is cut off: all lines from here on are lost".into()
-                    );
-                }
-                if cells == columns { Ok(record) } else { Err(wrong_cells(cells, columns)) }
-            });
+    fn each(&self, rows: Rows<'_>, take: &mut TakeRecord<'_>) -> Result<(), Refusal> {
+        for (line, record) in rows {
             let differ = |record: &ByteRecord| {
                 let are_different = |(one, other): &&(usize, usize)| {
                     let cells = [record.get(*one), record.get(*other)].map(Option::unwrap_or_default);
@@ -210,22 +238,10 @@ impl Sheet {
             };
             // Of exports that somebody put behind each other.
             if !record.as_ref().is_ok_and(repeats_names) {
-                take(last_line, record)?;
+                take(line, record)?;
             }
         }
         Ok(())
-    }
-
-    fn records<'s>(
-        &self,
-        source: Box<dyn Read + 's>,
-    ) -> impl Iterator<Item = Result<ByteRecord, csv::Error>> + use<'s> {
-        let reader = ReaderBuilder::new()
-            .delimiter(self.separator)
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(without_mark(source));
-        reader.into_byte_records().skip(self.above + 1)
     }
 
     fn row(&self, time: usize, record: &ByteRecord) -> Map<String, Value> {
@@ -238,9 +254,9 @@ impl Sheet {
     }
 
     /// What comes first in the dates of a column, by all of them.
-    fn order(&self, (column, name): (usize, &str), source: Box<dyn Read + '_>) -> Result<Option<DateOrder>, Refusal> {
+    fn order(&self, (column, name): (usize, &str), rows: Rows<'_>) -> Result<Option<DateOrder>, Refusal> {
         let (mut by_number, mut either) = ([None, None], None);
-        for record in self.records(source).filter_map(Result::ok).filter(|record| record.len() == self.names.len()) {
+        for record in rows.filter_map(|(_, record)| record.ok()) {
             let time = record.get(column).map(String::from_utf8_lossy).unwrap_or_default();
             match Times::order_in(&time) {
                 Ordered::Plainly if either.is_none() && by_number == [None, None] => return Ok(None),
@@ -258,21 +274,6 @@ impl Sheet {
             ([None, None], Some(either)) => Err(no_order(name, &either)),
             ([day, month], _) => Ok(day.or(month)),
         }
-    }
-}
-
-/// Counts the quotes that are read.
-struct Quotes<'s> {
-    source: Box<dyn Read + 's>,
-    count: Rc<Cell<usize>>,
-}
-
-impl Read for Quotes<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        let quotes = memchr_iter(b'"', buffer.get(..count).unwrap_or_default()).count();
-        self.count.set(self.count.get() + quotes);
-        Ok(count)
     }
 }
 
@@ -314,28 +315,17 @@ fn shown(time: &str) -> String {
     time.chars().filter(|char| !char.is_control()).take(40).collect()
 }
 
-/// The first line with names, how many stand above it, and the separator that one of those names.
-fn first_line(beginning: &[u8]) -> (usize, Option<u8>, &[u8]) {
-    let mut rest = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
-    let (mut above, mut separator) = (0, None);
-    loop {
-        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-        let line = rest.get(..end).unwrap_or_default();
-        match line.trim_ascii().to_ascii_lowercase().as_slice() {
-            [b's', b'e', b'p', b'=', given] => separator = Some(*given),
-            line if line.starts_with(b"#type ") => {}
-            _ => return (above, separator, line),
-        }
-        above += 1;
-        rest = rest.get(end + 1..).unwrap_or_default();
-    }
-}
-
-/// The column that tells when an entry happened; where there are several of the same name, the one that names its zone.
-fn time_column(names: &[String]) -> Option<usize> {
+/// The column that tells when an entry happened; where there are several of the same name, the one that names its zone, or
+/// whose times do, as far as a row tells.
+fn time_column(names: &[String], row: Option<&ByteRecord>) -> Option<usize> {
+    let is_uncertain = |column: usize, name: &str| {
+        let times = Times::default().of_column(name);
+        let cell = row.and_then(|row| row.get(column)).map(String::from_utf8_lossy).unwrap_or_default();
+        times.zone.is_none() && times.read(cell).is_err()
+    };
     let of_name = |wanted: &str| {
         let columns = names.iter().enumerate().filter(|(_, name)| plain_name(name) == wanted);
-        columns.min_by_key(|(_, name)| Times::default().of_column(name).zone.is_none()).map(|(column, _)| column)
+        columns.min_by_key(|(column, name)| is_uncertain(*column, name)).map(|(column, _)| column)
     };
     TIME.iter().find_map(|wanted| of_name(wanted))
 }
@@ -347,15 +337,4 @@ fn twins(names: &[String]) -> Vec<(usize, usize)> {
         earlier.filter(|_| !name.is_empty()).map(|earlier| (earlier, column))
     };
     names.iter().enumerate().filter_map(twin).collect()
-}
-
-/// The same without a byte order mark, which would hide the first column's quotes.
-fn without_mark<'s>(mut source: Box<dyn Read + 's>) -> Box<dyn Read + 's> {
-    let mut beginning = Vec::new();
-    // What cannot be read here cannot be read right after it either.
-    let _ = source.by_ref().take(3).read_to_end(&mut beginning);
-    if beginning == b"\xef\xbb\xbf" {
-        beginning.clear();
-    }
-    Box::new(Cursor::new(beginning).chain(source))
 }

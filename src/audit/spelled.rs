@@ -29,13 +29,17 @@ pub(super) fn value(text: &str) -> Option<Value> {
     unwrapped(text, DEEPEST)
 }
 
-/// The object or list that stands at the end of a line, behind the words of whoever passed it on.
+/// The object or list that stands at the end of a line, behind the words of whoever passed it on, which may have brackets, too.
 pub(super) fn behind_words(line: &str) -> Option<Value> {
-    let at = line.find('{')?;
-    let (words, object) = line.split_at_checked(at)?;
-    let list = words.trim_end().strip_suffix('[').and_then(|words| line.get(words.len()..));
-    let read = |text: &str| json::value(text).ok().or_else(|| python::value(text));
-    list.and_then(read).or_else(|| read(object))
+    /// So many brackets may stand among the words.
+    const MOST: usize = 16;
+    let read = |text: &str| json::value(text).ok().or_else(|| python::value(text)).filter(is_held);
+    line.match_indices(['{', '[']).take(MOST).find_map(|(at, _)| read(line.get(at..)?))
+}
+
+/// Whether a value is an object, or a list that holds one.
+pub(super) fn is_held(value: &Value) -> bool {
+    value.is_object() || value.as_array().is_some_and(|list| list.iter().any(is_held))
 }
 
 /// The members that a value holds: an object's own, those of a text that stands for one, or those of a list of names and

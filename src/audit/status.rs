@@ -2,7 +2,7 @@
 //!
 //! What it is not known to mean is neither a success nor a refusal.
 
-use super::columns::says_something;
+use super::naming::says_something;
 use reqwest::StatusCode;
 
 /// An HTTP status, as far as it is known.

@@ -78,16 +78,6 @@ impl Listing {
         self.has_other_times |= taken.len() < all;
         taken
     }
-
-    /// How many files stand for the same hour of the same vault as one before them, as those of a copied tree do.
-    pub(crate) fn in_several_trees(&self) -> usize {
-        let mut known = BTreeSet::new();
-        let places = self.files.iter().filter_map(|file| {
-            let name = file.name.to_lowercase();
-            name.find("resourceid=").and_then(|at| name.get(at..)).map(str::to_owned)
-        });
-        places.filter(|place| !known.insert(place.clone())).count()
-    }
 }
 
 /// One file of the log.

@@ -113,7 +113,9 @@ impl Times {
     pub(crate) fn of_column(self, header: &str) -> Self {
         let inside = header.find(['[', '(']).and_then(|at| header.get(at + 1..));
         let zone = inside.map(|zone| zone.trim_end_matches([']', ')', ' '])).filter(|zone| !zone.is_empty());
-        let named = zone.and_then(|zone| Zone::parse(zone).ok());
+        let is_utc = || header.trim().to_ascii_lowercase().ends_with("utc");
+        let utc = || FixedOffset::east_opt(0).map(Zone::Offset);
+        let named = zone.and_then(|zone| Zone::parse(zone).ok()).or_else(|| is_utc().then(utc)?);
         Self { zone: named.or(self.zone), ..self }
     }
 
@@ -127,6 +129,11 @@ impl Times {
         }
         let at = self.moment(trimmed).and_then(possible)?;
         Ok((rfc3339(at).into(), at))
+    }
+
+    /// Whether a text is a time that a log can have, be it certain or not which moment is meant.
+    pub(crate) fn is_time(text: &str) -> bool {
+        !matches!(Self::default().read(text.into()), Err(Unsure::NoTime | Unsure::Impossible))
     }
 
     /// What a time says of the order of its date.

@@ -37,14 +37,14 @@ pub(crate) trait Trail {
 pub(crate) struct Callers {
     /// What tells them from others, in lower case.
     pub(crate) ids: BTreeSet<String>,
-    /// Whether some of these are no object ids.
+    /// Whether some of these are no object ids, or stood where none are looked for.
     pub(crate) some_without_object_id: bool,
 }
 
 impl Callers {
-    pub(crate) fn take(&mut self, id: &str, is_object_id: bool) {
+    pub(crate) fn take(&mut self, id: &str, is_found_by_its_id: bool) {
         self.ids.insert(id.to_owned());
-        self.some_without_object_id |= !is_object_id;
+        self.some_without_object_id |= !is_found_by_its_id;
     }
 }
 

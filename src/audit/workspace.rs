@@ -279,6 +279,7 @@ fn event(row: &Row) -> Result<Event<'static>, String> {
         // Of the request's id only as much as makes it ours.
         correlation: field("entry_own"),
         oid: field("entry_oid"),
+        is_renamed: false,
         appid: field("entry_appid"),
         upn: field("entry_upn"),
         resource: field("entry_principal"),

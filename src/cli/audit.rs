@@ -1,6 +1,6 @@
 //! `stanch audit`: the blast radius by itself.
 
-use super::audit_known::known_names;
+use super::audit_known::{Known, known_names};
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
@@ -146,7 +146,7 @@ fn show(ui: Ui, args: &Args, secret: &SecretUrl, found: &BlastRadius) -> Outcome
 
 fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) -> Result<Query, CommandError> {
     let trail = session.config().audit_trail(&secret.vault.name);
-    let (known, names) = known_names(session, secret, args.known.as_deref())?;
+    let Known { ids: known, names, notes } = known_names(session, secret, args.known.as_deref())?;
     let baseline = args.baseline.as_deref().map(|text| span(text, "--baseline")).transpose()?.or(trail.baseline);
     let until = args.until.as_deref().map(|until| time(until, "--until")).transpose()?.unwrap_or_else(clock::now);
     let vaults = args.vault.iter().map(|url| VaultUrl::parse(url).map_err(CommandError::usage));
@@ -154,6 +154,7 @@ fn query(common: &Common, session: &Session, secret: &SecretUrl, args: &Args) ->
         baseline,
         known,
         names,
+        notes,
         other_vaults: vaults.collect::<Result<_, _>>()?,
         own: Own {
             prefixes: session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default(),

@@ -3,7 +3,7 @@
 //! Logs are late, and a run ends when the secret is contained, not when the log is complete. The journal stays as it is:
 //! what is shown here is an amendment to its report, not a part of it.
 
-use super::audit_known::known_names;
+use super::audit_known::{Known, known_names};
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
@@ -48,12 +48,13 @@ pub(super) async fn run(common: &Common, ui: Ui, run: &str, known: Option<&Path>
     let prefixes = session::runs(common).map(|runs| session::own_prefixes(&runs)).unwrap_or_default();
     // The run knew who it was: without that, requests from elsewhere would be news.
     let caller = azure.identity.caller_within(SIGN_IN, &secret.vault.host).await;
-    let (listed, names) = known_names(&session, &secret, known)?;
+    let Known { ids: listed, names, notes } = known_names(&session, &secret, known)?;
     let query = Query {
         baseline: trail.baseline,
         thresholds: trail.thresholds,
         known: listed,
         names,
+        notes,
         own: Own { prefixes, run: Some(run.to_owned()), caller },
         ..Query::new(&secret, before.window.since, clock::now())
     };

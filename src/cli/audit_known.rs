@@ -3,39 +3,161 @@
 use super::exit::CommandError;
 use super::session::{self, Session};
 use crate::vault::SecretUrl;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use uuid::Uuid;
+
+/// Who is known.
+pub(super) struct Known {
+    /// Their object ids, or what else tells them apart, in lower case.
+    pub(super) ids: BTreeSet<String>,
+    /// What they are called.
+    pub(super) names: BTreeMap<String, String>,
+    /// What must be said of the list.
+    pub(super) notes: Vec<String>,
+}
 
 /// Who is known, by the configuration with its inventory and by a list, and what they are called.
-pub(super) fn known_names(
-    session: &Session,
-    secret: &SecretUrl,
-    list: Option<&Path>,
-) -> Result<(BTreeSet<String>, BTreeMap<String, String>), CommandError> {
-    let mut known = session.config().known_callers(secret);
+pub(super) fn known_names(session: &Session, secret: &SecretUrl, list: Option<&Path>) -> Result<Known, CommandError> {
+    let mut ids = session.config().known_callers(secret);
     let mut names = session.config().caller_names(secret);
+    let mut notes = Vec::new();
     if let Some(path) = list {
-        for (oid, name) in known_callers(&session::read_file(path, "the list of known callers")?) {
-            known.insert(oid.clone());
+        let List { callers, not_understood } = List::read(&session::read_file(path, "the list of known callers")?);
+        let shown = not_understood.iter().take(SHOWN).map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
+        if !not_understood.is_empty() {
+            notes.push(format!(
+                "in the list of known callers, nobody is named by {shown}: give object ids, one a line, a name may follow"
+            ));
+        } else if callers.is_empty() {
+            notes.push("the list of known callers is empty".to_owned());
+        }
+        for (id, name) in callers {
+            ids.insert(id.clone());
             if !name.is_empty() {
-                names.insert(oid, name);
+                names.insert(id, name);
             }
         }
     }
-    Ok((known, names))
+    Ok(Known { ids, names, notes })
 }
 
-/// Object ids in lower case, and the names behind them: `OID`, `OID NAME`, `OID # NAME`, `OID;NAME`.
-fn known_callers(text: &str) -> BTreeMap<String, String> {
-    let text = text.trim_start_matches('\u{feff}');
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let parts = lines.map(|line| line.split_once([' ', '\t', ',', ';', '#']).unwrap_or((line, "")));
-    parts
-        .map(|(oid, name)| {
-            (
-                oid.trim_matches(['{', '}', '"']).to_lowercase(),
-                name.trim_matches([' ', '\t', ',', ';', '#', '"']).to_owned(),
-            )
-        })
-        .collect()
+/// So many lines that are not understood are shown.
+const SHOWN: usize = 3;
+/// How a column or a member is called that holds an object id, the best first; and one that holds a name.
+const IDS: [&str; 6] = ["objectid", "oid", "principalid", "id", "userprincipalname", "upn"];
+const NAMES: [&str; 4] = ["displayname", "name", "userprincipalname", "upn"];
+
+/// A list of known callers.
+#[derive(Default)]
+struct List {
+    /// Ids in lower case, and names.
+    callers: BTreeMap<String, String>,
+    /// The beginnings of what names nobody.
+    not_understood: Vec<String>,
+}
+
+impl List {
+    fn read(text: &str) -> Self {
+        let text = text.trim_start_matches('\u{feff}');
+        let mut list = Self::default();
+        match serde_json::from_str::<Value>(text) {
+            Ok(value @ (Value::Array(_) | Value::Object(_))) => list.take_json(&value),
+            _ => list.take_lines(text),
+        }
+        list
+    }
+
+    fn take_json(&mut self, value: &Value) {
+        match value {
+            Value::Array(values) => values.iter().for_each(|value| self.take_json(value)),
+            Value::String(id) => self.take(id, "", id),
+            Value::Object(members) => match (member(members, &IDS), members.get("value")) {
+                (Some(id), _) => self.take(id, member(members, &NAMES).unwrap_or_default(), id),
+                (None, Some(list @ Value::Array(_))) => self.take_json(list),
+                _ => self.pass_over(&value.to_string()),
+            },
+            other => self.pass_over(&other.to_string()),
+        }
+    }
+
+    /// Lines: `OID`, `OID NAME`, `OID # NAME`, `OID;NAME`, `- OID`, or a table whose first line names its columns.
+    fn take_lines(&mut self, text: &str) {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut columns = None;
+        for (nth, line) in lines.enumerate() {
+            if nth == 0
+                && let Some(found) = Columns::of(line)
+            {
+                columns = Some(found);
+                continue;
+            }
+            // What stands below the names of a table, or before each item of a list.
+            let bare = line.trim_start_matches(['-', '*', ' ', '\t']);
+            let columns = columns.as_ref().filter(|columns| columns.separator.is_some_and(|mark| line.contains(mark)));
+            match columns {
+                _ if bare.is_empty() => {}
+                Some(columns) => {
+                    let cells: Vec<&str> = line.split(columns.separator.unwrap_or(',')).collect();
+                    let cell = |at: usize| cells.get(at).copied().unwrap_or_default();
+                    self.take(cell(columns.id), columns.name.map(cell).unwrap_or_default(), line);
+                }
+                None => {
+                    let (id, name) = bare.split_once([' ', '\t', ',', ';', '#']).unwrap_or((bare, ""));
+                    self.take(id, name, line);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, id: &str, name: &str, whole: &str) {
+        let around = |char: char| char.is_whitespace() || "{}\"'[](),;".contains(char);
+        let id = id.trim_matches(around);
+        let name = name.trim_matches(|char: char| around(char) || char == '#');
+        // An object id in any spelling, a name to sign in with, or an Azure resource.
+        let known = match Uuid::try_parse(id) {
+            Ok(id) if id.is_nil() => None,
+            Ok(id) => Some(id.hyphenated().to_string()),
+            Err(_) => Some(id.to_lowercase()).filter(|id| id.contains('@') || id.starts_with('/')),
+        };
+        match known {
+            Some(known) => drop(self.callers.insert(known, name.to_owned())),
+            None => self.pass_over(whole),
+        }
+    }
+
+    fn pass_over(&mut self, text: &str) {
+        let shown: String = text.chars().filter(|char| !char.is_control() && *char != '`').take(40).collect();
+        self.not_understood.push(shown);
+    }
+}
+
+/// Where in a table the ids and the names stand.
+struct Columns {
+    separator: Option<char>,
+    id: usize,
+    name: Option<usize>,
+}
+
+impl Columns {
+    /// The columns that a line names, if it is one that names them.
+    fn of(line: &str) -> Option<Self> {
+        let separator = [',', ';', '\t'].into_iter().find(|separator| line.contains(*separator));
+        let names: Vec<String> = match separator {
+            Some(separator) => line.split(separator).map(plain).collect(),
+            None => line.split_whitespace().map(plain).collect(),
+        };
+        let under = |wanted: &[&str]| wanted.iter().find_map(|wanted| names.iter().position(|name| name == wanted));
+        Some(Self { separator, id: under(&IDS)?, name: under(&NAMES) })
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect()
+}
+
+/// What stands under the first of these names.
+fn member<'m>(members: &'m Map<String, Value>, names: &[&str]) -> Option<&'m str> {
+    names.iter().find_map(|name| members.iter().find(|(key, _)| plain(key) == *name)?.1.as_str())
 }

@@ -14,7 +14,9 @@ fn the_window_begins_inside_and_ends_outside() {
     archive.hour("h=10", &[at("2026-11-20T10:00:00.0000000Z"), at("2026-11-20T11:00:00.0000000Z")]);
     // It happened in the window and reached the archive after it, once in time and once late.
     archive.hour("h=11", &[at("2026-11-20T10:59:59.9999999Z")]);
-    archive.hour("h=12", &[at("2026-11-20T10:59:59.9999999Z")]);
+    let mut late = at("2026-11-20T10:59:59.9999999Z");
+    late["correlationId"] = json!("late");
+    archive.hour("h=12", &[late]);
     let radius = archive.ask();
     let access = &radius.accesses[0];
     assert_eq!(

@@ -135,3 +135,75 @@ fn what_came_late_is_told_from_what_was_known() {
     assert!(found.findings.iter().any(|finding| finding.rule == "unknown-reader"), "{:?}", found.findings);
     assert!(found.horizon > found.horizon_before);
 }
+
+#[test]
+fn a_list_of_known_callers_is_read_in_the_forms_that_tools_write_and_what_names_nobody_is_said() {
+    let state = TempDir::new().unwrap();
+    let archive = Archive::with(&[read(1), deed(3, SHOP, "SecretGet", "secrets/db-password", 200)]);
+    let known = state.path().join("known");
+    let asked = |list: &str| -> Value {
+        std::fs::write(&known, list).unwrap();
+        let place = ["--archive", archive.path().to_str().unwrap(), "--known", known.to_str().unwrap(), "--json"];
+        let said = audit(&state, &[&place[..], &["--until", "2026-11-20T11:00:00Z"]].concat());
+        serde_json::from_str(&said.exit(0).stdout).unwrap()
+    };
+    let notes = |found: &Value| found["coverage"]["notes"].to_string();
+    for list in [
+        json!([SHOP]).to_string(),
+        serde_json::to_string_pretty(&json!([{"appId": THIEF, "displayName": "shop", "id": SHOP}])).unwrap(),
+        json!({"value": [{"objectId": SHOP, "tenantId": THIEF}]}).to_string(),
+        format!("displayName,id\nshop,{SHOP}\n"),
+        format!("\"objectId\",\"owner\"\n\"{SHOP}\",\"{THIEF}\"\n"),
+        format!("name;objectId\nshop;{SHOP}"),
+        format!(
+            "Id                                   DisplayName\n--                                   ---\n{SHOP} shop\n"
+        ),
+        format!("- {SHOP}\n"),
+        SHOP.replace('-', ""),
+        format!("{{{SHOP}}}\r\n"),
+        format!("# {THIEF}\n{SHOP} # not {THIEF}\n"),
+    ] {
+        let found = asked(&list);
+        assert_eq!(found["unknown_callers"], json!([THIEF]), "{list}");
+        assert!(!notes(&found).contains("list of known callers"), "{list}: {}", notes(&found));
+    }
+    for list in ["hello world\n", "10.0.0.4\n", "{\"hello\": 1}", "[1]", &format!("{SHOP}\nshop: {THIEF}\n"), ""] {
+        let found = asked(list);
+        assert!(found["unknown_callers"].as_array().unwrap().contains(&json!(THIEF)), "{list}");
+        assert!(notes(&found).contains("the list of known callers"), "{list}: {}", notes(&found));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_what_to_do() {
+    let state = TempDir::new().unwrap();
+    let asked = |name: &str, content: &[u8], code: i32| {
+        let path = state.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let said = audit(&state, &["--archive", path.to_str().unwrap(), "--until", "2026-11-20T11:00:00Z"]);
+        let said = said.exit(code);
+        (said.stdout + &said.stderr).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(asked("log.json.xz", b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46", 5).contains("unxz"));
+    assert!(asked("log.json.bz2", b"BZh91AY&SY\x01\x02", 5).contains("bunzip2"));
+    for cut in ["@{claim=}", "System.Collections.Hashtable", "System.Object[]"] {
+        let entry = event(1, |event| event["identity"] = json!(cut));
+        let said = asked("log.json", format!("{entry}\n").as_bytes(), 5);
+        assert!(said.contains("ConvertTo-Json -Depth"), "{said}");
+    }
+    let pipe = state.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let said = audit(&state, &["--archive", pipe.to_str().unwrap()]).exit(2);
+    assert!(said.stderr.contains("no file and no folder"), "{}", said.stderr);
+    let quoted = |entry: Value| format!("\"{}\"", entry.to_string().replace('"', "\"\""));
+    let head = "TimeGenerated,OperationName,id_s,Identity";
+    let row = |second: u32| {
+        format!(
+            "2026-11-20T10:00:0{second}Z,SecretGet,{HOST}/secrets/db-password,{}",
+            quoted(json!({"claim": {"oid": SHOP, "x": 1}}))
+        )
+    };
+    let cut = row(2).trim_end_matches('"').to_owned();
+    let said = asked("log.csv", format!("{head}\n{}\n{cut}\n", row(1)).as_bytes(), 0);
+    assert!(said.contains("at least 1 record could not be read"), "{said}");
+}

@@ -117,3 +117,93 @@ fn callers_are_told_apart_by_what_is_not_masked_and_by_columns_of_their_own() {
     );
     assert_eq!(asked("x.csv", &table).accesses[0].oid, THIEF);
 }
+
+fn told(second: u32) -> Value {
+    event(second, |entry| entry["correlationId"] = json!(format!("id-{second}")))
+}
+
+fn folder(files: &[(&str, String)]) -> BlastRadius {
+    let folder = TempDir::new().unwrap();
+    files.iter().for_each(|(name, content)| write(&folder.path().join(name), content.as_bytes()));
+    ask(folder.path(), &query())
+}
+
+fn says(radius: &BlastRadius, words: &str) -> bool {
+    radius.coverage.notes.iter().any(|note| note.contains(words))
+}
+
+#[test]
+fn what_stands_in_two_files_counts_once_and_two_requests_stay_two() {
+    let lines = |entries: &[Value]| entries.iter().map(|entry| format!("{entry}\n")).collect::<String>();
+    let all = [told(1), told(2), told(3)];
+    let radius = folder(&[("a/PT1H.json", lines(&all)), ("b/export.json", json!(all[1..]).to_string())]);
+    assert_eq!(counts(&radius), 3);
+    assert!(says(&radius, "count once: 2"), "{:?}", radius.coverage.notes);
+    // The same beside the same in one file are two requests, wherever else they stand.
+    let twice = [told(1), told(1)];
+    assert_eq!(counts(&folder(&[("a.json", lines(&twice))])), 2);
+    assert_eq!(counts(&folder(&[("a.json", lines(&twice)), ("b.json", lines(&twice[1..]))])), 2);
+    for change in [
+        |entry: &mut Value| entry["time"] = json!("2026-11-20T10:00:01.1234568Z"),
+        |entry: &mut Value| entry["correlationId"] = json!("another"),
+        |entry: &mut Value| entry["callerIpAddress"] = json!("198.51.100.7"),
+        |entry: &mut Value| entry["properties"]["httpStatusCode"] = json!(403),
+        |entry: &mut Value| entry["identity"]["claim"]["oid"] = json!("dddddddd-0000-4000-8000-000000000004"),
+    ] {
+        let mut other = told(1);
+        change(&mut other);
+        let radius = folder(&[("a.json", lines(&[told(1)])), ("b.json", lines(&[other.clone()]))]);
+        assert_eq!(counts(&radius), 2, "{other}");
+        assert!(!says(&radius, "count once"), "{:?}", radius.coverage.notes);
+    }
+}
+
+#[test]
+fn what_may_stand_in_two_files_is_said() {
+    let line = format!("{}\n", told(1));
+    let of_portal = |id: &str| {
+        let mut entry = told(1);
+        entry["time"] = json!("2026-11-20T10:00:01.123Z");
+        entry["correlationId"] = json!(id);
+        format!("{entry}\n")
+    };
+    for other in [of_portal("id-1"), of_portal("")] {
+        let radius = folder(&[("a.json", line.clone()), ("b.json", other)]);
+        assert!(counts(&radius) == 2 && says(&radius, "may count twice"), "{:?}", radius.coverage.notes);
+    }
+    let radius = folder(&[("a.json", line), ("b.json", of_portal("id-2"))]);
+    assert!(counts(&radius) == 2 && !says(&radius, "may count twice"), "{:?}", radius.coverage.notes);
+}
+
+#[test]
+fn an_entry_that_carries_another_one_is_two() {
+    let outer = || event(1, |entry| entry["correlationId"] = json!("outer"));
+    let inner = || told(2);
+    let carried = |member: &str, value: Value| {
+        let mut entry = outer();
+        entry[member] = value;
+        format!("{entry}\n")
+    };
+    for text in [
+        carried("message", json!(inner().to_string())),
+        carried("log", json!(inner().to_string())),
+        carried("event", json!({"original": inner().to_string()})),
+        carried("_raw", json!(inner().to_string())),
+        carried("body", inner()),
+        carried("records", json!([inner()])),
+        format!("{}\n", json!({"records": [outer()], "more": {"records": [inner()]}})),
+    ] {
+        let radius = asked("log.json", &text);
+        assert_eq!((counts(&radius), radius.coverage.unreadable_lines), (2, 0), "{text}: {:?}", radius.coverage);
+    }
+    // The same as it was sent is no other one, and what a caller chose is none at all.
+    for text in [
+        carried("message", json!(outer().to_string())),
+        carried("event", json!({"original": outer().to_string()})),
+        format!("{}\n", event(1, |entry| entry["properties"]["clientInfo"] = json!(inner().to_string()))),
+    ] {
+        assert_eq!(counts(&asked("log.json", &text)), 1, "{text}");
+    }
+    let batch = json!({"records": [outer(), inner(), told(3)]}).to_string();
+    assert_eq!(counts(&asked("log.json", &carried("message", json!(batch)))), 3, "one of a batch, and all of it");
+}

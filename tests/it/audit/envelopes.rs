@@ -261,3 +261,65 @@ fn a_change_of_the_vault_is_seen_in_every_wrapping() {
         assert_eq!(found, 1, "{line}");
     }
 }
+
+#[test]
+fn tables_are_read_whichever_way_their_columns_are_named() {
+    let names = ["TimeGenerated", "OperationName", "Id", "CallerIpAddress", "HttpStatusCode"];
+    let row = |second: u32| {
+        json!([
+            format!("2026-11-20T10:00:0{second}Z"),
+            "SecretGet",
+            format!("{HOST}/secrets/db-password"),
+            "203.0.113.9",
+            200
+        ])
+    };
+    let rows = [row(1), row(2)];
+    let columns: Vec<Value> = names.iter().map(|name| json!({"ColumnName": name, "ColumnType": "string"})).collect();
+    let under = |nth: usize| json!({"0": rows[0][nth], "1": rows[1][nth]});
+    let transposed: serde_json::Map<String, Value> =
+        names.iter().enumerate().map(|(nth, name)| ((*name).to_owned(), under(nth))).collect();
+    let lists: serde_json::Map<String, Value> =
+        names.iter().enumerate().map(|(nth, name)| ((*name).to_owned(), json!([rows[0][nth], rows[1][nth]]))).collect();
+    let fragment = |rows: &[Value]| json!({"FrameType": "TableFragment", "TableFragmentType": "DataAppend", "TableId": 1, "Rows": rows});
+    for document in [
+        format!(
+            "{{\"tables\":[{{\"rows\":{},\"columns\":{},\"name\":\"PrimaryResult\"}}]}}",
+            json!(rows),
+            json!(columns)
+        ),
+        json!([{"FrameType": "DataSetHeader", "IsProgressive": true},
+            {"FrameType": "TableHeader", "TableId": 1, "TableKind": "PrimaryResult", "Columns": columns},
+            fragment(&rows[..1]), fragment(&rows[1..]), {"FrameType": "TableCompletion", "TableId": 1, "RowCount": 2}])
+        .to_string(),
+        json!(transposed).to_string(),
+        json!(lists).to_string(),
+        json!({"columns": names, "index": [0, 1], "data": rows}).to_string(),
+        json!([names, rows[0], rows[1]]).to_string(),
+    ] {
+        let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(&document).unwrap()).unwrap();
+        for text in [document, pretty] {
+            let folder = TempDir::new().unwrap();
+            write(&folder.path().join("log.json"), text.as_bytes());
+            let radius = ask(&folder.path().join("log.json"), &query());
+            assert_eq!(counts(&radius), 2, "{text}: {:?}", radius.coverage);
+            assert_eq!(radius.accesses[0].ip, "203.0.113.9", "{text}");
+        }
+    }
+}
+
+#[test]
+fn entries_behind_words_with_brackets_are_read() {
+    let entry = read(1).to_string();
+    for line in [
+        format!("azure.kv: [1795000000.0, {entry}]"),
+        format!("[0] azure.kv: [[1795000000.000000000, {{}}], {entry}]"),
+        format!("2026-11-20T10:15:30Z {{job=\"az\", pod=\"x\"}} {entry}"),
+        format!("[2026-11-20 10:00:01] [INFO] {{}} {entry}"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        write(&folder.path().join("log.txt"), format!("{line}\n").as_bytes());
+        let radius = ask(folder.path().join("log.txt").as_path(), &query());
+        assert_eq!((counts(&radius), radius.coverage.unreadable_lines), (1, 0), "{line}: {:?}", radius.coverage);
+    }
+}

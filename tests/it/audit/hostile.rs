@@ -43,7 +43,7 @@ fn a_line_of_nothing_but_escapes_and_a_million_lines_of_nothing_hide_no_neighbou
 fn numbers_for_text_and_a_name_twice_with_the_same_content_are_read() {
     let twice = read(1).to_string().replacen("{\"time\"", "{\"time\":\"2026-11-20T10:00:01.1234567Z\",\"time\"", 1);
     let nested = read(2).to_string().replacen("\"requestUri\"", "\"httpStatusCode\":200,\"requestUri\"", 1);
-    let mut numbers = event(3, |event| event["callerIpAddress"] = json!(7));
+    let mut numbers = event(3, |event| event["callerIpAddress"] = json!(3_405_803_785_u32));
     numbers["properties"]["clientInfo"] = json!(-1.5);
     numbers["correlationId"] = json!({"a": []});
     let radius = lines(&[twice, nested, numbers.to_string()]).ask();

@@ -223,8 +223,9 @@ fn a_row_with_another_number_of_cells_is_not_shifted() {
     let radius = asked("export.csv", &format!("{head}\n{quoted}\nx\n"));
     assert_eq!(radius.coverage.unreadable[0].record, 4, "the line, not the row");
     let unclosed = row(2).replace("203.0.113.9", "\"203.0.113.9");
-    let radius = asked("export.csv", &format!("{head}\n{}\n{unclosed}\n{}\n", row(1), row(3)));
-    assert_eq!((counts(&radius), radius.coverage.unreadable_lines), (1, 1));
+    let with_comma = row(1).replace("203.0.113.9", "\"203.0.113.9, 10.0.0.1\"");
+    let radius = asked("export.csv", &format!("{head}\n{with_comma}\n{unclosed}\n{}\n", row(3)));
+    assert_eq!((counts(&radius), radius.coverage.unreadable_lines), (1, 2));
     assert!(radius.coverage.unreadable[0].why.contains("quote"), "{:?}", radius.coverage.unreadable);
     let rows = json!({"tables": [{"columns": [{"name": "TimeGenerated"}, {"name": "OperationName"}, {"name": "id_s"}],
         "rows": [["2026-11-20T10:00:01Z", "SecretGet"], ["2026-11-20T10:00:02Z", "SecretGet", format!("{HOST}/secrets/db-password")]]}]});

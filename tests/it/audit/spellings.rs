@@ -94,12 +94,21 @@ fn entry(deed: Deed, second: usize, dice: &mut Dice) -> Value {
         json!({long: oid, "upn": "null"}),
         json!({"appid": "app-1", "oid": "-", long: oid}),
         json!({"OID": [oid]}),
-    ][dice.roll(4)]
+        json!({"objectId": {"value": oid}, "appid": "app-1"}),
+    ][dice.roll(5)]
     .clone();
     let claim = part(claim, dice);
     let identity = [json!({"claim": claim}), json!({"Claims": claim})][dice.roll(2)].clone();
     let resource = "/SUBSCRIPTIONS/S/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/KV-DRILL";
-    match dice.roll(5) {
+    match dice.roll(6) {
+        4 => {
+            let caller = dice.pick(&["Caller", "CallerOid", "ObjectId", "PrincipalId", "User", "oid", "Requestor"]);
+            let address = dice.pick(&["IP", "SourceIP", "src_ip", "ipaddr_s", "network.peer.address", "remote"]);
+            json!({
+                "TimeGenerated": time, "OperationName": operation, address: ip, "httpStatusCode_d": status, "id_s": id,
+                "requestUri_s": uri, caller: oid, "identity_claim_appid_g": SHOP, "ResourceId": resource,
+            })
+        }
         0 | 1 => json!({
             "time": time, "category": "AuditEvent", "operationName": operation, "resultSignature": "OK",
             "callerIpAddress": ip, "correlationId": "c", "identity": part(identity, dice), "resourceId": resource,
