@@ -1,5 +1,6 @@
 //! `stanch abandon`: gives an unfinished run up. It cannot be resumed, and holds nothing any more.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::session;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id
+    #[arg(add = completing::runs())]
     run: String,
     /// Why; it stands in the journal and in the report
     #[arg(long, value_name = "TEXT")]

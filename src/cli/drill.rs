@@ -1,6 +1,7 @@
 //! `stanch drill`: a game day. The incident is played on the embedded cloud, the runbook of a real one answers it over the same
 //! ways as a real run, and what the cloud saw is the scorecard.
 
+use super::completing;
 use super::driving::{self, Args as RunArgs};
 use super::emulate::read_scenario;
 use super::ending::InOrder;
@@ -37,7 +38,7 @@ const AFTERMATH: Duration = Duration::from_millis(1500);
 pub(crate) struct Args {
     /// A scenario's file, or a built-in one: leaked-secret, quiet, leaked-string, open-vault, storage-account-key,
     /// entra-app-secret, database-credential, third-party-api-key
-    #[arg(default_value = scenario::DEFAULT)]
+    #[arg(default_value = scenario::DEFAULT, add = completing::scenarios())]
     scenario: String,
     /// Print a built-in scenario, to begin one of your own with
     #[arg(long, conflicts_with = "answers")]

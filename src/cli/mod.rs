@@ -12,6 +12,7 @@ mod audit_known;
 mod audit_tell;
 mod audit_watch;
 mod chat;
+mod completing;
 mod drill;
 mod driving;
 mod emulate;
@@ -32,6 +33,7 @@ mod reported;
 mod resume;
 mod room;
 mod run;
+mod runbooks;
 mod runs;
 mod sarif;
 mod schema;
@@ -110,6 +112,8 @@ enum Command {
     Serve(serve::Args),
     /// Serve the embedded cloud
     Emulate(emulate::Args),
+    /// List the built-in runbooks, or show what one asks for and does
+    Runbooks(runbooks::Args),
     /// Check runbooks; every problem at once
     Lint(lint::Args),
     /// Print the completions of a shell
@@ -131,6 +135,9 @@ pub fn told(failure: &Failure) -> String {
 pub fn main() -> ExitCode {
     harden();
     std::panic::set_hook(Box::new(|panic| terminal::ui::panicked(panic.location())));
+    if completing::answered(Arguments::command, std::env::args_os()) {
+        return ExitCode::SUCCESS;
+    }
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return complain(error).into(),
@@ -257,8 +264,9 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Drill(args) => drill::run(&common, ui, args).await,
         Command::Serve(args) => serve::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
+        Command::Runbooks(args) => runbooks::run(ui, &args),
         Command::Lint(args) => lint::run(ui, &args),
-        Command::Completions(args) => shell::completions(ui, &args, Arguments::command()),
+        Command::Completions(args) => shell::completions(ui, &args),
         Command::Man(args) => shell::man(ui, &args, Arguments::command()),
         Command::Actions(args) => actions::run(ui, &args),
         Command::Schema => schema::run(ui),

@@ -1,5 +1,6 @@
 //! `stanch status`: where a run stands.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
@@ -15,6 +16,7 @@ use crate::report;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id [default: the latest]
+    #[arg(add = completing::runs())]
     run: Option<String>,
     /// Print a note for whoever takes over, in Markdown: what is done with proof, what is open, who waits, what is next
     #[arg(long, conflicts_with = "json")]

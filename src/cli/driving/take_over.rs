@@ -21,11 +21,9 @@ use crate::journal::{Claimant, Journal, LEASE, Lock, RunFolder, Store};
 use serde_json::Map;
 use std::time::Duration;
 
-/// Which run is taken over, and who answers for it.
+/// How a run is taken over, and who answers for it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TakingOver {
-    /// The run's id
-    pub(super) run: String,
     #[command(flatten)]
     answering: Answering,
     #[command(flatten)]
@@ -33,8 +31,8 @@ pub(crate) struct TakingOver {
 }
 
 /// Goes on as far as it goes now.
-pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome {
-    let folder = session::existing(common, &args.run)?;
+pub(crate) async fn go_on(common: &Common, ui: Ui, run: &str, args: &TakingOver) -> Outcome {
+    let folder = session::existing(common, run)?;
     let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
     let lock = folder.lock(&claimant).map_err(|error| held(&folder, &error))?;
     let plan = session::plan_of(&folder)?;
