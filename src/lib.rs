@@ -174,6 +174,9 @@ pub mod failure;
 /// What others wrote, fit to be seen: which characters act in place of being seen.
 pub mod visible;
 
+/// Forms of the credentials that people leak most, as their issuers publish them.
+mod tokens;
+
 /// A value that cannot be printed, serialised or cloned by accident.
 pub mod secret;
 

@@ -16,7 +16,7 @@ use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
 use crate::command_line::CommandLine;
 use crate::failure::Failure;
-use crate::find::{Needle, Progress, search};
+use crate::find::{Needle, Progress, names_a_secret, search};
 use crate::intake::{self, NOT_STATED, ScanReport};
 use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, SubsecRound, Utc};
@@ -110,7 +110,11 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
     }
     let needle = match hash.filter(|_| values.is_empty()) {
         Some(hash) => Needle::recognised(hash),
-        None => Needle::new(&values).map(|needle| needle.pointing(&parts)),
+        None => {
+            let is_page = values.iter().any(|value| intake::is_page(value.expose()));
+            let doubt = is_page.then_some("the value itself: what was given is a web page, and may not hold it");
+            Needle::new(&values).map(|needle| needle.pointing(&parts).doubting(doubt))
+        }
     };
     let needle = needle.map_err(CommandError::usage)?;
     leak.found_at = leak.found_at.map(|place| intake::said(&needle.redact(&place)));
@@ -215,24 +219,34 @@ async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
     })
 }
 
-/// The value, unless it is a report that holds none: what is not in it is found nowhere.
+/// The value, unless it is what somebody answered in place of one, or a report that holds none: what is not in it is found
+/// nowhere.
 fn no_report(value: Secret) -> Result<Secret, CommandError> {
+    let refused = |what: &str| Failure::refused(format!("what was given is {what}, and holds no value"));
+    let report = |what: &str| {
+        let help = "give a report with `--from FILE`, or with `--from -` where it is piped in";
+        Err(CommandError::usage(refused(what).help(help)))
+    };
     let holds_none = |report: &ScanReport| report.findings.iter().all(|finding| finding.values.is_empty());
-    match intake::read(value.expose().as_bytes()) {
-        Ok(report) if holds_none(&report) => {
-            let what = report.format.map_or("a scanner's report", |format| format.title);
-            let failure = Failure::refused(format!("what was given is {what}, and holds no value"));
-            Err(CommandError::usage(
-                failure.help("give a report with `--from FILE`, or with `--from -` where it is piped in"),
-            ))
-        }
-        _ => Ok(value),
+    let read = intake::read(value.expose().as_bytes()).ok();
+    if let Some(format) = read.as_ref().and_then(|report| report.format) {
+        return if read.as_ref().is_some_and(holds_none) { report(format.title) } else { Ok(value) };
     }
+    // A line of a log may hold what leaked.
+    if names_a_secret(value.expose()) {
+        return Ok(value);
+    }
+    if let Some(answer) = intake::answer(value.expose()) {
+        let help = "let the command before the pipe run alone, look at what it says, and give the value itself";
+        return Err(CommandError::usage(refused(answer).help(help)));
+    }
+    if read.as_ref().is_some_and(holds_none) { report("a scanner's report") } else { Ok(value) }
 }
 
 async fn entered(ui: Ui, prompt: &str) -> Result<Option<Secret>, CommandError> {
     let shown = |entered: &str| if entered.is_empty() { ui.ask(&Page::of(prompt)) } else { ui.entered(entered) };
-    let given = StandardInput::default().ask(&shown).await;
+    let input = StandardInput { takes_bytes: true, ..StandardInput::default() };
+    let given = input.ask(&shown).await;
     if std::io::stdin().is_terminal() {
         ui.leave_entered();
     }

@@ -13,9 +13,10 @@ mod placeholder;
 mod sweep;
 
 pub use digest::Digest;
-pub(crate) use layers::without_prefix;
 pub use layers::{LAYERS, Place, SHORTEST};
+pub(crate) use layers::{text_of, uncoloured, wide, without_prefix};
 pub use matched::{Certainty, Match, Reading};
 pub use needle::Needle;
+pub use openings::names_a_secret;
 pub use placeholder::is_placeholder;
 pub use sweep::{Answer, Because, Found, Progress, Searched, Unread, search};

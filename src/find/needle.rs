@@ -11,7 +11,7 @@ use super::layers::{
 };
 use super::matched::{Match, Reading};
 use super::openings::{Openings, is_part, openings};
-use super::placeholder::{is_covered, is_cut};
+use super::placeholder::{is_covered, is_cut, is_worded};
 use crate::failure::Failure;
 use crate::secret::Secret;
 use hmac::{Hmac, Mac};
@@ -110,13 +110,19 @@ impl Needle {
             return Err(failure.help("it names commit, file, rule and line: look up the value there, and give that"));
         }
         // A whole file may hold such a place among others.
-        let is_one = |text: &str| text.len() < LONGEST_COVERED && text.trim().lines().count() < 2;
+        let is_frame = |text: &str| text.trim().starts_with("-----BEGIN ");
+        let is_one = |text: &str| text.len() < LONGEST_COVERED && (text.trim().lines().count() < 2 || is_frame(text));
         let is_covered = |text: &str| is_one(text) && is_covered(text);
         if leaked.iter().map(Secret::expose).all(is_covered) && needle.digests.is_empty() && !needle.wholes.is_empty() {
-            let failure = Failure::refused("what was given is no value: it is covered, cut short, or a hash of it");
+            let failure = Failure::refused(
+                "what was given is no value: it is covered, cut short, a hash of it, or what a program writes in its place",
+            );
             return Err(
                 failure.help("look up the value itself where it leaked: the file, the commit, the page of the alert")
             );
+        }
+        if !leaked.is_empty() && leaked.iter().all(|text| is_worded(text.expose())) {
+            needle.may_be_none = Some("the value itself: what was given reads as if it stood in the place of one");
         }
         if leaked.iter().all(|text| is_cut(text.expose())) {
             needle.not_tried.push("the rest of the value: it is shorter than all of its kind");
@@ -161,6 +167,12 @@ impl Needle {
                 self.keep(part, place, Kind::Part);
             }
         }
+        self
+    }
+
+    /// With something to say where it is not found: what was given may be no value.
+    pub fn doubting(mut self, doubt: Option<&'static str>) -> Self {
+        self.may_be_none = self.may_be_none.or(doubt);
         self
     }
 

@@ -1,7 +1,9 @@
 //! Which texts let somebody in: of a leaked text the parts that are looked for, of a value those by which it is recognised.
 
 use super::heads::{hook_tokens, is_head};
-use super::layers::{Place, folded, is_address, is_guid, is_host, is_public, is_telling, looks_random, walk};
+use super::layers::{
+    LISTED, Place, folded, is_address, is_guid, is_host, is_public, is_telling, looks_chosen, looks_random, walk,
+};
 use super::placeholder::is_covered;
 use crate::known;
 use crate::secret::Secret;
@@ -18,11 +20,24 @@ const SHORTEST_PHRASE: usize = 12;
 pub(super) fn is_part(text: &str, place: Place) -> bool {
     let is_short = text.trim().len() < SHORTEST_PART;
     // Whoever encodes a text without a name hides more than a word.
-    let is_hidden =
-        || place.encoded == Some("base64") && is_telling(text) && text.bytes().any(|byte| byte.is_ascii_digit());
+    let is_hidden = || {
+        place.encoded.is_some_and(|encoded| ["base64", LISTED].contains(&encoded))
+            && is_telling(text)
+            && text.bytes().any(|byte| byte.is_ascii_digit())
+    };
     let tells = || place.is_named_secret() || looks_random(text) || is_hidden();
     // What is told to everybody, what all of a kind begin with, and what stands in place of a value are no part.
     !is_short && !place.innocent && tells() && !is_public(text) && !is_head(text) && !is_covered(text)
+}
+
+/// Whether something in a text has a name that says that it is a secret, and looks like one.
+pub fn names_a_secret(text: &str) -> bool {
+    let mut is_named = false;
+    walk(text, &mut |part, place| {
+        is_named |= place.is_named_secret() && is_part(part, place) && (looks_random(part) || looks_chosen(part));
+        !is_named
+    });
+    is_named
 }
 
 /// What in a value lets somebody in, as far as its names and forms tell, and what has a name that says that it does not.

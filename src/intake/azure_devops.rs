@@ -21,7 +21,7 @@ fn read(document: &Value) -> Option<Entry> {
         return Some(alerts(std::slice::from_ref(document)));
     }
     let page = document.get("value")?.as_array()?;
-    let is_empty_page = page.is_empty() && document.get("count").and_then(Value::as_u64) == Some(0);
+    let is_empty_page = page.is_empty() && document.get("count").is_some_and(Value::is_u64);
     if !is_empty_page && !page.iter().any(is_alert) {
         return None;
     }
@@ -32,7 +32,8 @@ fn read(document: &Value) -> Option<Entry> {
     }
     let promised = document.get("count").and_then(Value::as_u64).unwrap_or(0);
     if promised > page.len() as u64 {
-        entry.unread.push(format!("it speaks of {promised} alerts, and holds {}", page.len()));
+        let alerts = if promised == 1 { "1 alert" } else { &format!("{promised} alerts") };
+        entry.unread.push(format!("it speaks of {alerts}, and holds {}: a page of it may be missing", page.len()));
     }
     Some(entry)
 }

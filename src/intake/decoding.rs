@@ -1,6 +1,7 @@
 //! The bytes of a report become text: UTF-8, UTF-16 as some shells write it, or either of them compressed.
 
 use crate::failure::Failure;
+use crate::find::{uncoloured, wide};
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
 use zeroize::Zeroizing;
@@ -30,15 +31,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
     } else {
         bytes
     };
-    let text = match bytes {
-        [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes, &mut unread),
-        [0xFE, 0xFF, rest @ ..] => wide(rest, u16::from_be_bytes, &mut unread),
-        // Without a mark: every second byte of what is mostly ASCII is zero.
-        [first, 0, second, 0, ..] if *first != 0 && *second != 0 => wide(bytes, u16::from_le_bytes, &mut unread),
-        [0, first, 0, second, ..] if *first != 0 && *second != 0 => wide(bytes, u16::from_be_bytes, &mut unread),
-        bytes => String::from_utf8_lossy(bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes)).into_owned(),
+    let text = match wide(bytes) {
+        Some(wide) => {
+            if !wide.whole {
+                unread.push("it breaks off inside a character".to_owned());
+            }
+            wide.text
+        }
+        None => {
+            let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
+            Zeroizing::new(String::from_utf8_lossy(bytes).into_owned())
+        }
     };
-    let text = uncoloured(Zeroizing::new(text));
+    // No format holds the colours of a terminal unescaped.
+    let text = uncoloured(&text).filter(|_| text.contains('\u{1b}')).unwrap_or(text);
     let strange = |letter: char| letter == '\u{fffd}' || letter == '\0';
     let broken = text.chars().filter(|letter| strange(*letter)).count();
     if broken * MOST_BROKEN > text.chars().count() {
@@ -50,37 +56,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Failure> {
             .push(format!("{broken} characters are neither UTF-8 nor UTF-16; the values that hold them are not known"));
     }
     Ok(Decoded { text, unread })
-}
-
-/// Without the colours that a terminal was sent: no format holds them unescaped.
-fn uncoloured(text: Zeroizing<String>) -> Zeroizing<String> {
-    if !text.contains('\u{1b}') {
-        return text;
-    }
-    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-    let mut pieces = text.split('\u{1b}');
-    plain.push_str(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let behind = match piece.strip_prefix('[') {
-            // `[0;31m`, `[K`: digits and signs up to a letter.
-            Some(code) => code.find(|letter: char| ('@'..='~').contains(&letter)).and_then(|end| code.get(end + 1..)),
-            // `]8;;https://…`, up to a bell, or to the next escape.
-            None if piece.starts_with(']') => Some(piece.split_once('\u{7}').map_or("", |(_, rest)| rest)),
-            None => piece.get(piece.chars().next().map_or(0, char::len_utf8)..),
-        };
-        plain.push_str(behind.unwrap_or_default());
-    }
-    plain
-}
-
-fn wide(bytes: &[u8], join: fn([u8; 2]) -> u16, unread: &mut Vec<String>) -> String {
-    let pairs = bytes.chunks_exact(2);
-    if !pairs.remainder().is_empty() {
-        unread.push("it breaks off inside a character".to_owned());
-    }
-    let units: Vec<u16> = pairs.filter_map(|pair| Some(join(pair.try_into().ok()?))).collect();
-    let text = String::from_utf16_lossy(&units);
-    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
 }
 
 fn unpack(bytes: &[u8], unread: &mut Vec<String>) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -20,24 +20,43 @@ fn read(document: &Value) -> Option<Entry> {
     if let Some(one) = finding(document) {
         return Some(Entry::from(vec![one]));
     }
-    let list = document.get("matches").or(document.get("findings"))?.as_array()?;
+    let cut_short = audit(document);
+    let Some(list) = document.get("matches").or(document.get("findings")).and_then(Value::as_array) else {
+        // JSON lines end with what was looked at.
+        return cut_short.map(|unfinished| Entry { unfinished, ..Entry::default() });
+    };
     let findings: Vec<ScanFinding> = list.iter().filter_map(finding).collect();
     let missing = list.len() - findings.len();
     // An empty list has many owners.
     let is_own =
         ["/metadata/kingfisher_version", "/kingfisher_version"].iter().any(|at| document.pointer(at).is_some());
-    if findings.is_empty() && !(is_own && missing == 0) {
+    if findings.is_empty() && !((is_own || cut_short.is_some()) && missing == 0) {
         return None;
     }
-    let mut unread = if missing > 0 { vec![format!("{missing} matches are no finding")] } else { Vec::new() };
+    let mut unread = if missing > 0 {
+        vec![format!("{missing} {} no finding", if missing == 1 { "match is" } else { "matches are" })]
+    } else {
+        Vec::new()
+    };
     let count = |at: &str| document.pointer(at).and_then(Value::as_u64);
     let promised = ["/metadata/summary/findings", "/summary/total", "/summary/findings"].into_iter().filter_map(count);
     let promised =
         promised.chain(count("/findings_omitted").map(|omitted| omitted.saturating_add(list.len() as u64))).max();
     if let Some(promised) = promised.filter(|promised| *promised > list.len() as u64) {
-        unread.push(format!("it speaks of {promised} findings, and holds {}", list.len()));
+        let findings = if promised == 1 { "1 finding" } else { &format!("{promised} findings") };
+        unread.push(format!("it speaks of {findings}, and holds {}", list.len()));
     }
-    Some(Entry { findings, unread, ..Entry::default() })
+    Some(Entry { findings, unread, unfinished: cut_short.unwrap_or_default(), ..Entry::default() })
+}
+
+/// What its audit says was not looked at; nothing where there is no audit.
+fn audit(document: &Value) -> Option<Vec<String>> {
+    let audit = document.get("audit").filter(|audit| text(audit, "schema").starts_with("kingfisher."))?;
+    let count = |name: &str| audit.pointer(&format!("/summary/{name}")).and_then(Value::as_u64).unwrap_or(0);
+    let missing: u64 = ["fetch_failed", "scan_failed", "scan_partial", "pending"].into_iter().map(count).sum();
+    let what = if missing == 1 { "1 repository" } else { &format!("{missing} repositories") };
+    let told = format!("the scanner did not look at all of {what}");
+    Some(if missing > 0 { vec![told] } else { Vec::new() })
 }
 
 fn finding(entry: &Value) -> Option<ScanFinding> {

@@ -41,6 +41,11 @@ impl Log {
         let message = [text(entry, "msg"), text(entry, "message")].join("");
         self.has_end = true;
         self.heard(&message);
+        if is_summary(entry) {
+            self.ended = true;
+            let count = entry.get("findings").and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok());
+            self.announced += count.unwrap_or(0);
+        }
         self.level(text(entry, "level"));
         self.counts(entry);
     }
@@ -103,8 +108,9 @@ impl Log {
             told.push("the scanner's log has no end: the scan was cut short, or the log was".to_owned());
         }
         if self.announced > findings {
-            let announced = self.announced;
-            told.push(format!("the scanner's log speaks of {announced} findings, and {findings} are here"));
+            let spoken = if self.announced == 1 { "1 finding" } else { &format!("{} findings", self.announced) };
+            let here = if findings == 1 { "1 is" } else { &format!("{findings} are") };
+            told.push(format!("the scanner's log speaks of {spoken}, and {here} here"));
         }
         told
     }
@@ -112,7 +118,14 @@ impl Log {
 
 /// Whether an object is a line of a scanner's own log.
 pub(super) fn is_entry(entry: &Value) -> bool {
-    entry.get("level").is_some() && (entry.get("msg").is_some() || entry.get("message").is_some())
+    is_summary(entry) || entry.get("level").is_some() && (entry.get("msg").is_some() || entry.get("message").is_some())
+}
+
+/// The line that Kingfisher ends with: how many findings there were, and how long it took.
+fn is_summary(entry: &Value) -> bool {
+    let has = |name: &&str| entry.get(*name).is_some();
+    entry.get("findings").is_some_and(Value::is_u64)
+        && ["scan_duration", "successful_validations", "bytes_scanned", "blobs_scanned"].iter().any(has)
 }
 
 /// Whether a line is one of a scanner's log, or of its banner.

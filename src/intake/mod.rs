@@ -4,6 +4,7 @@
 //! shown, and nothing of them is ever repeated in an error. What cannot be read is counted and said: that nothing leaked
 //! follows only from a report that was read whole.
 
+mod answers;
 mod azure_devops;
 mod decoding;
 mod detect_secrets;
@@ -35,6 +36,7 @@ use documents::Documents;
 use log::Log;
 use serde_json::Value;
 
+pub use answers::{answer, is_page};
 pub use decoding::LARGEST_REPORT;
 pub use finding::{Format, ScanFinding, ScanReport, Since, SinceWhat};
 pub use formats::FORMATS;
@@ -153,7 +155,8 @@ impl<'a> Reading<'a> {
         let is_answer = is_answer || log.is_answer();
         let broken = report.unread.clone();
         if strange_lines > 0 {
-            report.unread.push(format!("{strange_lines} lines are neither JSON nor a scanner's log"));
+            let lines = if strange_lines == 1 { "1 line is" } else { &format!("{strange_lines} lines are") };
+            report.unread.push(format!("{lines} neither JSON nor a scanner's log"));
         }
         let known = report.format.is_some() || !report.findings.is_empty();
         report.unfinished.extend(log.unfinished(report.findings.len()));

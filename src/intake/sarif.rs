@@ -39,7 +39,14 @@ fn read(document: &Value) -> Option<Entry> {
             }
             continue;
         };
-        for result in results {
+        let gone = results.iter().filter(|result| text(result, "baselineState") == "absent").count();
+        if gone > 0 {
+            let what = if gone == 1 { "1 result is" } else { &format!("{gone} results are") };
+            entry.unfinished.push(format!(
+                "{what} gone since the tool's baseline, and not counted: what leaked then is known still"
+            ));
+        }
+        for result in results.iter().filter(|result| is_there(result)) {
             match (result.is_object(), subject(run, result)) {
                 (false, _) => entry.unread.push("a result is no object".to_owned()),
                 (true, Subject::Others) => entry.others += 1,
@@ -50,6 +57,11 @@ fn read(document: &Value) -> Option<Entry> {
         entry.unfinished.extend(trouble(run).map(str::to_owned));
     }
     Some(entry)
+}
+
+/// Whether a result is one of this run: not gone since an earlier one, and no word that all is well.
+fn is_there(result: &Value) -> bool {
+    text(result, "baselineState") != "absent" && !["pass", "notApplicable"].contains(&text(result, "kind"))
 }
 
 /// Where a run speaks against itself.
@@ -127,7 +139,11 @@ fn finding(run: &Value, result: &Value) -> ScanFinding {
     }
     let found_at =
         place(Some(repository), &decoded(at(location, "/artifactLocation/uri")), line(region, "startLine"), commit);
-    let mut finding = Seen { rule, values: values(snippets), found_at, since: time(run, result) }.finding(&FORMAT);
+    // Somebody said that it does not matter; whoever found it may think otherwise.
+    let is_suppressed = list(result, "suppressions").iter().any(|told| text(told, "status") != "rejected");
+    let rule = if is_suppressed { format!("{rule}, suppressed in the report") } else { rule.to_owned() };
+    let mut finding =
+        Seen { rule: &rule, values: values(snippets), found_at, since: time(run, result) }.finding(&FORMAT);
     if !finding.values.is_empty() {
         finding.parts = values(pointed);
     }

@@ -29,6 +29,17 @@ pub(super) static FORMAT_2: Format = Format {
     read: read_2,
 };
 
+pub(super) static FORMAT_PYTHON: Format = Format {
+    name: "trufflehog3",
+    title: "a trufflehog3 report",
+    shapes: "JSON list",
+    told_by: "`rule` as an object, with `secret` and `path`",
+    value: "`secret`",
+    place: "file, line and commit",
+    time: "the commit's",
+    read: read_python,
+};
+
 /// What a source says besides the place, or what is said of the place elsewhere.
 const NO_PLACE: &[&str] = &[
     "link",
@@ -165,4 +176,17 @@ fn read_2(entry: &Value) -> Option<Entry> {
         findings.push(finding(Vec::new()));
     }
     Some(Entry::from(findings))
+}
+
+/// trufflehog3, a program of its own in Python.
+fn read_python(entry: &Value) -> Option<Entry> {
+    let rule = entry.get("rule").filter(|rule| rule.is_object())?;
+    entry.get("path")?;
+    let parts = Seen {
+        rule: first(rule, &["message", "id"]),
+        values: values([entry.get("secret")?.as_str()?]),
+        found_at: place(None, text(entry, "path"), line(entry, "line"), text(entry, "commit")),
+        since: since(text(entry, "date"), SinceWhat::Written),
+    };
+    Some(parts.entry(&FORMAT_PYTHON))
 }

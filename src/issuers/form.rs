@@ -5,6 +5,7 @@
 
 use super::envelope;
 use crate::secret::Secret;
+use crate::tokens;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use regex::Regex;
@@ -39,34 +40,20 @@ pub enum Form {
     Issued(String),
 }
 
-/// Tokens that say by their form who issued them. What is first is the better guess.
-static TOKENS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+/// What is not taken apart, and yet is no text drawn at random, beside the tokens that are known by their form.
+static ISSUED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let known = [
-        (r"^eyJ[\w-]+(\.[\w-]*){2,4}$", "a JWT"),
+        (r"^eyJ[\w-]+(\.[\w-]*){2,4}$", "a JSON web token"),
         (r"(^|[?&])sig=", "a shared access signature (SAS)"),
-        (r"^(gh[opsur]_|github_pat_)\w{10,}$", "a GitHub token"),
-        (r"^gl[a-z]{2,6}-[\w.-]{15,}$", "a GitLab token"),
         (r"^(xox[a-z](\.xox[a-z])?|xapp)-[\w-]+", "a Slack token"),
-        (r"^(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}$", "an access key of AWS"),
-        (r"^([rsp]k_(live|test)|whsec)_\w+$", "a Stripe key"),
-        (r"^npm_\w{20,}$", "an npm token"),
-        (r"^pypi-[\w-]{20,}$", "a PyPI token"),
-        (r"^SG\.[\w-]+\.[\w-]+$", "a SendGrid key"),
-        (r"^(AIza[\w-]{30,}|GOCSPX-[\w-]+|ya29\.[\w.-]+)$", "a credential of Google"),
-        (r"^hv[sbr]\.[\w-]{20,}$", "a token of HashiCorp Vault"),
-        (r"^(sk-[\w-]{20,}|hf_\w{20,})$", "a key of an AI service"),
-        (r"^(dapi[0-9a-f]{32}|do[opr]_v1_[0-9a-f]{20,}|shp(at|ca|pa|ss)_[0-9a-fA-F]{20,})", "a token of a service"),
         (r"^(SK|AC)[0-9a-f]{32}$", "a key of Twilio"),
-        (r"^(PMAK-|NRAK-|lin_api_|dckr_pat_|AT[AC]TT3|key-[0-9a-f]{32}$|sq[apu]_)", "a token of a service"),
-        (r"^\d{8,10}:[\w-]{35}$", "a token of a Telegram bot"),
-        (r"^[MNO][\w-]{23,}\.[\w-]{6}\.[\w-]{27,}$", "a token of a Discord bot"),
-        (r"^[\w~.-]{3}\dQ~[\w~.-]{31,34}$", "a password of an application at Entra"),
-        (r"^[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}$", "a key of an Azure AI service"),
-        (r"^[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}$", "a token of Azure DevOps"),
-        (r"^[A-Za-z0-9+/]{86}==$", "an account's key of Azure (64 bytes in base64)"),
+        (r"^key-[0-9a-f]{32}$", "a token of a service"),
+        (r"^[a-z2-7]{52}$", "a token of Azure DevOps"),
         (r"^[A-Za-z0-9+/]{43}=$", "a key of 32 bytes in base64"),
         (r"^[A-Za-z0-9+/]{22}==$", "a key of 16 bytes in base64"),
-        (r"^AGE-SECRET-KEY-1", "an age key"),
+        (r"^[A-Za-z0-9_-]{86}$", "a key of 64 bytes in base64url"),
+        (r"^[A-Za-z0-9_-]{43}=?$", "a key of 32 bytes in base64url"),
+        (r"^[A-Za-z0-9_-]{22}==$", "a key of 16 bytes in base64url"),
         (
             r"^(\$(2[abxy]?|1|5|6|7|y|apr1|argon2\w*|scrypt|pbkdf2[\w-]*)\$|\{(S?SHA\d*|PBKDF2|CRYPT)[\w-]*\})",
             "the hash of a password",
@@ -74,12 +61,30 @@ static TOKENS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"^((ssh|ecdsa)-[\w-]+|sk-[\w.@-]+) AAAA", "an SSH key"),
         (r"(?i)^(bearer|basic|token|apikey|digest) \S{6,}", "the value of a header"),
         (r"^\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?$", "a GUID"),
+        (r"^[A-Z0-9]{4,8}(-[A-Z0-9]{4,8}){2,}$", "a licence key"),
         (r"^[+-]?\d[\d .,_-]*$", "a number"),
         (r"(?i)^(true|false|yes|no|on|off|null|none|enabled|disabled)$", "a switch"),
         (r"(?i)^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z0-9-]+:\d{2,5}$", "the address of a server"),
+        (r"^[\w.+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$", "an address of mail"),
     ];
-    let compiled = known.into_iter().filter_map(|(pattern, words)| Some((Regex::new(pattern).ok()?, words)));
-    compiled.collect()
+    known.into_iter().filter_map(|(pattern, words)| Some((Regex::new(pattern).ok()?, words))).collect()
+});
+
+/// What programs take as one text, and take apart.
+static LOGINS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let known = [
+        (r"^[^\s:@/]*(:\S*)?@\w*\([^)]*\)(/\S*)?$", "a source of data, `user:password@tcp(host)/database`"),
+        (r"^[\w.+$#-]+:\S+@/\w\S*$", "a source of data, `user:password@/database`"),
+        (
+            r"^[A-Za-z][\w$#.-]*/\S+@(//\S+|[\w.-]+:\d+[:/]\S+|\(.*\)|[A-Z][A-Z0-9_.]*)$",
+            "a login of Oracle, `user/password@service`",
+        ),
+        (r"^[\w.+$#\\-]+:\S+@[A-Za-z0-9][\w.-]*(:\d+)?([/?]\S*)?$", "a login, `user:password@host`"),
+        (r"(?i)^(machine\s+\S+|default)\s+(login|account|password)\s", "a file of logins (netrc)"),
+        (r#"^(a:\d+:\{|[OC]:\d+:"|s:\d+:"|[id]:-?[\d.]+;|b:[01];)"#, "data serialised by PHP"),
+        (r"^[^\s:]+:([*]|\d+):[^\s:]+:[^\s:]+:\S+$", "a file of passwords of PostgreSQL"),
+    ];
+    known.into_iter().filter_map(|(pattern, words)| Some((Regex::new(pattern).ok()?, words))).collect()
 });
 
 /// A line that gives something a value: `export NAME=…`, `name: …`, `name = …`.
@@ -90,10 +95,25 @@ static LOGIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[A-Za-z][
 static URL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)^(jdbc:\S+|[a-z][a-z0-9+.-]*://\S+)").ok());
 
 /// What people and tools write as a content type, in lower case, and what it says.
-const CONTENT_TYPES: [(&str, &str); 14] = [
+const CONTENT_TYPES: &[(&str, &str)] = &[
     ("pkcs12", "a PFX"),
     ("pfx", "a PFX"),
     ("pem", "PEM"),
+    ("kubernetes.io/tls", "a certificate with its key"),
+    ("x509", "a certificate"),
+    ("x-509", "a certificate"),
+    ("ssh", "an SSH key"),
+    ("pgp", "a key of PGP"),
+    ("gpg", "a key of PGP"),
+    ("basic-auth", "a login"),
+    ("toml", "TOML"),
+    ("dotenv", "lines of settings"),
+    ("properties", "lines of settings"),
+    ("kubeconfig", "YAML"),
+    ("csv", "a table"),
+    ("zip", "a packed file"),
+    ("totp", "a seed of one-time passwords (TOTP)"),
+    ("otp", "a seed of one-time passwords"),
     ("certificate", "a certificate"),
     ("private key", "a private key"),
     ("keystore", "a key store"),
@@ -120,7 +140,8 @@ impl Form {
         }
         let written = content_type.unwrap_or_default().to_lowercase();
         let known = CONTENT_TYPES.iter().find(|(part, _)| written.contains(part));
-        known.map_or(told, |(_, words)| Self::Document(format!("{words}, as its content type says")))
+        let words = known.map(|(_, words)| *words).or_else(|| of_a_file(&written).then_some("a file of its own form"));
+        words.map_or(told, |words| Self::Document(format!("{words}, as its content type says")))
     }
 
     /// Whether a random text is no such thing.
@@ -138,12 +159,15 @@ impl Form {
     }
 
     pub(super) fn of_text(text: &str) -> Self {
-        let text = text.trim();
+        let text = text.trim_start_matches('\u{feff}').trim();
         if let Some(words) = document(text).or_else(|| encoded(text)) {
             return Self::Document(words);
         }
-        if let Some((_, words)) = TOKENS.iter().find(|(pattern, _)| pattern.is_match(text)) {
-            return Self::Issued((*words).to_owned());
+        if let Some(words) = tokens::whole(text).or_else(|| first(&ISSUED, text)) {
+            return Self::Issued(words.to_owned());
+        }
+        if is_base32(text) {
+            return Self::Issued("a key in base32, as seeds of one-time passwords (TOTP) are".to_owned());
         }
         if text.len() >= FEWEST_DIGITS && text.chars().all(|character| character.is_ascii_hexdigit()) {
             return Self::Digits(text.len());
@@ -157,6 +181,35 @@ impl Form {
             _ => Self::Opaque,
         }
     }
+}
+
+/// The words of the first pattern that fits.
+fn first(patterns: &[(Regex, &'static str)], text: &str) -> Option<&'static str> {
+    patterns.iter().find(|(pattern, _)| pattern.is_match(text)).map(|(_, words)| *words)
+}
+
+/// Whether a content type names a kind of file, as MIME and Kubernetes do, and no plain text.
+fn of_a_file(content_type: &str) -> bool {
+    let bare = content_type.split(';').next().unwrap_or_default().trim();
+    let Some((kind, of)) = bare.split_once('/').filter(|(_, of)| !of.is_empty() && !bare.contains(' ')) else {
+        return false;
+    };
+    let kinds = ["application", "audio", "font", "image", "message", "model", "multipart", "text", "video"];
+    let is_plain = kind == "text" && of == "plain";
+    !is_plain && (kinds.contains(&kind) || kind.ends_with(".io") || kind.ends_with(".sh"))
+}
+
+/// Whether a text is a key in base32, perhaps in groups: of whole bytes, and in letters of one case.
+fn is_base32(text: &str) -> bool {
+    let bare = Zeroizing::new(text.trim_end_matches('=').replace([' ', '-'], ""));
+    let is_digit = |capital: bool| {
+        let letters = if capital { b'A'..=b'Z' } else { b'a'..=b'z' };
+        bare.bytes().all(|byte| letters.contains(&byte) || (b'2'..=b'7').contains(&byte))
+    };
+    // Small letters are written in groups only.
+    let is_one = is_digit(true) || (is_digit(false) && bare.len() < text.len());
+    let is_whole = [0, 2, 4, 5, 7].contains(&(bare.len() % 8));
+    bare.len() >= 16 && is_one && is_whole && bare.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// What a text is that its readers take apart.
@@ -183,11 +236,18 @@ fn document(text: &str) -> Option<String> {
     let mut settings = lines.iter().filter(|line| !is_remark(line)).peekable();
     let are_settings = settings.peek().is_some() && settings.all(|line| fits(&SETTING, line));
     if lines.len() > 1 {
+        if let Some(words) = first(&LOGINS, text) {
+            return Some(words.to_owned());
+        }
         let what = if are_settings { "lines of settings, `NAME=value`" } else { "a text of several lines" };
         return Some(what.to_owned());
     }
     if fits(&URL, text) {
-        return Some("a URL".to_owned());
+        let is_seed = text.to_lowercase().starts_with("otpauth");
+        return Some(if is_seed { "a seed of one-time passwords (TOTP)" } else { "a URL" }.to_owned());
+    }
+    if let Some(words) = first(&LOGINS, text) {
+        return Some(words.to_owned());
     }
     if envelope::holds_pairs(text) {
         let is_signature = text.contains("&sig=") && !text.contains(';');
@@ -214,7 +274,9 @@ fn encoded(text: &str) -> Option<String> {
     let bytes = Zeroizing::new(bytes);
     match bytes.as_slice() {
         // A sequence that is as long as it says: DER.
-        [0x30, 0x82, high, low, ..] if usize::from(*high) * 256 + usize::from(*low) + 4 == bytes.len() => {
+        [0x30, 0x82, high, low, inner, ..]
+            if usize::from(*high) * 256 + usize::from(*low) + 4 == bytes.len() || [0x02, 0x30].contains(inner) =>
+        {
             return Some("a PFX, a certificate or a key (DER in base64)".to_owned());
         }
         [0x30, 0x81, length, ..] if usize::from(*length) + 3 == bytes.len() => {
@@ -229,7 +291,10 @@ fn encoded(text: &str) -> Option<String> {
         }
         _ => {}
     }
-    let inner = std::str::from_utf8(&bytes).ok().filter(|inner| inner.len() >= SHORT);
+    let inner = std::str::from_utf8(&bytes)
+        .ok()
+        .map(|inner| inner.trim_start_matches('\u{feff}'))
+        .filter(|inner| inner.len() >= SHORT);
     let printable =
         |inner: &&str| inner.chars().all(|letter| letter.is_ascii_graphic() || letter.is_ascii_whitespace());
     match inner.filter(printable).and_then(document) {
@@ -271,6 +336,20 @@ mod tests {
             ("export API_KEY=abcdef", "a setting, `NAME=value`"),
             ("line one\nline two", "a text of several lines"),
             ("app-user:Sup3rSecret", "a login, `user:password`"),
+            ("u:p12345678@tcp(h:3306)/db?x=1", "a source of data, `user:password@tcp(host)/database`"),
+            ("u:p@ss/w0rd@unix(/run/db.sock)/db", "a source of data, `user:password@tcp(host)/database`"),
+            ("u:p12345678@/db", "a source of data, `user:password@/database`"),
+            ("u/p12345678@//h:1521/svc", "a login of Oracle, `user/password@service`"),
+            ("u/p12345678@h:1521:sid", "a login of Oracle, `user/password@service`"),
+            ("scott/tiger12@ORCL", "a login of Oracle, `user/password@service`"),
+            ("svc:p12345678@db.example.org:5432/orders", "a login, `user:password@host`"),
+            ("machine h login u password p12345678", "a file of logins (netrc)"),
+            ("machine h\n  login u\n  password p12345678\n", "a file of logins (netrc)"),
+            ("\u{feff}<?xml version=\"1.0\"?><a/>", "XML"),
+            ("a:1:{s:1:\"a\";s:1:\"b\";}", "data serialised by PHP"),
+            ("O:8:\"stdClass\":1:{s:1:\"a\";i:1;}", "data serialised by PHP"),
+            ("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&issuer=y", "a seed of one-time passwords (TOTP)"),
+            ("db:5432:orders:svc:p12345678", "a file of passwords of PostgreSQL"),
             (long.as_str(), "a text of 800 characters"),
         ] {
             assert_eq!(of(text), Form::Document(words.to_owned()), "{text}");
@@ -319,6 +398,9 @@ mod tests {
             "p4ssw0rd!with=signs;and",
             "planted+value/0=ü",
             "Zx9_-~vBnM%1",
+            "Tr0ub4dor&3",
+            "UPPERCASEPASSWORD",
+            "me@work:today",
             "a=b;c;longer",
         ] {
             assert_eq!(of(text), Form::Opaque, "{text}");
@@ -333,12 +415,22 @@ mod tests {
     #[test]
     fn a_content_type_is_believed_where_the_text_says_nothing() {
         let of = |text: &str, content_type| Form::of(Some(&Secret::new(text.to_owned())), Some(content_type));
-        for content_type in
-            ["application/x-pkcs12", "application/json; charset=utf-8", "application/x-pem-file", "text/xml"]
-        {
+        for content_type in [
+            "application/x-pkcs12",
+            "application/json; charset=utf-8",
+            "application/x-pem-file",
+            "text/xml",
+            "kubernetes.io/tls",
+            "kubernetes.io/service-account-token",
+            "application/vnd.example+cbor",
+            "helm.sh/release.v1",
+            "text/html",
+        ] {
             assert!(matches!(of("an opaque text", content_type), Form::Document(_)), "{content_type}");
         }
-        for content_type in ["text/plain", "password", ""] {
+        for content_type in
+            ["text/plain", "text/plain; charset=utf-8", "password", "", "owner/team-a", "https://wiki/secrets"]
+        {
             assert_eq!(of("an opaque text", content_type), Form::Opaque, "{content_type}");
         }
         assert!(matches!(Form::of(None, Some("application/x-pkcs12")), Form::Document(_)));

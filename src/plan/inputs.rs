@@ -28,7 +28,14 @@ pub(super) fn resolve(runbook: &Runbook, given: &Map<String, Value>) -> Result<M
     for input in &runbook.inputs {
         let value = given.get(&input.name).or(input.default.as_ref().map(|default| &default.value));
         // An input is recorded, shown and sent: what an address in it lets somebody in with ends here.
-        match value.cloned().map(value_without_credentials) {
+        let kept = value.cloned().map(value_without_credentials);
+        if matches!(input.kind, InputKind::KeyvaultSecret) && kept.as_ref() != value {
+            let help = "write `https://VAULT.vault.azure.net/secrets/NAME`, and treat a password in it as leaked";
+            let problem = "the address of a secret holds no user and no password";
+            problems.push(format!("the input `{}` cannot be used: {problem}\n  help: {help}", input.name));
+            continue;
+        }
+        match kept {
             Some(Value::String(text)) if text.is_empty() && (input.required || !may_be_empty(&input.kind)) => {
                 let help = "give a value; if it comes from a variable of the shell, the variable is not set or empty";
                 problems.push(format!("the input `{}` is empty\n  help: {help}", input.name));

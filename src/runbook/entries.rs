@@ -3,10 +3,11 @@
 use super::diagnostic::{Diagnostic, Included, Span};
 use super::duration;
 use super::expression::{Template, Written};
+use super::hints;
 use super::language::{self, Key as Known};
 use super::model::Placed;
 use super::source::Library;
-use super::syntax::{self, Node, NodeValue, PlacedKey};
+use super::syntax::{Node, NodeValue, PlacedKey};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -113,7 +114,7 @@ impl Decoder<'_> {
     }
 
     pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
-        self.whole_text(node);
+        self.as_meant(node);
         match &node.value {
             NodeValue::String(text) => Some(text.clone()),
             _ => {
@@ -225,26 +226,15 @@ impl Decoder<'_> {
         }
     }
 
-    /// Complains where a `#` may have cut a text, here or deeper.
-    fn whole_text(&mut self, node: &Node) {
-        match &node.value {
-            NodeValue::List(values) => values.iter().for_each(|value| self.whole_text(value)),
-            NodeValue::Map(entries) => entries.iter().for_each(|(_, value)| self.whole_text(value)),
-            _ => {
-                let file = file_of(&self.included, self.root, node);
-                if let Some(span) = syntax::cut(file.text, file.offset, node) {
-                    let problem =
-                        Diagnostic::warning("a `#` after a space begins a remark: the text ends before it", span);
-                    self.report(problem.rule("cut").help(
-                        "put the text in quotes if the `#` belongs to it, or a space behind the `#` if it does not",
-                    ));
-                }
-            }
-        }
+    /// Complains where a value may be meant otherwise than YAML takes it, here or deeper.
+    fn as_meant(&mut self, node: &Node) {
+        let file = file_of(&self.included, self.root, node);
+        let found = hints::of_tree(file.text, file.offset, node);
+        found.into_iter().for_each(|problem| self.report(problem));
     }
 
     pub(super) fn template(&mut self, node: &Node) -> Placed<Template> {
-        self.whole_text(node);
+        self.as_meant(node);
         let written = file_of(&self.included, self.root, node);
         Placed { value: Template::compile(node, written, &mut self.problems), span: node.span }
     }

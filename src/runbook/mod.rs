@@ -12,6 +12,7 @@ mod entries;
 pub mod expression;
 mod expression_places;
 pub mod functions;
+pub mod hints;
 pub mod language;
 pub mod model;
 mod secrets;

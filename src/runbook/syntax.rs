@@ -9,7 +9,7 @@ use super::secrets;
 use super::source::LARGEST_RUNBOOK;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_saphyr::{Location, Spanned};
 use std::fmt;
 
@@ -112,6 +112,7 @@ fn tree(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Spanned<Tree>,
             max_replay_stack_depth: 8,
         },
         duplicate_keys: duplicate_keys,
+        merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
@@ -139,6 +140,10 @@ fn yaml_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
         return Diagnostic::error(message, span)
             .rule("too-large")
             .help("runbooks are written by people; is this the right file?");
+    }
+    if first.to_lowercase().contains("merge key") {
+        let problem = Diagnostic::error("`<<` puts nothing in: YAML 1.2 has no merge keys", span).rule("yaml");
+        return problem.help("write out what belongs here, or keep common steps in a file that is included");
     }
     let message = secrets::masked(first, &secrets::find(text));
     let help = match (text.get(..span.offset).is_some_and(|before| before.ends_with('$')), first) {
@@ -179,25 +184,6 @@ fn whole_line(text: &str, offset: usize) -> &str {
 
 fn line_at(text: &str, offset: usize) -> &str {
     text.get(offset..).and_then(|rest| rest.lines().next()).unwrap_or_default()
-}
-
-/// What follows a value on its line after a `#` that may have been meant as part of it: `ticket #4711`. A remark has a
-/// space behind its `#`. The text begins at `offset`.
-pub(super) fn cut(text: &str, offset: usize, node: &Node) -> Option<Span> {
-    let start = node.span.offset;
-    let line = text.get(start.checked_sub(offset)?..)?.lines().next()?;
-    let is_plain = match &node.value {
-        NodeValue::Null => true,
-        NodeValue::String(value) => value.split_whitespace().next().is_some_and(|word| line.starts_with(word)),
-        _ => false,
-    };
-    let at = match line.strip_prefix('#') {
-        Some(_) => 0,
-        None => line.find(" #")? + 1,
-    };
-    let after = line.get(at + 1..)?;
-    let is_part = is_plain && after.starts_with(|first: char| !first.is_whitespace() && first != '#');
-    is_part.then(|| Span { offset: start + at, length: line.trim_end().len() - at })
 }
 
 /// The place that a message names at its end: `5, column 11`.

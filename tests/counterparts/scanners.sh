@@ -142,6 +142,17 @@ else
   skip "Semgrep: it cannot be installed"
 fi
 
+if install kingfisher-bin; then
+  had=1
+  for format in json jsonl sarif; do
+    HOME=$work "$work/venv/bin/kingfisher" scan "$repository" --format "$format" --no-validate --no-update-check \
+      >"$work/kingfisher.$format" 2>"$work/kingfisher.log" || true
+    leads "$work/kingfisher.$format" github-token
+  done
+else
+  skip "Kingfisher: it cannot be installed"
+fi
+
 # ggshield asks a service, which stands here on loopback and finds the password.
 if install ggshield; then
   had=1

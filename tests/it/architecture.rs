@@ -81,6 +81,7 @@ const KNOWN_BY_ALL: &[&str] = &[
     "redaction",
     "secret",
     "told",
+    "tokens",
     "visible",
 ];
 

@@ -5,10 +5,12 @@ use crate::stage::{Said, Stage, given};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
+mod carried;
 mod forms;
 mod heads;
 mod layered;
 mod parts;
+mod placeholders;
 mod sealed;
 
 const LEAKED: &str = "pl4nted+leak/value=ü-0123456789";

@@ -82,6 +82,27 @@ async fn inputs_are_checked_before_anything_happens() {
     assert_untouched(&stage).await;
 }
 
+#[tokio::test]
+async fn what_may_be_meant_otherwise_is_refused_with_its_place() {
+    let stage = Stage::set().await;
+    let path = stage.path("inputs.yaml");
+    for (text, parts) in [
+        ("severity: sev1\nfound_at: ticket #12\n", ["line 2", "begins a remark"]),
+        ("found_at: !vault place\n", ["line 1", "a tag does nothing"]),
+        ("severity: sev1\nfound_at: “a place”\n", ["line 2", "straight"]),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let said = stage.stanch(&["plan", "secret-exposure", "--inputs", path.to_str().unwrap()]).exit(2);
+        told(&said, &parts);
+    }
+    let address = "secret=https://kim:s3cr3t@kv-drill.vault.azure.net/secrets/orders-db";
+    let said =
+        stage.stanch(&["plan", "secret-exposure", "-i", address, "-i", "exposed_at=2026-11-20T10:00:00Z"]).exit(2);
+    told(&said, &["holds no user and no password"]);
+    assert!(!said.stderr.contains("s3cr3t"), "{}", said.stderr);
+    assert_untouched(&stage).await;
+}
+
 #[test]
 fn broken_yaml_is_shown_where_it_breaks() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use crate::cli::terminal::secret_prompt::StandardInput;
 use crate::cli::terminal::ui::Ui;
 use crate::command_line::CommandLine;
 use crate::failure::Failure;
-use crate::runbook::syntax;
+use crate::runbook::{Diagnostic, hints, syntax};
 use crate::secret::{Nobody, SecretPrompt};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ impl Answering {
     /// Who is asked for a value: standard input if it was said so, a hidden prompt at a terminal, else nobody.
     pub(crate) fn secret_prompt(&self, ui: Ui) -> Arc<dyn SecretPrompt> {
         if self.secret_stdin || ui.asks() {
-            return Arc::new(StandardInput { as_entered: self.as_entered });
+            return Arc::new(StandardInput { as_entered: self.as_entered, ..StandardInput::default() });
         }
         Arc::new(Nobody)
     }
@@ -88,6 +88,15 @@ pub(super) fn inputs(args: &Args) -> Result<Map<String, Value>, CommandError> {
             let line = text.get(..problem.span.offset).unwrap_or_default().split('\n').count();
             wrong(format!("line {line} is not YAML"))
         })?;
+        let line = |offset: usize| text.get(..offset).unwrap_or_default().split('\n').count();
+        // What is empty is an input that is not given, and what a shell would put something in for may be a value.
+        let is_certain = |problem: &&Diagnostic| ["cut", "tag", "quotes"].contains(&problem.rule);
+        if let Some(problem) = hints::of_tree(&text, 0, &tree).iter().find(is_certain) {
+            let summary = format!("the file of inputs `{}` may be read otherwise than it is meant", path.display());
+            let why = format!("line {}: {}", line(problem.span.offset), problem.message);
+            let help = problem.help.clone().unwrap_or_default();
+            return Err(CommandError::usage(Failure::refused(summary).because(why).help(help)));
+        }
         given = match tree.as_written() {
             Value::Object(given) => given,
             _ => return Err(wrong(format!("it holds {}", tree.kind()))),

@@ -7,9 +7,11 @@ use super::entry::{Entry, Key, LARGEST, Stand};
 use super::modes::{self, Mode, Taken};
 use crate::clock;
 use crate::failure::Failure;
+use crate::find::text_of;
 use crate::secret::{Secret, SecretPrompt, ShowEntered};
 use async_trait::async_trait;
-use encoding_rs::{UTF_16BE, UTF_16LE};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustix::io::Errno;
 use std::io::{IsTerminal, stdin};
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ use zeroize::Zeroizing;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long an interruption may take to be heard.
 const HEARD: Duration = Duration::from_secs(5);
+/// Fewer bytes that are no text are no key.
+const FEWEST_BYTES: usize = 8;
 const PIPE_IT_IN: &str = "pipe the value in instead: `… | stanch …`";
 
 /// The standard input of this process.
@@ -26,16 +30,18 @@ const PIPE_IT_IN: &str = "pipe the value in instead: `… | stanch …`";
 pub(crate) struct StandardInput {
     /// Whether the value is meant as it is.
     pub(crate) as_entered: bool,
+    /// Whether bytes that are no text are taken as well: they come as base64.
+    pub(crate) takes_bytes: bool,
 }
 
 #[async_trait]
 impl SecretPrompt for StandardInput {
     async fn ask(&self, shown: ShowEntered<'_>) -> Result<Option<Secret>, Failure> {
         if stdin().is_terminal() {
-            return value(entered(shown).await?);
+            return value(entered(shown).await?, self.takes_bytes);
         }
         let read = tokio::task::spawn_blocking(piped).await;
-        value(read.map_err(unreadable)?.map_err(unreadable)?)
+        value(read.map_err(unreadable)?.map_err(unreadable)?, self.takes_bytes)
     }
 
     fn is_meant(&self) -> bool {
@@ -141,17 +147,18 @@ fn piped() -> Result<Zeroizing<Vec<u8>>, Errno> {
     Ok(bytes)
 }
 
-fn value(mut bytes: Zeroizing<Vec<u8>>) -> Result<Option<Secret>, Failure> {
+fn value(mut bytes: Zeroizing<Vec<u8>>, takes_bytes: bool) -> Result<Option<Secret>, Failure> {
     if bytes.len() > LARGEST {
         return Err(too_large());
     }
     // Windows writes two bytes a letter, and a mark before them that no UTF-8 begins with.
-    for (mark, encoding) in [([0xFF, 0xFE], UTF_16LE), ([0xFE, 0xFF], UTF_16BE)] {
-        if let Some(wide) = bytes.strip_prefix(&mark)
-            && let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(wide)
-        {
-            bytes = Zeroizing::new(text.into_owned().into_bytes());
-            break;
+    let is_marked = bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]);
+    if is_marked && let Some(text) = text_of(&bytes) {
+        bytes = Zeroizing::new(text.as_bytes().to_vec());
+    } else if takes_bytes && (bytes.contains(&0) || std::str::from_utf8(&bytes).is_err()) {
+        let encoded = || (bytes.len() >= FEWEST_BYTES).then(|| Zeroizing::new(STANDARD.encode(bytes.as_slice())));
+        if let Some(text) = text_of(&bytes).or_else(encoded) {
+            return Ok(Some(Secret::from(text)));
         }
     }
     // Whoever types a value, or lets a shell write one, ends it with a line end that is none of its own.
@@ -165,6 +172,8 @@ fn value(mut bytes: Zeroizing<Vec<u8>>) -> Result<Option<Secret>, Failure> {
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Some(Secret::new(text.to_owned()))),
-        Err(_) => Err(Failure::refused("the value is not text").help("a secret of Key Vault is UTF-8")),
+        Err(_) => Err(Failure::refused("the value is not text: a secret of Key Vault is UTF-8").help(
+            "where it is a file of bytes (PFX, DER, a key store), pipe it in as base64: `base64 -w0 FILE | stanch …`",
+        )),
     }
 }

@@ -1,7 +1,7 @@
 //! What stands behind base64 and hexadecimal digits, in PEM and in PFX: a text, or bytes, which are written as digits then.
 
 use super::telling::is_guid;
-use super::{der, sealed};
+use super::{der, dumps, letters, sealed};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -19,12 +19,17 @@ pub(super) const LONGEST_KEY: usize = 16 << 10;
 /// What PKCS#8 puts around the key of RSA that PKCS#1 writes by itself: its name, and the begin of a text of octets.
 const RSA_INSIDE: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00, 0x04, 0x82];
 
+/// How bytes are encoded that are written as numbers.
+pub(in crate::find) const LISTED: &str = "a list of bytes";
+
 /// What was found behind an encoding.
 pub(super) struct Behind {
     pub(super) text: Zeroizing<String>,
     pub(super) encoded: &'static str,
     /// What it is a part of; nothing where it is the whole.
     pub(super) part_of: Option<&'static str>,
+    /// It stands there among others.
+    pub(super) loose: bool,
 }
 
 /// What stands behind the encodings of a text.
@@ -37,7 +42,7 @@ pub(super) struct Decoded {
 
 impl Decoded {
     fn push(&mut self, text: Zeroizing<String>, encoded: &'static str, part_of: Option<&'static str>) {
-        self.behind.push(Behind { text, encoded, part_of });
+        self.behind.push(Behind { text, encoded, part_of, loose: false });
     }
 }
 
@@ -56,30 +61,33 @@ pub(super) fn decoded(text: &str) -> Decoded {
     if let Some(bytes) = digits {
         behind(text, &bytes, "hexadecimal digits", &mut found);
     }
+    if let Some(inside) = base32(text).and_then(|bytes| letters::text(&bytes)) {
+        found.push(inside, "base32", None);
+    }
+    for listed in dumps::listed(text) {
+        let from = found.behind.len();
+        behind("", &listed.bytes, LISTED, &mut found);
+        for behind in found.behind.iter_mut().skip(from).filter(|_| !listed.whole) {
+            behind.part_of = behind.part_of.or(Some("a list of bytes"));
+            behind.loose = true;
+        }
+    }
     found
 }
 
-/// A text as it is, also one of two bytes a letter; bytes as digits, with the keys in them.
+/// A text as it is, also one of two or four bytes a letter; bytes as digits, with the keys in them.
 fn behind(text: &str, bytes: &[u8], encoded: &'static str, found: &mut Decoded) {
-    let is_readable =
-        |text: &str| !text.is_empty() && text.chars().all(|letter| !letter.is_control() || letter.is_whitespace());
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && is_readable(text)
-    {
-        found.push(Zeroizing::new(text.to_owned()), encoded, None);
+    if let Some(text) = letters::text(bytes) {
+        found.push(text, encoded, None);
         return;
     }
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    if rest.is_empty() && bytes.iter().skip(1).step_by(2).filter(|byte| **byte == 0).count() * 2 > pairs.len() {
-        let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-        if let Some(text) = String::from_utf16(&units).ok().filter(|text| is_readable(text)) {
-            found.push(Zeroizing::new(text), encoded, None);
-            return;
-        }
+    for text in letters::of_code_pages(bytes) {
+        found.sealed = found.sealed.or(Some("in a code page that is not told: it was read as Windows-1252 and as 850"));
+        found.push(text, encoded, None);
     }
     // Words are base64 as well, and what they would hold is nobody's own.
     let is_word = |text: &str| text.len() < LONGEST_WORD && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if !is_word(text.trim()) {
+    if text.is_empty() || !is_word(text.trim()) {
         binary(bytes, encoded, None, found);
     }
 }
@@ -156,6 +164,29 @@ fn base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let joined: Zeroizing<String> = Zeroizing::new(text.split_whitespace().collect());
     let alphabet = if joined.contains(['-', '_']) { alphabet::URL_SAFE } else { alphabet::STANDARD };
     GeneralPurpose::new(&alphabet, LENIENT).decode(joined.as_bytes()).ok().map(Zeroizing::new)
+}
+
+/// RFC 4648: capital letters and the digits from 2 to 7.
+fn base32(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let digits = text.trim().trim_end_matches('=');
+    if digits.len() < 2 * SHORTEST_ENCODED {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len()));
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'2'..=b'7' => digit - b'2' + 26,
+            _ => return None,
+        };
+        (bits, count) = ((bits << 5 | u32::from(value)) & 0xFFFF, count + 5);
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xFF).ok()?);
+        }
+    }
+    Some(bytes)
 }
 
 fn hexadecimal(text: &str) -> Option<Zeroizing<Vec<u8>>> {

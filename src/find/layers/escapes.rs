@@ -1,5 +1,7 @@
 //! What one character stands for another by: escapes with a backslash, entities, percent signs, and those of mail.
 
+use super::terminal::uncoloured;
+use super::typesetting::{latex, rtf, seven_bits, untagged};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::{Encoding, WINDOWS_1252};
@@ -15,6 +17,17 @@ const SHORTEST_BLOCK: usize = 64;
 pub(super) const FORMS: &str = "the encoding of forms";
 /// Where `-` and `_` are signs of base64, which it is not to be read as words of.
 pub(super) const ALPHABET: &str = "another alphabet of base64";
+
+/// Gives what a text stands for, if that is another text.
+type Reader = fn(&str) -> Option<Zeroizing<String>>;
+
+/// What a program or a terminal that shows a text puts into it: the sign that tells it, how it is read, and what it is.
+const SET: &[(&[char], Reader, &str)] = &[
+    (&['\u{1b}', '\u{9b}', '\u{8}', '␛', '[', '^'], uncoloured, "colours of a terminal"),
+    (&['<'], untagged, "tags of a page"),
+    (&['\\'], rtf, "RTF"),
+    (&['\\'], latex, "LaTeX"),
+];
 
 /// What a text stands for, read in each of these ways; only where that is another text.
 pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
@@ -38,6 +51,20 @@ pub(super) fn decoded(text: &str) -> Vec<(Zeroizing<String>, &'static str)> {
     }
     if text.contains('&') {
         take(html_escape::decode_html_entities(text).into_owned(), "XML or HTML entities");
+    }
+    for (sign, how) in [('+', "UTF-7"), ('&', "the UTF-7 of mailboxes")] {
+        if text.contains(sign)
+            && let Some(plain) = seven_bits(text, sign)
+        {
+            take(plain.to_string(), how);
+        }
+    }
+    for (mark, read, how) in SET {
+        if text.contains(*mark)
+            && let Some(plain) = read(text)
+        {
+            take(plain.to_string(), how);
+        }
     }
     if text.contains("<![CDATA[") {
         take(text.replace("<![CDATA[", "").replace("]]>", ""), "CDATA");

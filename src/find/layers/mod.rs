@@ -2,30 +2,41 @@
 //! settings, behind escapes, base64 and percent-encoding, in PEM and PFX, and what is inside those again.
 
 mod der;
+mod dumps;
 mod encodings;
 mod escapes;
 mod fields;
 mod fold;
+mod letters;
 mod lines;
+mod logins;
+mod names;
+mod part;
 mod references;
 mod sealed;
 mod shell;
 mod telling;
+mod terminal;
+mod typesetting;
 
-use fields::{Pairs, bare_name, is_innocent, known_name, parts, pieces};
+use fields::{parts, pieces};
+use logins::Pairs;
+use names::{bare_name, is_innocent, known_name};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 pub(super) use der::head as key_head;
-pub(super) use encodings::is_public;
+pub(super) use encodings::{LISTED, is_public};
 pub(super) use fields::single_words;
 pub(super) use fold::{difference, folded};
+pub(crate) use letters::{text as text_of, wide};
 pub(crate) use lines::without_prefix;
-pub(super) use references::{is_reference, is_referring};
+pub(super) use references::{is_reference, is_referring, setting};
 pub use telling::SHORTEST;
 pub(super) use telling::{is_address, is_guid, is_host, is_telling, looks_chosen, looks_random};
+pub(crate) use terminal::uncoloured;
 
 /// What is looked through, for people.
 pub const LAYERS: &[&str] = &[
@@ -34,10 +45,12 @@ pub const LAYERS: &[&str] = &[
     "line breaks, indentation and forms of Unicode",
     "marks before its lines (diff, quotation, remark, log), and strings that a program joins",
     "JSON",
-    "escapes (JSON, C, YAML, shell, XML, HTML, URL, mail), and letters of other code pages",
-    "base64 and hexadecimal digits",
+    "escapes (JSON, C, YAML, shell, XML, HTML, URL, mail, RTF, LaTeX), and letters of other code pages",
+    "colours of a terminal and tags of a page",
+    "base64, base32, hexadecimal digits, and bytes in lists and dumps",
+    "UTF-16 and UTF-32",
     "PEM and PFX without a password",
-    "connection strings, URLs, lines of settings and pairs",
+    "connection strings, logins, URLs, lines of settings and pairs",
 ];
 
 /// How deep texts are looked for in texts.
@@ -206,7 +219,8 @@ impl<F: FnMut(&str, Place) -> bool> Walk<'_, F> {
         let decoded = encodings::decoded(text);
         self.sealed = self.sealed.or(decoded.sealed);
         for found in &decoded.behind {
-            let place = Place { part_of: found.part_of.or(place.part_of), ..place.encoded(found.encoded) };
+            let loose = place.loose || found.loose;
+            let place = Place { part_of: found.part_of.or(place.part_of), loose, ..place.encoded(found.encoded) };
             self.text(&found.text, place, deeper);
         }
         if !text.contains("-----BEGIN ") || text.len() > 2 * encodings::LONGEST_KEY {

@@ -1,6 +1,6 @@
 //! Texts that only say where a value comes from: variables of shells, templates, programs and pipelines.
 
-use super::fields::{bare_name, is_name};
+use super::names::{bare_name, is_name, known_name};
 
 /// What stands around a name: how it begins and ends.
 const AROUND: &[(&str, &str)] = &[
@@ -47,6 +47,23 @@ const AROUND: &[(&str, &str)] = &[
     ("var.", ""),
 ];
 
+/// Tags of YAML that stand before the name of a value, or for one that is put in.
+const TAGS: &[&str] = &[
+    "vault",
+    "secret",
+    "env",
+    "env_var",
+    "ENV",
+    "Ref",
+    "Sub",
+    "GetAtt",
+    "ImportValue",
+    "reference",
+    "encrypted",
+    "lookup",
+    "var",
+];
+
 /// Whether a text is nothing but a reference: `${DB_PASSWORD}`, `$DB_PASSWORD`, `%DB_PASSWORD%`, `os.getenv("DB")`,
 /// `@Microsoft.KeyVault(…)`.
 pub(crate) fn is_reference(text: &str) -> bool {
@@ -64,9 +81,13 @@ pub(crate) fn is_reference(text: &str) -> bool {
             && name.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_')
             && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
     };
+    // `!vault`, `!secret NAME`, `!Ref NAME`: a tag of YAML that has a program put the value in.
+    let tag = text.strip_prefix('!').map(|rest| rest.split_once(' ').unwrap_or((rest, "")));
+    let is_tag = tag.is_some_and(|(tag, name)| TAGS.contains(&tag) && (name.is_empty() || is_path(name)));
     let percent = text.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
     let token = text.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"));
-    AROUND.iter().any(is_around)
+    is_tag
+        || AROUND.iter().any(is_around)
         || text.strip_prefix('$').is_some_and(is_variable)
         || token.is_some_and(is_variable)
         || percent.is_some_and(is_path)
@@ -87,14 +108,31 @@ fn is_path(text: &str) -> bool {
 /// Whether a line says nothing but that: a reference, or a setting whose value is one.
 pub(crate) fn is_referring(text: &str) -> bool {
     let text = text.trim();
-    let is_setting = |separator: char| {
-        text.split_once(separator).is_some_and(|(name, value)| {
-            let value = value.trim_start_matches(['=', '>', ':']);
-            let value = value.split(" #").next().unwrap_or_default();
-            !bare_name(name).is_empty() && is_name(bare_name(name)) && is_reference(value)
+    !text.contains('\n') && (is_reference(text) || settings(text).any(is_reference))
+}
+
+/// The value of the setting that a line is, if its name says that it is a secret.
+pub(crate) fn setting(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let value = || {
+        ['=', ':'].into_iter().find_map(|sign| {
+            let (name, _) = text.split_once(sign)?;
+            known_name(bare_name(name))?;
+            value_of(text, sign)
         })
     };
-    !text.contains('\n') && (is_reference(text) || is_setting('=') || is_setting(':'))
+    (!text.contains('\n')).then(value).flatten()
+}
+
+/// What stands behind the name in a line, whichever sign stands between.
+fn settings(text: &str) -> impl Iterator<Item = &str> {
+    ['=', ':'].into_iter().filter_map(|sign| value_of(text, sign))
+}
+
+fn value_of(text: &str, sign: char) -> Option<&str> {
+    let (name, value) = text.split_once(sign)?;
+    let is_one = !bare_name(name).is_empty() && is_name(bare_name(name));
+    is_one.then(|| value.trim_start_matches(['=', '>', ':']).split(" #").next().unwrap_or_default().trim())
 }
 
 #[cfg(test)]

@@ -17,6 +17,20 @@ const MARKS: &[(&str, &str)] = &[
     ("ENC[AES256_GCM,", "a value of SOPS"),
     ("ENC[PKCS7,", "a value of eyaml"),
     ("kind: SealedSecret", "a sealed secret of Kubernetes"),
+    ("\"kind\":\"SealedSecret\"", "a sealed secret of Kubernetes"),
+    ("\"kind\": \"SealedSecret\"", "a sealed secret of Kubernetes"),
+];
+/// What a text begins with that is closed.
+const TEXT_BEGINS: &[(&str, &str)] = &[
+    ("{cipher}", "encrypted by Spring's configuration server"),
+    ("{aes}", "encrypted by an application server"),
+    ("{xor}", "covered by an application server (XOR)"),
+    ("{rc2}", "encrypted by a directory"),
+    ("gaaaaab", "a token of Fernet"),
+    ("aqicah", "encrypted by AWS KMS"),
+    ("<~", "a text in Ascii85"),
+    ("begin 6", "a file in the encoding of uuencode"),
+    ("=ybegin ", "a file in the encoding of yEnc"),
 ];
 /// What bytes begin with that are closed.
 const BEGINS: &[(&[u8], &str)] = &[
@@ -26,6 +40,11 @@ const BEGINS: &[(&[u8], &str)] = &[
     (b"\xFD7zXZ\0", "compressed (xz)"),
     (b"\x28\xB5\x2F\xFD", "compressed (zstd)"),
     (b"7z\xBC\xAF\x27\x1C", "compressed (7z)"),
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xFF\xD8\xFF", "a picture"),
+    (b"\xD0\xCF\x11\xE0", "a document of an office program"),
+    (b"\xFE\xED\xFE\xED", "a Java key store"),
     (b"Salted__", "encrypted by OpenSSL"),
     (b"age-encryption.org/", "a file of age"),
     (b"\x01\0\0\0\xD0\x8C\x9D\xDF\x01\x15\xD1\x11\x8C\x7A\0\xC0\x4F\xC2\x97\xEB", "encrypted by Windows"),
@@ -46,13 +65,23 @@ pub(super) fn text(text: &str) -> Option<&'static str> {
         let is_jasypt = bare.strip_prefix("ENC(").and_then(|rest| rest.strip_suffix(')')).is_some_and(|inside| {
             inside.len() >= 16 && inside.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
         });
-        match () {
-            () if is_jwe(bare) => Some("a token that is encrypted (JWE)"),
-            () if is_jasypt => Some("a value of Jasypt"),
-            () if bare.starts_with("vault:v") && bare.split(':').count() == 3 => Some("encrypted by a Vault"),
-            () => None,
-        }
+        let lower: String = bare.chars().take(16).collect::<String>().to_ascii_lowercase();
+        Some(match () {
+            () if is_jwe(bare) => "a token that is encrypted (JWE)",
+            () if is_sealed_for_a_cluster(bare) => "a sealed secret of Kubernetes",
+            () if is_jasypt => "a value of Jasypt",
+            () if bare.starts_with("vault:v") && bare.split(':').count() == 3 => "encrypted by a Vault",
+            () => return TEXT_BEGINS.iter().find(|(begin, _)| lower.starts_with(begin)).map(|(_, what)| *what),
+        })
     })
+}
+
+/// The key of a sealed secret comes first, and its length of 512 bytes before it.
+fn is_sealed_for_a_cluster(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    text.len() >= 32
+        && ["AgA", "AgB", "AgC", "AgD"].iter().any(|begin| text.starts_with(begin))
+        && text.bytes().all(is_digit)
 }
 
 /// Five parts, the first of which names how the others are encrypted.

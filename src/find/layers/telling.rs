@@ -1,5 +1,7 @@
 //! Whether a text tells one secret from others: what is short, common, or the begin of all of its kind does not.
 
+use crate::tokens;
+
 /// A text that is shorter is found only where it is the whole value or a whole field: inside a longer text it would be
 /// found by chance.
 pub const SHORTEST: usize = 8;
@@ -8,7 +10,7 @@ const SHORTEST_OF_ONE_KIND: usize = 16;
 /// What stands in a text without a name must be longer to be taken for a secret.
 const SHORTEST_UNNAMED: usize = 12;
 
-/// What all of a kind begin with.
+/// What all of a kind begin with, beside tokens.
 const BEGINS: &[&str] = &[
     "-----BEGIN RSA PRIVATE KEY-----",
     "-----BEGIN OPENSSH PRIVATE KEY-----",
@@ -33,33 +35,6 @@ const BEGINS: &[&str] = &[
     "eyJhbGciOiJSUzI1NiIs",
     "DefaultEndpointsProtocol=https;AccountName=",
     "DefaultEndpointsProtocol=https",
-    "github_pat_",
-    "glpat-",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "sk_live_",
-    "sk_test_",
-    "rk_live_",
-    "sk-ant-api03-",
-    "sk-proj-",
-    "sk-",
-    "xoxb-",
-    "xoxp-",
-    "xoxa-",
-    "xapp-",
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "npm_",
-    "pypi-AgEIcHlwaS5vcmc",
-    "SG.",
-    "hvs.",
-    "shpat_",
-    "dop_v1_",
-    "whsec_",
     "Bearer ",
     "Basic ",
 ];
@@ -91,7 +66,8 @@ const COMMON: &[&str] = &[
 
 /// What is left of a text behind what all of its kind begin with.
 fn own(text: &str) -> &str {
-    let begin = BEGINS.iter().filter(|begin| text.starts_with(**begin)).max_by_key(|begin| begin.len());
+    let begin = BEGINS.iter().copied().filter(|begin| text.starts_with(begin)).max_by_key(|begin| begin.len());
+    let begin = begin.or_else(|| tokens::begin(text).map(|(begin, _)| begin));
     begin.and_then(|begin| text.strip_prefix(begin)).unwrap_or(text)
 }
 

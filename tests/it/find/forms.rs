@@ -413,7 +413,7 @@ async fn what_many_have_in_common_accuses_nobody() {
         "sk_live_zyxwvutsrqponmlk9876".to_owned(),
         "production".to_owned(),
         "password: changeit".to_owned(),
-        "-----BEGIN PRIVATE KEY-----".to_owned(),
+        "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC".to_owned(),
     ] {
         let answer = look(&stage, &leaked);
         let sure: Vec<&Value> = answer["found"]

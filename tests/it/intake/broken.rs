@@ -191,7 +191,7 @@ async fn a_scanner_that_did_not_finish_says_nothing() {
         ),
         (
             "2026-11-23T03:01:12Z\tinfo-0\ttrufflehog\tfinished scanning\t{\"verified_secrets\": 1, \"unverified_secrets\": 0}",
-            "speaks of 1 findings",
+            "speaks of 1 finding, and 0 are here",
         ),
         ("3:12AM FTL failed to scan\n[]", "speaks of an error"),
         ("\u{1b}[90m3:12AM\u{1b}[0m \u{1b}[31mERR\u{1b}[0m [git] fatal: bad revision\n[]", "speaks of an error"),
@@ -204,6 +204,19 @@ async fn a_scanner_that_did_not_finish_says_nothing() {
         ),
         (r#"[{"id":1,"report_type":"sast","severity":"high","location":{}}]"#, "none of a secret"),
         (r#"{"count":1,"value":[{"alertId":1,"alertType":"code"}]}"#, "none of a secret"),
+        (
+            r#"{"apiVersion":"aquasecurity.github.io/v1alpha1","kind":"ConfigAuditReport","report":{}}"#,
+            "none of a secret",
+        ),
+        (r#"[{"Target":"debian","Type":"debian","Vulnerabilities":[]}]"#, "none of a secret"),
+        (
+            r#"{"audit":{"schema":"kingfisher.repository-audit.v1","summary":{"scan_failed":2,"scan_succeeded":1}}}"#,
+            "all of 2 repositories",
+        ),
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"gitleaks"}},"results":[{"ruleId":"x","baselineState":"absent","message":{"text":"secret"}}]}]}"#,
+            "1 result is gone",
+        ),
         ("HTTP/2.0 403 Forbidden\n\n[]", "HTTP 403"),
         ("HTTP/2.0 200 OK\nLink: <https://api.github.com/x?page=2>; rel=\"next\"\n\n[]", "more pages"),
     ] {
@@ -406,4 +419,45 @@ fn what_a_kingfisher_report_left_out_is_said() {
 fn a_semgrep_report_need_not_say_where_it_looked() {
     let report = r#"{"errors":[],"version":"1.0","results":[{"check_id":"generic.secrets.x","path":"a.py","extra":{"lines":"key = 'Zx9vK2mQ7tLw4RnB8sYd'"}}]}"#;
     assert_eq!(stanch::intake::read(report.as_bytes()).unwrap().findings.len(), 1);
+}
+
+#[test]
+fn more_findings_than_are_here_are_said_in_every_form() {
+    for (report, why) in [
+        (r#"{"count":9,"value":[]}"#, "it speaks of 9 alerts, and holds 0"),
+        (r#"{"findings":1,"successful_validations":0,"scan_duration":0.5}"#, "speaks of 1 finding, and 0 are here"),
+        (
+            r#"{"apiVersion":"aquasecurity.github.io/v1alpha1","kind":"ExposedSecretReport","report":{}}"#,
+            "holds no list of secrets",
+        ),
+    ] {
+        let read = stanch::intake::read(report.as_bytes()).unwrap();
+        assert!(read.findings.is_empty() && read.doubts().any(|doubt| doubt.contains(why)), "{report}: {read:?}");
+    }
+}
+
+#[test]
+fn a_result_of_a_sarif_log_counts_by_what_it_says_of_itself() {
+    let log = |more: &str| {
+        format!(
+            r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"gitleaks"}}}},"results":[{{"ruleId":"x",{more}"message":{{"text":"secret"}},"locations":[{{"physicalLocation":{{"artifactLocation":{{"uri":"a.py"}},"region":{{"startLine":4,"snippet":{{"text":"Kq7mZ2tR9vL4xPp0"}}}}}}}}]}}]}}]}}"#
+        )
+    };
+    for (more, count) in [
+        ("", 1),
+        (r#""baselineState":"unchanged","#, 1),
+        (r#""baselineState":"absent","#, 0),
+        (r#""kind":"pass","#, 0),
+        (r#""kind":"notApplicable","#, 0),
+        (r#""suppressions":[{"kind":"inSource"}],"#, 1),
+        (r#""suppressions":[{"kind":"external","status":"rejected"}],"#, 1),
+    ] {
+        let read = stanch::intake::read(log(more).as_bytes()).unwrap();
+        assert_eq!(read.findings.len(), count, "{more}: {read:?}");
+        assert_eq!(
+            read.findings.iter().any(|finding| finding.rule.contains("suppressed")),
+            more.contains("inSource"),
+            "{more}"
+        );
+    }
 }

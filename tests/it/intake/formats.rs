@@ -45,6 +45,8 @@ async fn every_scanner_is_read_with_its_own_place_and_time() {
             "2026-09-14T00:00:00Z",
             "written",
         ),
+        ("kingfisher.jsonl", "kingfisher", "value", FILE, "", ""),
+        ("trufflehog3.json", "trufflehog3", "value", IN_COMMIT, COMMITTED, "written"),
         ("noseyparker.json", "noseyparker", "value", &format!("orders.git {IN_COMMIT}"), COMMITTED, "written"),
         ("semgrep.json", "semgrep", "shares_part", IN_COMMIT, COMMITTED, "written"),
         ("region.sarif", "sarif", "shares_part", FILE, SEEN, "scanned"),
@@ -86,6 +88,8 @@ async fn a_value_that_a_report_hides_is_asked_for() {
     let stage = stage().await;
     for name in [
         "trivy.json",
+        "trivy-1.json",
+        "trivy-operator.json",
         "semgrep-hidden.json",
         "github-locations.json",
         "azure-devops-hidden.json",

@@ -29,10 +29,11 @@ const BEYOND_SCHEMAS: &[&str] = &[
     "secret",
     "too-large",
     // A validator is given values, not text: it never sees that a text is no YAML, that a key stands twice, or how a
-    // number was written.
+    // number was written, and no tag.
     "yaml",
     "repeated-key",
     "spelling",
+    "tag",
 ];
 
 struct Judges {
