@@ -26,7 +26,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let (here, there) = session::runs_to_upload(common)?;
-    let source = session::existing_in(&here, &args.run)?;
+    let source =
+        session::existing_in(&here, &args.run, &CommandLine::stanch("runs").option("--state", session::LOCAL))?;
     let target = there.folder(&args.run).map_err(|error| session::not_an_id(&error))?;
     let claimant = session::claimant();
     let lock = source.lock_to_upload(&claimant).map_err(|error| locked(&error))?;

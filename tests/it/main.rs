@@ -19,6 +19,7 @@ mod audit;
 mod bounds;
 mod cloud;
 mod config;
+mod contended;
 mod crash;
 mod damage;
 mod disk;

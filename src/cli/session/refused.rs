@@ -6,6 +6,7 @@ use crate::engine::State;
 use crate::failure::Failure;
 use crate::files::{self, Distrust};
 use crate::journal::{AppendError, LockError, RunFolder, Runs, Upload, store_failure};
+use std::io::ErrorKind;
 
 /// What whoever cannot begin a run at a store may do instead. It is never done by itself.
 pub(crate) const HERE_INSTEAD: &str = "if it cannot wait: the same command with `--state local` begins it on this machine; `stanch upload` brings it there later";
@@ -44,7 +45,11 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
                 return CommandError::program(failure.clone().and("nothing was changed"));
             }
             let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
-            CommandError::program(failure.help("make the state directory writable").and("nothing was changed"))
+            let help = match error.kind() {
+                ErrorKind::InvalidData => "look at that file; move it away if nobody uploaded the run",
+                _ => "make the state directory writable",
+            };
+            CommandError::program(failure.help(help).and("nothing was changed"))
         }
     }
 }

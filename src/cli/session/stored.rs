@@ -64,19 +64,19 @@ pub(crate) fn fingerprints(runs: &Runs) -> Result<FingerprintKey, CommandError> 
 
 /// A run that exists, whatever became of its journal.
 pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandError> {
-    existing_in(&runs(common)?, run)
+    existing_in(&runs(common)?, run, &CommandLine::stanch("runs"))
 }
 
-/// The same of a store.
-pub(crate) fn existing_in(runs: &Runs, run: &str) -> Result<RunFolder, CommandError> {
+/// The same of a store, whose runs this command lists.
+pub(crate) fn existing_in(runs: &Runs, run: &str, list: &CommandLine) -> Result<RunFolder, CommandError> {
     let folder = runs.folder(run).map_err(|error| not_an_id(&error))?;
     if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
         return Ok(folder);
     }
     let known = runs.list().unwrap_or_default();
     let help = match nearest(run, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`? `{}` lists them all", CommandLine::stanch("runs")),
-        None => format!("`{}` lists them all", CommandLine::stanch("runs")),
+        Some(near) => format!("did you mean `{near}`? `{list}` lists them all"),
+        None => format!("`{list}` lists them all"),
     };
     let summary = format!("there is no run `{run}` in `{}`", runs.place());
     Err(CommandError::usage(Failure::refused(summary).help(help)))

@@ -22,6 +22,10 @@
 //! an effect without an outcome waits as long as such a request can be under way, and only then asks the other side
 //! whether it happened. What arrives later still, the closing check of the runbook looks for.
 //!
+//! *What never began.* Pins, the empty blob and the first line cannot be made in one request. A process that dies in between has
+//! sent nothing, and leaves a name whose journal is missing or empty: that is told as damage, because a journal that was taken
+//! away looks the same, and its target is kept until a person takes the folder away.
+//!
 //! *Everything else is written once*: pins, answers, replies, time stamps, the key. Two answers mean that something is there
 //! (409 and 412). Nothing is ever changed or deleted, so that a container with time-based immutability and protected appends
 //! serves as well; what claims a target is a line of another append blob.
