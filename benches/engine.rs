@@ -65,7 +65,7 @@ impl People for Nobody {
         false
     }
 
-    fn answer<'a>(&'a mut self, _: &'a State) -> LocalBoxFuture<'a, Event> {
+    fn answer<'a>(&'a mut self, _: &'a State) -> LocalBoxFuture<'a, Option<Event>> {
         Box::pin(std::future::pending())
     }
 
@@ -106,6 +106,7 @@ fn opened(plan: &Plan) -> RunOpened {
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
         seen: None,
+        sign_ins: None,
         one_plays_all: false,
         program_version: "0".to_owned(),
         lock: None,

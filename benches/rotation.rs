@@ -66,7 +66,7 @@ impl People for Nobody {
         false
     }
 
-    fn answer<'a>(&'a mut self, _: &'a State) -> LocalBoxFuture<'a, Event> {
+    fn answer<'a>(&'a mut self, _: &'a State) -> LocalBoxFuture<'a, Option<Event>> {
         Box::pin(std::future::pending())
     }
 
@@ -149,6 +149,7 @@ async fn rotation(folder: &Path, longer: Duration) {
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
         seen: None,
+        sign_ins: None,
         one_plays_all: false,
         program_version: "0".to_owned(),
         lock: None,

@@ -53,6 +53,8 @@
 //! - No answer of the audit trail comes without its coverage; what was not seen is never taken for what did not happen.
 //! - A secret value never leaves the action that handles it: it goes to the vault and to its issuer, nowhere else.
 //! - No answer becomes text of ours before it was looked at whole for every value that the process works with (`told`).
+//! - No file says who signed in: whoever takes an answer finds it out by the tenant's keys; and no token is handed on
+//!   (`sign_in`).
 //! - No address carries a credential further than to where it comes in (`redaction`).
 //! - No drill reads or sends a real credential: no variable, no program, no file but those of its own folder.
 //! - No run works on what another run holds: a target belongs to a run until it is over, or has failed before
@@ -115,6 +117,9 @@ pub mod actions;
 /// Telling people: one file per channel.
 pub mod notify;
 
+/// A run in a chat: one message that changes as the run goes, and buttons that answer its gates.
+pub mod slack;
+
 /// What files of settings are read with.
 pub mod settings;
 
@@ -132,6 +137,9 @@ pub mod config;
 
 /// An anchor of the journal outside: RFC 3161 time stamps of its head.
 pub mod timestamp;
+
+/// A person's own sign-in, checked against the keys that the tenant publishes.
+pub mod sign_in;
 
 /// Azure's HTTP: routing, identity, the vault, blobs, log queries, the resource manager, Microsoft Graph.
 pub mod azure;

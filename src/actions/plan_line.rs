@@ -48,6 +48,8 @@ pub(crate) struct Surroundings {
     pub(crate) subscription: Option<String>,
     /// Those who may answer gates that name nobody.
     pub(crate) approvers: Vec<String>,
+    /// Whether answers count from those alone who sign in.
+    pub(crate) verified_only: bool,
 }
 
 /// Who issues a secret, as far as it was asked.

@@ -381,7 +381,7 @@ fn first_of<const N: usize>(texts: [Cow<'_, str>; N]) -> Cow<'_, str> {
 /// An id or a name that an entry gives a caller; empty where a word stands for none. An id of the directory comes out in its
 /// one spelling.
 fn identifier(text: Cow<'_, str>) -> Cow<'_, str> {
-    if is_plain_id(&text) {
+    if is_plain_id(&text) || is_plain_name(&text) {
         return text;
     }
     let trimmed = text.trim();
@@ -416,6 +416,14 @@ fn is_plain_id(id: &str) -> bool {
         _ => byte.is_ascii_hexdigit(),
     };
     id.len() == 36 && id.bytes().enumerate().all(is_of_id) && id.bytes().any(|byte| byte != b'0' && byte != b'-')
+}
+
+/// Whether a long name is a path or of a person, and holds nothing that ids, masks, templates and words for nothing have.
+fn is_plain_name(name: &str) -> bool {
+    const LONGER_THAN_AN_ID: usize = 48;
+    let is_of_names = |byte: &u8| byte.is_ascii_alphanumeric() || b"/@.-_".contains(byte);
+    let has_marks = || name.starts_with('/') || name.contains('@');
+    name.len() > LONGER_THAN_AN_ID && has_marks() && name.as_bytes().iter().all(is_of_names) && !name.contains("..")
 }
 
 /// An address in its one spelling, without a port: of IPv6 the short form, of an IPv4 address inside of one that itself.

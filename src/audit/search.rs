@@ -181,17 +181,16 @@ impl Tiles for SecretTiles {
         let Probe { first, second } = self.0;
         let (Some(own), Some(next)) = (tile(bytes, 0), tile(bytes, 1)) else { return ANY };
         let (Some(one), Some(other)) = (tile(bytes, first.0), tile(bytes, second.0)) else { return ANY };
-        let (mut names, mut others) = (0_u8, 0_u8);
+        // What fits is zero here, and stays the least: a processor does that with the fewest steps.
+        let (mut names, mut others) = (u8::MAX, u8::MAX);
         for ((own, next), (one, other)) in own.iter().zip(next).zip(one.iter().zip(other)) {
             // A letter and its capital differ in this bit; digits and dashes have it set.
-            let name = u8::from(one | 0x20 == first.1) & u8::from(other | 0x20 == second.1);
-            let escape = u8::from(*own == b'%') | u8::from(*own == b'\\');
+            names = names.min(((one ^ first.1) | (other ^ second.1)) & !0x20);
             // A quote, or the digit 2 that its escape ends with: they differ in this bit.
-            let vault = u8::from(*own | 0x10 == b'2') & u8::from(*next == b'V');
-            names |= name;
-            others |= escape | vault;
+            let vault = ((own ^ b'2') & !0x10) | (next ^ b'V');
+            others = others.min(own ^ b'%').min(own ^ b'\\').min(vault);
         }
-        (names * NAME) | (others * (ESCAPE | VAULT))
+        (u8::from(names == 0) * NAME) | (u8::from(others == 0) * (ESCAPE | VAULT))
     }
 }
 
@@ -208,17 +207,19 @@ impl Tiles for CallerTiles {
         let (Some(own), Some(second), Some(third)) = (tile(bytes, 0), tile(bytes, 1), tile(bytes, 2)) else {
             return ANY;
         };
-        let mut any = 0_u8;
+        let (mut longs, mut shorts, mut escapes, mut hiddens) = (u8::MAX, u8::MAX, u8::MAX, u8::MAX);
         for ((own, second), third) in own.iter().zip(second).zip(third) {
+            let letter = own ^ b'o';
+            longs = longs.min((letter | (third ^ b'j')) & !0x20);
+            shorts = shorts.min((letter | (second ^ b'i') | (third ^ b'd')) & !0x20);
+            escapes = escapes.min(own ^ b'\\');
             // A text in base64 that holds JSON begins with an `e`. Both quotes have these bits, and little else.
-            let hidden = u8::from(*own & 0xFA == b'"') & u8::from(*second == b'e');
-            let (first, second, third) = (u8::from(*own | 0x20 == b'o'), *second | 0x20, *third | 0x20);
-            let long = first & u8::from(third == b'j');
-            let short = first & u8::from(second == b'i') & u8::from(third == b'd');
-            any |= (long * LONG) | (short * SHORT) | (u8::from(*own == b'\\') * ESCAPE);
-            any |= hidden * HIDDEN;
+            hiddens = hiddens.min(((own ^ b'"') & 0xFA) | (second ^ b'e'));
         }
-        any
+        (u8::from(longs == 0) * LONG)
+            | (u8::from(shorts == 0) * SHORT)
+            | (u8::from(escapes == 0) * ESCAPE)
+            | (u8::from(hiddens == 0) * HIDDEN)
     }
 }
 

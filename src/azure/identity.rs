@@ -51,6 +51,10 @@ pub enum IdentityChoice {
     ClientSecret,
     AzureCli,
     AzureDeveloperCli,
+    /// Whoever sits here, as they signed in to a tenant with one of the two.
+    Person {
+        tenant: String,
+    },
 }
 
 /// Who stanch is. Signs in when a token is asked for first, and stays with the way that answered.
@@ -167,14 +171,17 @@ impl Identity {
                 self.workload(),
                 self.managed(None, !self.in_drill()),
                 self.client_secret(),
-                self.azure_cli(),
-                self.azure_developer_cli(),
+                self.azure_cli(None),
+                self.azure_developer_cli(None),
             ],
             IdentityChoice::Workload => vec![self.workload()],
             IdentityChoice::Managed { client_id } => vec![self.managed(client_id.as_deref(), false)],
             IdentityChoice::ClientSecret => vec![self.client_secret()],
-            IdentityChoice::AzureCli => vec![self.azure_cli()],
-            IdentityChoice::AzureDeveloperCli => vec![self.azure_developer_cli()],
+            IdentityChoice::AzureCli => vec![self.azure_cli(None)],
+            IdentityChoice::AzureDeveloperCli => vec![self.azure_developer_cli(None)],
+            IdentityChoice::Person { tenant } => {
+                vec![self.azure_cli(Some(tenant)), self.azure_developer_cli(Some(tenant))]
+            }
         }
     }
 
@@ -233,15 +240,15 @@ impl Identity {
         ("client secret from the environment".to_owned(), credential(), None)
     }
 
-    fn azure_cli(&self) -> Candidate {
-        let executor = Some(self.inner.environment.executor());
-        let options = AzureCliCredentialOptions { executor, ..Default::default() };
+    fn azure_cli(&self, tenant: Option<&String>) -> Candidate {
+        let (executor, tenant_id) = (Some(self.inner.environment.executor()), tenant.cloned());
+        let options = AzureCliCredentialOptions { executor, tenant_id, ..Default::default() };
         ("Azure CLI".to_owned(), self.of_a_person(|| made(AzureCliCredential::new(Some(options)))), None)
     }
 
-    fn azure_developer_cli(&self) -> Candidate {
-        let executor = Some(self.inner.environment.executor());
-        let options = AzureDeveloperCliCredentialOptions { executor, ..Default::default() };
+    fn azure_developer_cli(&self, tenant: Option<&String>) -> Candidate {
+        let (executor, tenant_id) = (Some(self.inner.environment.executor()), tenant.cloned());
+        let options = AzureDeveloperCliCredentialOptions { executor, tenant_id };
         let credential = self.of_a_person(|| made(AzureDeveloperCliCredential::new(Some(options))));
         ("Azure Developer CLI".to_owned(), credential, None)
     }
@@ -279,6 +286,7 @@ impl Identity {
                 "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or another `identity` in stanch.yaml"
             }
             IdentityChoice::AzureCli => "sign in with `az login`, or set another `identity` in stanch.yaml",
+            IdentityChoice::Person { .. } => "sign in as yourself with `az login`, or pipe a token in: `--token-stdin`",
             IdentityChoice::AzureDeveloperCli => {
                 "sign in with `azd auth login`, or set another `identity` in stanch.yaml"
             }
@@ -353,6 +361,18 @@ impl Identity {
     fn keep(&self, scope: String, token: &AccessToken) {
         known::remember(token.token.secret());
         self.inner.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(scope, token.clone());
+    }
+
+    /// The tenant of whoever signs in, as the token for the vaults of a host's cloud has it. It is in lower case.
+    pub async fn tenant(&self, scope: &str) -> Result<String, Failure> {
+        let tenant = self.claim(scope, "tid").await?;
+        let tenant = tenant.and_then(|tenant| uuid::Uuid::try_parse(&tenant).ok()).map(|tenant| tenant.to_string());
+        tenant.ok_or_else(|| Failure::refused("the identity's token names no tenant"))
+    }
+
+    /// A token, to be shown to whoever is to know who this is.
+    pub(super) async fn shown(&self, scope: &str) -> Result<Secret, Failure> {
+        Ok(Secret::new(self.token(&[scope]).await?.token.secret().to_owned()))
     }
 
     /// What stands in the `authorization` header of a request of this scope.

@@ -272,6 +272,20 @@ impl Transport {
         Ok((host, body.map(|body| HttpAnswer::new(status, retry_after, body))))
     }
 
+    /// Sends a request whose answer is a line that stays open.
+    pub(super) async fn open(&self, url: Url, headers: &[(&str, &str)]) -> Result<reqwest::Response, Failure> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let way = self.inner.route.way(&url)?;
+        let mut request = self.client(&way.url).get(way.url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(asked) = way.host {
+            request = request.header("host", asked);
+        }
+        request.send().await.map_err(|error| failed(&host, error))
+    }
+
     /// Sends a request of the Azure crates, and reads its answer.
     pub(super) async fn execute(&self, request: &Request, bounds: Bounds) -> azure_core::Result<AsyncRawResponse> {
         let way = self.inner.route.way(request.url()).map_err(|failure| carry(ErrorKind::Other, failure))?;

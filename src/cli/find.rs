@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::command_line::CommandLine;
 use crate::failure::Failure;
 use crate::find::{Needle, Progress, search};
-use crate::intake::{self, NOT_STATED};
+use crate::intake::{self, NOT_STATED, ScanReport};
 use crate::secret::{Secret, SecretPrompt};
 use chrono::{DateTime, SubsecRound, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -92,7 +92,7 @@ async fn find(common: &Common, ui: Ui, args: &Args) -> Result<Next, CommandError
             Reported::Clean => return Ok(Next::End(Exit::Done)),
         },
         None => Box::new(Chosen {
-            values: vec![ask(ui, PROMPT).await?],
+            values: vec![ask(ui, PROMPT).await.and_then(no_report)?],
             parts: Vec::new(),
             hash: None,
             leak: Leak::default(),
@@ -213,6 +213,21 @@ async fn ask(ui: Ui, prompt: &str) -> Result<Secret, CommandError> {
         let failure = Failure::refused("no value was given");
         CommandError::usage(failure.help("paste it at the prompt, or pipe it in: `… | stanch find --vault URL`"))
     })
+}
+
+/// The value, unless it is a report that holds none: what is not in it is found nowhere.
+fn no_report(value: Secret) -> Result<Secret, CommandError> {
+    let holds_none = |report: &ScanReport| report.findings.iter().all(|finding| finding.values.is_empty());
+    match intake::read(value.expose().as_bytes()) {
+        Ok(report) if holds_none(&report) => {
+            let what = report.format.map_or("a scanner's report", |format| format.title);
+            let failure = Failure::refused(format!("what was given is {what}, and holds no value"));
+            Err(CommandError::usage(
+                failure.help("give a report with `--from FILE`, or with `--from -` where it is piped in"),
+            ))
+        }
+        _ => Ok(value),
+    }
 }
 
 async fn entered(ui: Ui, prompt: &str) -> Result<Option<Secret>, CommandError> {

@@ -11,6 +11,7 @@ mod audit_follow;
 mod audit_known;
 mod audit_tell;
 mod audit_watch;
+mod chat;
 mod drill;
 mod driving;
 mod emulate;

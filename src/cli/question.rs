@@ -16,6 +16,8 @@ use serde_json::{Map, Value};
 pub(crate) struct Open {
     pub(crate) step: String,
     pub(crate) what: Asked,
+    /// Whether a typed name is no answer.
+    pub(crate) signs_in: bool,
 }
 
 /// What is asked.
@@ -67,13 +69,13 @@ pub(crate) struct Given {
 /// All open questions, in the order of the steps' names.
 pub(crate) fn open(state: &State) -> Vec<Open> {
     let steps = state.steps().filter(|_| state.abandoned().is_none());
-    steps.filter_map(|(id, step)| Some(Open { step: id.to_owned(), what: asked(step)? })).collect()
+    steps.filter_map(|(id, step)| Some(Open::new(state, id, asked(step)?))).collect()
 }
 
 /// The open question of a step.
 pub(crate) fn of_step(state: &State, step: &str) -> Option<Open> {
     let at = Some(state.step(step)).filter(|_| state.abandoned().is_none());
-    at.and_then(asked).map(|what| Open { step: step.to_owned(), what })
+    at.and_then(asked).map(|what| Open::new(state, step, what))
 }
 
 fn asked(step: &StepState) -> Option<Asked> {
@@ -94,6 +96,23 @@ fn asked(step: &StepState) -> Option<Asked> {
 }
 
 impl Open {
+    fn new(state: &State, step: &str, what: Asked) -> Self {
+        Self { step: step.to_owned(), what, signs_in: state.takes_sign_ins_alone(step) }
+    }
+
+    /// Those who may answer it; everybody if nobody is listed.
+    pub(crate) fn from(&self) -> &[String] {
+        self.question().map_or(&[], |question| &question.from)
+    }
+
+    /// What is asked at a gate.
+    pub(crate) fn question(&self) -> Option<&Question> {
+        match &self.what {
+            Asked::Gate { question, .. } => Some(question),
+            Asked::Decision { .. } | Asked::Failure(_) => None,
+        }
+    }
+
     /// The words that answer it.
     pub(crate) fn words(&self) -> &'static [Word] {
         match self.what {
@@ -153,7 +172,8 @@ impl Open {
     pub(crate) fn commands(&self, run: &str) -> Vec<String> {
         let of = |command| CommandLine::stanch(command).name(run).name(&self.step);
         let resume = CommandLine::stanch("resume").name(run);
-        let reject = of("reject").words("--by NAME --comment WHY");
+        let by = if self.signs_in { "--signed-in" } else { "--by NAME" };
+        let reject = of("reject").words(by).words("--comment WHY");
         match &self.what {
             Asked::Gate { wants_value: true, .. } => vec![
                 format!("{resume}                  (asks for the value at a terminal)"),
@@ -161,14 +181,18 @@ impl Open {
                 reject.to_string(),
             ],
             Asked::Gate { question, .. } => {
-                let approve = of("approve").words("--by NAME");
+                let approve = of("approve").words(by);
                 let approve = question.fields.iter().fold(approve, |line, field| line.open("--answer", &field.name));
                 vec![approve.to_string(), reject.to_string()]
             }
             Asked::Decision { .. } | Asked::Failure(_) => self
                 .words()
                 .iter()
-                .map(|word| of("settle").option("--as", name(*word)).words("--because \"…\"").to_string())
+                .map(|word| {
+                    let settle = of("settle").option("--as", name(*word));
+                    let settle = if self.signs_in { settle.words(by) } else { settle };
+                    settle.words("--because \"…\"").to_string()
+                })
                 .collect(),
         }
     }

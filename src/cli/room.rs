@@ -19,47 +19,47 @@ use serde::Serialize;
 pub(crate) struct Room {
     /// When this was read.
     read_at: String,
-    status: &'static str,
+    pub(crate) status: &'static str,
     /// Who works on the run, if a live process does.
-    worker: Option<String>,
+    pub(crate) worker: Option<String>,
     /// Since when nobody does, although the run is not over.
-    nobody_since: Option<String>,
-    leaked_value: Option<Leaked>,
+    pub(crate) nobody_since: Option<String>,
+    pub(crate) leaked_value: Option<Leaked>,
     /// What people are asked.
-    asked: Vec<Question>,
+    pub(crate) asked: Vec<Question>,
     /// The commands that go on with the run, where nobody works on it; what is asked is answered first.
-    next: Vec<String>,
+    pub(crate) next: Vec<String>,
     /// The command that shows where it stands.
     show: String,
     /// The channels through which people were told.
     told: String,
     /// The steps, but for those that are there for a case that did not come.
-    steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// Those of them that began and did not end well, or wait.
     unfinished: Vec<Step>,
-    report: Report,
+    pub(crate) report: Report,
 }
 
 #[derive(Debug, Serialize)]
-struct Leaked {
-    text: String,
+pub(crate) struct Leaked {
+    pub(crate) text: String,
     works: Works,
 }
 
 #[derive(Debug, Serialize)]
-struct Question {
+pub(crate) struct Question {
     step: String,
-    text: String,
+    pub(crate) text: String,
     /// Whose answer it takes, and until when.
-    whose: String,
-    commands: Vec<String>,
+    pub(crate) whose: String,
+    pub(crate) commands: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Step {
-    id: String,
-    status: &'static str,
-    fact: String,
+pub(crate) struct Step {
+    pub(crate) id: String,
+    pub(crate) status: &'static str,
+    pub(crate) fact: String,
     took: String,
 }
 
@@ -67,6 +67,14 @@ impl Room {
     /// # Errors
     /// If the run's journal, or what is pinned beside it, cannot be read.
     pub(crate) fn look(folder: &RunFolder) -> Result<Self, CommandError> {
+        Self::look_closely(folder).map(|(room, _)| room)
+    }
+
+    /// The same, with the state that it was made of.
+    ///
+    /// # Errors
+    /// If the run's journal, or what is pinned beside it, cannot be read.
+    pub(crate) fn look_closely(folder: &RunFolder) -> Result<(Self, State), CommandError> {
         let steps = session::plan_of(folder)?.planned(&actions::catalogue());
         let (journal, history) = session::history(folder, steps)?;
         let worker = folder.holder();
@@ -89,6 +97,7 @@ impl Room {
                 (!(planned.only_if_needed && never_came), if is_cut_off { "cut off" } else { at.name() })
             })
             .collect();
+        let state = state.clone();
         let mut report = Report::new(history, &journal.head);
         for task in report.follow_ups.iter_mut().filter(|task| !task.command.is_empty()) {
             task.command = command_line::here(&task.command);
@@ -113,7 +122,7 @@ impl Room {
             .map(|message| message.channel.as_str())
             .collect();
         told.dedup();
-        Ok(Self {
+        let room = Self {
             read_at: clock::second(clock::now()),
             status,
             worker: worker.map(|worker| worker.who()),
@@ -126,7 +135,8 @@ impl Room {
             unfinished: steps.iter().filter(is_open).cloned().collect(),
             steps,
             report,
-        })
+        };
+        Ok((room, state))
     }
 }
 

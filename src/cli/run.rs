@@ -4,6 +4,7 @@ use super::driving::{self, Args, Prepared};
 use super::exit::{CommandError, Outcome};
 use super::options::Common;
 use super::terminal::people;
+use super::terminal::signing_in::SigningIn;
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::clock;
@@ -17,18 +18,21 @@ pub(crate) struct RunArgs {
     /// Begin although the secret cannot be worked on as it stands: people are told of the leak, and of that
     #[arg(long)]
     anyway: bool,
+    #[command(flatten)]
+    signing_in: SigningIn,
 }
 
 impl RunArgs {
     /// A run that nobody spoke of as such.
     pub(crate) fn of(args: Args) -> Self {
-        Self { args, anyway: false }
+        Self { args, anyway: false, signing_in: SigningIn::default() }
     }
 }
 
-pub(crate) async fn run(common: &Common, ui: Ui, RunArgs { args, anyway }: RunArgs) -> Outcome {
+pub(crate) async fn run(common: &Common, ui: Ui, RunArgs { args, anyway, signing_in }: RunArgs) -> Outcome {
     let mut prepared = driving::prepare(common, &args)?;
     prepared.session.secret_prompt = args.answering.secret_prompt(ui);
+    prepared.signing_in = signing_in;
     prepared.warn(ui);
     driving::nobody_says_go(common, ui, &prepared)?;
     prepared.is_free()?;

@@ -5,6 +5,7 @@ use super::inventory::Inventory;
 use crate::audit::Place;
 use crate::azure::{IdentityChoice, VaultLimits};
 use crate::notify::Channels;
+use crate::slack::SlackApp;
 use crate::timestamp::Authority;
 use crate::vault::SecretUrl;
 use serde_json::{Map, Value};
@@ -27,11 +28,17 @@ pub struct Config {
     pub limits: VaultLimits,
     /// Who stamps the journal's head when a life of a run ends, if anybody.
     pub timestamp: Option<Authority>,
+    /// The app of Slack's that tells of runs and takes answers, if there is one.
+    pub slack: Option<SlackApp>,
     /// The container in which runs are kept, if not below the state directory of this machine.
     pub state: Option<Url>,
     pub(super) text: Option<String>,
     /// Who may answer gates that name nobody; everybody if nobody is named.
     pub approvers: Vec<String>,
+    /// Whether answers count from those alone who sign in.
+    pub verified_only: bool,
+    /// The tenant whose people sign in, in lower case; without it that of the identity that a run begins with.
+    pub tenant: Option<String>,
     /// Whose secrets there are, who issues them, and which runbook fits.
     pub inventory: Inventory,
     /// Names of the vaults that the configuration speaks of, as they are written.

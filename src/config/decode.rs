@@ -11,6 +11,7 @@ use crate::runbook::source::{shows_sign, text};
 use crate::runbook::syntax::{self, Node, NodeValue};
 use crate::runbook::{Diagnostic, Diagnostics, Span};
 use crate::settings::{SecretReference, SettingsDecoder, get, is_near};
+use crate::slack::SlackApp;
 use crate::timestamp::Authority;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -27,12 +28,16 @@ const KEYS: &[&str] = &[
     "known_callers",
     "templates",
     "limits",
+    "approvals",
     "approvers",
     "inventory",
     "timestamp",
     "runbooks",
+    "tenant",
     "state",
+    "slack",
 ];
+const APPROVALS: &[&str] = &["named", "verified"];
 const IDENTITIES: &[&str] = &["auto", "workload", "managed", "client_secret", "azure_cli", "azd"];
 
 impl Config {
@@ -171,10 +176,13 @@ impl SettingsDecoder<'_> {
         if let Some(node) = get(&entries, "inventory") {
             config.inventory = self.inventory(node);
         }
+        config.verified_only = get(&entries, "approvals").is_some_and(|node| self.verified_only(node));
+        config.tenant = get(&entries, "tenant").and_then(|node| self.tenant(node));
         config.subscription = get(&entries, "subscription").and_then(|node| self.subscription(node));
         config.runbooks = get(&entries, "runbooks").and_then(|node| self.path(node, "`runbooks`"));
         config.templates = get(&entries, "templates").and_then(|node| self.path(node, "`templates`"));
         config.timestamp = get(&entries, "timestamp").and_then(|node| self.timestamp(node));
+        config.slack = get(&entries, "slack").and_then(|node| SlackApp::read(self, node));
         config.state = get(&entries, "state").and_then(|node| self.state(node));
         if let Some(node) = get(&entries, "limits") {
             config.limits = self.limits(node);
@@ -214,6 +222,29 @@ impl SettingsDecoder<'_> {
             );
         }
         Some(text)
+    }
+
+    /// Whether a typed name is no answer.
+    fn verified_only(&mut self, node: &Node) -> bool {
+        let Some(text) = self.text(node, "`approvals`") else { return false };
+        if !APPROVALS.contains(&text.as_str()) {
+            let help = match nearest(&text, APPROVALS.iter().copied()) {
+                Some(close) => format!("did you mean `{close}`?"),
+                None => "write `verified` where answers count from those alone who sign in, else `named`".to_owned(),
+            };
+            self.wrong(format!("`approvals` is `named` or `verified`, not `{text}`"), node.span, help);
+        }
+        text == "verified"
+    }
+
+    fn tenant(&mut self, node: &Node) -> Option<String> {
+        let text = self.text(node, "`tenant`")?;
+        let id = uuid::Uuid::try_parse(&text).ok().map(|id| id.to_string());
+        if id.is_none() {
+            let help = "`az account show --query tenantId` prints it";
+            self.wrong(format!("`{text}` is not the id of a tenant"), node.span, help);
+        }
+        id
     }
 
     /// People by the names under which they answer. Two that are one person would make a second pair of eyes of none.

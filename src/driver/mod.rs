@@ -38,7 +38,8 @@ pub trait People {
     fn are_there(&self, state: &State) -> bool;
     /// Waits for the next answer. The event is a gate's answer, a settlement, or what is to follow a failure; it may be
     /// about a question that is not open any more, or never was.
-    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Event>;
+    /// Nothing where those who were there have gone.
+    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Option<Event>>;
     /// Says whether the last answer was taken, and why not.
     fn heard(&mut self, refused: Option<String>);
 }
@@ -122,7 +123,9 @@ impl Driver {
                 Some(ended) = hands.steps.join_next() => self.end(ended).await?,
                 Some(ended) = hands.finally.join_next() => self.end(ended).await?,
                 () = sleep_until(wake) => {}
-                event = people.answer(&state) => people.heard(self.answer(event).await?),
+                event = people.answer(&state) => if let Some(event) = event {
+                    people.heard(self.answer(event).await?);
+                },
             }
         }
     }

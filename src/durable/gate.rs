@@ -4,6 +4,7 @@ use super::attempt::{Attempt, Stop};
 use crate::clock;
 use crate::engine::event::{Event, Question};
 use crate::engine::{GateAnswer, GateState};
+use crate::failure::Failure;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -12,6 +13,13 @@ impl Attempt {
     /// where that has changed since, it is asked again. A no ends the step; when the run is resumed, it is asked again as
     /// another question, to which no earlier answer fits.
     pub async fn gate(&self, question: Question, expires_in: Option<Duration>) -> Result<GateAnswer, Stop> {
+        if question.verified && self.ledger.look(|state| state.opened().is_none_or(|opened| opened.sign_ins.is_none()))
+        {
+            let failure = Failure::refused("answers count from those alone who sign in, and nobody could");
+            let why = "the run was begun without knowing whose sign-ins count";
+            let help = "write the tenant's id as `tenant` into stanch.yaml, and begin another run";
+            return Err(failure.because(why).help(help).into());
+        }
         let step = self.ledger.step(&self.step);
         let plan = self.plan_digest(&question, GateState::times_asked(&question, &step.refused));
         let about_this = |gate: &&GateState| gate.question.plan == plan;

@@ -4,7 +4,7 @@
 //! [`State`](super::State), the live display, `status`, `log` and the report are folds over the same events.
 //! An event never holds a secret value.
 
-use super::person::{Person, Seen};
+use super::person::{Person, Seen, SignIns};
 use crate::clock::Timestamp;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
@@ -164,6 +164,9 @@ pub struct RunOpened {
     /// What the machine knows of the operator; nothing in journals of older programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Box<Seen>>,
+    /// Whose sign-ins count; nothing where the run was begun without knowing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_ins: Option<SignIns>,
     /// A game day that one person plays in all its parts: people are told apart by their names, and by nothing else.
     #[serde(default, skip_serializing_if = "is_false")]
     pub one_plays_all: bool,
@@ -265,6 +268,9 @@ pub struct Question {
     /// Who may answer; everybody if nobody is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<String>,
+    /// Whether a typed name is no answer: whoever answers must have signed in.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub verified: bool,
     /// Digest of what is agreed to: the runbook, its inputs, and the step's own parameters. Lower-case hex.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plan: String,
@@ -434,16 +440,6 @@ impl Event {
                 | Self::Observed { .. }
                 | Self::TimerFired { .. }
         )
-    }
-
-    /// What is recorded of the person who answered; nothing for what no person answers.
-    pub fn seen_mut(&mut self) -> Option<&mut Option<Seen>> {
-        match self {
-            Self::GateAnswered { seen, .. } | Self::FailureAnswered { seen, .. } | Self::Settled { seen, .. } => {
-                Some(seen)
-            }
-            _ => None,
-        }
     }
 
     /// The step it belongs to, if it belongs to one.

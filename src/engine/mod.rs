@@ -3,6 +3,7 @@
 //! [`State::apply`] folds events into a state; [`next`] says, from the order of the steps, the state and the time
 //! that it is given, what should happen now. The engine never learns the time by itself and never sends anything.
 
+mod answering;
 pub mod event;
 mod illegal;
 mod next;

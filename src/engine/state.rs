@@ -3,9 +3,9 @@
 //! [`State::apply`] is one exhaustive table; an event that cannot happen now is an error that names both, never a
 //! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
 
-use super::event::{Answer, Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
+use super::answering::{Answered, may_answer};
+use super::event::{Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
 use super::illegal::{IllegalEvent, illegal};
-use super::person::Person;
 use super::step::{Keeps, StepState, StepStatus, TimerState};
 use crate::clock::Timestamp;
 use serde::Serialize;
@@ -147,7 +147,7 @@ impl State {
                 self.abandoned = Some(Abandoned { by: by.clone(), because: because.clone(), at });
             }
             _ => {
-                self.may_answer(at, event)?;
+                may_answer(self.answered(event.step().unwrap_or_default()), at, event)?;
                 let step = event.step().unwrap_or_default();
                 let step = match self.steps.get_mut(step) {
                     Some(step) => step,
@@ -173,61 +173,18 @@ impl State {
         }
     }
 
-    /// Approvals fail closed: whatever a yes lacks makes it none. A no needs nothing but the right to answer.
-    fn may_answer(&self, at: Timestamp, event: &Event) -> Result<(), IllegalEvent> {
-        let Event::GateAnswered { step, answer, by, seen, plan, .. } = event else { return Ok(()) };
-        let Some(gate) = self.step(step).gate.as_ref().filter(|gate| gate.answer.is_none()) else {
-            return Err(illegal(event, "no question of it is open"));
-        };
-        let question = &gate.question;
-        if *answer == Answer::Expired {
-            return Ok(());
-        }
-        let who = Person::new(by, seen.as_ref());
-        let opened = self.opened().map(|opened| (opened.requester(), opened.one_plays_all));
-        let requester = opened.as_ref().map(|(requester, _)| requester);
-        let known = question.from.iter().chain(requester.map(|requester| &requester.name));
-        if let Some(other) =
-            known.chain(gate.agreed.iter().map(|agreed| &agreed.name)).find(|name| who.looks_like(name))
-        {
-            return Err(illegal(event, &format!("`{by}` looks like `{other}`, and is another name")));
-        }
-        if !question.from.is_empty() && !question.from.iter().any(|name| who.is_called(name)) {
-            return Err(illegal(event, &format!("{by} may not answer; {} may", question.from.join(", "))));
-        }
-        // What was said to a question that was asked before is no answer to this one, a no neither.
-        let earlier = plan.as_ref().filter(|plan| **plan != question.plan);
-        if earlier.is_some_and(|plan| self.step(step).refused.iter().any(|gate| gate.question.plan == *plan)) {
-            return Err(illegal(event, "the answer is to a question that was asked before; it is asked anew"));
-        }
-        if *answer == Answer::Rejected {
-            return Ok(());
-        }
-        if question.expires_at.is_some_and(|expires| expires <= at) {
-            return Err(illegal(event, "the gate has expired, which counts as a no"));
-        }
-        let by_name_alone = opened.as_ref().is_some_and(|(_, one_plays_all)| *one_plays_all);
-        let is_same = |other: &Person| !by_name_alone && who.is_same(other);
-        if let Some(requester) = requester.filter(|_| question.not_requester) {
-            if who.is_called(&requester.name) {
-                return Err(illegal(event, &format!("{by} started this run and may not approve it")));
-            }
-            if is_same(requester) {
-                let because = format!("nothing tells {} from {}", who.told(), requester.told());
-                return Err(illegal(event, &format!("{because}, who started this run and may not approve it")));
-            }
-        }
-        if plan.as_deref().unwrap_or_default() != question.plan {
-            return Err(illegal(event, "the answer is about another plan than the one that is asked about"));
-        }
-        if gate.agreed.iter().any(|agreed| who.is_called(&agreed.name)) {
-            return Err(illegal(event, &format!("{by} has agreed already; somebody else must")));
-        }
-        if let Some(agreed) = gate.agreed.iter().find(|agreed| is_same(agreed)) {
-            let because = format!("nothing tells {} from {}", who.told(), agreed.told());
-            return Err(illegal(event, &format!("{because}, who has agreed already; somebody else must")));
-        }
-        Ok(())
+    fn answered(&self, step: &str) -> Answered<'_> {
+        Answered { opened: self.opened(), step: self.step(step) }
+    }
+
+    /// Whether a typed name is no answer to what a step asks.
+    pub fn takes_sign_ins_alone(&self, step: &str) -> bool {
+        self.answered(step).takes_sign_ins_alone()
+    }
+
+    /// How whoever answers a step says who they are, as the commands that answer have it.
+    pub fn says_who(&self, step: &str) -> &'static str {
+        if self.takes_sign_ins_alone(step) { "--signed-in" } else { "--by NAME" }
     }
 
     /// From here on the run is pinned to what a person accepted.

@@ -6,7 +6,8 @@
 use super::digest::{Digest, Likeness, is_fingerprint, likeness};
 use super::heads::heads;
 use super::layers::{
-    Place, Walked, difference, folded, is_public, is_reference, is_referring, is_telling, looks_chosen, walk,
+    Place, Walked, difference, folded, is_public, is_reference, is_referring, is_telling, looks_chosen, single_words,
+    walk,
 };
 use super::matched::{Match, Reading};
 use super::openings::{Openings, is_part, openings};
@@ -20,6 +21,8 @@ use zeroize::Zeroizing;
 
 /// How many parts of a leaked text are looked for.
 const MOST_PARTS: usize = 64;
+/// How many words of it are, of which each counts only as all of a secret or of a field that is named one.
+const MOST_WORDS: usize = 1_000;
 /// What is longer was not covered as a whole.
 const LONGEST_COVERED: usize = 256;
 /// A prime by whose rest windows are told apart before they are compared.
@@ -68,8 +71,8 @@ enum Kind {
     Whole,
     /// What its name or its form tells to be secret.
     Part,
-    /// A string of a program, which may be anything: it counts only as all of a secret or of a field that is named one.
-    Quoted,
+    /// A word, which may be anything: it counts only as all of a secret or of a field that is named one.
+    Word,
 }
 
 /// What came of the comparison with one value.
@@ -191,7 +194,7 @@ impl Needle {
             let kind = match () {
                 () if place.is_whole() => Kind::Whole,
                 () if is_part(text, place) => Kind::Part,
-                () if place.quoted && place.loose && is_telling(text) && looks_chosen(text) => Kind::Quoted,
+                () if place.quoted && place.loose && looks_chosen(text) => Kind::Word,
                 () => return true,
             };
             forms.push((kind, Zeroizing::new(text.to_owned()), place));
@@ -201,6 +204,9 @@ impl Needle {
             self.not_tried.push("a part of the leaked text: it holds more texts than are looked at");
         }
         self.sealed = self.sealed.or(walked.sealed);
+        let some = Place { loose: true, part_of: Some("a text"), ..Place::default() };
+        let words = single_words(text).filter(|word| looks_chosen(word)).take(MOST_WORDS + 1);
+        forms.extend(words.map(|word| (Kind::Word, Zeroizing::new(word.to_owned()), some)));
         // The same text may be several of them: the most that it is counts.
         forms.sort_by_key(|(kind, ..)| *kind);
         forms.into_iter().for_each(|(kind, text, place)| self.keep(&text, place, kind));
@@ -220,7 +226,8 @@ impl Needle {
             }
             return;
         }
-        if kind != Kind::Whole && self.parts.len() >= MOST_PARTS {
+        let most = if kind == Kind::Word { MOST_PARTS + MOST_WORDS } else { MOST_PARTS };
+        if kind != Kind::Whole && self.parts.len() >= most {
             let cut = "some parts of the leaked text: it holds more than are looked for";
             if !self.not_tried.contains(&cut) {
                 self.not_tried.push(cut);
@@ -327,7 +334,7 @@ impl Needle {
             heads(&own).into_iter().any(|head| own.get(head).is_some_and(|head| self.contains(head, form)))
         };
         let holds = |form: &&Form| {
-            let may = form.is_telling && !form.is_public && form.kind != Kind::Quoted;
+            let may = form.is_telling && !form.is_public && form.kind != Kind::Word;
             may && self.contains(&own, form) && !is_common(form) && opens(form)
         };
         if let Some(form) = self.wholes.iter().find(equal) {
@@ -345,7 +352,7 @@ impl Needle {
             return Some(Match::Inside { place, leak: reading(form), partly: !all, doubtful });
         }
         let is_named = place.is_whole() || place.is_named_secret();
-        let is_same = |form: &&Form| equal(form) && (is_named || (form.is_telling && form.kind != Kind::Quoted));
+        let is_same = |form: &&Form| equal(form) && (is_named || (form.is_telling && form.kind != Kind::Word));
         if let Some(form) = self.parts.iter().find(is_same) {
             return Some(Match::SharesPart { place, leak: reading(form), doubtful: !form.is_telling });
         }

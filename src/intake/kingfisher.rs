@@ -24,11 +24,19 @@ fn read(document: &Value) -> Option<Entry> {
     let findings: Vec<ScanFinding> = list.iter().filter_map(finding).collect();
     let missing = list.len() - findings.len();
     // An empty list has many owners.
-    let is_own = document.pointer("/metadata/kingfisher_version").is_some();
+    let is_own =
+        ["/metadata/kingfisher_version", "/kingfisher_version"].iter().any(|at| document.pointer(at).is_some());
     if findings.is_empty() && !(is_own && missing == 0) {
         return None;
     }
-    let unread = if missing > 0 { vec![format!("{missing} matches are no finding")] } else { Vec::new() };
+    let mut unread = if missing > 0 { vec![format!("{missing} matches are no finding")] } else { Vec::new() };
+    let count = |at: &str| document.pointer(at).and_then(Value::as_u64);
+    let promised = ["/metadata/summary/findings", "/summary/total", "/summary/findings"].into_iter().filter_map(count);
+    let promised =
+        promised.chain(count("/findings_omitted").map(|omitted| omitted.saturating_add(list.len() as u64))).max();
+    if let Some(promised) = promised.filter(|promised| *promised > list.len() as u64) {
+        unread.push(format!("it speaks of {promised} findings, and holds {}", list.len()));
+    }
     Some(Entry { findings, unread, ..Entry::default() })
 }
 

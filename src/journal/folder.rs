@@ -4,12 +4,14 @@ use super::local::LocalRuns;
 use super::lock::{Claimant, Holder, Lock, LockError};
 use super::reader::{Journal, ReadError, first_record};
 use super::record::Record;
-use super::run_store::{LeftAnswer, Mark, Pinned, RunStore};
+use super::run_store::{CHAT_MESSAGE, LeftAnswer, Mark, Pinned, RunStore};
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::engine::event::RunOpened;
 use crate::engine::{IllegalEvent, State};
 use crate::files::LARGEST_TEXT;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -107,6 +109,11 @@ impl Runs {
 }
 
 impl RunFolder {
+    /// All runs of the store that it lies in.
+    pub fn runs(&self) -> Runs {
+        Runs { store: Arc::clone(&self.store) }
+    }
+
     /// The run's id.
     pub fn run(&self) -> &str {
         &self.run
@@ -298,6 +305,30 @@ impl RunFolder {
     /// The reply to an answer that was left, once there is one. Empty if it was taken.
     pub fn take_reply(&self, name: &str) -> Option<String> {
         self.store.take_reply(&self.name, name)
+    }
+
+    /// The message in a chat that is kept up to date, once there is one.
+    ///
+    /// # Errors
+    /// If that cannot be seen.
+    pub fn chat_message<Message: DeserializeOwned>(&self) -> io::Result<Option<Message>> {
+        match self.store.read(&self.name_of(CHAT_MESSAGE), LARGEST_TEXT) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps which message that is. Who was first stays.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    pub fn keep_chat_message(&self, message: &impl Serialize) -> io::Result<()> {
+        let bytes = serde_json::to_vec(message).map_err(io::Error::from)?;
+        match self.store.create(&self.name_of(CHAT_MESSAGE), &bytes) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            created => created,
+        }
     }
 
     /// Whether this head was stamped before, by an earlier life of the run that ended there.

@@ -118,7 +118,8 @@ fn of_runbook(state: &State) -> String {
 fn answers(failure: Failure, run: &str, state: &State) -> Failure {
     let open = state.steps().filter(|(_, step)| step.is_asking()).map(|(id, step)| match step.status {
         StepStatus::Waiting if !step.asks_after_failure => {
-            format!("`{}` says yes", CommandLine::stanch("approve").name(run).name(id).words("--by NAME"))
+            let approve = CommandLine::stanch("approve").name(run).name(id);
+            format!("`{}` says yes", approve.words(state.says_who(id)))
         }
         _ => format!("`{}` shows what `{id}` asks", CommandLine::stanch("status").name(run)),
     });

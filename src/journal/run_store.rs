@@ -6,6 +6,7 @@
 //! | `runs/RUN/runbook.yaml`, `stanch.yaml`, `fragments/SHA-256.yaml` | what is pinned | once, before the first line |
 //! | `runs/RUN/lock` | who works on the run | held while a process lives |
 //! | `runs/RUN/answers/NAME.json`, `NAME.reply` | answers of people, and what became of them | once |
+//! | `runs/RUN/chat.json` | which message in a chat tells of the run | once |
 //! | `runs/RUN/timestamps/HEAD.tsr` | time stamps of heads | once |
 //! | `runs/RUN/upload.json` | that the run was brought from one store to another | once |
 //! | `locks/SHA-256` | which runs took a target | lines, each decided on what stands before it |
@@ -23,6 +24,9 @@ use std::fmt::Debug;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
+
+/// Which message in a chat is the run's.
+pub(super) const CHAT_MESSAGE: &str = "chat.json";
 
 /// An answer that somebody left for the process that works on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +157,7 @@ pub trait RunStore: Debug + Send + Sync {
 /// Those of the names in a run's folder that belong to the run beside its journal, in their order.
 pub(super) fn beside(mut names: Vec<String>) -> Vec<String> {
     let belongs = |name: &String| match name.split_once('/') {
-        None => ["runbook.yaml", "stanch.yaml"].contains(&name.as_str()),
+        None => ["runbook.yaml", "stanch.yaml", CHAT_MESSAGE].contains(&name.as_str()),
         Some(("fragments", name)) => name.ends_with(".yaml"),
         Some(("answers", name)) => name.ends_with(".json") || name.ends_with(".reply"),
         Some(("timestamps", name)) => name.ends_with(".tsr"),

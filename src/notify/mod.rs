@@ -26,3 +26,4 @@ pub use kinds::KINDS;
 pub(crate) use kinds::{is_open_key, read};
 pub use message::{Message, Origin, Receipt};
 pub use received::{Says, Taken, received};
+pub(crate) use shortened::dressed;

@@ -20,7 +20,7 @@ pub(super) fn shortened(text: &str, longest: usize) -> String {
 }
 
 /// A text that has at most so many characters once it is dressed for its receiver, whose escapes make it longer.
-pub(super) fn dressed(text: &str, longest: usize, dress: impl Fn(&str) -> String) -> String {
+pub(crate) fn dressed(text: &str, longest: usize, dress: impl Fn(&str) -> String) -> String {
     let mut allowed = longest;
     loop {
         let dressed = dress(&shortened(text, allowed));

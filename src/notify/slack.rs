@@ -98,11 +98,11 @@ pub fn says(_: u16, answer: &str) -> Taken {
 }
 
 /// A text of Slack's, in which nothing becomes a link or a mention by itself.
-fn text(marked_up: String) -> Value {
+pub(crate) fn text(marked_up: String) -> Value {
     json!({ "type": "mrkdwn", "verbatim": true, "text": marked_up })
 }
 
 /// Slack's three control characters; without them nobody can be mentioned and nothing is linked.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -82,6 +82,7 @@ fn surroundings(
         channel: channel.map(|(name, _)| name.clone()),
         subscription: config.subscription.clone(),
         approvers: config.approvers.clone(),
+        verified_only: config.verified_only,
     }
 }
 

@@ -151,6 +151,7 @@ pub const GATES: &[Key] = &[
     key("min", KeyShape::Gate, "how many different people must say yes"),
     key("from", KeyShape::Gate, "who may answer"),
     key("not_requester", KeyShape::Gate, "whether the one who started the run may not say yes"),
+    key("approvals", KeyShape::Gate, "whose word counts: `named`, or `verified` for those alone who sign in"),
     key("expires", KeyShape::Gate, "after this long without an answer it counts as a no"),
 ];
 

@@ -43,7 +43,7 @@ pub struct Policy {
 pub struct Gates {
     /// Where this holds, no gate is asked.
     pub skip_if: Option<Placed<Template>>,
-    /// Parameters for gates that do not say otherwise: `min`, `from`, `not_requester`, `expires`.
+    /// Parameters for gates that do not say otherwise: `min`, `from`, `not_requester`, `approvals`, `expires`.
     pub defaults: Vec<Parameter>,
 }
 

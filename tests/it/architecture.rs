@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("durable", &["engine", "journal", "runbook"]),
     ("vault", &[]),
     ("notify", &["azure", "runbook", "settings"]),
+    ("slack", &["azure", "engine", "notify", "runbook", "settings"]),
     (
         "actions",
         &[
@@ -32,9 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("issuers", &["azure", "vault"]),
     ("azure", &["engine", "vault"]),
+    ("sign_in", &["azure", "engine"]),
     ("settings", &["azure", "runbook", "vault"]),
     ("timestamp", &["azure"]),
-    ("config", &["audit", "azure", "engine", "notify", "runbook", "settings", "timestamp", "vault"]),
+    ("config", &["audit", "azure", "engine", "notify", "runbook", "settings", "slack", "timestamp", "vault"]),
     ("audit", &["azure", "vault"]),
     ("find", &["azure", "engine", "vault"]),
     ("intake", &["find"]),
@@ -60,6 +62,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "preflight",
             "report",
             "runbook",
+            "sign_in",
+            "slack",
             "timestamp",
             "vault",
         ],

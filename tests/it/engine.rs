@@ -94,6 +94,7 @@ impl World {
             operator: "o".to_owned(),
             host: "h".to_owned(),
             seen: None,
+            sign_ins: None,
             one_plays_all: false,
             program_version: "0".to_owned(),
             lock: None,

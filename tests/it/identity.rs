@@ -133,7 +133,7 @@ async fn on_app_service_its_own_endpoint_is_asked() {
 /// which the heavy suite does.
 #[tokio::test]
 async fn a_metadata_service_in_trouble_is_outlasted() {
-    let times = if std::env::var_os("STANCH_HEAVY").is_some() { 6 } else { 1 };
+    let times = if crate::stage::is_heavy() { 6 } else { 1 };
     let stage = Stage::set().await;
     let trouble = json!({ "match": { "host": "169.254.169.254" }, "times": times, "do": { "status": 503 } });
     stage.fault(&trouble).await;

@@ -48,7 +48,7 @@ async fn killed(stage: &Stage, begin: &[&str], run: &str, lines: usize) -> Said 
 /// The lines of the journal at which real processes are killed: in the heavy suite a share that the seed draws, else a
 /// sample. Every point there is, `crash` plays in one process.
 fn points_of_death(sample: usize) -> Vec<usize> {
-    let heavy = std::env::var_os("STANCH_HEAVY").is_some();
+    let heavy = crate::stage::is_heavy();
     let (first, every) = if heavy { (usize::try_from(seed() % 7).unwrap(), 7) } else { (0, sample) };
     (2 + first..90).step_by(every).collect()
 }

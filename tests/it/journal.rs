@@ -114,7 +114,7 @@ fn a_newer_format_is_refused_and_called_one() {
 
 #[test]
 fn a_tail_that_is_torn_at_any_byte_loses_the_torn_line_only() {
-    let heavy = std::env::var_os("STANCH_HEAVY").is_some();
+    let heavy = crate::stage::is_heavy();
     for (name, bytes, _) in kept().into_iter().filter(|(name, ..)| heavy || name.ends_with("settled")) {
         let whole = lines(&bytes);
         let mut length = 0;
@@ -137,7 +137,7 @@ fn a_tail_that_is_torn_at_any_byte_loses_the_torn_line_only() {
 
 #[test]
 fn a_bit_that_was_flipped_anywhere_shows() {
-    let heavy = std::env::var_os("STANCH_HEAVY").is_some();
+    let heavy = crate::stage::is_heavy();
     for (name, bytes, _) in kept().into_iter().filter(|(name, ..)| heavy || name.ends_with("settled")) {
         let whole = read(&bytes).unwrap();
         let last_line = bytes.len() - lines(&bytes).last().unwrap().len();

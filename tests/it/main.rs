@@ -46,6 +46,8 @@ mod replay;
 mod report;
 mod run;
 mod secrecy;
+mod signed_in;
+mod slack;
 mod stage;
 mod steps;
 mod store;

@@ -95,7 +95,7 @@ fn whole_vault(run: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_whole_vault_that_is_killed_in_the_middle_gets_one_new_version_of_each_secret_and_no_more() {
-    let count = if std::env::var_os("STANCH_HEAVY").is_some() { 100 } else { 16 };
+    let count = if crate::stage::is_heavy() { 100 } else { 16 };
     let stage = Stage::empty(&["--limits"]).await;
     seed_many(&stage, count).await;
     stage.seed("a-certificate", &json!({ "value": "x", "managed": true })).await;
@@ -371,7 +371,7 @@ fn killed_again_and_again(stage: &Stage, begin: &[&str], run: &str, lines: usize
 /// The heavy suite tries a share of the lines that the seed draws, the quick one a sample. Every point there is, `crash`
 /// plays in one process.
 fn points_of_death() -> impl Iterator<Item = usize> {
-    let heavy = std::env::var_os("STANCH_HEAVY").is_some();
+    let heavy = crate::stage::is_heavy();
     let (first, every) = if heavy { (usize::try_from(seed() % 9).unwrap(), 9) } else { (0, 24) };
     (1 + first..120).step_by(every)
 }

@@ -135,7 +135,7 @@ async fn killed_again_and_again(stage: &Stage, run: &str, first: usize, further:
 #[tokio::test]
 async fn a_run_that_is_killed_anywhere_ends_where_the_whole_one_ends() {
     // Every line is tried by the heavy suite; the quick one takes a sample that holds each kind of record.
-    let every = if std::env::var_os("STANCH_HEAVY").is_some() { 1 } else { 9 };
+    let every = if crate::stage::is_heavy() { 1 } else { 19 };
     let mut tried = 0;
     for lines in (1..60).step_by(every) {
         let stage = Stage::set().await;
@@ -267,7 +267,8 @@ async fn the_journal_shows_every_changed_byte() {
     let path = stage.journal("r-tampered");
     let whole = std::fs::read(&path).unwrap();
     // Through the program: places all over the file, the last byte among them.
-    for place in (0..whole.len()).step_by(whole.len() / 40).chain([whole.len() - 1]) {
+    let places = if crate::stage::is_heavy() { 40 } else { 8 };
+    for place in (0..whole.len()).step_by(whole.len() / places).chain([whole.len() - 1]) {
         let mut changed = whole.clone();
         changed[place] ^= 1;
         std::fs::write(&path, &changed).unwrap();

@@ -8,6 +8,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// Whether everything is to be tried, and not a sample of it.
+pub(crate) fn is_heavy() -> bool {
+    std::env::var_os("STANCH_HEAVY").is_some()
+}
+
 /// The program under test.
 pub(crate) const STANCH: &str = env!("CARGO_BIN_EXE_stanch");
 

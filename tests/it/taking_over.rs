@@ -257,7 +257,7 @@ async fn a_head_that_was_sent_away_shows_that_the_end_was_cut_off() {
 
 #[tokio::test]
 async fn an_effect_without_an_answer_is_recorded_as_unknown_when_the_program_has_to_end() {
-    if std::env::var_os("STANCH_HEAVY").is_none() {
+    if !crate::stage::is_heavy() {
         // The answer is waited for as long as a person would wait, which is too long for every day.
         return;
     }

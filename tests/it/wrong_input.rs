@@ -245,12 +245,13 @@ async fn an_unreachable_vault_is_said_to_be_one() {
 }
 
 #[tokio::test]
-async fn twenty_thousand_versions_are_read_to_the_last_page() {
+async fn thousands_of_versions_are_read_to_the_last_page() {
     let stage = Stage::set().await;
+    let count = if crate::stage::is_heavy() { 20_000 } else { 2_000 };
     stage
         .seed(
             "orders-db",
-            &json!({ "value": "old", "enabled": false, "count": 20_000, "created": "2020-01-01T00:00:00Z" }),
+            &json!({ "value": "old", "enabled": false, "count": count, "created": "2020-01-01T00:00:00Z" }),
         )
         .await;
     // This cloud has no limits; proving twenty thousand versions within Azure's takes a minute.

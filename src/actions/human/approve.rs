@@ -1,13 +1,14 @@
 //! `human/approve`: a yes or a no of people. Everything but enough yeses in time is a no.
 
 use super::no::asked_again;
+use super::{Approvals, must_be_able, must_sign_in};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Length;
 use crate::actions::plan_line::{PlanLine, Surroundings, early};
 use crate::durable::Stop;
 use crate::engine::event::{Answer, Question};
-use crate::engine::person;
+use crate::engine::person::{self, Listed};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::runbook::duration;
@@ -23,7 +24,8 @@ struct Parameters {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 20))]
     min: u32,
-    /// Who may answer, by name; without it the `approvers` of the configuration, and everybody if it names none.
+    /// Who may answer: names, or of those who sign in `NAME@DOMAIN`, object ids and `group:ID`; without it the
+    /// `approvers` of the configuration, and everybody if it names none.
     #[serde(default)]
     from: Vec<String>,
     /// After this long without an answer it counts as a no.
@@ -34,6 +36,9 @@ struct Parameters {
     /// configuration.
     #[serde(default)]
     not_requester: Option<bool>,
+    /// Whose word counts: whoever types a name, or with `verified` those alone who sign in.
+    #[serde(default)]
+    approvals: Option<Approvals>,
 }
 
 fn one() -> u32 {
@@ -71,7 +76,13 @@ pub(crate) fn action() -> Action {
         .example(EXAMPLE)
 }
 
-early!(Known of Parameters { min: u32, from: Vec<String>, expires: Option<Length>, not_requester: Option<bool> });
+early!(Known of Parameters {
+    min: u32,
+    from: Vec<String>,
+    expires: Option<Length>,
+    not_requester: Option<bool>,
+    approvals: Option<Approvals>,
+});
 
 /// Who may answer, and whether the one who started the run may not: as the step says, else as the configuration does.
 fn answering(from: Vec<String>, not_requester: Option<bool>, approvers: &[String]) -> (Vec<String>, bool) {
@@ -85,10 +96,12 @@ fn plan(known: &Known, seen: &Surroundings) -> PlanLine {
     let min = known.min.unwrap_or_else(one);
     let from = known.from.clone().unwrap_or_default();
     let (from, not_requester) = answering(from, known.not_requester.flatten(), &seen.approvers);
+    let signed_in = must_sign_in(known.approvals.flatten(), seen.verified_only, &from);
+    let signed_in = if signed_in { ", signed in" } else { "" };
     let from = if from.is_empty() { String::new() } else { format!(" of {}", from.join(", ")) };
     let not_you = if not_requester { ", not you" } else { "" };
     let within = known.expires.flatten().map(|Length(expires)| format!(", within {}", duration::format(expires)));
-    PlanLine::default().does(format!("{min} yes{from}{not_you}{}", within.unwrap_or_default()))
+    PlanLine::default().does(format!("{min} yes{from}{signed_in}{not_you}{}", within.unwrap_or_default()))
 }
 
 /// Who approved; where an older program ran, names are all there is.
@@ -100,18 +113,22 @@ fn fact(outputs: &Outputs) -> String {
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
-    let Parameters { prompt, min, from, expires, not_requester } = parameters;
+    let Parameters { prompt, min, from, expires, not_requester, approvals } = parameters;
     let approvers = &context.services.config.approvers;
     let (from, not_requester) = answering(from, not_requester, approvers);
     let from = person::names(&from).map_err(|why| {
         Failure::refused("`from` holds what is no name of a person").because(why).help("write each name as it is given")
     })?;
-    if min == 0 || (!from.is_empty() && usize::try_from(min).is_ok_and(|min| min > from.len())) {
+    let verified = must_sign_in(approvals, context.services.config.verified_only, &from);
+    must_be_able(verified, &from)?;
+    let may_be_many = from.iter().any(|entry| Listed::of(entry).may_be_many());
+    let are_counted = !from.is_empty() && !may_be_many;
+    if min == 0 || (are_counted && usize::try_from(min).is_ok_and(|min| min > from.len())) {
         let summary = format!("{min} people must agree, and {} may answer", from.len());
         let help = "name as many in `from`, or as `approvers` in the configuration, as `min` asks for";
         return Err(Failure::refused(summary).help(help).into());
     }
-    let question = Question { prompt, min, from, not_requester, ..Question::default() };
+    let question = Question { prompt, min, from, not_requester, verified, ..Question::default() };
     let answer = context.gate(question, expires.map(|span| span.0)).await?;
     let by = answer.who();
     let comment = answer.comment.clone().map(|comment| format!(": {comment}")).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! needs one asks for it itself.
 
 use super::no::asked_again;
+use super::{Approvals, must_be_able, must_sign_in};
 use crate::actions::action::Action;
 use crate::actions::context::Context;
 use crate::actions::parameter::Length;
@@ -28,9 +29,13 @@ struct Parameters {
     /// What is to be told afterwards, by name.
     #[serde(default)]
     answers: BTreeMap<String, Asked>,
-    /// Who may answer, by name; everybody if nobody is named.
+    /// Who may answer: names, or of those who sign in `NAME@DOMAIN`, object ids and `group:ID`; everybody if nobody is
+    /// named.
     #[serde(default)]
     from: Vec<String>,
+    /// Whose word counts: whoever types a name, or with `verified` those alone who sign in.
+    #[serde(default)]
+    approvals: Option<Approvals>,
     /// After this long without an answer the step fails.
     #[serde(default)]
     #[schemars(extend("x-waits" = true))]
@@ -111,6 +116,8 @@ pub(crate) fn action() -> Action {
 }
 
 async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop> {
+    let verified = must_sign_in(parameters.approvals, context.services.config.verified_only, &parameters.from);
+    must_be_able(verified, &parameters.from)?;
     let fields = parameters.answers.into_iter().map(|(name, asked)| field(name, asked)).collect();
     let question = Question {
         prompt: parameters.instructions,
@@ -118,6 +125,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
         from: parameters.from,
         checklist: parameters.checklist,
         fields,
+        verified,
         ..Question::default()
     };
     let answer = context.gate(question, parameters.expires.map(|span| span.0)).await?;

@@ -2,9 +2,11 @@
 
 use super::stamp::stamp;
 use crate::actions::Services;
+use crate::cli::chat::{Chat, Line};
 use crate::cli::ending::InOrder;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, HERE_INSTEAD, cannot_append, cannot_write};
+use crate::cli::terminal::left::SignInDesk;
 use crate::cli::terminal::live;
 use crate::cli::terminal::people::{Answers, Terminal};
 use crate::cli::terminal::screen;
@@ -18,6 +20,7 @@ use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Journal, RunFolder, Store};
 use crate::plan::Plan;
+use crate::sign_in::Checker;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -97,13 +100,26 @@ pub(crate) async fn at_work(
         stop.send_replace(true);
     });
     let operator = services.operator.clone();
-    let mut people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers);
+    let desk = desk(&services, &ledger.state())?;
+    let people = Terminal::new(folder.clone(), ui.asks(), operator, notices.clone(), beginning.answers, desk);
     let steps = services.steps.clone();
     let services = Arc::new(services);
     let driver =
         Driver { plan: Arc::clone(&plan), services: Arc::clone(&services), ledger: ledger.clone(), notices, stopping };
-    let ended = tokio::task::LocalSet::new().run_until(driver.drive(&mut people)).await;
-    drop(people);
+    let driven = async {
+        let chat = in_chat(&driver.services, folder, &driver.notices);
+        let mut people = people;
+        if let Some(chat) = &chat {
+            people.wait_for(chat.takes());
+        }
+        let ended = driver.drive(&mut people).await;
+        drop(people);
+        if let Some(chat) = chat {
+            chat.finish().await;
+        }
+        ended
+    };
+    let ended = tokio::task::LocalSet::new().run_until(driven).await;
     let head = ledger.head();
     // The display ends when nobody is left who could tell it anything.
     drop(ledger);
@@ -125,6 +141,23 @@ pub(crate) async fn at_work(
         RunStatus::Failed if shown.preflight_failed => Exit::Refused,
         RunStatus::Failed => Exit::Failed,
     })
+}
+
+/// The run in a chat, where there is an app for it.
+fn in_chat(services: &Services, folder: &RunFolder, notices: &DisplayEvents) -> Option<Chat> {
+    let aside = notices.downgrade();
+    let line = Line::new(&services.config, &services.azure, move |text| {
+        drop(aside.upgrade().map(|notices| notices.send(DisplayEvent::Aside { text })));
+    });
+    Some(Chat::open(line?, folder))
+}
+
+/// What checks the sign-ins of those who answer, where the run goes by any.
+fn desk(services: &Services, state: &State) -> Result<Option<SignInDesk>, CommandError> {
+    let Some(pinned) = state.opened().and_then(|opened| opened.sign_ins.clone()) else { return Ok(None) };
+    let transport = services.azure.transport.clone();
+    let checker = Checker::new(transport.clone(), pinned).map_err(CommandError::refused)?;
+    Ok(Some(SignInDesk { transport, checker: Arc::new(checker) }))
 }
 
 /// Waits until no request can be under way that another process sent before the run was taken from it, so that what the other

@@ -2,6 +2,7 @@
 
 use super::at_work::{Beginning, at_work};
 use super::prepare::Prepared;
+use super::sign_ins;
 use super::targets::{take, targets};
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::session::{self, locked, not_begun};
@@ -16,7 +17,7 @@ use std::io;
 
 /// Makes the run's folder, opens its journal and drives it.
 pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder), CommandError> {
-    let Prepared { plan, opened, session, runs, answers } = prepared;
+    let Prepared { plan, opened, session, runs, answers, .. } = sign_ins::pin(prepared).await?;
     let folder = runs.folder(&opened.run).map_err(|error| session::not_an_id(&error))?;
     let configuration = session.config().text().map(str::to_owned);
     let claimant = session::claimant();

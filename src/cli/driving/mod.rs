@@ -8,6 +8,7 @@ mod go;
 mod lately;
 mod pins;
 mod prepare;
+mod sign_ins;
 mod stamp;
 mod take_over;
 mod targets;

@@ -10,6 +10,7 @@ use crate::cli::options::Common;
 use crate::cli::page::Page;
 use crate::cli::session::{self, Session};
 use crate::cli::terminal::people::Answers;
+use crate::cli::terminal::signing_in::SigningIn;
 use crate::cli::terminal::ui::Ui;
 use crate::clock;
 use crate::correlation;
@@ -26,6 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) session: Session,
     pub(crate) runs: Runs,
     pub(super) answers: Answers,
+    /// Whether the requester signs in.
+    pub(crate) signing_in: SigningIn,
 }
 
 impl Prepared {
@@ -73,6 +76,7 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         operator: session::operator(),
         host: session::host(),
         seen: Some(Box::new(session::seen())),
+        sign_ins: None,
         one_plays_all: false,
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         lock: plan.lock.clone(),
@@ -84,7 +88,8 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
         config_sha256: Some(session.configuration.sha256().to_owned()),
         obstacles: Vec::new(),
     };
-    Ok(Prepared { plan, opened, session, runs: session::runs(common)?, answers: args.answering.read()? })
+    let (runs, answers) = (session::runs(common)?, args.answering.read()?);
+    Ok(Prepared { plan, opened, session, runs, answers, signing_in: SigningIn::default() })
 }
 
 /// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.

@@ -2,11 +2,12 @@
 
 use super::asking::{About, Asking};
 use super::keyboard::{Keyboard, Typed};
+use super::left::{Checking, GivenAnswer, SignInDesk};
 use super::modes;
 use super::ui::Ui;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::page::Page;
-use crate::cli::question::{self, Given, Word};
+use crate::cli::question::{self, Given, Open, Word};
 use crate::cli::session;
 use crate::clock;
 use crate::driver::People;
@@ -120,12 +121,17 @@ impl Answers {
     }
 }
 
+/// Tells whether somebody may answer what is asked now.
+type Elsewhere = Box<dyn Fn(&State) -> bool>;
+
 /// The people around a run.
 pub(crate) struct Terminal {
     folder: RunFolder,
     operator: String,
     notices: DisplayEvents,
     answers: Answers,
+    /// Whether somebody may answer from elsewhere, who is waited for as well.
+    elsewhere: Option<Elsewhere>,
     /// Where somebody can type an answer here.
     keyboard: Option<Keyboard>,
     asking: Option<Asking>,
@@ -135,6 +141,10 @@ pub(crate) struct Terminal {
     refused: Option<String>,
     /// Who is told whether the last answer was taken.
     answered: Option<Source>,
+    /// Where sign-ins are checked; nothing where the run goes by none.
+    desk: Option<SignInDesk>,
+    /// The answer whose sign-in is looked at, and who is told what came of it.
+    checking: Option<(Source, Checking)>,
 }
 
 enum Source {
@@ -151,6 +161,7 @@ impl Terminal {
         operator: String,
         notices: DisplayEvents,
         answers: Answers,
+        desk: Option<SignInDesk>,
     ) -> Self {
         // While a run is shown nothing that is typed is echoed: the display would be shifted, and what is left over of a
         // pasted value seen.
@@ -160,30 +171,66 @@ impl Terminal {
             operator,
             notices,
             answers,
+            elsewhere: None,
             keyboard,
             asking: None,
             kept: modes::keep(),
             refused: None,
             answered: None,
+            desk,
+            checking: None,
         }
     }
 
-    /// The next answer that lies in the inbox. A file that is no answer is nobody's answer.
+    /// Waits for those as well who may answer from elsewhere, as long as this tells that somebody may.
+    pub(crate) fn wait_for(&mut self, elsewhere: impl Fn(&State) -> bool + 'static) {
+        self.elsewhere = Some(Box::new(elsewhere));
+    }
+
+    /// The next answer that lies in the inbox. A file that is no answer is nobody's answer, and what one says of a sign-in
+    /// counts for nothing before it was looked at here.
     fn left(&mut self) -> Option<Event> {
-        while let Some(LeftAnswer { name, owner, answer }) = self.folder.take_answer() {
-            let event: Result<Event, _> = serde_json::from_slice(&answer);
-            if let Ok(mut event) = event
+        while self.checking.is_none()
+            && let Some(LeftAnswer { name, owner, answer }) = self.folder.take_answer()
+        {
+            let given: Result<GivenAnswer, _> = serde_json::from_slice(&answer);
+            if let Ok(GivenAnswer { mut event, shown }) = given
                 && let Some(seen) = event.seen_mut()
             {
                 // Whose file it is, the kernel says.
                 if let Some(owner) = owner.filter(|owner| seen.as_ref().is_none_or(|seen| seen.uid != *owner)) {
                     *seen = Some(session::seen_of(owner));
                 }
-                self.answered = Some(Source::Left(name));
-                return Some(event);
+                seen.get_or_insert_default().verified = None;
+                let source = Source::Left(name);
+                match (shown, &self.desk) {
+                    (Some(shown), Some(desk)) => {
+                        self.checking = Some((source, desk.look(self.folder.run(), event, shown)));
+                    }
+                    _ => {
+                        self.answered = Some(source);
+                        return Some(event);
+                    }
+                }
             }
         }
         None
+    }
+
+    /// The answer whose sign-in was looked at, once that is done and it counts.
+    fn checked(&mut self, state: &State) -> Option<Event> {
+        let (source, checking) = self.checking.as_mut()?;
+        let open = question::of_step(state, checking.step());
+        let listed = open.as_ref().map(Open::from).unwrap_or_default();
+        let ended = checking.ended(listed, matches!(source, Source::Here))?;
+        self.answered = self.checking.take().map(|(source, _)| source);
+        match ended {
+            Ok(event) => Some(event),
+            Err(why) => {
+                self.heard(Some(why));
+                None
+            }
+        }
     }
 
     fn written(&mut self, state: &State) -> Option<Event> {
@@ -202,7 +249,7 @@ impl Terminal {
     /// Puts the first open question on the screen, and takes in what was typed to it.
     fn ask(&mut self, state: &State) -> Option<Event> {
         self.keyboard.as_ref()?;
-        if modes::is_hidden() {
+        if modes::is_hidden() || matches!(self.checking, Some((Source::Here, _))) {
             // Another question stands on the screen; this one is asked anew afterwards.
             self.asking = None;
             return None;
@@ -244,9 +291,17 @@ impl Terminal {
             Ok(event) => {
                 let event = event?;
                 self.asking = None;
-                self.answered = Some(Source::Here);
                 self.show("", "");
-                Some(event)
+                match &self.desk {
+                    Some(desk) if open.signs_in => {
+                        self.checking = Some((Source::Here, desk.sign_in(event, &self.operator)));
+                        None
+                    }
+                    _ => {
+                        self.answered = Some(Source::Here);
+                        Some(event)
+                    }
+                }
             }
             Err(failure) => {
                 self.asking = None;
@@ -268,17 +323,22 @@ impl Terminal {
 
 impl People for Terminal {
     fn are_there(&self, state: &State) -> bool {
-        self.keyboard.is_some() || self.answers.has_one(state)
+        let elsewhere = self.elsewhere.as_ref().is_some_and(|may_answer| may_answer(state));
+        self.keyboard.is_some() || self.answers.has_one(state) || elsewhere
     }
 
-    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Event> {
+    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Option<Event>> {
         Box::pin(async move {
+            let were_there = self.are_there(state);
             loop {
-                if let Some(event) = self.left().or_else(|| self.written(state)) {
-                    return event;
+                if let Some(event) = self.checked(state).or_else(|| self.left()).or_else(|| self.written(state)) {
+                    return Some(event);
                 }
                 if let Some(event) = self.ask(state) {
-                    return event;
+                    return Some(event);
+                }
+                if were_there && self.checking.is_none() && !self.are_there(state) {
+                    return None;
                 }
                 clock::sleep(if self.asking.is_some() { TYPE_EVERY } else { LOOK_EVERY }).await;
             }
@@ -292,6 +352,15 @@ impl People for Terminal {
             (Some(Source::Written(step)), Some(why)) => self.say(&step, &format!("not taken: {why}")),
             (Some(Source::Here), why) => self.refused = why,
             _ => {}
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some((Source::Left(name), _)) = self.checking.take() {
+            let why = "the process that works on the run ended while it looked at the sign-in; answer again";
+            drop(self.folder.reply(&name, Some(why)));
         }
     }
 }

@@ -10,11 +10,14 @@
 //! | `PUT /_control/vaults/VAULT` | access model, recoverable days, empty pages, delays |
 //! | `PUT`, `DELETE /_control/limits` | service limits |
 //! | `POST /_control/settle` | what is under way is done, and late audit lines are written, now |
-//! | `POST /_control/tokens` | a token for anybody |
+//! | `POST /_control/tokens` | a token for anybody, with any claims |
+//! | `POST /_control/signing_keys` | another key signs tokens: `{"forget"}` the old ones at once |
 //! | `POST /_control/accounts` | an account with two keys: `{"id"}`; gives the keys |
 //! | `POST /_control/applications` | an application with a password: `{"id", "app_id"}`; gives it |
 //! | `POST /_control/issued` | a living token of GitHub's or Slack's: `{"token"}` |
 //! | `POST /_control/try` | whether the issuer of a scenario's secret takes a value: `{"vault", "secret", "value"}` |
+//! | `POST /_control/slack/press` | somebody presses a button in Slack: `{"user", "action", "about"?, "deliveries"?}` |
+//! | `POST /_control/slack/disconnect` | all who listen there are cut off: `{"warns"}` |
 //! | `POST /_control/retained` | keeps a container of blobs immutable, with protected appends: `{"container": "ACCOUNT/NAME"}` |
 //! | `POST /_control/sites` | a site with settings: `{"id", "settings": {NAME: REFERENCE}}` |
 
@@ -31,7 +34,7 @@ use crate::cloud::world::limits::Limits;
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -85,7 +88,17 @@ pub(crate) fn answer(cloud: &Cloud, actors: &Mutex<Option<Actors>>, exchange: &E
             lock(&cloud.sites).seed(seed, &lock(&cloud.vaults));
             json!({})
         }),
+        ("POST", ["slack", "press"]) => {
+            read(&exchange.body).and_then(|press| lock(&cloud.slack).press(&press, exchange.at))
+        }
+        ("POST", ["slack", "disconnect"]) => {
+            read::<Disconnect>(&exchange.body).map(|how| lock(&cloud.slack).disconnect(how.warns))
+        }
         ("POST", ["try"]) => read(&exchange.body).map(|wanted| try_credential(cloud, exchange, &wanted)),
+        ("POST", ["signing_keys"]) => read(&exchange.body).map(|wanted: NewKey| {
+            lock(&cloud.directory).signing_keys.rotate(wanted.forget);
+            json!({})
+        }),
         ("POST", ["tokens"]) => read(&exchange.body).map(|wanted| issue(cloud, exchange, wanted)),
         _ => return refuse(404, &format!("the control has no {} {}", exchange.method, exchange.path)),
     };
@@ -124,6 +137,12 @@ fn plant(cloud: &Cloud, body: &[u8]) -> Result<Value, String> {
     }
     .map_err(|error| error.to_string())?;
     lock(&cloud.faults).plant(faults).map(|planted| json!({ "planted": planted }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Disconnect {
+    warns: bool,
 }
 
 #[derive(Deserialize)]
@@ -204,17 +223,27 @@ struct WantedToken {
     /// The audience; the public cloud's vaults, if absent.
     resource: Option<String>,
     lifetime_s: Option<i64>,
+    /// Claims that are added, or put in place of others.
+    #[serde(default)]
+    claims: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    #[serde(default)]
+    forget: bool,
 }
 
 fn issue(cloud: &Cloud, exchange: &Exchange, wanted: WantedToken) -> Value {
-    let WantedToken { oid, appid, name, upn, ip, resource, lifetime_s } = wanted;
+    let WantedToken { oid, appid, name, upn, ip, resource, lifetime_s, claims } = wanted;
     let mut directory = lock(&cloud.directory);
     let known = directory.principals().iter().find(|known| known.oid == oid).map(|known| known.name.clone());
     let name = name.or(known).unwrap_or_else(|| upn.clone().unwrap_or_else(|| oid.clone()));
     let principal = directory.admit(Principal { name, oid, appid, upn });
     let life = TimeDelta::try_seconds(lifetime_s.unwrap_or(3_600)).unwrap_or_default();
     let resource = resource.as_deref().unwrap_or("https://vault.azure.net");
-    let issued = directory.issue(&principal, resource, exchange.at, life);
+    let issued = directory.issue_with(&principal, resource, exchange.at, life, claims);
     if let Some(address) = ip {
         directory.set_address(&issued.access_token, address);
     }

@@ -20,6 +20,7 @@ pub(crate) fn describe(cloud: &Cloud, actors: Option<&Actors>, now: Timestamp) -
     json!({
         "vaults": vaults,
         "notifications": cloud.notifications.describe(),
+        "slack": lock(&cloud.slack).describe(),
         "calls": *lock(&cloud.calls),
         "principals": lock(&cloud.directory).principals(),
         "accounts": lock(&cloud.accounts).describe(),

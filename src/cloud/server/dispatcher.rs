@@ -1,8 +1,8 @@
 //! Every request to the cloud passes here: the door, control, planned faults, then the service that the host names.
 
-use super::door::Door;
+use super::served::Served;
+use super::socket;
 use crate::clock;
-use crate::cloud::actors::Actors;
 use crate::cloud::control;
 use crate::cloud::faults::{Cut, FaultEffect, RequestLine};
 use crate::cloud::lock::lock;
@@ -12,21 +12,14 @@ use crate::cloud::wire::peer::Peer;
 use crate::cloud::world::Cloud;
 use crate::cloud::world::calls::Call;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::Response;
 use serde_json::json;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 const LARGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
-
-/// What is served.
-pub(crate) struct Served {
-    pub(crate) door: Door,
-    pub(crate) cloud: Cloud,
-    /// The scenario's callers, while they are at work.
-    pub(crate) actors: Mutex<Option<Actors>>,
-}
 
 /// The one handler.
 pub(crate) async fn answer(
@@ -34,13 +27,20 @@ pub(crate) async fn answer(
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut head, &()).await.ok();
     let reply = match to_bytes(body, LARGEST_BODY_BYTES).await {
         Ok(body) => {
             let mut exchange = Exchange::new(&head, body.to_vec(), peer, clock::now());
             match served.door.admit(&mut exchange) {
                 Err(refusal) => refusal,
                 Ok(()) if exchange.is_for_control() => control::answer(&served.cloud, &served.actors, &exchange),
+                Ok(())
+                    if socket::is_meant(&exchange)
+                        && let Some(upgrade) = upgrade =>
+                {
+                    return socket::listen(served, &exchange, upgrade);
+                }
                 Ok(()) => respond(&served.cloud, exchange).await,
             }
         }

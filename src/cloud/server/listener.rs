@@ -155,7 +155,8 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, ready: mpsc::Se
                     _ => return,
                 },
             };
-            let connection = Connection { stream, peer: Peer::new(address) };
+            let peer = Peer::new(address, matches!(stream, Stream::Tls(_)));
+            let connection = Connection { stream, peer };
             if ready.send(connection).await.is_err() {
                 tracing::debug!("a connection came after the end");
             }

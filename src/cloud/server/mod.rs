@@ -8,6 +8,8 @@ mod listener;
 mod options;
 mod ready;
 mod running;
+mod served;
+mod socket;
 
 pub use error::Error;
 pub use options::Options;

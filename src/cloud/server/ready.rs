@@ -4,6 +4,8 @@
 //! Main type: [`Ready`]. The ready file appears by a rename, whole, after connections are accepted.
 use super::door::Door;
 use crate::cloud::wire::host::HOSTS;
+use crate::cloud::world::identity::TENANT;
+use crate::cloud::world::people::People;
 use crate::cloud::world::sink_credentials::SinkCredentials;
 use crate::files;
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,14 @@ pub(crate) fn write_authority(data: &Path, pem: &str) -> io::Result<()> {
     files::write_whole(&authority_path(data), pem.as_bytes())
 }
 
+/// Writes the passwords of the people who can sign in.
+pub(crate) fn write_people(data: &Path, people: &People) -> io::Result<()> {
+    let credentials = data.join("credentials");
+    people.passwords().try_for_each(|(name, password)| {
+        files::write_whole(&credentials.join(format!("person-{name}")), password.expose().as_bytes())
+    })
+}
+
 /// Writes a configuration with the archive and one channel of each kind, and the credentials it names, which are
 /// those that the sinks want.
 pub(crate) fn write_configuration(
@@ -118,6 +128,8 @@ fn configuration(data: &Path, archive: &Path, known_callers: &[String]) -> Strin
          \x20 mail:         {{ kind: email, server: \"smtp.drill.example:587\", from: stanch@drill.example, to: [security@drill.example], tls: none }}\n\
          \x20 siem:         {{ kind: webhook, url: \"https://hooks.drill.example/stanch\", signing_key: {webhook} }}\n\
          known_callers: [{known_callers}]\n\
+         tenant: {TENANT}  # whose people can sign in to answer: alice, bob and carol here\n\
+         # approvals: verified  # nobody answers without\n\
          # approvers: [alice, bob]  # who may answer gates that name nobody; with several, not whoever started the run\n",
         archive = quoted(&archive.display().to_string()),
         pagerduty = credential("pagerduty-routing-key"),

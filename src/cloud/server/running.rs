@@ -1,12 +1,13 @@
 //! [`Options`] → a [`Running`] cloud on a loopback port.
 
 use super::certificates;
-use super::dispatcher::{self, Served};
+use super::dispatcher;
 use super::door::Door;
 use super::error::Error;
 use super::listener::Connections;
 use super::options::Options;
 use super::ready::{self, Ready};
+use super::served::Served;
 use crate::clock;
 use crate::cloud::actors::{Actors, Endpoint};
 use crate::cloud::lock::lock;
@@ -73,7 +74,7 @@ pub async fn serve(options: Options) -> Result<Running, Error> {
     let known_callers: Vec<String> =
         options.scenario.iter().flat_map(Scenario::consumers).map(|consumer| consumer.caller.oid.clone()).collect();
     ready::write_configuration(&data, cloud.audit.root(), &cloud.sink_credentials, &known_callers).map_err(files)?;
-
+    ready::write_people(&data, &cloud.people).map_err(files)?;
     if let Some(scenario) = &options.scenario {
         seeding::seed(&cloud, scenario, clock::now()).map_err(Error::Scenario)?;
     }

@@ -17,6 +17,9 @@ use serde_json::json;
 
 /// Answers a request.
 pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
+    if let Some(reply) = sinks::slack_app::answer(cloud, exchange) {
+        return reply;
+    }
     match &exchange.destination {
         Destination::Entra | Destination::InstanceMetadata => token_endpoints::answer(cloud, exchange),
         Destination::Local(_) if token_endpoints::is_token_path(&exchange.path) => {

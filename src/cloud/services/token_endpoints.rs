@@ -10,7 +10,7 @@ use crate::cloud::world::Cloud;
 use crate::cloud::world::applications::PasswordCheck;
 use crate::cloud::world::identity::{Directory, IssuedToken, Principal, TENANT};
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
 const APP_SERVICE_PATHS: [&str; 2] = ["/msi/token", "/msi"];
@@ -24,6 +24,7 @@ pub(crate) fn is_token_path(path: &str) -> bool {
         || path.ends_with("/oauth2/v2.0/token")
         || path.ends_with("/.well-known/openid-configuration")
         || path.ends_with("/discovery/instance")
+        || path.ends_with("/discovery/v2.0/keys")
 }
 
 /// Answers a request to any token endpoint.
@@ -34,6 +35,9 @@ pub(crate) fn answer(cloud: &Cloud, exchange: &Exchange) -> Reply {
         INSTANCE_METADATA_PATH => instance_metadata(directory, exchange),
         path if path.ends_with("/oauth2/v2.0/token") => entra(cloud, directory, exchange),
         path if path.ends_with("/.well-known/openid-configuration") => openid_configuration(exchange),
+        path if path.ends_with("/discovery/v2.0/keys") => {
+            Reply::json(200, &directory.signing_keys.published(&second_issuer()))
+        }
         path if path.ends_with("/discovery/instance") => instance_discovery(exchange),
         path => {
             Reply::json(404, &json!({ "error": "not_found", "error_description": format!("no endpoint at {path}") }))
@@ -103,6 +107,9 @@ fn entra(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange) -> Reply
     }
     let form: HashMap<String, String> = url::form_urlencoded::parse(&exchange.body).into_owned().collect();
     let given = |field: &str| form.get(field).filter(|value| !value.is_empty());
+    if given("grant_type").map(String::as_str) == Some("password") {
+        return person(cloud, directory, exchange, &form);
+    }
     if given("grant_type").map(String::as_str) != Some("client_credentials") {
         return entra_error(400, "unsupported_grant_type", 70_003, "The grant type is not supported.");
     }
@@ -122,8 +129,33 @@ fn entra(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange) -> Reply
         return entra_error(400, "invalid_scope", 1_002_012, "The scope must end in /.default.");
     };
     let principal = directory.application(client_id);
-    let issued = directory.issue(&principal, audience, exchange.at, TimeDelta::seconds(3599));
-    let life = expires_in(&issued, exchange.at);
+    bearer(directory, &principal, audience, exchange.at, Map::new())
+}
+
+/// Somebody who signs in by name and password.
+fn person(cloud: &Cloud, directory: &mut Directory, exchange: &Exchange, form: &HashMap<String, String>) -> Reply {
+    let given = |field: &str| form.get(field).map(String::as_str).unwrap_or_default();
+    let Some((principal, groups)) = cloud.people.sign_in(given("username"), given("password")) else {
+        let description = "Error validating credentials due to invalid username or password.";
+        return entra_error(400, "invalid_grant", 50_126, description);
+    };
+    let Some(audience) = given("scope").strip_suffix("/.default") else {
+        return entra_error(400, "invalid_scope", 1_002_012, "The scope must end in /.default.");
+    };
+    let principal = directory.admit(principal);
+    let groups = Map::from_iter([("groups".to_owned(), groups.into())]);
+    bearer(directory, &principal, audience, exchange.at, groups)
+}
+
+fn bearer(
+    directory: &mut Directory,
+    principal: &Principal,
+    audience: &str,
+    now: Timestamp,
+    claims: Map<String, Value>,
+) -> Reply {
+    let issued = directory.issue_with(principal, audience, now, TimeDelta::seconds(3599), claims);
+    let life = expires_in(&issued, now);
     let body = json!({
         "token_type": "Bearer",
         "expires_in": life,
@@ -158,11 +190,17 @@ fn openid_configuration(exchange: &Exchange) -> Reply {
         "token_endpoint": format!("{authority}/oauth2/v2.0/token"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "jwks_uri": format!("{authority}/discovery/v2.0/keys"),
-        "issuer": format!("https://login.microsoftonline.com/{TENANT}/v2.0"),
+        "issuer": second_issuer(),
+        "id_token_signing_alg_values_supported": ["RS256"],
         "authorization_endpoint": format!("{authority}/oauth2/v2.0/authorize"),
         "tenant_region_scope": "EU",
     });
     Reply::json(200, &body)
+}
+
+/// Who signs tokens of the second version.
+fn second_issuer() -> String {
+    format!("https://login.microsoftonline.com/{TENANT}/v2.0")
 }
 
 fn instance_discovery(exchange: &Exchange) -> Reply {

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 /// The hosts this cloud answers for, as a client's routing table wants them.
-pub(crate) const HOSTS: [&str; 18] = [
+pub(crate) const HOSTS: [&str; 19] = [
     "*.vault.azure.net",
     "*.vault.azure.cn",
     "*.vault.usgovcloudapi.net",
@@ -20,6 +20,7 @@ pub(crate) const HOSTS: [&str; 18] = [
     "api.github.com",
     "slack.com",
     "hooks.slack.com",
+    "wss-primary.slack.com",
     "*.webhook.office.com",
     "*.logic.azure.com",
     "events.pagerduty.com",

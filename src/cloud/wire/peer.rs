@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    pub(crate) is_encrypted: bool,
     cut: Arc<AtomicBool>,
 }
 
 impl Peer {
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, cut: Arc::default() }
+    pub(crate) fn new(address: SocketAddr, is_encrypted: bool) -> Self {
+        Self { address, is_encrypted, cut: Arc::default() }
     }
 
     /// Nothing is sent on this connection any more; it is reset at the next try.

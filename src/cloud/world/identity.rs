@@ -1,15 +1,14 @@
 //! Who calls: principals, and the tokens this cloud issued for them.
 //!
-//! Main type: [`Directory`]. A token looks like a JWT and is good only if this very cloud issued it: the directory
-//! keeps a digest of every token with what it stands for, and never the token.
+//! Main type: [`Directory`]. A token is a JWT, signed as Entra signs it, and its services take it only if this very cloud
+//! issued it: the directory keeps a digest of every token with what it stands for, and never the token.
 
 use super::audit_trail::{RESOURCE_GROUP, SUBSCRIPTION};
+use super::signing_keys::SigningKeys;
 use crate::clock::Timestamp;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -67,6 +66,7 @@ pub(crate) struct IssuedToken {
 pub(crate) struct Directory {
     principals: Vec<Principal>,
     tokens: HashMap<[u8; 32], Bearer>,
+    pub(crate) signing_keys: SigningKeys,
 }
 
 pub(crate) fn issuer() -> String {
@@ -121,7 +121,7 @@ impl Directory {
         self.admit(principal)
     }
 
-    /// Issues a token; its signature is a random text that only this directory knows.
+    /// Issues a token.
     pub(crate) fn issue(
         &mut self,
         principal: &Principal,
@@ -129,8 +129,19 @@ impl Directory {
         now: Timestamp,
         life: TimeDelta,
     ) -> IssuedToken {
+        self.issue_with(principal, audience, now, life, Map::new())
+    }
+
+    /// The same, with claims that are added or put in place of those that it would have.
+    pub(crate) fn issue_with(
+        &mut self,
+        principal: &Principal,
+        audience: &str,
+        now: Timestamp,
+        life: TimeDelta,
+        changed: Map<String, Value>,
+    ) -> IssuedToken {
         let expires = now + life;
-        let header = json!({ "typ": "JWT", "alg": "RS256", "kid": "embedded-cloud" });
         let mut claims = json!({
             "aud": audience,
             "iss": issuer(),
@@ -146,16 +157,13 @@ impl Directory {
         });
         if let Some(upn) = &principal.upn {
             claims["upn"] = upn.clone().into();
+            claims["scp"] = "user_impersonation".into();
         } else {
             claims["xms_mirid"] = principal.resource().into();
         }
-        let signature = [*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat();
-        let access_token = format!(
-            "{}.{}.{}",
-            URL_SAFE_NO_PAD.encode(header.to_string()),
-            URL_SAFE_NO_PAD.encode(claims.to_string()),
-            URL_SAFE_NO_PAD.encode(signature)
-        );
+        claims["uti"] = Uuid::new_v4().simple().to_string().into();
+        claims.as_object_mut().into_iter().for_each(|claims| claims.extend(changed.clone()));
+        let access_token = self.signing_keys.sign(&claims);
         let bearer = Bearer { principal: principal.clone(), audience: audience.to_owned(), expires, address: None };
         self.tokens.insert(Sha256::digest(&access_token).into(), bearer);
         IssuedToken { access_token, expires }
@@ -182,7 +190,7 @@ impl Bearer {
 }
 
 /// A GUID that follows from a text.
-fn identifier(text: &str) -> String {
+pub(super) fn identifier(text: &str) -> String {
     let digest = Sha256::digest(text);
     let mut bytes = [0_u8; 16];
     for (byte, digit) in bytes.iter_mut().zip(digest) {

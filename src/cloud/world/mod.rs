@@ -12,9 +12,12 @@ pub(crate) mod issuer;
 mod issuing;
 pub(crate) mod limits;
 pub(crate) mod notifications;
+pub(crate) mod people;
 pub(crate) mod secret_seed;
+pub(crate) mod signing_keys;
 pub(crate) mod sink_credentials;
 pub(crate) mod sites;
+pub(crate) mod slack;
 mod state;
 pub(crate) mod vault;
 

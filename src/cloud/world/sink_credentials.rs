@@ -10,6 +10,9 @@ use std::sync::Arc;
 pub struct SinkCredentials {
     /// The path of the Slack webhook's address: `/services/T…/B…/…`.
     pub slack_path: Option<String>,
+    /// The token with which Slack's bot writes, `xoxb-…`, and that with which its app listens, `xapp-…`.
+    pub slack_bot_token: Option<String>,
+    pub slack_app_token: Option<String>,
     /// Path and query of the Teams workflow's address. The query is compared only where the request's is given.
     pub teams_path: Option<String>,
     /// PagerDuty's integration key, 32 characters.
@@ -21,7 +24,14 @@ pub struct SinkCredentials {
 impl SinkCredentials {
     /// Every well-formed credential will do: for a drill with the team's own configuration.
     pub fn any() -> Self {
-        Self { slack_path: None, teams_path: None, routing_key: None, signing_key: None }
+        Self {
+            slack_path: None,
+            slack_bot_token: None,
+            slack_app_token: None,
+            teams_path: None,
+            routing_key: None,
+            signing_key: None,
+        }
     }
 }
 
@@ -29,6 +39,8 @@ impl Default for SinkCredentials {
     fn default() -> Self {
         Self {
             slack_path: Some("/services/T0DRILL/B0DRILL/EmbeddedCloud".to_owned()),
+            slack_bot_token: Some("xoxb-embedded-cloud-bot".to_owned()),
+            slack_app_token: Some("xapp-embedded-cloud-app".to_owned()),
             teams_path: Some(
                 "/workflows/drill/triggers/manual/paths/invoke?api-version=2016-06-01&sig=drill".to_owned(),
             ),

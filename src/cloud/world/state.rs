@@ -13,8 +13,10 @@ use super::issued_tokens::IssuedTokens;
 use super::issuer::IssuedCredential;
 use super::limits::{Limits, Meter};
 use super::notifications::Notifications;
+use super::people::People;
 use super::sink_credentials::SinkCredentials;
 use super::sites::Sites;
+use super::slack::Workspace;
 use super::vault::{Profile, Vault, VisibilityDelays};
 use crate::cloud::faults::Faults;
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +28,7 @@ pub(crate) struct Cloud {
     /// What a vault is like that comes into being.
     pub(crate) profile: Profile,
     pub(crate) directory: Mutex<Directory>,
+    pub(crate) people: People,
     /// By the vault's name.
     pub(crate) access: Mutex<HashMap<String, AccessRules>>,
     pub(crate) meter: Mutex<Meter>,
@@ -35,6 +38,8 @@ pub(crate) struct Cloud {
     /// What senders of notifications must know.
     pub(crate) sink_credentials: SinkCredentials,
     pub(crate) notifications: Arc<Notifications>,
+    /// What an app of Slack's sees.
+    pub(crate) slack: Mutex<Workspace>,
     /// Those who issue credentials, and those who refer to a vault.
     pub(crate) accounts: Mutex<Accounts>,
     pub(crate) blobs: Mutex<Blobs>,
@@ -59,6 +64,7 @@ impl Cloud {
             vaults: Mutex::default(),
             profile: Profile::new(delays),
             directory: Mutex::new(directory),
+            people: People::default(),
             access: Mutex::default(),
             meter: Mutex::new(Meter::new(limits)),
             faults: Mutex::default(),
@@ -66,6 +72,7 @@ impl Cloud {
             audit: Arc::new(audit),
             sink_credentials,
             notifications: Arc::default(),
+            slack: Mutex::default(),
             accounts: Mutex::default(),
             blobs: Mutex::default(),
             applications: Mutex::default(),

@@ -428,6 +428,9 @@ fn pair<'a>(text: &'a str, pairs: Pairs, parts: &mut Vec<Part<'a>>) {
     }
 }
 
+/// What is shorter is no secret without a name.
+const SHORTEST_WORD: usize = 8;
+
 /// Whatever stands between white space, quotes and the signs of a language.
 pub(super) fn pieces(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
@@ -440,7 +443,20 @@ pub(super) fn pieces(text: &str) -> Vec<Part<'_>> {
     }
     let signs = |letter: char| letter.is_whitespace() || "\"'`<>()[]{},;".contains(letter);
     if text.contains(signs) {
-        text.split(signs).filter(|piece| piece.len() >= 8).for_each(|piece| parts.push(Part::loose(piece)));
+        text.split(signs).filter(|piece| piece.len() >= SHORTEST_WORD).for_each(|piece| parts.push(Part::loose(piece)));
     }
     parts
+}
+
+/// Whatever in a text may be a word that somebody chose: what stands between white space and the signs around words, and
+/// inside of it between the signs of settings, pairs and options.
+pub(crate) fn single_words(text: &str) -> impl Iterator<Item = &str> {
+    let around = |letter: char| letter.is_whitespace() || "\"'`<>()[]{},;".contains(letter);
+    text.split(around).filter(|word| word.len() >= SHORTEST_WORD).flat_map(|word| {
+        // `-pWORD`, and what stands in bold or ends a sentence.
+        let option = word.strip_prefix('-').and_then(|rest| rest.get(1..));
+        let bare = word.trim_matches(['*', '_', '.', '!', '?', ':', '|']);
+        let inside = word.split(['=', ':', '@', '|', '/', '&']);
+        [Some(word), option, Some(bare)].into_iter().flatten().chain(inside).filter(|word| word.len() >= SHORTEST_WORD)
+    })
 }

@@ -20,6 +20,7 @@ use std::hash::{BuildHasher, RandomState};
 
 pub(super) use der::head as key_head;
 pub(super) use encodings::is_public;
+pub(super) use fields::single_words;
 pub(super) use fold::{difference, folded};
 pub(crate) use lines::without_prefix;
 pub(super) use references::{is_reference, is_referring};

@@ -38,6 +38,11 @@ const AROUND: &[(&str, &str)] = &[
     ("Env:", ""),
     ("env:", ""),
     ("vault:", ""),
+    ("keyvault:", ""),
+    ("azurekeyvault://", ""),
+    ("op://", ""),
+    ("arn:aws:secretsmanager:", ""),
+    ("#{", "}#"),
     ("secrets.", ""),
     ("var.", ""),
 ];
@@ -60,12 +65,23 @@ pub(crate) fn is_reference(text: &str) -> bool {
             && name.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
     };
     let percent = text.strip_prefix('%').and_then(|rest| rest.strip_suffix('%'));
-    AROUND.iter().any(is_around) || text.strip_prefix('$').is_some_and(is_variable) || percent.is_some_and(is_path)
+    let token = text.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"));
+    AROUND.iter().any(is_around)
+        || text.strip_prefix('$').is_some_and(is_variable)
+        || token.is_some_and(is_variable)
+        || percent.is_some_and(is_path)
+        || is_address_of_secret(text)
+}
+
+/// The address of a secret in a vault, which is where its value is to be had.
+fn is_address_of_secret(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").filter(|rest| is_path(rest));
+    rest.and_then(|rest| rest.split_once("/secrets/")).is_some_and(|(host, _)| host.contains(".vault"))
 }
 
 /// The name of a variable, perhaps of one in another.
 fn is_path(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-./:".contains(letter))
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-./:#".contains(letter))
 }
 
 /// Whether a line says nothing but that: a reference, or a setting whose value is one.
@@ -105,6 +121,11 @@ mod tests {
             "${{ secrets.DB }}",
             "$(DbPassword)",
             "PW=%X%",
+            "__DB_PASSWORD__",
+            "#{DbPassword}#",
+            "op://Private/orders/password",
+            "vault:secret/data/orders#password",
+            "https://kv.vault.azure.net/secrets/orders-db",
             "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/x)",
         ] {
             assert!(is_referring(text), "{text}");
@@ -122,6 +143,8 @@ mod tests {
             "x=1;Password=abc",
             "Tr0ub4dor&3",
             "$1$abc",
+            "__c0rrect-horse__",
+            "https://u:c0rrect-horse@kv.vault.azure.net/secrets/x",
         ] {
             assert!(!is_referring(text), "{text}");
         }

@@ -7,6 +7,7 @@ use super::super::types::resolved;
 use super::super::typing::View;
 use super::checker::{Checker, rule, view_type};
 use super::reach;
+use crate::engine::person::Listed;
 use crate::runbook::Diagnostic;
 use crate::runbook::expression::Template;
 use crate::runbook::model::{Parameter, Step};
@@ -114,7 +115,11 @@ impl Checker<'_> {
             .enumerate()
             .map(|(place, name)| name.literal().map_or(place.to_string(), |name| name.to_string()))
             .collect();
-        if !names.is_empty() && least > names.len() as u64 {
+        // Behind an object id may be a group.
+        let may_be_many = |name: &Template| {
+            name.literal().and_then(|name| Some(Listed::of(name.as_str()?).may_be_many())).unwrap_or_default()
+        };
+        if !names.is_empty() && !people.iter().any(may_be_many) && least > names.len() as u64 {
             let message = format!("{least} people must agree, and {} may answer", names.len());
             let span = if step.with.iter().any(|own| own.name == "min") { min.value.span } else { step.uses.span };
             let problem = Diagnostic::error(message, span).rule("gate");

@@ -162,7 +162,11 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
         }),
         StepStatus::Waiting => Some(FollowUp {
             what: format!("the step `{id}` waits for an answer"),
-            command: CommandLine::stanch("approve").name(run).name(id).words("--by NAME").recorded(),
+            command: CommandLine::stanch("approve")
+                .name(run)
+                .name(id)
+                .words(source.known.state().says_who(id))
+                .recorded(),
         }),
         StepStatus::Unknown => Some(FollowUp {
             what: format!("the step `{id}` needs a decision: nobody knows whether its effect happened"),

@@ -24,6 +24,10 @@ struct Held {
 
 const HELD: &[Held] = &[
     Held { row: "a channel", things: |_| channels() },
+    Held {
+        row: "what a run tells and asks in a chat",
+        things: |_| code(&[r"\bslack::\{?(Notice|Press|listen)\b", r"\bBoard::new\b"]),
+    },
     Held { row: "an issuer", things: issuers },
     Held { row: "an action", things: |_| texts(stanch::actions::catalogue().into_keys()) },
     Held { row: "a rule of the audit trail", things: rules },
@@ -87,6 +91,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("a channel", "src/actions/human/by_hand.rs", "an example tells a channel"),
     ("a channel", "src/plan/reference.rs", "an example tells a channel"),
     ("a channel", "src/issuers/slack_token.rs", "Slack issues tokens as well"),
+    ("a channel", "src/slack/", "an app of Slack's, which is more than a channel"),
+    ("a channel", "src/cli/chat/", "what a run says and hears there"),
+    ("a channel", "src/cli/serve/mod.rs", "whoever serves may listen there"),
+    ("a channel", "src/config/configuration.rs", "the settings of the app"),
+    ("a channel", "src/config/decode.rs", "the settings of the app"),
     ("a channel", "src/azure/identity.rs", "the webhook of a Kubernetes cluster"),
     ("a channel", "src/find/heads.rs", "the address of a webhook, which is a secret"),
     ("an issuer", "src/evidence/outputs.rs", "old journals say by the issuer's name alone that it is the vault"),

@@ -146,7 +146,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if std::env::var_os("STANCH_HEAVY").is_some() { 4096 } else { 64 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if crate::stage::is_heavy() { 4096 } else { 64 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Wherever it stands in a block, between whatever lines, in whatever spelling.
     #[test]

@@ -383,7 +383,7 @@ fn avro(entries: &[Value], dice: &mut Dice) -> Vec<u8> {
 
 #[test]
 fn what_the_parser_would_read_is_never_passed_over() {
-    let heavy = std::env::var_os("STANCH_HEAVY").is_some();
+    let heavy = crate::stage::is_heavy();
     let (files, in_each) = if heavy { (2_600, 400) } else { (52, 60) };
     let mut dice = Dice(seed() | 1);
     let folder = TempDir::new().unwrap();

@@ -166,7 +166,7 @@ async fn heads_of_answers_are_bounded_too() {
 
 #[tokio::test]
 async fn an_answer_that_drips_comes_to_an_end() {
-    if std::env::var_os("STANCH_HEAVY").is_none() {
+    if !crate::stage::is_heavy() {
         // It is waited for and asked for again as long as for a slow vault, which is too long for every day.
         return;
     }

@@ -143,7 +143,7 @@ fn bounded(what: &str, (said, most, took): (Said, u64, Duration), longest: Durat
 
 fn manners() -> Vec<Manner> {
     let mut manners = vec![Manner::Endless, Manner::Many, Manner::Parrot, Manner::Nonsense, Manner::ManyRows];
-    if std::env::var_os("STANCH_HEAVY").is_some() {
+    if crate::stage::is_heavy() {
         manners.push(Manner::Drip);
     }
     manners

@@ -1,11 +1,12 @@
 use super::{Fixture, body};
 use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::Value;
 
 fn claims(token: &str) -> Value {
     let middle = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(middle).unwrap()).unwrap()
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(middle).unwrap()).unwrap()
 }
 
 async fn opens_the_vault(cloud: &Fixture, token: &Value) -> bool {
@@ -45,6 +46,53 @@ async fn the_metadata_service_wants_its_header_and_knows_user_assigned_identitie
     let claims_of = |answer: &Value| claims(answer["access_token"].as_str().unwrap());
     assert_eq!(claims_of(&user)["appid"], "app-77");
     assert_ne!(claims_of(&user)["oid"], claims_of(&system)["oid"]);
+}
+
+#[tokio::test]
+async fn people_sign_in_and_anybody_can_check_what_was_signed() {
+    let cloud = Fixture::new().await;
+    let base = &cloud.running.ready().base_url;
+    let at = |url: String| cloud.client.get(url).header("host", "login.microsoftonline.com");
+    let sign_in = async |name: &str, password: &str| {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("grant_type", "password"),
+                ("client_id", "cli"),
+                ("scope", "https://vault.azure.net/.default"),
+            ])
+            .extend_pairs([("username", name), ("password", password)])
+            .finish();
+        let request =
+            cloud.client.post(format!("{base}/t/oauth2/v2.0/token")).header("host", "login.microsoftonline.com");
+        body(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await
+    };
+    let config = cloud.running.ready().config.clone().unwrap();
+    let password = std::fs::read_to_string(config.with_file_name("credentials").join("person-bob")).unwrap();
+    for (name, password) in [("bob", "made up"), ("bob", ""), ("mallory", password.as_str()), ("alice", &password)] {
+        let (status, refused) = sign_in(name, password).await;
+        assert_eq!((status, &refused["error"]), (400, &"invalid_grant".into()), "{name}");
+    }
+    let (_, answer) = sign_in("bob@drill.example", &password).await;
+    let token = answer["access_token"].as_str().unwrap();
+    let said = claims(token);
+    assert_eq!((&said["upn"], &said["idtyp"]), (&"bob@drill.example".into(), &"user".into()));
+    assert_eq!(said["groups"].as_array().unwrap().len(), 2);
+    assert!(opens_the_vault(&cloud, &answer["access_token"]).await);
+
+    let tenant = said["tid"].as_str().unwrap();
+    let (_, discovery) = body(at(format!("{base}/{tenant}/v2.0/.well-known/openid-configuration"))).await;
+    let keys = discovery["jwks_uri"].as_str().unwrap().strip_prefix("https://login.microsoftonline.com").unwrap();
+    let (_, keys) = body(at(format!("{base}{keys}"))).await;
+    let bytes = |text: &Value| URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap();
+    let key = aws_lc_rs::signature::RsaPublicKeyComponents {
+        n: bytes(&keys["keys"][0]["n"]),
+        e: bytes(&keys["keys"][0]["e"]),
+    };
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let algorithm = &aws_lc_rs::signature::RSA_PKCS1_2048_8192_SHA256;
+    assert!(key.verify(algorithm, signed.as_bytes(), &signature).is_ok());
+    assert!(key.verify(algorithm, &signed.as_bytes()[1..], &signature).is_err());
 }
 
 #[tokio::test]

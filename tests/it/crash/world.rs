@@ -121,11 +121,11 @@ impl People for Agreeable {
         true
     }
 
-    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Event> {
+    fn answer<'a>(&'a mut self, state: &'a State) -> LocalBoxFuture<'a, Option<Event>> {
         let answer = state.steps().find_map(|(step, at)| answer(step.to_owned(), at));
         Box::pin(async move {
             match answer {
-                Some(answer) => answer,
+                Some(answer) => Some(answer),
                 None => std::future::pending().await,
             }
         })
@@ -415,6 +415,7 @@ fn opened(plan: &Plan) -> RunOpened {
         operator: "oncall".to_owned(),
         host: "laptop-17".to_owned(),
         seen: None,
+        sign_ins: None,
         one_plays_all: false,
         program_version: "0".to_owned(),
         lock: plan.lock.clone(),

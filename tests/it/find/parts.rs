@@ -229,3 +229,38 @@ async fn a_reference_is_no_value() {
         assert_eq!(names(&look(&stage, leaked)), ["dollar"], "{leaked}");
     }
 }
+
+#[tokio::test]
+async fn a_word_of_a_line_is_met_in_what_holds_it_as_a_password() {
+    let stage = Stage::empty(&[]).await;
+    let word = "Jk4-QwE8_zXc1.Vb";
+    stage.seed("conn", &json!({ "value": format!("Server=db;Uid=x;Pwd={word}") })).await;
+    stage.seed("other", &json!({ "value": "Server=db;Uid=x;Pwd=Another-Pw9" })).await;
+    for line in [
+        format!("<password>{word}</password>"),
+        format!("PGPASSWORD={word} psql -h db"),
+        format!("mysql -u x -p{word} -h db"),
+        format!("curl -u svc:{word} https://db.example/x"),
+        format!("kubectl create secret generic s --from-literal=p={word}"),
+        format!("ALTER USER x IDENTIFIED BY '{word}';"),
+        format!("svc\t{word}\tprod"),
+        format!("the password is **{word}**, do not tell"),
+        format!("new SqlCredential(\"svc\", \"{word}\")"),
+    ] {
+        assert_eq!(names(&look(&stage, &line)), ["conn"], "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_without_a_value_is_no_value() {
+    let stage = Stage::empty(&[]).await;
+    let baseline = r#"{"version":"1.5.0","plugins_used":[],"results":{"a.py":[{"type":"Secret Keyword","filename":"a.py","hashed_secret":"5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8","is_verified":false,"line_number":3}]},"generated_at":"2026-11-20T00:00:00Z"}"#;
+    for report in [baseline, "null", "[]"] {
+        let said = found(&stage, &["kv-drill"], &[], report).exit(2);
+        assert!(
+            said.stderr.contains("holds no value") && said.stderr.contains("--from -"),
+            "{report}: {}",
+            said.stderr
+        );
+    }
+}

@@ -378,3 +378,32 @@ async fn a_table_cut_inside_its_titles_is_no_answer() {
         assert!(said.stderr.contains("cut off"), "{report}: {}", said.stderr);
     }
 }
+
+#[test]
+fn what_a_kingfisher_report_left_out_is_said() {
+    for (report, said) in [
+        (
+            r#"{"findings":[],"metadata":{"kingfisher_version":"1.99.0","summary":{"findings":3}}}"#,
+            "it speaks of 3 findings, and holds 0",
+        ),
+        (
+            r#"{"kingfisher_version":"1.99.0","summary":{"total":6},"findings":[{"rule":{"name":"g"},"finding":{"snippet":"nothere12345678"}}],"findings_omitted":5}"#,
+            "it speaks of 6 findings, and holds 1",
+        ),
+        (
+            r#"{"kingfisher_version":"1.99.0","summary":{},"findings":[],"findings_omitted":5}"#,
+            "it speaks of 5 findings, and holds 0",
+        ),
+    ] {
+        let report = stanch::intake::read(report.as_bytes()).unwrap();
+        assert_eq!(report.unread, [said]);
+    }
+    let whole = r#"{"findings":[],"metadata":{"kingfisher_version":"1.99.0","summary":{"findings":0}}}"#;
+    assert!(stanch::intake::read(whole.as_bytes()).unwrap().unread.is_empty());
+}
+
+#[test]
+fn a_semgrep_report_need_not_say_where_it_looked() {
+    let report = r#"{"errors":[],"version":"1.0","results":[{"check_id":"generic.secrets.x","path":"a.py","extra":{"lines":"key = 'Zx9vK2mQ7tLw4RnB8sYd'"}}]}"#;
+    assert_eq!(stanch::intake::read(report.as_bytes()).unwrap().findings.len(), 1);
+}

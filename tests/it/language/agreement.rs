@@ -271,7 +271,7 @@ fn judge_around(judges: &mut Judges, name: &str, whole: &Value) {
     judges.judge_value(name, whole);
     let mut all = Vec::new();
     places(whole, "", &mut all);
-    let every = if std::env::var_os("STANCH_HEAVY").is_some() { 1 } else { 5 };
+    let every = if crate::stage::is_heavy() { 1 } else { 5 };
     for (turn, place) in all.into_iter().enumerate() {
         for value in junk().into_iter().skip(turn % every).step_by(every) {
             let mut changed = whole.clone();

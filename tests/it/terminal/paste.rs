@@ -56,7 +56,7 @@ async fn a_paste_is_taken_whole_and_nothing_of_it_reaches_the_shell() {
         of(200, "\r", true, false),
         of(200, "\n", false, true),
     ];
-    if std::env::var_os("STANCH_HEAVY").is_some() {
+    if crate::stage::is_heavy() {
         let breaks = ["\r", "\n", "\r\n"];
         let kinds = [(false, false), (false, true), (true, false), (true, true)];
         pastes = [1, 3, 200]
@@ -121,8 +121,7 @@ async fn the_rest_of_what_was_broken_off_is_waited_for() {
     let stage = stage().await;
     let mut terminal = Terminal::open(&stage, 24, 80);
     let others = ["QUIT", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "XCPU", "ABRT", "TRAP", "SYS", "PWR"];
-    let ways =
-        ["\x03", "TERM"].into_iter().chain(others.into_iter().filter(|_| std::env::var_os("STANCH_HEAVY").is_some()));
+    let ways = ["\x03", "TERM"].into_iter().chain(others.into_iter().filter(|_| crate::stage::is_heavy()));
     for way_out in ways.chain(["USR1", "ABRT"]) {
         for (first, pause, rest) in [
             ("\x1b[200~echo planted-a\r", 1200, &["echo planted-b\recho planted-c\r\x1b[20", "1~\r"][..]),

@@ -3,6 +3,7 @@
 mod accepted;
 mod pagerduty;
 mod slack;
+pub(super) mod slack_app;
 pub(crate) mod smtp;
 mod teams;
 mod webhook;

@@ -36,7 +36,7 @@ impl Sinks {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        let exchange = Exchange::new(&head, body.to_vec(), Peer::new(([127, 0, 0, 1], 1).into()), at);
+        let exchange = Exchange::new(&head, body.to_vec(), Peer::new(([127, 0, 0, 1], 1).into(), false), at);
         let Reply { status, body, .. } = super::receive(&self.credentials, &self.received, &exchange)?;
         Some((status, body.map(|(_, bytes)| String::from_utf8(bytes).unwrap()).unwrap_or_default()))
     }
