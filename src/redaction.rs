@@ -97,9 +97,17 @@ pub fn without_credentials(text: &str) -> Cow<'_, str> {
     text
 }
 
-/// The value, with no credential in any text of it.
+/// A token that says who somebody is and what they may: three parts, of which the first two begin as JSON does.
+static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+").ok());
+
+/// The text, with no such token in it.
+pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    TOKEN.as_ref().map_or(Cow::Borrowed(text), |token| token.replace_all(text, MARK))
+}
+
+/// The value, with no credential and no token in any text of it.
 pub fn value_without_credentials(value: Value) -> Value {
-    each_text(value, &|text| without_credentials(text).into_owned())
+    each_text(value, &|text| without_tokens(&without_credentials(text)).into_owned())
 }
 
 /// The value with each text of it changed; names of members stay.

@@ -102,7 +102,13 @@ impl Authority {
         let keys = self.read(transport, place.as_str()).await?;
         let keys = keys.get("keys").and_then(Value::as_array).filter(|keys| keys.len() <= MOST_KEYS);
         let keys = keys.ok_or_else(|| self.not_known("its list of keys cannot be read"))?;
-        Ok(keys.iter().filter_map(token_key).collect())
+        // The tenants of a cloud share keys, and an entry says whose tokens one may sign: one of them, or all.
+        let issuers = [self.second_issuer(tenant), self.second_issuer("{tenantid}")];
+        let is_own = |key: &&Value| match key.get("issuer") {
+            None => true,
+            Some(issuer) => issuer.as_str().is_some_and(|issuer| issuers.iter().any(|known| known == issuer)),
+        };
+        Ok(keys.iter().filter(is_own).filter_map(token_key).collect())
     }
 
     async fn read(&self, transport: &Transport, url: &str) -> Result<Value, Failure> {
@@ -128,7 +134,7 @@ impl Authority {
 fn token_key(key: &Value) -> Option<TokenKey> {
     let text = |name: &str| key.get(name).and_then(Value::as_str);
     let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?.trim_end_matches('=')).ok();
-    let signs = text("kty") == Some("RSA") && text("use").is_none_or(|usage| usage == "sig");
+    let signs = text("kty") == Some("RSA") && text("use") == Some("sig");
     let signs = signs && text("alg").is_none_or(|algorithm| algorithm == "RS256");
     let key = TokenKey { kid: text("kid")?.to_owned(), modulus: bytes("n")?, exponent: bytes("e")? };
     signs.then_some(key)

@@ -17,7 +17,7 @@ use crate::engine::event::{Answer, Event};
 use crate::engine::person::Seen;
 use crate::failure::Failure;
 use crate::journal::{AppendError, Lock, LockError, RunFolder};
-use crate::redaction::{value_without_credentials, without_credentials};
+use crate::redaction::{value_without_credentials, without_credentials, without_tokens};
 use crate::sign_in::SignedIn;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -138,16 +138,13 @@ impl Who {
 
 async fn give(common: &Common, ui: Ui, run: &str, step: &str, who: Who, said: Said) -> Outcome {
     // It may be left in a file for the process that works on the run.
-    let clean = |text: String| without_credentials(&text).into_owned();
+    let clean = |text: &str| without_tokens(&without_credentials(text)).into_owned();
     let folder = session::existing(common, run)?;
-    // What a copy asks may be answered long since.
-    session::refuse_uploaded(&folder)?;
-    let (_, state) = session::state(&folder)?;
-    refuse_abandoned(&folder, &state)?;
-    let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
+    let (state, open) = asked(&folder, step)?;
     let (by, seen, signed_in) = who.known(common, &state, &open).await?;
     let answers = said.answers.into_iter().map(|(name, value)| (name, value_without_credentials(value))).collect();
-    let given = Given { word: said.word, by: clean(by), seen, because: said.because.map(clean), answers };
+    let because = said.because.as_deref().map(clean);
+    let given = Given { word: said.word, by: clean(&by), seen, because, answers };
     let mut event = open.answer(given).map_err(CommandError::usage)?;
     if let (Event::GateAnswered { plan: bound, .. }, Some(plan)) = (&mut event, said.plan) {
         *bound = Some(plan.trim_start_matches("sha256:").to_lowercase());
@@ -157,13 +154,20 @@ async fn give(common: &Common, ui: Ui, run: &str, step: &str, who: Who, said: Sa
     record(ui, &folder, &open, event, signed_in.as_ref()).await
 }
 
-/// Gives the answer of somebody whom a chat vouches for, to what was asked when they saw it.
-pub(crate) async fn in_chat(ui: Ui, folder: &RunFolder, step: &str, plan: &str, given: Given) -> Outcome {
-    let run = folder.run();
+/// What a step of a run asks now, and where the run stands.
+fn asked(folder: &RunFolder, step: &str) -> Result<(State, Open), CommandError> {
+    // What a copy asks may be answered long since.
     session::refuse_uploaded(folder)?;
     let (_, state) = session::state(folder)?;
     refuse_abandoned(folder, &state)?;
-    let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, run, step))?;
+    let open = question::of_step(&state, step).ok_or_else(|| nothing_to_answer(&state, folder.run(), step))?;
+    Ok((state, open))
+}
+
+/// Gives the answer of somebody whom a chat vouches for, to what was asked when they saw it.
+pub(crate) async fn in_chat(ui: Ui, folder: &RunFolder, step: &str, plan: &str, given: Given) -> Outcome {
+    let run = folder.run();
+    let (state, open) = asked(folder, step)?;
     let question = open.question().ok_or_else(|| nothing_to_answer(&state, run, step))?;
     if question.expires_at.is_some_and(|expires| expires <= clock::now()) {
         return Err(refused(&open, run, "the gate has expired, which counts as a no"));
@@ -273,7 +277,7 @@ async fn append(ui: Ui, folder: &RunFolder, open: &Open, event: Event, lock: Loc
 /// Puts the answer where the process that works on the run looks, with what is shown of a sign-in; gives its name.
 fn leave(folder: &RunFolder, event: &Event, signed_in: Option<&SignedIn>) -> Result<String, CommandError> {
     let name = format!("{}-{}", clock::now().format("%Y%m%dT%H%M%S%6f"), std::process::id());
-    let shown = signed_in.map(|signed_in| signed_in.show(folder.run(), event)).transpose();
+    let shown = signed_in.map(|signed_in| signed_in.show(event)).transpose();
     let shown = shown.map_err(CommandError::program)?;
     let answer = serde_json::to_vec(&GivenAnswer { event: event.clone(), shown }).map_err(|error| {
         CommandError::program(Failure::refused("the answer cannot be written").because(error.to_string()))

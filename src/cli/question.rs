@@ -18,6 +18,8 @@ pub(crate) struct Open {
     pub(crate) what: Asked,
     /// Whether a typed name is no answer.
     pub(crate) signs_in: bool,
+    /// How whoever answers says who they are.
+    says_who: &'static str,
 }
 
 /// What is asked.
@@ -97,7 +99,7 @@ fn asked(step: &StepState) -> Option<Asked> {
 
 impl Open {
     fn new(state: &State, step: &str, what: Asked) -> Self {
-        Self { step: step.to_owned(), what, signs_in: state.takes_sign_ins_alone(step) }
+        Self { step: step.to_owned(), what, signs_in: state.takes_sign_ins_alone(step), says_who: state.says_who(step) }
     }
 
     /// Those who may answer it; everybody if nobody is listed.
@@ -172,7 +174,7 @@ impl Open {
     pub(crate) fn commands(&self, run: &str) -> Vec<String> {
         let of = |command| CommandLine::stanch(command).name(run).name(&self.step);
         let resume = CommandLine::stanch("resume").name(run);
-        let by = if self.signs_in { "--signed-in" } else { "--by NAME" };
+        let by = self.says_who;
         let reject = of("reject").words(by).words("--comment WHY");
         match &self.what {
             Asked::Gate { wants_value: true, .. } => vec![

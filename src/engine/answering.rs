@@ -107,6 +107,13 @@ impl Answered<'_> {
             let because = format!("nothing tells {} from {}", who.told(), requester.told());
             return Err(format!("{because}, who started this run and may not approve it"));
         }
+        let one_plays_all = self.opened.is_some_and(|opened| opened.one_plays_all);
+        if who.verified().is_some() && requester.verified().is_none() && !one_plays_all && self.takes_sign_ins_alone() {
+            return Err(format!(
+                "{} started this run without signing in, so nobody can show to be somebody else; reject it, and begin a run with `--signed-in`",
+                requester.name
+            ));
+        }
         Ok(())
     }
 

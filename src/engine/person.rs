@@ -8,6 +8,7 @@
 //! Whoever answers in a chat is known by the chat's own id for them, which the configuration gives a name: then the machine
 //! is that of whoever carried the answer, and says nothing of who gave it.
 
+use crate::failure::Failure;
 use crate::visible;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -143,9 +144,10 @@ impl Listed {
 }
 
 impl Verified {
-    /// What they are called: as they sign in, else their object id.
+    /// What they are called: as they sign in, else their object id, also where the name would be read as another one.
     pub fn name(&self) -> String {
-        self.upn.as_deref().and_then(|upn| name(upn).ok()).unwrap_or_else(|| self.oid.clone())
+        let plain = |upn: &&String| name(upn).is_ok_and(|name| name == **upn);
+        self.upn.as_ref().filter(plain).unwrap_or(&self.oid).clone()
     }
 
     /// Without the groups that nobody asks for.
@@ -168,7 +170,7 @@ impl Verified {
         match Listed::of(entry) {
             Listed::Object(id) => self.oid == id || self.groups.contains(&id),
             Listed::Group(id) => self.groups.contains(&id),
-            Listed::SignInName(name) => self.upn.as_ref().is_some_and(|upn| folded(upn) == folded(&name)),
+            Listed::SignInName(name) => self.upn.as_ref().is_some_and(|upn| upn.eq_ignore_ascii_case(&name)),
             Listed::Name(_) => false,
         }
     }
@@ -290,6 +292,20 @@ pub fn name(text: &str) -> Result<String, String> {
         return Err(format!("the name `{name}` mixes letters of different scripts, which look alike"));
     }
     Ok(name.to_owned())
+}
+
+/// Whether each of those who are listed can sign in: nobody signs in as a name alone.
+///
+/// # Errors
+/// Names the first who cannot.
+pub fn can_all_sign_in(listed: &[String]) -> Result<(), Failure> {
+    match listed.iter().find(|entry| matches!(Listed::of(entry), Listed::Name(_))) {
+        Some(name) => Err(Failure::refused(format!(
+            "`{name}` may answer a gate and is only a name, and answers count from those alone who sign in"
+        ))
+        .help("name people as they sign in (`NAME@DOMAIN`), by their object ids, or groups as `group:ID`")),
+        None => Ok(()),
+    }
 }
 
 /// Names that are told apart: each once, whatever its case. Says which is none, or looks like another.
@@ -442,6 +458,12 @@ mod tests {
         let alice = signed_in(OID, "Alice@contoso.com");
         for entry in [OID, &OID.to_uppercase(), "alice@CONTOSO.com", GROUP, &format!("group:{GROUP}")] {
             assert!(alice.is_listed(entry), "{entry}");
+        }
+        let look_alikes = ["al\u{131}ce@contoso.com", "\u{ff21}lice@contoso.com", " alice@contoso.com"];
+        for upn in look_alikes {
+            let other = signed_in(GROUP, upn);
+            assert!(!other.is_listed("alice@contoso.com"), "{upn}");
+            assert_ne!(other.name, "alice@contoso.com");
         }
         for entry in ["alice", "Alice", &format!("group:{OID}"), "bob@contoso.com"] {
             assert!(!alice.is_listed(entry), "{entry}");

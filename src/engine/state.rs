@@ -4,7 +4,7 @@
 //! panic and never ignored. Live running and resuming both go through it, so they cannot disagree.
 
 use super::answering::{Answered, may_answer};
-use super::event::{Event, Halt, LOCKED, Pin, RunOpened, RunStatus};
+use super::event::{Event, Halt, LOCKED, Mode, Pin, RunOpened, RunStatus};
 use super::illegal::{IllegalEvent, illegal};
 use super::step::{Keeps, StepState, StepStatus, TimerState};
 use crate::clock::Timestamp;
@@ -184,7 +184,13 @@ impl State {
 
     /// How whoever answers a step says who they are, as the commands that answer have it.
     pub fn says_who(&self, step: &str) -> &'static str {
-        if self.takes_sign_ins_alone(step) { "--signed-in" } else { "--by NAME" }
+        let is_drill = || self.opened().is_some_and(|opened| opened.mode == Mode::Drill);
+        match self.takes_sign_ins_alone(step) {
+            // Nobody is signed in on the machine of a game day.
+            true if is_drill() => "--signed-in --by NAME",
+            true => "--signed-in",
+            false => "--by NAME",
+        }
     }
 
     /// From here on the run is pinned to what a person accepted.

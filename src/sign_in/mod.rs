@@ -11,7 +11,7 @@ mod token;
 
 use crate::azure::{Authority, Transport};
 use crate::clock::{self, Timestamp};
-use crate::engine::event::Event;
+use crate::engine::event::{Event, RunOpened};
 use crate::engine::person::{SignIns, Verified};
 use crate::failure::{Failure, Retry};
 use crate::secret::Secret;
@@ -34,8 +34,8 @@ pub struct Checker {
     transport: Transport,
     authority: Authority,
     pinned: SignIns,
-    /// As they were published when they were last asked for.
-    keys: Mutex<Vec<PublicKey>>,
+    /// The run, told from any other, also from one of the same id.
+    run: RunMark,
     /// Digests of the answers that were proven here: none counts twice.
     proven: Mutex<BTreeSet<[u8; 32]>>,
 }
@@ -44,9 +44,13 @@ pub struct Checker {
 #[derive(Debug)]
 pub struct SignedIn {
     verified: Verified,
+    run: RunMark,
     key: PublicKey,
     token: Secret,
 }
+
+/// The id of a run, and the number that was drawn when it was begun.
+type RunMark = (String, Option<String>);
 
 /// What is shown of a token with an answer that is left for another process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,14 +65,15 @@ pub struct Shown {
 }
 
 impl Checker {
-    /// Nothing is asked yet.
+    /// Of a run that is pinned to these sign-ins. Nothing is asked yet.
     ///
     /// # Errors
     /// If what the run is pinned to is no authority of Azure's.
-    pub fn new(transport: Transport, pinned: SignIns) -> Result<Self, Failure> {
+    pub fn new(transport: Transport, pinned: SignIns, opened: &RunOpened) -> Result<Self, Failure> {
         let authority = Authority::at(&pinned.login)
             .ok_or_else(|| Failure::refused(format!("`{}` is no authority of Azure's", pinned.login)))?;
-        Ok(Self { transport, authority, pinned, keys: Mutex::default(), proven: Mutex::default() })
+        let run = (opened.run.clone(), opened.nonce.clone());
+        Ok(Self { transport, authority, pinned, run, proven: Mutex::default() })
     }
 
     /// What a token must be for, as sign-ins are asked for it.
@@ -96,18 +101,18 @@ impl Checker {
             }
             (self.speaks_of(&signed)?, key)
         };
-        Ok(SignedIn { verified, key, token })
+        Ok(SignedIn { verified, run: self.run.clone(), key, token })
     }
 
     /// Checks what was shown with an answer that somebody left.
-    pub async fn shown(&self, shown: &Shown, run: &str, answer: &Event) -> Result<Verified, Failure> {
+    pub async fn shown(&self, shown: &Shown, answer: &Event) -> Result<Verified, Failure> {
         let signed = SignedPart::read(&shown.signed).map_err(refused)?;
         let proof = URL_SAFE_NO_PAD.decode(&shown.proof).map_err(|_| refused("its proof cannot be read".to_owned()))?;
         if (clock::now() - shown.at).abs().to_std().is_ok_and(|age| age > FRESH) {
             return Err(refused("the answer was not given just now".to_owned()));
         }
         let key = self.key(&signed.kid).await?;
-        let message = message(run, shown.at, answer)?;
+        let message = message(&self.run, shown.at, answer)?;
         if !key.is_proven(signed.text().as_bytes(), &message, &proof) {
             return Err(refused("it does not prove that this answer is of whoever signed in".to_owned()));
         }
@@ -120,19 +125,11 @@ impl Checker {
         signed.speaks_of(&self.pinned, self.authority, clock::now()).map_err(refused)
     }
 
-    /// A key by its name. One that is not known may be new: the keys are asked for once more.
+    /// A key by its name, if it is published now: one that was withdrawn counts no more.
     async fn key(&self, kid: &str) -> Result<PublicKey, Failure> {
-        if let Some(key) = self.known(kid) {
-            return Ok(key);
-        }
         let published = self.authority.token_keys(&self.transport, &self.pinned.tenant).await?;
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) =
-            published.iter().filter_map(PublicKey::of).collect();
-        self.known(kid).ok_or_else(|| refused("it is signed with a key that the tenant does not publish".to_owned()))
-    }
-
-    fn known(&self, kid: &str) -> Option<PublicKey> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|key| key.kid() == kid).cloned()
+        let key = published.iter().find(|key| key.kid == kid).and_then(PublicKey::of);
+        key.ok_or_else(|| refused("it is signed with a key that the tenant does not publish".to_owned()))
     }
 }
 
@@ -142,11 +139,11 @@ impl SignedIn {
         &self.verified
     }
 
-    /// What is shown with an answer to a run.
-    pub fn show(&self, run: &str, answer: &Event) -> Result<Shown, Failure> {
+    /// What is shown with an answer to the run.
+    pub fn show(&self, answer: &Event) -> Result<Shown, Failure> {
         let at = clock::now();
         let (signed, signature) = apart(self.token.expose()).map_err(refused)?;
-        let message = message(run, at, answer)?;
+        let message = message(&self.run, at, answer)?;
         let proof = self
             .key
             .prove(signed.text().as_bytes(), &signature, &message)
@@ -156,7 +153,7 @@ impl SignedIn {
 }
 
 /// What is proven: this answer, to this run, at this time. What a machine knows of whoever gave it is not theirs to say.
-fn message(run: &str, at: Timestamp, answer: &Event) -> Result<Vec<u8>, Failure> {
+fn message(run: &RunMark, at: Timestamp, answer: &Event) -> Result<Vec<u8>, Failure> {
     let mut answer = answer.clone();
     answer.seen_mut().map(Option::take);
     let unwritten = |error: serde_json::Error| Failure::refused("the answer cannot be read").because(error.to_string());

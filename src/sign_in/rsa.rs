@@ -52,10 +52,6 @@ impl PublicKey {
         fits.then(|| Self { kid: key.kid.clone(), modulus, length })
     }
 
-    pub(super) fn kid(&self) -> &str {
-        &self.kid
-    }
-
     pub(super) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
         let key = RsaPublicKeyComponents { n: self.modulus.to_bytes_be(), e: EXPONENT.to_be_bytes()[1..].to_vec() };
         key.verify(&RSA_PKCS1_2048_8192_SHA256, text, signature).is_ok()

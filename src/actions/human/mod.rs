@@ -4,7 +4,7 @@ pub(super) mod approve;
 pub(super) mod by_hand;
 mod no;
 
-use crate::engine::person::Listed;
+use crate::engine::person::{self, Listed};
 use crate::failure::Failure;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,18 +26,7 @@ fn must_sign_in(approvals: Option<Approvals>, configured: bool, from: &[String])
     configured || by_id || approvals == Some(Approvals::Verified)
 }
 
-/// Those among the listed who cannot sign in, because only a name is known of them.
-fn only_named(from: &[String]) -> Vec<&str> {
-    from.iter().filter(|entry| matches!(Listed::of(entry), Listed::Name(_))).map(String::as_str).collect()
-}
-
-/// Refuses a list of people of whom nobody could answer.
+/// Refuses a list of people of whom some could not answer.
 fn must_be_able(verified: bool, from: &[String]) -> Result<(), Failure> {
-    match only_named(from).as_slice() {
-        [name, ..] if verified => Err(Failure::refused(format!(
-            "`{name}` in `from` is only a name, and answers count from those alone who sign in"
-        ))
-        .help("name people as they sign in (`NAME@DOMAIN`), by their object ids, or groups as `group:ID`")),
-        _ => Ok(()),
-    }
+    if verified { person::can_all_sign_in(from) } else { Ok(()) }
 }

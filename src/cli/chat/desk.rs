@@ -1,7 +1,7 @@
 //! What people press becomes an answer, on the way of every other answer; why one is not taken is told to them alone.
 
 use super::board::Board;
-use super::line::Line;
+use super::line::{Line, sentences};
 use crate::cli::answer;
 use crate::cli::exit::{CommandError, Shown};
 use crate::cli::question::{Given, Word};
@@ -85,10 +85,7 @@ impl Desk {
 /// A refusal as it is told in the chat.
 fn said(error: &CommandError) -> String {
     match &error.shown {
-        Shown::Failure(failure) => {
-            let all = std::iter::once(&failure.summary).chain(&failure.reasons).chain(&failure.help);
-            format!("Not taken: {}", all.map(String::as_str).collect::<Vec<_>>().join("\n"))
-        }
+        Shown::Failure(failure) => format!("Not taken: {}", sentences(failure).join("\n")),
         Shown::Page(page) => format!("Not taken: {}", page.lines().join("\n")),
     }
 }

@@ -17,13 +17,17 @@ pub(crate) struct Line {
     pub(super) tell: Tell,
 }
 
+/// A failure, its reasons and what to do, one after the other.
+pub(super) fn sentences(failure: &Failure) -> Vec<&str> {
+    std::iter::once(&failure.summary).chain(&failure.reasons).chain(&failure.help).map(String::as_str).collect()
+}
+
 impl Line {
     /// As the configuration says; nothing where it says nothing. What is wrong is told in one sentence.
     pub(crate) fn new(config: &Config, azure: &Azure, tell: impl Fn(String) + Send + Sync + 'static) -> Option<Self> {
         let app = Arc::new(config.slack.clone()?);
         let tell = Arc::new(move |failure: &Failure| {
-            let all = std::iter::once(&failure.summary).chain(&failure.reasons).chain(&failure.help);
-            tell(all.map(String::as_str).collect::<Vec<_>>().join(": "));
+            tell(sentences(failure).join(": "));
         });
         Some(Self { app, azure: azure.clone(), tell })
     }

@@ -154,9 +154,10 @@ fn in_chat(services: &Services, folder: &RunFolder, notices: &DisplayEvents) -> 
 
 /// What checks the sign-ins of those who answer, where the run goes by any.
 fn desk(services: &Services, state: &State) -> Result<Option<SignInDesk>, CommandError> {
-    let Some(pinned) = state.opened().and_then(|opened| opened.sign_ins.clone()) else { return Ok(None) };
+    let opened = state.opened().and_then(|opened| Some((opened, opened.sign_ins.clone()?)));
+    let Some((opened, pinned)) = opened else { return Ok(None) };
     let transport = services.azure.transport.clone();
-    let checker = Checker::new(transport.clone(), pinned).map_err(CommandError::refused)?;
+    let checker = Checker::new(transport.clone(), pinned, opened).map_err(CommandError::refused)?;
     Ok(Some(SignInDesk { transport, checker: Arc::new(checker) }))
 }
 

@@ -5,7 +5,7 @@ use super::prepare::Prepared;
 use crate::actions;
 use crate::azure::{Authority, Azure};
 use crate::cli::exit::CommandError;
-use crate::engine::person::{Listed, SignIns};
+use crate::engine::person::{self, Listed, SignIns};
 use crate::failure::Failure;
 use crate::plan::{Aim, Class};
 use crate::runbook::model::Step;
@@ -37,7 +37,8 @@ pub(super) async fn pin(mut prepared: Prepared) -> Result<Prepared, CommandError
     };
     let pinned = SignIns { tenant, login: authority.login.to_owned(), required };
     if signs_in {
-        let checker = Checker::new(azure.transport.clone(), pinned.clone()).map_err(CommandError::refused)?;
+        let checker = Checker::new(azure.transport.clone(), pinned.clone(), &prepared.opened);
+        let checker = checker.map_err(CommandError::refused)?;
         let player = prepared.opened.operator.clone();
         let signed_in = prepared.signing_in.sign_in(&azure.transport, &checker, None, &player).await;
         let verified = signed_in.map_err(CommandError::refused)?.verified().clone().for_those(&[]);
@@ -101,14 +102,6 @@ fn may_ask_for_sign_ins(prepared: &Prepared) -> bool {
 
 /// Nobody could answer for a name that nobody signs in by: said now, not when the gate asks.
 fn must_be_able(prepared: &Prepared) -> Result<(), CommandError> {
-    let Some(name) = listed(prepared).into_iter().find(|entry| matches!(Listed::of(entry), Listed::Name(_))) else {
-        return Ok(());
-    };
-    let summary =
-        format!("`{name}` may answer a gate and is only a name, and `approvals: verified` takes sign-ins alone");
-    Err(CommandError::usage(
-        Failure::refused(summary)
-            .help("name people as they sign in (`NAME@DOMAIN`), by their object ids, or groups as `group:ID`")
-            .and("nothing was changed"),
-    ))
+    person::can_all_sign_in(&listed(prepared))
+        .map_err(|failure| CommandError::usage(failure.and("nothing was changed")))
 }

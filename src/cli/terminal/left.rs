@@ -38,10 +38,10 @@ pub(super) struct Checking {
 }
 
 impl SignInDesk {
-    /// Looks at what was shown with an answer to a run.
-    pub(super) fn look(&self, run: &str, event: Event, shown: Shown) -> Checking {
-        let (checker, run, answer) = (Arc::clone(&self.checker), run.to_owned(), event.clone());
-        Checking { event, looking: tokio::spawn(async move { checker.shown(&shown, &run, &answer).await }) }
+    /// Looks at what was shown with an answer to the run.
+    pub(super) fn look(&self, event: Event, shown: Shown) -> Checking {
+        let (checker, answer) = (Arc::clone(&self.checker), event.clone());
+        Checking { event, looking: tokio::spawn(async move { checker.shown(&shown, &answer).await }) }
     }
 
     /// Signs whoever sits here in, who gave an answer.

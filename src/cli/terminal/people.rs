@@ -205,7 +205,7 @@ impl Terminal {
                 let source = Source::Left(name);
                 match (shown, &self.desk) {
                     (Some(shown), Some(desk)) => {
-                        self.checking = Some((source, desk.look(self.folder.run(), event, shown)));
+                        self.checking = Some((source, desk.look(event, shown)));
                     }
                     _ => {
                         self.answered = Some(source);

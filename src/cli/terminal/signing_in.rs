@@ -78,6 +78,6 @@ pub(crate) fn checker(common: &Common, opened: &RunOpened) -> Result<(Transport,
         )
     })?;
     let transport = Transport::new(route, &opened.request_prefix).map_err(CommandError::usage)?;
-    let checker = Checker::new(transport.clone(), pinned).map_err(CommandError::refused)?;
+    let checker = Checker::new(transport.clone(), pinned, opened).map_err(CommandError::refused)?;
     Ok((transport, checker))
 }

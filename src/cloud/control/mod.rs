@@ -11,7 +11,7 @@
 //! | `PUT`, `DELETE /_control/limits` | service limits |
 //! | `POST /_control/settle` | what is under way is done, and late audit lines are written, now |
 //! | `POST /_control/tokens` | a token for anybody, with any claims |
-//! | `POST /_control/signing_keys` | another key signs tokens: `{"forget"}` the old ones at once |
+//! | `POST /_control/signing_keys` | another key signs tokens: `{"forget"}` the old ones at once, `{"issuer"}` of which it is published |
 //! | `POST /_control/accounts` | an account with two keys: `{"id"}`; gives the keys |
 //! | `POST /_control/applications` | an application with a password: `{"id", "app_id"}`; gives it |
 //! | `POST /_control/issued` | a living token of GitHub's or Slack's: `{"token"}` |
@@ -96,7 +96,7 @@ pub(crate) fn answer(cloud: &Cloud, actors: &Mutex<Option<Actors>>, exchange: &E
         }
         ("POST", ["try"]) => read(&exchange.body).map(|wanted| try_credential(cloud, exchange, &wanted)),
         ("POST", ["signing_keys"]) => read(&exchange.body).map(|wanted: NewKey| {
-            lock(&cloud.directory).signing_keys.rotate(wanted.forget);
+            lock(&cloud.directory).signing_keys.rotate(wanted.forget, wanted.issuer);
             json!({})
         }),
         ("POST", ["tokens"]) => read(&exchange.body).map(|wanted| issue(cloud, exchange, wanted)),
@@ -233,6 +233,8 @@ struct WantedToken {
 struct NewKey {
     #[serde(default)]
     forget: bool,
+    #[serde(default)]
+    issuer: Option<String>,
 }
 
 fn issue(cloud: &Cloud, exchange: &Exchange, wanted: WantedToken) -> Value {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-static FIRST: LazyLock<Option<Arc<SigningKey>>> = LazyLock::new(SigningKey::draw);
+static FIRST: LazyLock<Option<Arc<SigningKey>>> = LazyLock::new(|| SigningKey::draw(None));
 
 /// The keys in use; the newest signs.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub(crate) struct SigningKeys {
 
 struct SigningKey {
     kid: String,
+    /// Whose tokens it is said to sign, if others than the tenant's own.
+    issuer: Option<String>,
     pair: KeyPair,
     modulus: Vec<u8>,
     exponent: Vec<u8>,
@@ -45,14 +47,14 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    fn draw() -> Option<Arc<Self>> {
+    fn draw(issuer: Option<String>) -> Option<Arc<Self>> {
         let pair = KeyPair::generate(KeySize::Rsa2048).ok()?;
         let (modulus, exponent) = {
             let published = Published::from_der(pair.public_key().as_ref()).ok()?;
             (published.modulus.as_bytes().to_vec(), published.exponent.as_bytes().to_vec())
         };
         let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(&modulus));
-        Some(Arc::new(Self { kid, pair, modulus, exponent }))
+        Some(Arc::new(Self { kid, issuer, pair, modulus, exponent }))
     }
 }
 
@@ -63,12 +65,12 @@ impl SigningKeys {
     }
 
     /// From now on another key signs. The old ones are published for a while, unless they are gone at once.
-    pub(crate) fn rotate(&mut self, forget: bool) {
+    pub(crate) fn rotate(&mut self, forget: bool, issuer: Option<String>) {
         if forget {
             self.first_is_gone = true;
             self.later.clear();
         }
-        self.later.extend(SigningKey::draw());
+        self.later.extend(SigningKey::draw(issuer));
     }
 
     /// A token with these claims. One that could not be signed has no signature, and nobody takes it.
@@ -96,7 +98,7 @@ impl SigningKeys {
                 "x5t": key.kid,
                 "n": URL_SAFE_NO_PAD.encode(&key.modulus),
                 "e": URL_SAFE_NO_PAD.encode(&key.exponent),
-                "issuer": issuer,
+                "issuer": key.issuer.as_deref().unwrap_or(issuer),
             })
         };
         json!({ "keys": self.all().map(key).collect::<Vec<Value>>() })

@@ -21,7 +21,7 @@ steps:
 "#;
 
 /// How many seconds are tried until both versions come into one.
-const TRIES: usize = 20;
+const TRIES: usize = 100;
 
 async fn versions(world: &World) -> Vec<Value> {
     world.surroundings.state().await["vaults"]["kv-drill"]["secrets"]["orders-db"].as_array().unwrap().clone()

@@ -144,13 +144,33 @@ async fn an_answer_of_one_run_is_none_of_another() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_asked_for_once_and_the_token_is_written_nowhere() {
+async fn a_run_that_is_begun_anew_under_the_same_id_is_another_one() {
+    let run = AtWork::on("approvals: verified, min: 2").await;
+    let taken = run.seen("alice").await;
+    let stage = Arc::clone(&run.stage);
+    drop(run);
+    std::fs::remove_dir_all(stage.state_dir().join("runs/r")).unwrap();
+    let anew = AtWork::begun(Arc::clone(&stage), "r").await;
+    assert_eq!(taken["plan"], events(&stage, "r", "gate_opened")[0]["plan"]);
+    let reply = anew.leave("carried", &taken).await;
+    assert!(reply.contains("does not prove"), "{reply}");
+    assert!(events(&stage, "r", "gate_answered").is_empty());
+}
+
+#[tokio::test]
+async fn a_new_key_counts_a_withdrawn_one_does_not_and_the_token_is_written_nowhere() {
     let run = AtWork::on("approvals: verified, min: 3").await;
     signed_in(&run.stage, "approve", "r", "alice").exit(0).done();
+    let old = token(&run.stage, 6, Some("erin@contoso.com"), json!({})).await;
     run.stage.control_post("signing_keys", &json!({ "forget": true })).await;
+    let said = run.stage.stanch_given(&["approve", "r", "gate", "--token-stdin"], old.as_bytes()).exit(5).stderr;
+    assert!(said.contains("a key that the tenant does not publish"), "{said}");
     signed_in(&run.stage, "approve", "r", "bob").exit(0).done();
     let token = token(&run.stage, 5, Some("dora@contoso.com"), json!({})).await;
-    let given = run.stage.stanch_given(&["approve", "r", "gate", "--token-stdin", "-vv"], token.as_bytes()).exit(0);
+    let comment = format!("with {token}, as agreed");
+    let arguments = ["approve", "r", "gate", "--token-stdin", "-vv", "--comment", &comment];
+    let given = run.stage.stanch_given(&arguments, token.as_bytes()).exit(0);
+    assert_eq!(events(&run.stage, "r", "gate_answered")[2]["comment"], "with ***, as agreed");
     assert_eq!(events(&run.stage, "r", "gate_answered").len(), 3);
     let signature = token.rsplit('.').next().unwrap();
     for text in [&given.stdout, &given.stderr, &run.journal()] {

@@ -163,3 +163,21 @@ async fn where_the_keys_cannot_be_asked_for_nobody_is_taken_for_anybody() {
     refused(&stage, &good, "login.microsoftonline.com");
     shown(&stage, "approve", "r", &good).exit(0).done();
 }
+
+#[tokio::test]
+async fn a_key_for_tokens_of_others_signs_none_of_the_tenants() {
+    let stage = asking().await;
+    let login = "https://login.microsoftonline.com";
+    for (issuer, is_own) in [
+        (format!("{login}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"), false),
+        ("https://login.example/{tenantid}/v2.0".to_owned(), false),
+        (format!("{login}/{{tenantid}}/v2.0"), true),
+    ] {
+        stage.control_post("signing_keys", &json!({ "issuer": issuer })).await;
+        let token = token(&stage, 1, Some("alice@contoso.com"), json!({})).await;
+        match is_own {
+            true => shown(&stage, "approve", "r", &token).exit(0).done(),
+            false => refused(&stage, &token, "a key that the tenant does not publish"),
+        }
+    }
+}

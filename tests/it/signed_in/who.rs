@@ -1,7 +1,7 @@
 //! Two people, and one with two names; those who are listed, and those who are not.
 
 use super::{DOMAIN, begin, events, gate, shown, signed_in, token, with_steps, write};
-use crate::stage::Stage;
+use crate::stage::{Stage, several_can_play};
 use serde_json::{Value, json};
 
 const TWO: &str = "min: 2, approvals: verified, not_requester: true";
@@ -45,6 +45,19 @@ async fn one_person_with_two_names_is_one() {
     let said = shown(&stage, "approve", "r", &token).exit(5).stderr;
     assert!(said.contains("someone@contoso.com started this run"), "{said}");
     assert_eq!(events(&stage, "r", "gate_answered").len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_told_from_a_requester_who_did_not_sign_in() {
+    if !several_can_play() {
+        return;
+    }
+    let stage = with_steps(&gate("min: 1, approvals: verified, not_requester: true")).await;
+    begin(&stage, "r", &[]).exit(4).done();
+    // From another user's account, who may be the same person.
+    let said = stage.stanch_as(61001, &["approve", "r", "gate", "--signed-in", "--by", "alice"]).exit(5).stderr;
+    assert!(said.contains("carol started this run without signing in") && said.contains("--signed-in"), "{said}");
+    assert!(events(&stage, "r", "gate_answered").is_empty());
 }
 
 #[tokio::test]
