@@ -135,7 +135,7 @@ struct Client {
 
 impl Client {
     async fn append(&mut self, bytes: usize) {
-        self.container.append(&self.name, self.length, &vec![b'x'; bytes]).await.unwrap();
+        self.container.append(&self.name, self.length, &vec![b'x'; bytes], None).await.unwrap();
         self.length += bytes as u64;
     }
 }
@@ -188,8 +188,9 @@ async fn records(cloud: &Cloud, store: Option<&OtherStore>) {
     let folder = runs.folder(&format!("r-{}", std::process::id())).unwrap();
     let claimant = Claimant { operator: "bench".to_owned(), host: "here".to_owned(), takes_over: false };
     // Its lease is renewed meanwhile, as that of a run is.
-    let _lock = folder.lock(&claimant).unwrap();
-    let writer = Writer::start(folder.create_journal().unwrap(), &Journal::default(), Silent);
+    let _lock = folder.reserve(&claimant).unwrap();
+    let lines = folder.create("", None, std::iter::empty()).unwrap();
+    let writer = Writer::start(lines, &Journal::default(), Silent);
     let mut floor = Floor::begin(&server, &token, store).await;
     let length = serde_json::to_vec(&event(0)).unwrap().len() + 170;
     let mut client = Client { container: bare, name: format!("bare-{}", std::process::id()), length: 0 };

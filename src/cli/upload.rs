@@ -41,7 +41,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     match compared {
         Compared { here_ends: true, .. } => follow(&here, &source, &target, &upload, compared)?,
         Compared { there_ends: true, .. } => {
-            let held = target.lock_to_upload(&claimant).map_err(|error| locked(&error))?;
+            let held = target.reserve(&claimant).map_err(|error| locked(&error))?;
             bring(&there, (&source, &target), &state, &upload, compared)?;
             drop(held);
         }

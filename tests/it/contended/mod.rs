@@ -3,6 +3,7 @@
 //!
 //! `STANCH_ROUNDS` says how many, `STANCH_SEED` which. With `STANCH_AZURITE` the store is there, else in the embedded cloud.
 
+mod beginning;
 pub(crate) mod machine;
 
 use crate::stage::{Said, Stage};
@@ -62,8 +63,12 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     async fn new(stage: &'a Stage, name: &'static str) -> Self {
+        Self::at(stage, name, OtherStore::named()).await
+    }
+
+    async fn at(stage: &'a Stage, name: &'static str, store: Option<OtherStore>) -> Self {
         let to = format!("http://{}", stage.address());
-        let machine = Machine::connect(&to, OtherStore::named(), Duration::ZERO).await;
+        let machine = Machine::connect(&to, store, Duration::ZERO).await;
         let cloud = stage.cloud_file_named(name, &machine.address);
         Self { stage, name, machine, cloud }
     }
@@ -110,8 +115,8 @@ impl<'a> Side<'a> {
 
 /// It died before its first record: nobody goes on with it, and nothing was sent.
 fn never_began(said: &Said) -> bool {
-    said.code == Some(2)
-        || ["every run begins with a record", "holds no journal"].iter().any(|why| said.stderr.contains(why))
+    let begins = |summary: &str| said.stderr.lines().any(|line| line.contains(summary));
+    said.code == Some(2) && begins("there is no run `") || said.code == Some(5) && begins(" never began in `")
 }
 
 fn signal(child: &Child, signal: Signal) {
