@@ -153,6 +153,12 @@ impl BlobRuns {
         Box::new(BlobLines::new(&self.reach, name, length, self.lease_of(name)))
     }
 
+    /// Lines of this name are appended under this lease.
+    fn keep(&self, name: &str, keeper: Keeper) -> Keeper {
+        self.held().insert(name.to_owned(), Arc::downgrade(keeper.lease()));
+        keeper
+    }
+
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Weak<Lease>>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -294,12 +300,15 @@ impl RunStore for BlobRuns {
     /// The empty journal is the first that is written of a run: by it, one that never began is known from one whose journal
     /// was taken away, and whoever holds its lease is the only one who can begin.
     fn reserve(&self, run: &str, claimant: &Claimant) -> Result<Lock, LockError> {
-        self.begin(&journal_of(run))?;
-        self.lock(&format!("runs/{run}/lock"), run, claimant)
+        let journal = journal_of(run);
+        match self.begin(&journal)?.then(|| self.lease(&journal)).transpose()?.flatten() {
+            Some(keeper) => Ok(Lock::elsewhere(self.keep(&journal, keeper), None, false)),
+            None => self.lock(&format!("runs/{run}/lock"), run, claimant),
+        }
     }
 
     fn stage(&self, run: &str, pins: &[Pinned<'_>]) -> io::Result<Box<dyn Store>> {
-        for Pinned { name, text } in pins {
+        let pin = |Pinned { name, text }: &Pinned<'_>| {
             let name = format!("runs/{run}/{name}");
             self.once(&name, text.as_bytes(), true).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => failed(
@@ -308,8 +317,14 @@ impl RunStore for BlobRuns {
                         .help("begin this one under another name"),
                 ),
                 _ => error,
-            })?;
-        }
+            })
+        };
+        // Each is waited for most of the time.
+        std::thread::scope(|scope| {
+            let pinning: Vec<_> = pins.iter().map(|pinned| scope.spawn(move || pin(pinned))).collect();
+            let died = |_| Err(io::Error::other("what is pinned was not written"));
+            pinning.into_iter().try_for_each(|pinned| pinned.join().unwrap_or_else(died))
+        })?;
         Ok(self.lines_at(&journal_of(run), 0))
     }
 
@@ -343,7 +358,7 @@ impl RunStore for BlobRuns {
                 self.lease(name)?.ok_or_else(|| LockError::Held(held()))?
             }
         };
-        self.held().insert(name.to_owned(), Arc::downgrade(keeper.lease()));
+        let keeper = self.keep(name, keeper);
         let last = self.last_life(name).filter(|last| !last.is_over && last.holder.run == run);
         Ok(Lock::elsewhere(keeper, last.map(|last| last.holder), from_the_living))
     }
