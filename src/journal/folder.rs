@@ -65,6 +65,11 @@ impl Runs {
         self.store.as_ref()
     }
 
+    /// Whether other machines reach it as well.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
     /// The folder of this machine for what is made of runs: the state directory.
     pub fn state(&self) -> &Path {
         self.store.here()

@@ -400,3 +400,38 @@ async fn no_token_goes_to_a_host_that_is_not_azures() {
     let refused = stage.stanch(&["runs", "--config", "mine.yaml"]).exit(2).stderr;
     assert!(refused.contains("gets no token"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_run_of_this_machine_keeps_one_at_the_store_from_its_target() {
+    let stage = Stage::set().await;
+    let mut here = stage.containment("r-here");
+    here.extend(["-i", "severity=sev2", "--state", "local"]);
+    said(on(&stage, "ann", &here)).exit(4).done();
+    let refused = said(on(&stage, "ann", &stage.containment("r-there"))).exit(5).stderr;
+    for told in [
+        "a run of this machine holds https://kv-drill.vault.azure.net/secrets/orders-db",
+        "the run `r-here` holds it",
+        "`stanch resume r-here --state local",
+        "`stanch upload r-here",
+    ] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
+    let mut plan = stage.containment("r-there");
+    (plan[0], plan[2], plan[3]) = ("plan", "-i", "overlap=1s");
+    plan.retain(|argument| *argument != "--yes" && *argument != "--json");
+    let plan = said(on(&stage, "ann", &plan)).stderr;
+    assert!(plan.contains("it would be refused now: a run of this machine holds"), "{plan}");
+    // The store does not know, so another machine is not kept from it; once it is there, the store says so itself.
+    said(on(&stage, "ann", &["upload", "r-here"])).exit(0).done();
+    for machine in ["ann", "kim"] {
+        let refused = said(on(&stage, machine, &stage.containment("r-there"))).exit(5).stderr;
+        assert!(refused.contains("another run holds") && refused.contains("stanch resume r-here"), "{refused}");
+    }
+    // Whoever goes by the folder although a store is named is told what is not looked at.
+    std::fs::write(stage.path("own.yaml"), format!("{{ schema: stanch-config/v1, state: \"{STORE}\" }}\n")).unwrap();
+    let mut here = stage.containment("r-alone");
+    here.extend(["--state", "local", "--config", "own.yaml"]);
+    let mut command = stage.command_in(&stage.path("sue"), &here);
+    let told = Said::from(command.output().unwrap()).stderr;
+    assert!(told.contains("is not looked at: this run is kept on this machine"), "{told}");
+}

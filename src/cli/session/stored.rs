@@ -27,6 +27,11 @@ pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
     Ok(shared(common, &state)?.unwrap_or_else(|| Runs::new(state)))
 }
 
+/// The runs of the state directory, wherever others are kept.
+pub(crate) fn runs_of_this_machine(common: &Common) -> Result<Runs, CommandError> {
+    state_dir(common).map(Runs::new)
+}
+
 /// The runs of the state directory, and those of the store that is named, which must be another one.
 pub(crate) fn runs_to_upload(common: &Common) -> Result<(Runs, Runs), CommandError> {
     let state = state_dir(common)?;
