@@ -22,13 +22,15 @@ use tokio::process::Child;
 pub(crate) const STORE: &str = "https://devstoreaccount1.blob.core.windows.net/stanch/rounds";
 
 /// So many rounds are played at a time: they wait for most of it.
-const SIDE_BY_SIDE: usize = 16;
+const SIDE_BY_SIDE: usize = 24;
 
 /// So many are played where a sample is enough.
 const SAMPLE: u64 = 4;
 
-/// A run of the usual containment makes so many requests, and a few more.
+/// A run of the usual containment makes fewer requests. Three times as many rounds in a row try each of them with every trouble;
+/// neither number may divide by three.
 const REQUESTS: u64 = 190;
+const STRIDE: u64 = 61;
 
 /// A round is over by then, whoever takes the run from whom.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -138,9 +140,11 @@ async fn round(number: u64, seed: u64) -> Result<Played, String> {
     let stage = Stage::set().await;
     let (ann, kim) = (Side::new(&stage, "ann").await, Side::new(&stage, "kim").await);
     let run = format!("r-{seed}-{number}-{}", Utc::now().timestamp_micros());
-    let trouble = [Trouble::Dies, Trouble::Sleeps, Trouble::IsCutOff][usize::try_from(draw.below(3)).unwrap()];
+    let point = seed % (3 * REQUESTS) + number;
+    let trouble = usize::try_from((point + point / REQUESTS) % 3).unwrap();
+    let trouble = [Trouble::Dies, Trouble::Sleeps, Trouble::IsCutOff][trouble];
     let held = if draw.below(2) == 0 { Held::Before } else { Held::After };
-    let request = usize::try_from(draw.below(REQUESTS)).unwrap() + 1;
+    let request = usize::try_from(point * STRIDE % REQUESTS).unwrap() + 1;
     let told = format!("seed {seed}, round {number}: ann {trouble:?} at request {request}, {held:?}");
     ann.machine.trap(request, held);
     let mut first = ann.start(&stage.containment(&run));
@@ -232,7 +236,7 @@ async fn judge(stage: &Stage, ann: &Side<'_>, kim: &Side<'_>, run: &str) -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_machines_that_contend_for_a_run_do_everything_once() {
-    let usual = if is_heavy() || OtherStore::named().is_some() { 32 } else { SAMPLE };
+    let usual = if is_heavy() || OtherStore::named().is_some() { 24 } else { SAMPLE };
     let number = |name: &str, or: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or);
     let (rounds, seed) = (number("STANCH_ROUNDS", usual), seed() % 1_000_000_007);
     println!("STANCH_ROUNDS={rounds}");
