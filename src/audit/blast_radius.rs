@@ -28,7 +28,7 @@ pub struct BlastRadius {
     pub accesses: Vec<Access>,
     /// Callers that were not expected, in lower case: their object ids, or what else tells them apart ([`Access::id`]).
     pub unknown_callers: Vec<String>,
-    /// What the unknown callers did to other secrets, what matters most first.
+    /// What the unrecognised callers did to other secrets, what matters most first.
     pub second_order: Vec<SecondOrder>,
     /// What deserves attention, the gravest first.
     pub findings: Vec<Finding>,

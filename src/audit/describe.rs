@@ -82,7 +82,7 @@ fn accesses(text: &mut String, radius: &BlastRadius) {
     for oid in &radius.unknown_callers {
         let name = name_of(radius, oid);
         let name = if name == oid { String::new() } else { format!(" ({name})") };
-        line(text, &format!("unknown caller: {oid}{name}"));
+        line(text, &format!("unrecognised caller: {oid}{name}"));
     }
     let runs: BTreeSet<&str> = radius.accesses.iter().flat_map(|access| &access.runs).map(String::as_str).collect();
     if !runs.is_empty() {
@@ -95,7 +95,7 @@ fn second_order(text: &mut String, radius: &BlastRadius) {
     if radius.second_order.is_empty() {
         return;
     }
-    line(text, "what else the unknown callers touched, what matters most first");
+    line(text, "what else the unrecognised callers touched, what matters most first");
     // The rows are ranked; those of one caller and secret become one line, at the place of the first.
     type Place<'r> = (&'r str, &'r str, &'r str);
     let mut places: Vec<(Place<'_>, Vec<String>, &str)> = Vec::new();

@@ -329,7 +329,7 @@ fn unread_of(vault: &VaultName, seen: &Reading) -> Option<String> {
     })
 }
 
-/// The second pass: what else the unknown callers did.
+/// The second pass: what else the unrecognised callers did.
 struct ReachOf<'q> {
     question: &'q Question,
     callers: &'q Callers,

@@ -77,7 +77,7 @@ pub(crate) struct Group {
     pub(crate) resource: String,
     /// All sign-in names, the first few.
     pub(crate) upns: BTreeSet<String>,
-    /// Whether an event asked for the version by its number.
+    /// Whether an event asked for exactly this version.
     pub(crate) by_number: bool,
     pub(crate) statuses: BTreeMap<u16, u64>,
     /// User agents, the first few.

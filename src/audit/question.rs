@@ -31,7 +31,7 @@ pub struct Query {
     pub known: BTreeSet<String>,
     /// Readable names of object ids and application ids.
     pub names: BTreeMap<String, String>,
-    /// Other vaults in which to look for what the unknown callers did.
+    /// Other vaults in which to look for what the unrecognised callers did.
     pub other_vaults: Vec<VaultUrl>,
     /// Which requests were our own.
     pub own: Own,

@@ -39,7 +39,7 @@ pub struct VersionRead {
     pub last: Timestamp,
     /// How many reads.
     pub count: u64,
-    /// Whether any of these reads asked for the version by its number: such a consumer will not take up a new one.
+    /// Whether any of these reads asked for exactly this version: such a consumer will not take up a new one.
     pub by_number: bool,
 }
 

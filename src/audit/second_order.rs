@@ -1,4 +1,4 @@
-//! What the unknown callers did to all else → rows, ranked, with the command to go on with.
+//! What the unrecognised callers did to all else → rows, ranked, with the command to go on with.
 
 use super::groups::Groups;
 use super::question::{Question, is_name};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// What an unknown caller did to another secret.
+/// What an unrecognised caller did to another secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecondOrder {
     /// The caller's object id in lower case.

@@ -1,4 +1,4 @@
-//! A [`BlastRadius`] → CSV: the accesses, then what the unknown callers did elsewhere.
+//! A [`BlastRadius`] → CSV: the accesses, then what the unrecognised callers did elsewhere.
 //!
 //! Spreadsheets take a cell that begins with `=`, `+`, `-` or `@` for a formula, and callers chose some of the cells: such
 //! a cell begins with an apostrophe here. Control characters become marks.

@@ -235,7 +235,7 @@ impl Trail for Workspace {
             add(question, callers, &rows.rows, &mut reach.groups);
             reach.truncations.extend(rows.truncations);
             reach.truncations.extend(rows.missing.into_iter().map(|(from, to, why)| {
-                format!("what the unknown callers did elsewhere from {from} to {to} is not known in full: {why}")
+                format!("what the unrecognised callers did elsewhere from {from} to {to} is not known in full: {why}")
             }));
         }
         Ok(reach)

@@ -105,7 +105,7 @@ pub(super) enum Answered {
     /// The vault answered, whatever it said.
     Given,
     Throttled(Option<Duration>),
-    /// It is in trouble, or did not answer; and why.
+    /// It failed, or did not answer; and why.
     Failed(String),
 }
 

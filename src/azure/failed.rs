@@ -114,7 +114,7 @@ fn refused(asked: VaultRequest<'_>, refusal: &ServiceRefusal) -> Failure {
             return told(format!("`{vault}` is throttling")).retry(again(refusal.retry_after));
         }
         Some(Unavailable::Failing) => {
-            let failure = told(format!("`{vault}` is in trouble"));
+            let failure = told(format!("`{vault}` is unavailable ({})", refusal.status));
             let outcome = if asked.writes { FailedOutcome::Unknown } else { FailedOutcome::Refused };
             return Failure { outcome, retry: again(refusal.retry_after), ..failure };
         }

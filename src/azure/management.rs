@@ -129,7 +129,7 @@ impl Management {
             _ => String::new(),
         };
         let failure = match (Unavailable::of(status), status) {
-            (Some(Unavailable::Failing), _) => Failure::unknown(format!("`{}` is in trouble", self.host)),
+            (Some(Unavailable::Failing), _) => Failure::unknown(format!("`{}` is unavailable ({status})", self.host)),
             (Some(Unavailable::Throttling), _) => {
                 Failure::refused(format!("`{}` is throttling", self.host)).retry(Retry::Later)
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) enum Unavailable {
     /// Asked too often: the request was not looked at.
     Throttling,
-    /// Too slow, or in trouble. An answer of a service's front does not say what its back did.
+    /// Too slow, or failing. An answer of a service's front does not say what its back did.
     Failing,
 }
 

@@ -1,5 +1,6 @@
 //! `stanch abandon`: gives an unfinished run up. It cannot be resumed, and holds nothing any more.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::session;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id
+    #[arg(add = completing::runs())]
     run: String,
     /// Why; it stands in the journal and in the report
     #[arg(long, value_name = "TEXT")]
@@ -74,7 +76,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
                     ui.note(&format!("the report could not be written: {}", failure.summary));
                 }
             }
-            screen::show(ui, &folder, &known, &journal.head);
+            screen::show(ui, &folder, &known, &journal.head, screen::Extent::Short);
         }
         // A run may be given up because it cannot go on with what it was pinned to.
         Err(_) => ui.note("its pinned runbook is not as it was: where it stands cannot be shown"),

@@ -1,5 +1,6 @@
 //! `stanch approve`, `reject` and `settle`: what only a person can say.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::question::{self, Asked, Given, Open, Word};
@@ -29,8 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 pub(crate) struct GateArgs {
     /// The run's id
+    #[arg(add = completing::runs())]
     run: String,
     /// The step that waits
+    #[arg(add = completing::waiting_steps())]
     step: String,
     /// Who answers: a name that is only claimed, unless you sign in
     #[arg(long, value_name = "NAME")]
@@ -51,8 +54,10 @@ pub(crate) struct GateArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SettleArgs {
     /// The run's id
+    #[arg(add = completing::runs())]
     run: String,
     /// The step that waits
+    #[arg(add = completing::waiting_steps())]
     step: String,
     /// What happened, or how to go on
     #[arg(long = "as", value_name = "WHAT")]
@@ -223,7 +228,7 @@ async fn record(ui: Ui, folder: &RunFolder, open: &Open, event: Event, signed_in
     while clock::now() < give_up {
         match folder.take_reply(&name) {
             Some(reply) if reply.is_empty() => {
-                ui.note("taken by the process that works on the run");
+                ui.note(&format!("answer recorded; run `{}` continues", folder.run()));
                 return Ok(Exit::Done);
             }
             Some(why) => return Err(refused(open, folder.run(), &why)),

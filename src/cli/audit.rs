@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// Read so much of the log before `--since` to learn who and what is ordinary, for example 14d
     #[arg(long, value_name = "DURATION")]
     baseline: Option<String>,
-    /// Another vault in which to look for what the unknown callers did; repeat it for more
+    /// Another vault in which to look for what the unrecognised callers did; repeat it for more
     #[arg(long, value_name = "URL")]
     vault: Vec<String>,
     /// The zone of times in files that name none: `UTC`, `+01:00`, or a place like `Europe/Berlin`

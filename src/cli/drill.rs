@@ -1,6 +1,7 @@
 //! `stanch drill`: a game day. The incident is played on the embedded cloud, the runbook of a real one answers it over the same
 //! ways as a real run, and what the cloud saw is the scorecard.
 
+use super::completing;
 use super::driving::{self, Args as RunArgs};
 use super::emulate::read_scenario;
 use super::ending::InOrder;
@@ -37,7 +38,7 @@ const AFTERMATH: Duration = Duration::from_millis(1500);
 pub(crate) struct Args {
     /// A scenario's file, or a built-in one: leaked-secret, quiet, leaked-string, open-vault, storage-account-key,
     /// entra-app-secret, database-credential, third-party-api-key
-    #[arg(default_value = scenario::DEFAULT)]
+    #[arg(default_value = scenario::DEFAULT, add = completing::scenarios())]
     scenario: String,
     /// Print a built-in scenario, to begin one of your own with
     #[arg(long, conflicts_with = "answers")]
@@ -135,7 +136,6 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
         }));
     } else {
         ui.data(&scorecard.render(ui));
-        ui.data(&Page::of(format!("report  {}", report.display())));
     }
     if exit == Exit::Waiting {
         ui.note("the cloud of this game day is gone: answer at the terminal, or beforehand with `--answers FILE`");
@@ -163,7 +163,7 @@ impl SecretPrompt for Entered {
     }
 }
 
-/// The consumers that ask for a version by its number: they are meant to fail once it is disabled.
+/// The consumers that are pinned to a version: they are meant to fail once it is disabled.
 fn pinned(scenario: &scenario::Scenario) -> Vec<String> {
     let pinned = |consumer: &&scenario::Consumer| consumer.reads == scenario::ReadMode::Pinned;
     scenario.consumers().iter().filter(pinned).map(|consumer| consumer.caller.name.clone()).collect()

@@ -5,6 +5,7 @@
     reason = "the scenario is a file that the user named, and may point into the environment"
 )]
 
+use super::completing;
 use super::ending::InOrder;
 use super::exit::{CommandError, Outcome};
 use super::options::Common;
@@ -27,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long)]
     tls: bool,
     /// Seed secrets and play consumers and attackers: a file, or the name of a built-in scenario
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", add = completing::scenarios())]
     scenario: Option<String>,
     /// Where the audit trail, certificates and credentials are kept [default: a folder that goes with the process]
     #[arg(long, value_name = "DIR")]

@@ -1,5 +1,6 @@
 //! `stanch lint`: everything that is wrong with some runbooks.
 
+use super::completing;
 use super::exit::{Exit, Outcome};
 use super::page::Page;
 use super::sarif;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Paths of runbooks, `-` for standard input, or names of built-ins
-    #[arg(required = true, value_name = "RUNBOOK")]
+    #[arg(required = true, value_name = "RUNBOOK", add = completing::runbooks())]
     runbooks: Vec<String>,
     /// Let warnings count as errors
     #[arg(long)]

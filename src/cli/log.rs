@@ -1,8 +1,10 @@
 //! `stanch log`: what happened, from the journal.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
+use super::runs;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::engine::{IllegalEvent, State};
@@ -12,12 +14,14 @@ use serde_json::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The run's id
-    run: String,
+    /// The run's id [default: the latest]
+    #[arg(add = completing::runs())]
+    run: Option<String>,
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
-    let folder = session::existing(common, &args.run)?;
+    let run = runs::meant(common, ui, args.run.as_deref())?;
+    let folder = session::existing(common, &run)?;
     let (mut state, mut entries, mut days, mut width) = (State::outline(), Vec::new(), Days::default(), 1);
     // Nothing of a damaged journal is shown, so it is read to its end first.
     let journal = read(&folder, |record| {

@@ -12,6 +12,7 @@ mod audit_known;
 mod audit_tell;
 mod audit_watch;
 mod chat;
+mod completing;
 mod drill;
 mod driving;
 mod emulate;
@@ -32,6 +33,7 @@ mod reported;
 mod resume;
 mod room;
 mod run;
+mod runbooks;
 mod runs;
 mod sarif;
 mod schema;
@@ -88,7 +90,7 @@ enum Command {
     Approve(answer::GateArgs),
     /// Answer no to a gate
     Reject(answer::GateArgs),
-    /// Say whether an effect happened that nobody else can settle
+    /// Record the outcome of an action that stanch cannot verify
     Settle(answer::SettleArgs),
     /// Give an unfinished run up: it cannot be resumed, and another one can begin on what it worked on
     Abandon(abandon::Args),
@@ -110,6 +112,8 @@ enum Command {
     Serve(serve::Args),
     /// Serve the embedded cloud
     Emulate(emulate::Args),
+    /// List the built-in runbooks, or show what one asks for and does
+    Runbooks(runbooks::Args),
     /// Check runbooks; every problem at once
     Lint(lint::Args),
     /// Print the completions of a shell
@@ -131,6 +135,9 @@ pub fn told(failure: &Failure) -> String {
 pub fn main() -> ExitCode {
     harden();
     std::panic::set_hook(Box::new(|panic| terminal::ui::panicked(panic.location())));
+    if completing::answered(Arguments::command, std::env::args_os()) {
+        return ExitCode::SUCCESS;
+    }
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return complain(error).into(),
@@ -151,6 +158,18 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+/// What somebody needs who is in a hurry, or new.
+const FIRST_WORDS: &str = "\
+Incident-response runbooks for leaked secrets in Azure Key Vault: rotate, revoke, prove, report.
+
+a secret has leaked     stanch plan secret-exposure -i secret=https://VAULT.vault.azure.net/secrets/NAME \\
+                          -i exposed_at=2026-11-22T21:40:00Z      changes nothing; `run` in place of `plan` begins
+only a value is known   stanch find --vault https://VAULT.vault.azure.net
+practise                stanch drill
+
+a run was interrupted   stanch status, then stanch resume
+everything else         stanch --help";
 
 /// What commands that are shown need. What the environment says is there when one is pasted.
 #[expect(clippy::disallowed_methods, reason = "options may stand in the environment")]
@@ -198,6 +217,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
 /// Says what the parser of arguments says. It quotes them as they stand; where that is not what a reader would see, it is
 /// asked about what is.
 fn complain(error: clap::Error) -> Exit {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        && std::env::args_os().len() == 1
+    {
+        let ui = Ui { json: false, quiet: false, color: wants_color(ColorChoice::Auto), results: true };
+        ui.error(&CommandError::page(Exit::Usage, Page::document(FIRST_WORDS)));
+        return Exit::Usage;
+    }
     if !error.use_stderr() {
         drop(error.print());
         return Exit::Done;
@@ -257,8 +283,9 @@ async fn dispatch(arguments: Arguments, ui: Ui) -> Outcome {
         Command::Drill(args) => drill::run(&common, ui, args).await,
         Command::Serve(args) => serve::run(&common, ui, args).await,
         Command::Emulate(args) => emulate::run(&common, ui, args).await,
+        Command::Runbooks(args) => runbooks::run(ui, &args),
         Command::Lint(args) => lint::run(ui, &args),
-        Command::Completions(args) => shell::completions(ui, &args, Arguments::command()),
+        Command::Completions(args) => shell::completions(ui, &args),
         Command::Man(args) => shell::man(ui, &args, Arguments::command()),
         Command::Actions(args) => actions::run(ui, &args),
         Command::Schema => schema::run(ui),

@@ -17,7 +17,7 @@ pub(crate) struct Common {
     /// The configuration [default: ./stanch.yaml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Send everything to a cloud on this machine, as its ready file describes it; such a run is a DRILL
+    /// Use a local simulator in place of Azure, as its ready file describes it; such a run is a DRILL
     #[arg(long, global = true, value_name = "FILE", env = "STANCH_CLOUD", hide_env_values = true)]
     pub(crate) cloud: Option<PathBuf>,
     /// Print the result as one JSON object

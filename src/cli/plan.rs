@@ -88,7 +88,7 @@ pub(crate) fn render(ui: Ui, prepared: &Prepared, preflight: &Preflight) -> Page
         let version = crate::vault::short(&broken.version);
         let mark = ui.yellow("!");
         page.line(format!(
-            "  {mark} {} reads version {version} by its number: it will fail once that is disabled",
+            "  {mark} {} is pinned to version {version}: it will fail once that is disabled",
             broken.consumer
         ));
         page.line(format!("      {}; {}", broken.because, broken.help));

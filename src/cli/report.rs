@@ -1,8 +1,10 @@
 //! `stanch report`: builds the report again, from the journal alone.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
+use super::runs;
 use super::session;
 use super::terminal::ui::Ui;
 use crate::actions;
@@ -14,8 +16,9 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The run's id
-    run: String,
+    /// The run's id [default: the latest]
+    #[arg(add = completing::runs())]
+    run: Option<String>,
     /// What to write
     #[arg(long, value_enum, value_delimiter = ',', default_value = "md,html")]
     format: Vec<FormatChoice>,
@@ -38,7 +41,8 @@ enum FormatChoice {
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
-    let folder = session::existing(common, &args.run)?;
+    let run = runs::meant(common, ui, args.run.as_deref())?;
+    let folder = session::existing(common, &run)?;
     let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
     let (journal, history) = session::history(&folder, steps)?;
     let opened = history.opened().cloned();

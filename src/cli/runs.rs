@@ -6,7 +6,11 @@ use super::page::Page;
 use super::session;
 use super::terminal::screen;
 use super::terminal::ui::Ui;
+use crate::command_line::CommandLine;
+use crate::engine::event::RunStatus;
+use crate::failure::Failure;
 use crate::journal::Runs;
+use crate::report::Status;
 use serde_json::json;
 
 pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
@@ -52,6 +56,45 @@ pub(crate) fn run(common: &Common, ui: Ui) -> Outcome {
         ui.data(&Page::of(line.trim_end()));
     }
     Ok(Exit::Done)
+}
+
+/// The run that is meant: the one that is named, else the one that began last.
+pub(crate) fn meant(common: &Common, ui: Ui, named: Option<&str>) -> Result<String, CommandError> {
+    match named {
+        Some(run) => Ok(run.to_owned()),
+        None => latest(common, ui)?.ok_or_else(no_run),
+    }
+}
+
+/// The run that is gone on with where none is named: the only one that is at a stop, else the one that began last. Which
+/// of several is not guessed.
+pub(crate) fn at_a_stop(common: &Common, ui: Ui) -> Result<String, CommandError> {
+    let runs = session::runs(common)?;
+    let mut at_a_stop = Vec::new();
+    for run in list(&runs)? {
+        let Ok(folder) = runs.folder(&run) else { continue };
+        let Ok((_, state)) = folder.state() else { continue };
+        let stands = Status::of(&state, folder.holder().is_some());
+        let ended = matches!(stands, RunStatus::Completed | RunStatus::Running);
+        if !ended && state.abandoned().is_none() && !matches!(folder.uploaded(), Ok(Some(_))) {
+            at_a_stop.push(run);
+        }
+    }
+    match at_a_stop.as_slice() {
+        [] => latest(common, ui)?.ok_or_else(no_run),
+        [only] => Ok(only.clone()),
+        several => {
+            let which = |run: &String| format!("`{}`", CommandLine::stanch("resume").name(run));
+            let which: Vec<String> = several.iter().map(which).collect();
+            let failure = Failure::refused(format!("{} runs can be gone on with, and none is named", several.len()));
+            Err(CommandError::usage(failure.help(format!("name one: {}", which.join(", "))).and("nothing was changed")))
+        }
+    }
+}
+
+fn no_run() -> CommandError {
+    let failure = Failure::refused("there are no runs yet");
+    CommandError::usage(failure.help("runs are kept where `--state-dir` or `--state` says; `stanch runs` lists them"))
 }
 
 /// The run that began last. Of one whose journal does not tell, that is said: it may be the one that is meant.

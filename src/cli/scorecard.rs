@@ -8,7 +8,6 @@ use crate::cloud::scenario::Targets;
 use crate::engine::event::Answer;
 use crate::evidence::{Evidence, Known, Verdict};
 use crate::notify::KINDS;
-use crate::report::fact::counted;
 use chrono::DateTime;
 use serde::Serialize;
 use serde_json::Value;
@@ -88,11 +87,6 @@ impl Scorecard {
             let people = self.people.join("; ");
             page.line(format!("  who answered: {people} (claimed: in a drill one person may play everybody)"));
         }
-        let open = match self.verdict.open.len() {
-            0 => String::new(),
-            count => format!("; {} open", counted(count as u64, "point")),
-        };
-        page.line(format!("  the run's own verdict: {}: {}{open}", self.verdict.headline(), self.verdict.detail()));
         page
     }
 }
@@ -214,8 +208,8 @@ fn at_the_issuer(observed: &Observed, targets: &Targets) -> Vec<Target> {
     let met = dead && took.is_some_and(|took| took <= within);
     let mut lines = vec![target("leaked credential refused", met, seen, format!("refused by its issuer{wanted}"))];
     let works = after.get("current_accepted") == yes;
-    let seen = if works { "taken by its issuer" } else { "refused by its issuer" };
-    lines.push(target("the new credential", works, seen, "taken by its issuer"));
+    let seen = if works { "accepted by its issuer" } else { "refused by its issuer" };
+    lines.push(target("the new credential", works, seen, "accepted by its issuer"));
     if let (Some(before), Some(after)) = (living(before), living(after)) {
         let seen = format!("{after} living, as before");
         let seen = if after == before { seen } else { format!("{after} living, {before} before") };
@@ -269,7 +263,7 @@ fn attackers_found(observed: &Observed, known: &Known) -> Option<Target> {
     } else {
         format!("misses {}", missed.join(", "))
     };
-    Some(target("the blast radius", met, seen, "every unknown caller"))
+    Some(target("the blast radius", met, seen, "every unrecognised caller"))
 }
 
 fn messages(observed: &Observed) -> Target {
@@ -293,8 +287,8 @@ fn consumers(observed: &Observed, targets: &Targets) -> Option<Target> {
     let unexpected: Vec<&String> = down.iter().filter(|name| !observed.pinned.contains(name)).collect();
     let met = unexpected.is_empty() && down.len() <= usize::try_from(most).unwrap_or(usize::MAX);
     let seen = match down.as_slice() {
-        [] => "no consumer lost its secret".to_owned(),
-        down => format!("lost by {}", down.join(", ")),
+        [] => "no consumer had an outage".to_owned(),
+        down => format!("{}: {}", if met { "expected outage" } else { "outage" }, down.join(", ")),
     };
     Some(target("downtime", met, seen, format!("at most {most}, and only those pinned to a version")))
 }

@@ -1,5 +1,6 @@
 //! `stanch completions` and `stanch man`: what a shell and `man` know of the commands, from the same definition.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::page::Page;
 use super::terminal::ui::Ui;
@@ -22,9 +23,8 @@ pub(crate) struct ManArgs {
     out: Option<PathBuf>,
 }
 
-pub(crate) fn completions(ui: Ui, args: &CompletionsArgs, mut stanch: Command) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut stanch, "stanch", &mut script);
+pub(crate) fn completions(ui: Ui, args: &CompletionsArgs) -> Outcome {
+    let script = completing::script(&args.shell.to_string());
     ui.own(&Page::document(&String::from_utf8_lossy(&script)));
     Ok(Exit::Done)
 }

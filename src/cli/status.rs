@@ -1,11 +1,12 @@
 //! `stanch status`: where a run stands.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
 use super::room::Room;
 use super::session;
-use super::terminal::screen;
+use super::terminal::screen::{self, Extent};
 use super::terminal::ui::Ui;
 use crate::actions;
 use crate::command_line::CommandLine;
@@ -15,10 +16,14 @@ use crate::report;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id [default: the latest]
+    #[arg(add = completing::runs())]
     run: Option<String>,
     /// Print a note for whoever takes over, in Markdown: what is done with proof, what is open, who waits, what is next
     #[arg(long, conflicts_with = "json")]
     handover: bool,
+    /// Show every step, task and visibility gap, and the configuration
+    #[arg(long)]
+    full: bool,
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
@@ -44,6 +49,7 @@ pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
     }
     let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
     let (journal, known) = session::known(&folder, steps)?;
-    screen::show(ui, &folder, &known, &journal.head);
+    let extent = if args.full { Extent::Full } else { Extent::Short };
+    screen::show(ui, &folder, &known, &journal.head, extent);
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! `stanch upload`: brings a run of the state directory to the store, where every machine goes on with it, and this one no
 //! longer does by itself.
 
+use super::completing;
 use super::driving::{take, targets};
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id, in the state directory
+    #[arg(add = completing::runs())]
     run: String,
 }
 

@@ -1,8 +1,10 @@
 //! `stanch verify`: checks a journal's hash chain, prints its head, and says what that proves and what not.
 
+use super::completing;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
 use super::page::Page;
+use super::runs;
 use super::session::{self, Session};
 use super::terminal::ui::Ui;
 use crate::clock::Timestamp;
@@ -18,9 +20,9 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The run's id, or the path of a journal
-    #[arg(value_name = "RUN|JOURNAL")]
-    journal: String,
+    /// The run's id, or the path of a journal [default: the latest run]
+    #[arg(value_name = "RUN|JOURNAL", add = completing::runs())]
+    journal: Option<String>,
     /// A head that a message carried off the machine; the journal must hold it, or it was cut off or written anew. Can
     /// be given several times
     #[arg(long, value_name = "SHA256", value_parser = head)]
@@ -44,7 +46,10 @@ struct Sent {
 }
 
 pub(crate) fn run(common: &Common, ui: Ui, args: &Args) -> Outcome {
-    let meant = Meant::by(common, &args.journal)?;
+    let meant = match &args.journal {
+        Some(named) => Meant::by(common, named)?,
+        None => Meant::Run(session::existing(common, &runs::meant(common, ui, None)?)?),
+    };
     let path = meant.place();
     let stamps = if args.timestamp { stamps(common, &meant, args.tsa_ca.as_deref())? } else { Vec::new() };
     let mut state = State::outline();
@@ -120,7 +125,8 @@ fn tell(ui: Ui, state: &State, journal: &Journal, sent: &[Sent]) {
 /// What is proven by now, and what is not: with the heads that were sent off the machine the journal `reaches` to a line,
 /// and with those that were `stamped` to another.
 fn proof(journal: &Journal, reaches: Option<u64>, stamped: Option<(u64, &Stamp)>) -> (Vec<String>, Vec<String>) {
-    let mut proven = vec!["every line follows from the one before, from the first to the last".to_owned()];
+    let mut proven =
+        vec!["hash chain valid: every line follows from the one before, from the first to the last".to_owned()];
     let mut not_proven = Vec::new();
     if let Some(line) = reaches {
         proven.push(format!("up to line {line} nothing was cut off or changed since that head was sent"));

@@ -147,7 +147,7 @@ impl Attempt {
         key: &str,
         probe: &impl AsyncFn(String) -> Result<Probed<T>, Failure>,
     ) -> Result<Option<T>, Stop> {
-        self.progress(format!("{}: the answer never came; asking", intent.summary));
+        self.progress(format!("{}: outcome not confirmed; asking the service", intent.summary));
         let attempt = self.ledger.step(&self.step).effects.get(&intent.name).map_or(1, |effect| effect.attempt);
         let label = format!("{}/{}/probe", self.step, intent.name);
         match correlation::scope(label, probe(key.to_owned())).await? {

@@ -133,7 +133,7 @@ pub enum Event {
     TimerFired { step: String, timer: String },
     /// Nobody but a person can say whether an effect happened.
     DecisionAsked { step: String, effect: String, known: String, not_known: String },
-    /// A person answered for an effect that nobody else can settle.
+    /// A person answered for an effect whose outcome the program cannot verify.
     Settled {
         step: String,
         effect: String,
@@ -402,7 +402,7 @@ pub enum EffectOutcome {
 pub enum SettledBy {
     /// The other side answered the request itself.
     Answer,
-    /// The answer never came; the other side was asked afterwards.
+    /// No answer came; the other side was asked afterwards.
     Probe,
     /// Nobody could say.
     Nobody,

@@ -17,7 +17,7 @@ pub struct Adoption {
     pub moved: Vec<AdoptionReader>,
     /// Readers that were seen on an older version, and not on the new one.
     pub left_behind: Vec<AdoptionReader>,
-    /// Readers that ask for an older version by its number: they do not move by themselves, and are not waited for.
+    /// Readers that are pinned to an older version: they do not move by themselves, and are not waited for.
     pub pinned: Vec<AdoptionReader>,
     /// Who went on where the log did not show that all had moved; nothing where nobody was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

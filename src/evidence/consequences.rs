@@ -37,7 +37,7 @@ pub(super) fn consumers(evidence: &[&Evidence], gone: bool) -> Vec<String> {
     dedup(broken)
 }
 
-/// What unknown callers read beside the secret.
+/// What unrecognised callers read beside the secret.
 pub(super) fn exposed(evidence: &[&Evidence]) -> Vec<String> {
     let radii = evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Accesses(radius) => Some(radius.as_ref()),

@@ -254,7 +254,7 @@ fn only_what_is_good_in_every_part_is_good() {
     let behind = Consumers { left_behind: vec![laggard], ..Consumers::default() };
     let setting = PinnedSetting { site: "shop".to_owned(), setting: "Db".to_owned(), ..PinnedSetting::default() };
     for (more, said) in [
-        (Evidence::Accesses(Box::new(radius(true, true))), "an unknown caller also read `kv-prod/smtp`"),
+        (Evidence::Accesses(Box::new(radius(true, true))), "an unrecognised caller also read `kv-prod/smtp`"),
         (Evidence::Accesses(Box::new(radius(false, false))), "who read the secret is not known"),
         (
             Evidence::AccessesNotKnown { because: "the archive cannot be read".to_owned(), looked: None },

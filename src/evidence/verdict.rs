@@ -13,6 +13,14 @@ use serde::Serialize;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is open where nothing names an issuer.
+const ISSUER_UNKNOWN: &str =
+    "issuer unknown, treated as the vault itself: if another system issued the value, it may still work there";
+
+fn also_exposed(secret: &str) -> String {
+    format!("an unrecognised caller also read `{secret}`: treat it as leaked")
+}
+
 /// The answer to "is it contained?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,7 +51,7 @@ pub struct Parts {
     pub at_issuer: AtIssuer,
     /// Who lost the secret, or will lose it once the old versions are disabled.
     pub consumers_broken: Vec<String>,
-    /// Secrets that unknown callers read as well, as `VAULT/NAME`.
+    /// Secrets that unrecognised callers read as well, as `VAULT/NAME`.
     pub secrets_exposed: Vec<String>,
     /// What could not be seen.
     pub not_seen: Vec<String>,
@@ -107,6 +115,16 @@ impl Verdict {
             State::NotContained => "NOT contained",
             State::NotApplicable => "Nothing to contain",
         }
+    }
+
+    /// What is open beside what tasks say that are about the issuer, about consumers or about other secrets.
+    pub fn open_beside(&self, issuer: bool, consumers: bool, exposed: bool) -> impl Iterator<Item = &String> {
+        self.open.iter().filter(move |open| {
+            let is_exposed = || self.parts.secrets_exposed.iter().any(|secret| also_exposed(secret) == **open);
+            !(issuer && *open == ISSUER_UNKNOWN
+                || consumers && self.parts.consumers_broken.contains(open)
+                || exposed && is_exposed())
+        })
     }
 
     /// What it rests on, in one sentence.
@@ -404,13 +422,9 @@ fn open(evidence: &[&Evidence], sorted: &Sorted<'_>, state: State, parts: &Parts
         }
     }
     if parts.at_issuer == AtIssuer::Unknown && state == State::Contained {
-        open.push(
-            "issuer unknown, treated as the vault itself: if another system issued the value, it may still work there"
-                .to_owned(),
-        );
+        open.push(ISSUER_UNKNOWN.to_owned());
     }
-    let exposed = parts.secrets_exposed.iter();
-    open.extend(exposed.map(|secret| format!("an unknown caller also read `{secret}`: treat it as leaked")));
+    open.extend(parts.secrets_exposed.iter().map(|secret| also_exposed(secret)));
     open.extend(parts.consumers_broken.iter().cloned());
     open.extend(parts.not_seen.iter().cloned());
     dedup(open)

@@ -18,7 +18,7 @@ use std::time::Duration;
 const SECRETS_AT_A_TIME: usize = 12;
 /// A subscription takes five times what a vault takes.
 const VAULTS_AT_A_TIME: usize = 5;
-/// What a vault in trouble or a throttling one is given before its answer is counted as none.
+/// What a failing vault or a throttling one is given before its answer is counted as none.
 const PATIENCE: RetryPolicy = RetryPolicy { max: 6, first: Duration::from_secs(1), longest: Duration::from_secs(30) };
 /// The same for a list, whose every page has been asked for several times already.
 const FIRST: RetryPolicy = RetryPolicy { max: 1, ..PATIENCE };

@@ -55,7 +55,7 @@ fn revoke<'a>(transport: &'a Transport, tokens: &'a [Secret]) -> LocalBoxFuture<
                         .retry(answer.retry_after.map_or(Retry::Later, Retry::After)));
                 }
                 500..=599 => {
-                    return Err(Failure::unknown("`api.github.com` is in trouble")
+                    return Err(Failure::unknown(format!("`api.github.com` is unavailable ({})", answer.status))
                         .because(format!("it answered {}", answer.status)));
                 }
                 status => {

@@ -39,7 +39,7 @@ impl Issuer for Random {
 
     fn impact(&self) -> Impact {
         Impact {
-            overlap: "nobody, until the old versions are disabled".to_owned(),
+            overlap: "none expected before the old versions are disabled".to_owned(),
             revoke_first: "whoever has not read the new version when the old ones are disabled".to_owned(),
         }
     }

@@ -51,7 +51,7 @@ pub(crate) struct IssuerRecord {
     pub(crate) issue_key: Option<String>,
     /// The version that is replaced.
     pub(crate) replaced: Option<String>,
-    /// Who killed the old credential before the new one was published, if anybody did.
+    /// Who revoked the old credential before the new one was published, if anybody did.
     pub(crate) retired_by: Option<String>,
     /// The staging secret's name, where there is one.
     pub(crate) staging: Option<String>,
@@ -99,7 +99,7 @@ struct Recorded {
     /// The version that is replaced.
     #[serde(default, deserialize_with = "none_if_empty")]
     replaced: Option<String>,
-    /// Who killed the old credential before the new one was published, if anybody did.
+    /// Who revoked the old credential before the new one was published, if anybody did.
     #[serde(default, deserialize_with = "none_if_empty")]
     retired_by: Option<String>,
     /// The staging secret's name, where there is one.

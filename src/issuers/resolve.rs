@@ -35,7 +35,7 @@ const APPLICATIONS: &str = "/applications/";
 
 /// What is said where nothing names an issuer.
 const ASSUMED: &str =
-    "nothing names an issuer, so the vault is taken for it: a value that somebody else issued goes on working there";
+    "issuer unknown, treated as the vault itself: if another system issued the value, it may still work there";
 
 /// An issuer as it was found.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -52,7 +52,7 @@ pub struct Named {
     pub settings: Map<String, Value>,
     /// Where it is written.
     pub because: String,
-    /// Nothing names an issuer, so the vault is taken for it. Nobody knows whether it is.
+    /// Nothing names an issuer, so the vault is treated as the issuer. Nobody knows whether it is.
     #[serde(default)]
     pub assumed: bool,
     /// What kind of text the value is that a random one would replace, where that was looked at.

@@ -33,7 +33,7 @@ pub trait Channel: Any + Debug + Send + Sync {
 }
 
 /// There is no way to ask a chat or a pager whether it would take a message without sending one.
-pub(super) const KEY_READ: &str = "its secret can be read; nothing was sent";
+pub(super) const KEY_READ: &str = "credential readable; no test message sent";
 
 /// A kind of channel: its settings, and what its action says of itself.
 #[derive(Debug)]

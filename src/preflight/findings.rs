@@ -43,7 +43,7 @@ pub struct Issuer {
     pub provider: &'static str,
     /// Why this one, and where that is written.
     pub because: String,
-    /// Nothing names an issuer, so the vault is taken for it.
+    /// Nothing names an issuer, so the vault is treated as the issuer.
     pub assumed: bool,
     /// Whether the secret's tags decided it, which anybody may have written who may set the secret.
     pub from_tags: bool,

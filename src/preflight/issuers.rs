@@ -129,7 +129,7 @@ fn check(name: &str, issuer: &Issuer) -> Check {
     };
     let mark = |chosen: bool| if chosen { "  ← this run" } else { "" };
     let mut help = format!(
-        "ending the old one with an overlap breaks {}{}\nending it first (`revoke_first`) breaks {}{}",
+        "impact of revoking after the overlap: {}{}\nimpact of revoking first (`revoke_first`): {}{}",
         visible::line(&issuer.breaks_with_overlap),
         mark(!issuer.revoke_first),
         visible::line(&issuer.breaks_with_revoke_first),
@@ -137,7 +137,7 @@ fn check(name: &str, issuer: &Issuer) -> Check {
     );
     if let Some(form) = issuer.form.as_ref().filter(|_| is_random) {
         help = format!(
-            "its value is {form}, and a text drawn at random takes its place: can its readers take that?\n{help}"
+            "its value is {form}, and a randomly generated text takes its place: can its readers take that?\n{help}"
         );
     }
     if !is_random && issuer.form.is_some() {

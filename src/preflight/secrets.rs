@@ -26,7 +26,7 @@ pub(super) struct Seen {
     pub(super) enabled: usize,
     /// How many principals read it of late.
     pub(super) readers: usize,
-    /// Those that ask for a version by its number.
+    /// Those that are pinned to a version.
     pub(super) pinned: Vec<Broken>,
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn look(
             seen.checks.push(Check::fine(format!("can list and read the versions of `{}`", secret.name)));
             seen.checks.push(state(secret, &versions, &current));
             let unseen =
-                format!("whether versions of `{}` may be set and disabled: the first write tells", secret.name);
+                format!("write permission on `{}` cannot be tested in advance: the first write shows it", secret.name);
             seen.checks.push(Check::new(CheckResult::Unseen, unseen));
         }
         Err(failure) => seen.checks.push(Check::of(CheckResult::Failed, &failure)),
@@ -181,7 +181,7 @@ fn pinned(reader: &Reader) -> Option<Broken> {
     Some(Broken {
         consumer: reader.name.clone(),
         version: read.version.clone(),
-        because: format!("it asked for it by its number {times}, last at {}", crate::clock::second(read.last)),
+        because: format!("it asked for exactly that version {times}, last at {}", crate::clock::second(read.last)),
         help: "drop the version from its reference".to_owned(),
     })
 }

@@ -12,6 +12,6 @@ mod status;
 mod timeline;
 
 pub use document::{Format, Templates, handover, render, write};
-pub use model::{History, Left, Report, secret};
+pub use model::{About, History, Left, Report, secret};
 pub use status::Status;
 pub use timeline::{Days, Entry};

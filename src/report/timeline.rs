@@ -123,8 +123,8 @@ fn sentence(event: &Event) -> String {
             format!("{} says: {what}, because {because}", told(by, seen.as_ref()))
         }
         Event::Observed { name, value, .. } => observed(name, value),
-        Event::EffectStarted { summary, attempt: 1, .. } => format!("about to: {summary}"),
-        Event::EffectStarted { summary, attempt, .. } => format!("about to, attempt {attempt}: {summary}"),
+        Event::EffectStarted { summary, attempt: 1, .. } => format!("sending: {summary}"),
+        Event::EffectStarted { summary, attempt, .. } => format!("sending, attempt {attempt}: {summary}"),
         Event::EffectFinished { effect, outcome, by, error, .. } => effect_ended(effect, *outcome, *by, error.as_ref()),
         Event::GateOpened { question, .. } => asked(question),
         Event::GateAnswered { answer, by, seen, comment, .. } => {
@@ -185,7 +185,7 @@ fn late(look: &Value) -> String {
         (0, 0) => "asked the audit trail again: nothing new".to_owned(),
         _ => format!(
             "asked the audit trail again: {} and {} are new",
-            counted(callers, "unknown caller"),
+            counted(callers, "unrecognised caller"),
             counted(findings, "finding")
         ),
     }

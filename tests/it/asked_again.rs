@@ -80,7 +80,7 @@ async fn a_rejected_gate_is_asked_again_and_no_earlier_answer_counts() {
         assert!(old.contains("a question that was asked before"), "{word}: {old}");
     }
     let shown = stage.stanch(&["status", "again"]).exit(0).stdout;
-    assert!(shown.contains("waits for 2 more yes"), "what alice said before does not count: {shown}");
+    assert!(shown.contains("awaiting 2 more approvals"), "what alice said before does not count: {shown}");
     stage.stanch(&["approve", "again", "gate", "--by", "alice"]).exit(0).done();
     stage.stanch(&["resume", "again"]).exit(4).done();
     stage.stanch_as(61001, &["approve", "again", "gate", "--by", "carol"]).exit(0).done();
@@ -163,7 +163,7 @@ async fn what_expired_or_could_not_be_done_is_asked_again() {
     stage.stanch(&["settle", "r-task", "task", "--as", "retry", "--because", "the switch is found"]).exit(0).done();
     stage.stanch(&["resume", "r-task"]).exit(4).done();
     let shown = stage.stanch(&["status", "r-task"]).exit(0).stdout;
-    assert!(shown.contains("waits for a yes or a no: turn it off"), "{shown}");
+    assert!(shown.contains("awaiting approval: turn it off"), "{shown}");
     stage.stanch(&["approve", "r-task", "task", "--by", "kim"]).exit(0).done();
     stage.stanch(&["resume", "r-task"]).exit(0).done();
 }

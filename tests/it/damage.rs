@@ -215,7 +215,11 @@ async fn verify_says_what_it_proves_and_the_heads_that_messages_carried_prove_mo
     let path = stage.journal("r");
     let whole = fs::read(&path).unwrap();
     let said = stage.stanch(&["verify", "r"]).exit(0);
-    assert!(said.stderr.contains("proven      every line follows from the one before"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("proven      hash chain valid: every line follows from the one before"),
+        "{}",
+        said.stderr
+    );
     assert!(said.stderr.contains("not proven  that no line was cut off at the end"), "{}", said.stderr);
     assert!(said.stderr.contains("written anew as a whole"), "{}", said.stderr);
     let heads = sent(&stage, "r");

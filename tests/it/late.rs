@@ -102,9 +102,13 @@ async fn what_came_late_amends_the_report_and_is_told_once() {
     }
 
     let text = report(&stage, "md", "report.md");
-    for said in
-        ["What reached the log late", "Asked again", "New unknown callers:", "Told through:", "is to be asked again at"]
-    {
+    for said in [
+        "What reached the log late",
+        "Asked again",
+        "New unrecognised callers:",
+        "Told through:",
+        "is to be asked again at",
+    ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
     assert_eq!(report(&stage, "md", "report.md"), text, "the report is a function of the journal");
@@ -122,7 +126,7 @@ async fn what_came_late_amends_the_report_and_is_told_once() {
     let runs = stage.stanch(&["runs"]).exit(0).stdout;
     assert!(runs.contains("asked again"), "{runs}");
     let log = stage.stanch(&["log", "r"]).exit(0).stdout;
-    assert!(log.contains("asked the audit trail again: 1 unknown caller"), "{log}");
+    assert!(log.contains("asked the audit trail again: 1 unrecognised caller"), "{log}");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn a_gate_opens_only_for_enough_of_those_who_may() {
 
     stage.stanch_as(61001, &["approve", "r", "gate", "--by", "bob"]).exit(0).done();
     let waiting = stage.stanch(&["status", "r"]).exit(0).stdout;
-    assert!(waiting.contains("waits for 1 more yes"), "{waiting}");
+    assert!(waiting.contains("awaiting 1 more approval"), "{waiting}");
     let refused = stage.stanch_as(61002, &["approve", "r", "gate", "--by", "bob"]).exit(5).stderr;
     assert!(refused.contains("bob has agreed already"), "{refused}");
     stage.stanch_as(61002, &["approve", "r", "gate", "--by", "carol"]).exit(0).done();

@@ -51,9 +51,9 @@ async fn a_plan_says_what_every_step_would_do() {
     assert!(plan["identity"].as_str().is_some_and(|identity| !identity.is_empty()));
     assert_eq!(check(&plan, "3 versions of `orders-db`, 3 enabled")["verdict"], "fine");
     assert_eq!(check(&plan, "can list and read")["verdict"], "fine");
-    assert_eq!(check(&plan, "first write tells")["verdict"], "unseen");
+    assert_eq!(check(&plan, "cannot be tested in advance")["verdict"], "unseen");
     assert!(check(&plan, "(email): the mail server answers")["verdict"] == "fine");
-    assert!(check(&plan, "(slack): its secret can be read; nothing was sent")["verdict"] == "fine");
+    assert!(check(&plan, "(slack): credential readable; no test message sent")["verdict"] == "fine");
     assert!(step(&plan, "rotate")["does"].as_str().unwrap().starts_with("1 new version of orders-db"));
     assert_eq!(step(&plan, "rotate")["class"], "write");
     assert_eq!(step(&plan, "revoke")["does"], "disables 3 versions of orders-db");
@@ -119,7 +119,7 @@ async fn a_plan_names_the_consumer_that_is_pinned_to_the_old_version() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let said = stage.stanch(&plan(&[])).exit(0).stdout;
-    assert!(said.contains("reports-batch reads version"), "{said}");
+    assert!(said.contains("reports-batch is pinned to version"), "{said}");
     assert!(said.contains("it will fail once that is disabled"), "{said}");
     assert!(said.contains("drop the version from its reference"), "{said}");
     let plan = stage.stanch(&plan(&["--json"])).exit(0).json();

@@ -191,7 +191,7 @@ steps:
     let worker = on(&stage, "ann", &["run", "two.yaml", "--run-id", "r-1", "--yes", "--json"]).spawn().unwrap();
     until(&stage, "r-1", "\"type\":\"gate_opened\"").await;
     let answered = said(on(&stage, "kim", &["approve", "r-1", "ask", "--by", "kim"])).exit(0).stderr;
-    assert!(answered.contains("taken by the process that works on the run"), "{answered}");
+    assert!(answered.contains("answer recorded; run"), "{answered}");
     Said::from(worker.wait_with_output().unwrap()).exit(0).done();
     let log = said(on(&stage, "kim", &["log", "r-1"])).exit(0).stdout;
     assert!(log.contains("kim"), "{log}");

@@ -140,7 +140,7 @@ fn a_run_begun_without_a_configuration_goes_on_without_one() {
     real(mine.path(), &BEGIN).exit(4).done();
     let status = real(mine.path(), &["status", "a", "--json"]).exit(0).json();
     assert_eq!(status["config"], json!({ "path": "none", "sha256": "none" }));
-    assert!(real(mine.path(), &["status", "a"]).stdout.contains("\nconfig  none\n"));
+    assert!(real(mine.path(), &["status", "a", "--full"]).stdout.contains("\nconfig  none\n"));
     real(mine.path(), &["approve", "a", "gate", "--by", "Alice"]).exit(0).done();
     configuration(cloned.path(), CHANNEL);
     let named = ["resume", "a", "--state-dir", &state, "--config", "stanch.yaml"];
@@ -162,7 +162,7 @@ fn the_configuration_and_its_digest_are_shown_and_a_changed_one_is_refused() {
     assert!(plan.stdout.contains(&format!("configuration {shown}  sha256:{sha256}  (it lay here")), "{}", plan.stdout);
     let begun = real(folder.path(), &BEGIN).exit(4);
     assert!(begun.stderr.contains(&sha256), "{}", begun.stderr);
-    assert!(real(folder.path(), &["status", "a"]).stdout.contains(&format!("config  {shown}  {sha256}")));
+    assert!(real(folder.path(), &["status", "a", "--full"]).stdout.contains(&format!("config  {shown}  {sha256}")));
     real(folder.path(), &["report", "a", "--format", "md,html,json", "--out", "out"]).exit(0).done();
     for file in ["report.md", "report.html", "report.json"] {
         let text = std::fs::read_to_string(folder.path().join("out").join(file)).unwrap();

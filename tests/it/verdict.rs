@@ -94,7 +94,7 @@ fn the_screen_the_object_and_the_report_of_every_kept_journal_show_one_verdict()
         for member in ["state", "because", "open", "parts"] {
             assert_eq!(status["verdict"][member], report["verdict"][member], "{case}: {member}");
         }
-        let screen = stanch(&kept, &["status", &kept.run]);
+        let screen = stanch(&kept, &["status", &kept.run, "--full"]);
         let first = screen.lines().find(|line| !line.is_empty()).unwrap();
         let word = match *expected {
             "contained" => "contained",

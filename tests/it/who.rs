@@ -45,8 +45,8 @@ async fn one_user_with_two_names_is_one_person() {
     stage.stanch(&["approve", "r", "gate", "--by", "bob"]).exit(0).done();
     let refused = stage.stanch(&["approve", "r", "gate", "--by", "carol"]).exit(5).stderr;
     assert!(refused.contains("nothing tells carol") && refused.contains("who has agreed already"), "{refused}");
-    let shown = stage.stanch(&["status", "r"]).exit(0).stdout;
-    assert!(shown.contains("waits for 1 more yes"), "{shown}");
+    let shown = stage.stanch(&["status", "r", "--full"]).exit(0).stdout;
+    assert!(shown.contains("awaiting 1 more approval"), "{shown}");
     // A no needs nothing but the right to answer.
     stage.stanch(&["reject", "r", "gate", "--by", "carol"]).exit(0).done();
 }
@@ -70,7 +70,7 @@ async fn two_users_are_two_people_and_the_answers_say_who_they_were() {
     assert_eq!(status["steps"][0]["outputs"]["by"], "BOB, carol");
     let log = stage.stanch(&["log", "r"]).exit(0).stdout;
     let report = std::fs::read_to_string(stage.state_dir().join("runs/r/report/report.md")).unwrap();
-    let shown = stage.stanch(&["status", "r"]).exit(0).stdout;
+    let shown = stage.stanch(&["status", "r", "--full"]).exit(0).stdout;
     for text in [&log, &report, &shown] {
         assert!(text.contains("BOB (claimed; uid 61001 on "), "{text}");
     }

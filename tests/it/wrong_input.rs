@@ -162,10 +162,10 @@ async fn a_vault_in_trouble_is_told_of_in_the_page() {
     let stage = Stage::set().await;
     stage.fault(&json!({ "match": { "path": "^/secrets/orders-db" }, "do": { "status": 503 } })).await;
     let said = stage.stanch(&stage.containment("r-trouble")).exit(5);
-    assert!(said.stderr.contains("cannot be done now: `kv-drill` is in trouble"), "{}", said.stderr);
+    assert!(said.stderr.contains("cannot be done now: `kv-drill` is unavailable ("), "{}", said.stderr);
     let pages = stage.state().await["notifications"].as_array().unwrap().clone();
     let first = pages.iter().find(|page| page["channel"] == "pagerduty").unwrap()["body"].to_string();
-    assert!(first.contains("cannot be done now") && first.contains("is in trouble"), "{first}");
+    assert!(first.contains("cannot be done now") && first.contains("is unavailable ("), "{first}");
     // Once the secret could be looked at, nothing of it is said any more.
     stage.clear_faults().await;
     stage.stanch(&["resume", "r-trouble", "--json"]).exit(0).done();

@@ -46,7 +46,7 @@ struct Outputs {
     /// Principals that are not.
     unknown: usize,
     unknown_callers: Vec<String>,
-    /// Other secrets that the unknown callers touched.
+    /// Other secrets that the unrecognised callers touched.
     second_order: Vec<String>,
     /// Up to when the trail can be trusted; empty where nothing was seen.
     horizon: String,

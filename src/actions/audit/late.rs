@@ -97,7 +97,7 @@ fn announcement(secret: &SecretUrl, amendment: &LateLook) -> Announcement {
     let mut facts = Vec::new();
     let callers: Vec<String> = late.unknown_callers.iter().take(MOST_TOLD).map(of).collect();
     if !callers.is_empty() {
-        facts.push(("unknown callers".to_owned(), callers.join("; ")));
+        facts.push(("unrecognised callers".to_owned(), callers.join("; ")));
     }
     let findings: Vec<String> =
         late.findings.iter().take(MOST_TOLD).map(|finding| visible::line(&finding.summary)).collect();

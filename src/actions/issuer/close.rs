@@ -95,7 +95,7 @@ async fn run(context: &Context, parameters: Parameters) -> Result<Outputs, Stop>
     if found.wrong.is_empty() {
         return Ok(Outputs { cleaned, checked: found.right });
     }
-    let mut failure = Failure::refused("the world is not as the journal says")
+    let mut failure = Failure::refused("drift detected: the vault or the issuer differs from the journal")
         .help("find out who changed it, set it right, then resume");
     failure.reasons = found.wrong;
     Err(failure.into())

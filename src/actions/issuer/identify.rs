@@ -1,4 +1,4 @@
-//! `issuer/identify`: who issues the secret, where that is written, and what killing the old credential would break.
+//! `issuer/identify`: who issues the secret, where that is written, and the impact of revoking the old credential.
 
 use crate::actions::action::Action;
 use crate::actions::context::Context;
@@ -36,7 +36,7 @@ struct Outputs {
     provider: IssuerKind,
     /// Why this one, and where that is written.
     because: String,
-    /// Nothing names an issuer, so the vault is taken for it.
+    /// Nothing names an issuer, so the vault is treated as the issuer.
     assumed: bool,
     address: String,
     /// The credential in the current version.
@@ -68,12 +68,13 @@ pub(crate) fn action() -> Action {
     .aim(Aim::Identify)
     .plan(|known: &Known, surroundings| {
         let name = name(&known.secret);
-        let does = format!("who issues {name}, and what ending the old one breaks");
+        let does = format!("who issues {name}, and the impact of revoking the old credential");
         PlanLine { does: surroundings.issuer.as_ref().map(|_| does), ..PlanLine::on(&known.secret) }
     })
     .fact(|outputs| {
-        let breaks = Some(outputs.breaks.overlap.as_str()).filter(|breaks| !breaks.is_empty()).unwrap_or("nobody");
-        format!("{}; ending the old one breaks: {breaks}", outputs.because).into()
+        let breaks =
+            Some(outputs.breaks.overlap.as_str()).filter(|breaks| !breaks.is_empty()).unwrap_or("none expected");
+        format!("{}; impact of revoking: {breaks}", outputs.because).into()
     })
     .idempotency("it only reads")
     .example(EXAMPLE)

@@ -1,4 +1,4 @@
-//! What is done at a credential's issuer, beside the rotation itself: find it, kill the old credential, prove it dead,
+//! What is done at a credential's issuer, beside the rotation itself: find it, revoke the old credential, prove it dead,
 //! leave nothing behind.
 
 pub(super) mod close;

@@ -91,7 +91,7 @@ pub(crate) fn action() -> Action {
 
 fn plan(known: &ReplacedKnown, surroundings: &Surroundings) -> PlanLine {
     let at_issuer = surroundings.issuer.as_ref().map(|issuer| match issuer.is_vault {
-        true => "nothing: the vault is taken for the issuer".to_owned(),
+        true => "nothing: the vault is treated as the issuer".to_owned(),
         false => format!("{} must be refused by `{}`", issuer.old, issuer.name),
     });
     PlanLine { does: at_issuer, ..PlanLine::on(&known.secret) }

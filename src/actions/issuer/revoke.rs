@@ -1,4 +1,4 @@
-//! `issuer/revoke`: kills the old credential at its issuer. The vault still holds it, so that its death can be proven.
+//! `issuer/revoke`: revokes the old credential at its issuer. The vault still holds it, so that its refusal can be proven.
 
 use super::replaced::{Replaced, ReplacedKnown};
 use crate::actions::action::Action;
@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Outputs {
-    /// The credentials that were killed.
+    /// The credentials that were revoked.
     retired: Vec<String>,
-    /// Who killed them: `stanch`, a person's name, or nobody where the vault is the issuer.
+    /// Who revoked them: `stanch`, a person's name, or nobody where the vault is the issuer.
     by: String,
-    /// They were killed before the new version was published.
+    /// They were revoked before the new version was published.
     before: bool,
 }
 
@@ -37,14 +37,14 @@ pub(crate) fn action() -> Action {
     Action::new(
         "issuer/revoke",
         Class::Irreversible,
-        "kills the old credential at its issuer",
+        "revokes the old credential at its issuer",
         "asks the issuer whether the old credential is dead",
         run,
     )
     .aim(Aim::RevokeAtIssuer)
     .plan(plan)
     .fact(fact)
-    .idempotency("a credential that its issuer calls dead is not killed again")
+    .idempotency("a credential that its issuer calls dead is not revoked again")
     .example(EXAMPLE)
 }
 
@@ -52,7 +52,7 @@ fn plan(known: &ReplacedKnown, surroundings: &Surroundings) -> PlanLine {
     let at_issuer = surroundings.issuer.as_ref().map(|issuer| {
         let (old, name) = (&issuer.old, issuer.name);
         match (issuer.is_vault, issuer.revoke_first, issuer.by_hand) {
-            (true, ..) => "nothing: the vault is taken for the issuer".to_owned(),
+            (true, ..) => "nothing: the vault is treated as the issuer".to_owned(),
             (_, true, _) => format!("nothing more: {old} was ended before `rotate` published"),
             (_, _, true) => format!("asks a person to revoke {old} at `{name}`"),
             _ => format!("ends {old} at `{name}`"),
@@ -63,9 +63,9 @@ fn plan(known: &ReplacedKnown, surroundings: &Surroundings) -> PlanLine {
 
 fn fact(outputs: &Outputs) -> Fact {
     Fact::from(match (outputs.by.as_str(), outputs.by.strip_prefix("nobody: ")) {
-        ("stanch", _) => format!("killed {}", outputs.retired.join(", ")),
-        (_, Some(why)) => format!("nothing to kill: {why}"),
-        (by, None) => format!("killed by {by}"),
+        ("stanch", _) => format!("revoked {} at the issuer", outputs.retired.join(", ")),
+        (_, Some(why)) => format!("no issuer credential to revoke: {why}"),
+        (by, None) => format!("revoked at the issuer by {by}"),
     })
 }
 
@@ -77,7 +77,7 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     }
     if retired.is_empty() {
         let by = match record.named.assumed {
-            true => "nobody: the vault was taken for the issuer",
+            true => "nobody: the vault was treated as the issuer",
             false => "nobody: the vault is the issuer",
         };
         return Ok(Outputs { retired, by: by.to_owned(), before: false });
@@ -103,10 +103,10 @@ async fn run(context: &Context, replaced: Replaced) -> Result<Outputs, Stop> {
     let older = Values::older(&vault, &secret.name, before_it, issuer.as_ref()).await?;
     let work = Work::of(&record, values.old.as_ref(), values.new.as_ref()).with_older(&older);
     let names = retired.join(", ");
-    context.progress(format!("killing {names}"));
+    context.progress(format!("revoking {names}"));
     context
         .effect(
-            Intent::new(EffectName::RevokeAtIssuer, format!("kill {names} at its issuer")),
+            Intent::new(EffectName::RevokeAtIssuer, format!("revoke {names} at its issuer")),
             async |_| issuer.retire(&work).await,
             async |_| {
                 Ok(match issuer.retired(&work).await? {

@@ -2,7 +2,7 @@
 //!
 //! It decides from the audit trail, which lags behind. The wait ends early only in a log that has come past the rotation,
 //! with every reader of the baseline seen on the new version; whatever the log cannot show, the whole overlap is waited
-//! for. A reader that asks for an old version by its number never moves by itself; it is named with its remedy and not
+//! for. A reader that is pinned to an old version never moves by itself; it is named with its remedy and not
 //! waited for. At the end of the overlap the run goes on, or asks, as the runbook says; who was left behind, and how much
 //! of the log was seen, is recorded either way.
 
@@ -76,7 +76,7 @@ struct Outputs {
     moved: Vec<String>,
     /// Readers that were not seen on it before the overlap ended.
     left_behind: Vec<Laggard>,
-    /// Readers that ask for an old version by its number.
+    /// Readers that are pinned to an old version.
     pinned: Vec<Laggard>,
     /// Who went on without those that were left behind; empty where nobody was asked.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -304,7 +304,7 @@ fn progress(log: &LogSeen, standing: &Standing, left: TimeDelta) -> String {
         }
         LogSeen::Reaches { .. } => {
             let names = names(standing.waiting.iter().map(|old| &old.reader)).join(", ");
-            format!("{moved} of {all} readers moved; waiting {left}s more for {names}")
+            format!("{moved} of {all} consumers on the new version; waiting {left}s more for {names}")
         }
     }
 }

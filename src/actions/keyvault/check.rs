@@ -33,7 +33,7 @@ struct Outputs {
     enabled: usize,
     /// The current version.
     current: String,
-    /// Readers that ask for a version by its number: they fail once it is disabled.
+    /// Readers that are pinned to a version: they fail once it is disabled.
     pinned: Vec<String>,
     /// Why the list may lack some: `not known: …`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,14 +123,14 @@ fn newest(versions: &[Version]) -> String {
     versions.iter().max_by_key(|version| version.created).map(|version| version.id.clone()).unwrap_or_default()
 }
 
-/// Readers of late that asked for a version by its number, and why some may be missing.
+/// Readers of late that are pinned to a version, and why some may be missing.
 async fn pinned(context: &Context, secret: &SecretUrl) -> Result<(Vec<String>, Option<NotKnown>), NotKnown> {
     let now = clock::now();
     let trail = Trail::open(context, secret, (now - BASELINE, now)).await?;
     let (readers, coverage) = trail.ask(audit::readers).await?.into_parts();
     let by_number = |reader: &audit::Reader| {
         let pinned = reader.versions.iter().find(|read| read.by_number)?;
-        (!reader.own).then(|| format!("{} reads version {} by its number", reader.name, short(&pinned.version)))
+        (!reader.own).then(|| format!("{} is pinned to version {}", reader.name, short(&pinned.version)))
     };
     let in_part = coverage.in_part().map(|why| NotKnown::Unreadable(Failure::refused(why)));
     Ok((readers.iter().filter_map(by_number).collect(), in_part))

@@ -118,7 +118,7 @@ fn plan(known: &Known, surroundings: &Surroundings) -> PlanLine {
         length: known.length,
     };
     let from = match (&surroundings.issuer, provider) {
-        (Some(issuer), _) if issuer.is_vault => ", drawn at random".to_owned(),
+        (Some(issuer), _) if issuer.is_vault => ", randomly generated".to_owned(),
         (Some(issuer), _) if issuer.by_hand || issuer.next.is_empty() => format!(", issued by `{}`", issuer.name),
         (Some(issuer), _) => format!(": {} of `{}`", issuer.next, issuer.name),
         (None, Some(provider)) => format!(", issued by `{}`", provider.name()),

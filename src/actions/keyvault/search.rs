@@ -111,7 +111,7 @@ fn fact(outputs: &Outputs) -> Fact {
     Fact::from(format!(
         "in {}{more}{}{}",
         outputs.secret,
-        listed("left to you", &by_hand),
+        listed("action required", &by_hand),
         listed("not read", &not_read)
     ))
 }

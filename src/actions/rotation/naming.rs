@@ -67,7 +67,7 @@ fn named(
     issuers::resolve(said, tags, &IssuerClaim { provider, settings, in_words, ..IssuerClaim::default() })
 }
 
-/// Who issues a version, with what the form of its value allows where the vault is taken for the issuer: only then it is
+/// Who issues a version, with what the form of its value allows where the vault is treated as the issuer: only then it is
 /// read.
 pub(crate) async fn issuer_of(
     vault: &Vault,

@@ -149,12 +149,12 @@ impl Rotation<'_> {
         let older = Values::older(self.vault, &self.secret.name, others, self.issuer).await?;
         let work = Work::of(record, Some(&old), None).with_older(&older);
         let names = record.state.retire.join(", ");
-        self.context.progress(format!("killing {names} first"));
+        self.context.progress(format!("revoking {names} first"));
         self.context
             .effect(
                 Intent::new(
                     EffectName::RevokeAtIssuer,
-                    format!("kill {names} at its issuer, before there is a new one"),
+                    format!("revoke {names} at its issuer, before there is a new one"),
                 ),
                 async |_| self.issuer.retire(&work).await,
                 async |_| {
@@ -168,7 +168,7 @@ impl Rotation<'_> {
         Ok("stanch".to_owned())
     }
 
-    /// A person kills the old credential, and says so. Gives who.
+    /// A person revokes the old credential, and says so. Gives who.
     async fn revoked_by_hand(&self, question: String) -> Result<String, Stop> {
         const SAID: &str = "revoked by hand";
         let observed = self.context.ledger().step(&self.context.step).observations;

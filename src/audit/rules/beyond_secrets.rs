@@ -1,4 +1,4 @@
-//! An unknown caller used what is not a secret: keys, certificates, the vault itself. What it signed or unwrapped is part
+//! An unrecognised caller used what is not a secret: keys, certificates, the vault itself. What it signed or unwrapped is part
 //! of the blast radius and is not undone by rotating secrets.
 
 use super::deeds::{by_caller, finding, joined, times, total};
@@ -18,7 +18,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
     for (name, deeds) in by_caller(facts, facts.reach.iter().filter(|(key, _)| is_beyond(key))).into_values() {
         let operations = joined(deeds.iter().map(|(key, _)| key.operation.as_str()));
         let count = times(total(&deeds));
-        let summary = format!("unknown caller `{name}` did more than touch secrets: {operations}, {count}");
+        let summary = format!("unrecognised caller `{name}` did more than touch secrets: {operations}, {count}");
         let evidence = facts.evidence_of(&deeds);
         findings.push(finding("beyond-secrets", Severity::Medium, summary, evidence, &["T1552.004 Private Keys"]));
     }

@@ -1,4 +1,4 @@
-//! Someone else changed the attributes of a version of the secret, or an unknown caller put in a new one: whoever can
+//! Someone else changed the attributes of a version of the secret, or an unrecognised caller put in a new one: whoever can
 //! write the secret can make its users trust a value of his own. What a caller did in the baseline too is its work.
 
 use super::deeds::{by_caller, finding, times, total};

@@ -21,7 +21,7 @@ pub(crate) struct Facts<'a> {
     /// What was done to the vault itself.
     pub(crate) vault_changes: &'a Groups,
     pub(crate) vault_changes_before: &'a Groups,
-    /// What the unknown callers did to all else.
+    /// What the unrecognised callers did to all else.
     pub(crate) reach: &'a Groups,
     pub(crate) unknown: &'a BTreeSet<String>,
     /// How many records that may be about the secret could not be read.
@@ -35,7 +35,7 @@ impl<'a> Facts<'a> {
         self.accesses.iter().filter(|(key, _)| !key.is_own())
     }
 
-    /// What one unknown caller did, to this secret and to all else.
+    /// What one unrecognised caller did, to this secret and to all else.
     pub(crate) fn deeds_of(&self, oid: &str) -> impl Iterator<Item = Deed<'a>> {
         self.others().chain(self.reach.iter()).filter(move |(key, _)| key.caller == oid)
     }
@@ -51,9 +51,9 @@ impl<'a> Facts<'a> {
         if self.is_stranger(oid) { Severity::High } else { otherwise }
     }
 
-    /// `unknown caller`, or `caller`.
+    /// `unrecognised caller`, or `caller`.
     pub(crate) fn kind_of(&self, oid: &str) -> &'static str {
-        if self.is_stranger(oid) { "unknown caller" } else { "caller" }
+        if self.is_stranger(oid) { "unrecognised caller" } else { "caller" }
     }
 
     /// A caller in words.

@@ -14,7 +14,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let callers = reads.iter().map(|(key, _)| key.caller.as_str()).collect::<BTreeSet<_>>().len();
-    let who = if callers == 1 { "1 unknown caller".into() } else { format!("{callers} unknown callers") };
+    let who = if callers == 1 { "1 unrecognised caller".into() } else { format!("{callers} unrecognised callers") };
     let summary = format!("the leaked version was read {} after the exposure, by {who}", times(total(&reads)));
     vec![finding("leaked-version-read", Severity::High, summary, facts.evidence_of(&reads), &[SECRETS_STORE])]
 }

@@ -1,4 +1,4 @@
-//! Backups, deletions and purges by others than us: of this secret, and of any by the unknown callers. A backup takes
+//! Backups, deletions and purges by others than us: of this secret, and of any by the unrecognised callers. A backup takes
 //! every version away in one piece; a purge destroys evidence and service alike.
 //!
 //! Backups on several days are a schedule, by whoever is no stranger, and so is what was done in the baseline: both are

@@ -16,13 +16,14 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Finding> {
         let versions: BTreeSet<&str> = reads.iter().map(|(key, _)| key.version.as_str()).collect();
         findings.push(if reads.is_empty() {
             let count = times(total(&deeds));
-            let summary = format!("unknown caller `{name}` touched the secret {count} without reading it");
+            let summary = format!("unrecognised caller `{name}` touched the secret {count} without reading it");
             let evidence = facts.evidence_of(&deeds);
             finding("unknown-caller", Severity::Medium, summary, evidence, &[CLOUD_ACCOUNTS])
         } else {
             let versions =
                 if versions.len() == 1 { "1 version".into() } else { format!("{} versions", versions.len()) };
-            let summary = format!("unknown caller `{name}` read {versions} of the secret, {}", times(total(&reads)));
+            let summary =
+                format!("unrecognised caller `{name}` read {versions} of the secret, {}", times(total(&reads)));
             let evidence = facts.evidence_of(&reads);
             finding("unknown-reader", Severity::High, summary, evidence, &[SECRETS_STORE, CLOUD_ACCOUNTS])
         });

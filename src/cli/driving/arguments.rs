@@ -1,5 +1,6 @@
 //! What `run`, `plan` and their kin are given.
 
+use crate::cli::completing;
 use crate::cli::exit::CommandError;
 use crate::cli::session;
 use crate::cli::terminal::people::Answers;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Path of a runbook, `-` for standard input, or the name of a built-in (`secret-exposure`)
+    #[arg(add = completing::runbooks())]
     pub(super) runbook: String,
     /// An input
     #[arg(short, long = "input", value_name = "NAME=VALUE")]

@@ -133,7 +133,7 @@ pub(crate) async fn at_work(
         Some(known) => known,
         None => session::known(folder, steps)?.1,
     };
-    let shown = screen::show(ui, folder, &known, &head);
+    let shown = screen::show(ui, folder, &known, &head, screen::Extent::Short);
     Ok(match status {
         RunStatus::Completed => Exit::Done,
         RunStatus::Waiting => Exit::Waiting,

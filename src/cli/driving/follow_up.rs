@@ -15,11 +15,11 @@ use chrono::TimeDelta;
 
 /// Goes on whenever something is due, until nothing is left. No lock is held in between: another run on the same secret
 /// can begin, and another process can do what is due.
-pub(crate) async fn wait(common: &Common, ui: Ui, args: &TakingOver) -> Outcome {
+pub(crate) async fn wait(common: &Common, ui: Ui, run: &str, args: &TakingOver) -> Outcome {
     let silent = Ui { results: false, ..ui };
     let mut tried: Option<Timestamp> = None;
     let exit = loop {
-        let folder = session::existing(common, &args.run)?;
+        let folder = session::existing(common, run)?;
         let (_, state) = session::state(&folder)?;
         let due = state.next_follow_up();
         if state.ended() == Some(RunStatus::Completed) {
@@ -38,14 +38,14 @@ pub(crate) async fn wait(common: &Common, ui: Ui, args: &TakingOver) -> Outcome 
                 }
             }
         }
-        let exit = go_on(common, silent, args).await?;
+        let exit = go_on(common, silent, run, args).await?;
         if exit != Exit::Done {
             break exit;
         }
     };
-    let folder = session::existing(common, &args.run)?;
+    let folder = session::existing(common, run)?;
     let steps = session::plan_of(&folder)?.planned(&actions::catalogue());
     let (journal, known) = session::known(&folder, steps)?;
-    screen::show(ui, &folder, &known, &journal.head);
+    screen::show(ui, &folder, &known, &journal.head, screen::Extent::Short);
     Ok(exit)
 }

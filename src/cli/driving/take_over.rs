@@ -21,11 +21,9 @@ use crate::journal::{Claimant, Journal, LEASE, Lock, RunFolder, Store};
 use serde_json::Map;
 use std::time::Duration;
 
-/// Which run is taken over, and who answers for it.
+/// How a run is taken over, and who answers for it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TakingOver {
-    /// The run's id
-    pub(super) run: String,
     #[command(flatten)]
     answering: Answering,
     #[command(flatten)]
@@ -33,8 +31,8 @@ pub(crate) struct TakingOver {
 }
 
 /// Goes on as far as it goes now.
-pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome {
-    let folder = session::existing(common, &args.run)?;
+pub(crate) async fn go_on(common: &Common, ui: Ui, run: &str, args: &TakingOver) -> Outcome {
+    let folder = session::existing(common, run)?;
     let claimant = Claimant { takes_over: args.accepting.take_over, ..session::claimant() };
     let lock = folder.lock(&claimant).map_err(|error| held(&folder, &error))?;
     let plan = session::plan_of(&folder)?;
@@ -46,7 +44,7 @@ pub(crate) async fn go_on(common: &Common, ui: Ui, args: &TakingOver) -> Outcome
     let due = state.next_follow_up();
     if state.ended() == Some(RunStatus::Completed) && due.is_none_or(|due| due > clock::now()) {
         ui.note(&nothing_now(folder.run(), due));
-        screen::show(ui, &folder, &known, &journal.head);
+        screen::show(ui, &folder, &known, &journal.head, screen::Extent::Short);
         return Ok(Exit::Done);
     }
     let mut session = Session::of_run(common, &opened, &folder)?;

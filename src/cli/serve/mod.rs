@@ -6,6 +6,7 @@ mod doors;
 mod follow;
 
 use super::chat::{self, Line};
+use super::completing;
 use super::ending::InOrder;
 use super::exit::{CommandError, Exit, Outcome};
 use super::options::Common;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The run's id [default: the latest]
+    #[arg(add = completing::runs())]
     run: Option<String>,
     /// Where to listen; loopback only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -38,12 +40,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
             "the page is not encrypted; it is served on 127.0.0.1 or [::1] only. From elsewhere, reach it through `ssh -L`",
         )));
     }
-    let run = match args.run {
-        Some(run) => run,
-        None => runs::latest(common, ui)?.ok_or_else(|| {
-            CommandError::usage(Failure::refused("there are no runs yet, so there is nothing to show"))
-        })?,
-    };
+    let run = runs::meant(common, ui, args.run.as_deref())?;
     let folder = session::existing(common, &run)?;
     let line = args.slack.then(|| line(common, ui)).transpose()?;
     let token = Token::draw()?;

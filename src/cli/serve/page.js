@@ -47,7 +47,7 @@ const table = (radius) => {
   frame.setAttribute("aria-label", `who touched ${radius.secret || "the secret"}`);
   const grid = made("table");
   const callers = radius.unknown_callers;
-  grid.append(made("caption", `${radius.secret}: ${callers} unknown caller${callers === 1 ? "" : "s"} from ${radius.since} to ${radius.until}`));
+  grid.append(made("caption", `${radius.secret}: ${callers} unrecognised caller${callers === 1 ? "" : "s"} from ${radius.since} to ${radius.until}`));
   const head = made("tr");
   for (const name of ["who", "", "address", "did", "version", "status", "times", "first", "last"]) {
     const cell = made("th", name || "known");
@@ -73,7 +73,7 @@ const radius = (one) => {
   if (!one.known) return [made("p", `${one.secret || "the secret"}: who read it is not known: ${one.because}`, "open")];
   const nodes = one.accesses.length ? [table(one)] : [made("p", `${one.secret}: no access in what could be read`)];
   if (one.second_order.length) {
-    nodes.push(made("p", "What the unknown callers touched beside it:"));
+    nodes.push(made("p", "Lateral access: what else the unrecognised callers did"));
     const items = made("ul");
     items.append(...one.second_order.map((other) =>
       made("li", `${other.who}: ${other.vault ? `${other.vault}/` : ""}${other.secret}, ${other.operation}, ${other.count} time${other.count === 1 ? "" : "s"}`)));

@@ -19,8 +19,8 @@ pub use runbook_file::BUILT_IN;
 pub(crate) use runbook_file::{fitting_runbook, look_at_runbook, place_of, read_file, read_own_file, read_runbook};
 pub(crate) use store::LOCAL;
 pub(crate) use stored::{
-    existing, existing_in, fingerprints, history, known, not_an_id, opened, own_prefixes, runs, runs_of_this_machine,
-    runs_to_upload, state,
+    existing, existing_in, fingerprints, history, known, not_an_id, opened, own_prefixes, runs, runs_here,
+    runs_of_this_machine, runs_to_upload, state,
 };
 pub(crate) use surroundings::Session;
 pub(crate) use who::{check_operator, claimant, host, operator, seen, seen_of};

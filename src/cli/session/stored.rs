@@ -32,6 +32,12 @@ pub(crate) fn runs_of_this_machine(common: &Common) -> Result<Runs, CommandError
     state_dir(common).map(Runs::new)
 }
 
+/// The runs of the state directory of this machine, wherever else runs are kept.
+pub(crate) fn runs_here() -> Result<Runs, CommandError> {
+    let named = std::env::var_os("STANCH_STATE_DIR").filter(|named| !named.is_empty());
+    Ok(Runs::new(place_of_runs(named.map(PathBuf::from))?))
+}
+
 /// The runs of the state directory, and those of the store that is named, which must be another one.
 pub(crate) fn runs_to_upload(common: &Common) -> Result<(Runs, Runs), CommandError> {
     let state = state_dir(common)?;
@@ -43,8 +49,12 @@ pub(crate) fn runs_to_upload(common: &Common) -> Result<(Runs, Runs), CommandErr
 }
 
 fn state_dir(common: &Common) -> Result<PathBuf, CommandError> {
-    let state = match &common.state_dir {
-        Some(folder) => folder.clone(),
+    place_of_runs(common.state_dir.clone())
+}
+
+fn place_of_runs(named: Option<PathBuf>) -> Result<PathBuf, CommandError> {
+    let state = match named {
+        Some(folder) => folder,
         None => platform_state_dir().ok_or_else(|| {
             let failure = Failure::refused("there is no home directory to keep runs in");
             CommandError::usage(failure.help("name a place with `--state-dir` or STANCH_STATE_DIR"))

@@ -198,16 +198,16 @@ impl View {
                 self.warn();
             }
             Event::StepSkipped { step, because } => self.skipped(step, at, because),
-            Event::AttemptFailed { step, error, retry_at: Some(retry_at), .. } => {
+            Event::AttemptFailed { step, attempt, error, retry_at: Some(retry_at) } => {
                 let wait = (*retry_at - at).num_milliseconds().max(0) / 100;
-                self.say(step, &format!("{}; again in {}.{}s", error.summary, wait / 10, wait % 10));
+                self.say(step, &format!("{}; retry {attempt} in {}.{} s", error.summary, wait / 10, wait % 10));
             }
             Event::EffectFinished { step, outcome, by: SettledBy::Probe, .. } => {
                 let found = match outcome {
-                    EffectOutcome::Done => "it happened. Counted as done",
-                    EffectOutcome::Refused | EffectOutcome::Unknown => "it did not happen",
+                    EffectOutcome::Done => "applied",
+                    EffectOutcome::Refused | EffectOutcome::Unknown => "not applied",
                 };
-                self.say(step, &format!("? was sent, the answer never came; asked the other side: {found}"));
+                self.say(step, &format!("? no confirmed answer; verified with the service: {found}"));
             }
             Event::GateOpened { step, question } => {
                 let asked = Page::others(&question.prompt, "      │ ");

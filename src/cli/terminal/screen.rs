@@ -12,7 +12,8 @@ use crate::engine::{Abandoned, EffectPhase, State, StepState, StepStatus};
 use crate::evidence::{self, Known, LeakedValue, Works, wants_value};
 use crate::journal::RunFolder;
 use crate::plan::{Aim, PlannedStep};
-use crate::report::{Left, Status};
+use crate::report::fact::counted;
+use crate::report::{About, Left, Status};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -61,14 +62,28 @@ pub(crate) fn row(folder: &RunFolder, state: &State) -> Value {
     row
 }
 
+/// How much of a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What fits a screen: the verdict, what to do now, and what is not known.
+    Short,
+    /// Every step, task and gap.
+    Full,
+}
+
+/// How many tasks a screen names: the gravest.
+const MOST_TASKS: usize = 3;
+/// How many callers.
+const MOST_CALLERS: usize = 5;
+
 /// Shows where a run stands: the object for scripts, or the screen for people.
-pub(crate) fn show(ui: Ui, folder: &RunFolder, known: &Known, head: &str) -> Ended {
+pub(crate) fn show(ui: Ui, folder: &RunFolder, known: &Known, head: &str, extent: Extent) -> Ended {
     let alive = folder.holder().is_some_and(|holder| holder.process != own_process());
     let status = Status::new(known, head, &folder.journal(), alive);
     if ui.json {
         ui.json(&status);
     } else {
-        ui.data(&people(ui, folder, known, &status));
+        ui.data(&people(ui, folder, known, &status, extent));
     }
     let failed = |(_, step): (String, &StepState)| step.status == StepStatus::Failed;
     Ended { preflight_failed: known.steps_for(Aim::Preflight).any(failed) }
@@ -78,7 +93,7 @@ fn own_process() -> u32 {
     std::process::id()
 }
 
-fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> Page {
+fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status, extent: Extent) -> Page {
     let mut page = Page::of("");
     let state = known.state();
     let drill = if status.mode == Some(Mode::Drill) { "DRILL  " } else { "" };
@@ -86,38 +101,25 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> Page {
     if let Some(leaked) = &status.leaked_value {
         page.line(colored(ui, leaked));
     }
-    for (index, open) in status.verdict.open.iter().enumerate() {
-        let label = format!("{:<16}", if index == 0 { "open" } else { "" });
-        page.line(format!("  {}{}", ui.yellow(&label), open));
-    }
     page.line(format!("  {}  {}", folder.run(), status.name()));
     if let Some(Abandoned { by, because, at }) = state.abandoned() {
         let at = crate::clock::second(*at);
         page.line(format!("  given up by {by}, {at}: {}", because));
     }
-    // Where the tree stands above, what went well is there to see.
-    let tree = ui.is_terminal() && !ui.quiet;
-    for planned in known.steps() {
-        let at = state.step(&planned.id);
-        let not_needed = planned.only_if_needed && at.status == StepStatus::Skipped;
-        let shown_above = tree && matches!(at.status, StepStatus::Done | StepStatus::Skipped);
-        if !(not_needed || shown_above || planned.only_if_needed && at.status == StepStatus::Pending) {
-            match state.abandoned() {
-                Some(_) if at.is_asking() => {
-                    page.line(format!("  {} {:<22} was not answered", ui.dim("·"), planned.id));
-                }
-                _ => page.add(line(ui, planned, at, status.status)),
-            }
-        }
-    }
-    found(&mut page, &Left::new(known), &status.verdict);
+    steps(&mut page, ui, known, status, extent);
+    let left = Left::new(known);
+    tasks(&mut page, ui, &left, &status.verdict, folder.run(), extent);
+    callers(&mut page, &left);
+    gaps(&mut page, &left, &status.verdict, folder.run(), extent);
     asked_again(&mut page, folder.run(), state);
     next(&mut page, folder.run(), state);
     let written = folder.report().join("report.html");
     if written.is_file() {
         page.line(format!("report  {}", written.display()));
     }
-    if let Some(BegunWith { path, sha256 }) = state.opened().map(RunOpened::configuration) {
+    if let Some(BegunWith { path, sha256 }) = state.opened().map(RunOpened::configuration)
+        && extent == Extent::Full
+    {
         let sha256 = if sha256 == path { "" } else { &sha256 };
         page.line(format!("config  {path}  {sha256}").trim_end());
     }
@@ -125,8 +127,75 @@ fn people(ui: Ui, folder: &RunFolder, known: &Known, status: &Status) -> Page {
     page
 }
 
-/// What a responder must know before going to bed.
-fn found(page: &mut Page, left: &Left, verdict: &evidence::Verdict) {
+/// The steps: all of them, or those that are not as they should be.
+fn steps(page: &mut Page, ui: Ui, known: &Known, status: &Status, extent: Extent) {
+    let state = known.state();
+    let (mut done, mut skipped, mut to_come) = (0, 0, Vec::new());
+    for planned in known.steps() {
+        let at = state.step(&planned.id);
+        let not_needed = planned.only_if_needed && matches!(at.status, StepStatus::Skipped | StepStatus::Pending);
+        if not_needed {
+            continue;
+        }
+        let refused = at.gate.as_ref().and_then(|gate| gate.answer.as_ref());
+        let refused = refused.is_some_and(|answer| answer.answer != Answer::Approved);
+        match at.status {
+            StepStatus::Done if extent == Extent::Short && !planned.fact(&at.outputs).in_vain => done += 1,
+            StepStatus::Skipped if extent == Extent::Short => skipped += 1,
+            StepStatus::Pending if extent == Extent::Short && !refused => to_come.push(planned.id.as_str()),
+            _ if state.abandoned().is_some() && at.is_asking() => {
+                page.line(format!("  {} {:<22} was not answered", ui.dim("·"), planned.id));
+            }
+            _ => page.add(line(ui, planned, at, status.status)),
+        }
+    }
+    let count = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let counts: Vec<String> = [count(done, "done"), count(skipped, "skipped")].into_iter().flatten().collect();
+    if !counts.is_empty() {
+        page.line(labelled("steps", &counts.join(", ")));
+    }
+    if !to_come.is_empty() {
+        page.line(labelled("to come", &to_come.join(", ")));
+    }
+}
+
+/// A line with a label at its left, or below one.
+fn labelled(label: &str, text: &str) -> String {
+    format!("  {label:<22}{text}")
+}
+
+/// What is to be done, the gravest first, each with its command.
+fn tasks(page: &mut Page, ui: Ui, left: &Left, verdict: &evidence::Verdict, run: &str, extent: Extent) {
+    // What a task says is not said twice on a short screen.
+    let is_about = |about: About| extent == Extent::Short && left.follow_ups.iter().any(|(task, _)| *task == about);
+    let open = verdict.open_beside(is_about(About::Issuer), is_about(About::Consumer), is_about(About::Exposed));
+    for (index, open) in open.enumerate() {
+        let label = format!("{:<22}", if index == 0 { "open" } else { "" });
+        page.line(format!("  {}{open}", ui.yellow(&label)));
+    }
+    // The step itself stands above, and the commands that go on with it below.
+    let own = |about: About| extent == Extent::Short && about == About::Step;
+    let tasks: Vec<_> = left.follow_ups.iter().filter(|(about, _)| !own(*about)).map(|(_, task)| task).collect();
+    let shown = if extent == Extent::Short { MOST_TASKS } else { tasks.len() };
+    for (index, task) in tasks.iter().take(shown).enumerate() {
+        let label = if index == 0 { "action required" } else { "" };
+        page.line(labelled(label, &format!("{}. {}", index + 1, task.what)));
+        if !task.command.is_empty() {
+            page.line(labelled("", &format!("   {}", command_line::here(&task.command))));
+        }
+    }
+    if tasks.len() > shown {
+        page.line(labelled("", &format!("and {} more: {}", tasks.len() - shown, full(run))));
+    }
+}
+
+/// The command that shows everything.
+fn full(run: &str) -> CommandLine {
+    CommandLine::stanch("status").name(run).words("--full")
+}
+
+/// The callers that nobody knows, with what they read.
+fn callers(page: &mut Page, left: &Left) {
     let radii = &left.blast_radii;
     let unknown = radii.iter().flat_map(|radius| {
         radius.accesses.iter().filter(|access| access.unknown).map(move |access| (radius.secret.as_str(), access))
@@ -141,25 +210,31 @@ fn found(page: &mut Page, left: &Left, verdict: &evidence::Verdict) {
             format!("{} from {}, {} {}{of}, {from} to {to}", access.who, access.ip, access.count, access.operation)
         })
         .collect();
-    for (index, stranger) in strangers.iter().take(5).enumerate() {
-        let label = if index == 0 { "unknown to you" } else { "" };
-        page.line(format!("  {label:<16}{}", stranger));
+    for (index, stranger) in strangers.iter().take(MOST_CALLERS).enumerate() {
+        page.line(labelled(if index == 0 { "unrecognised callers" } else { "" }, stranger));
     }
-    if strangers.len() > 5 {
-        page.line(format!("  {:<16}and {} more, see the report", "", strangers.len() - 5));
+    if strangers.len() > MOST_CALLERS {
+        page.line(labelled("", &format!("and {} more, see the report", strangers.len() - MOST_CALLERS)));
     }
-    for (index, task) in left.follow_ups.iter().enumerate() {
-        let label = if index == 0 { "left to you" } else { "" };
-        page.line(format!("  {label:<16}{}", task.what));
-        if !task.command.is_empty() {
-            page.line(format!("  {:<16}  {}", "", command_line::here(&task.command)));
-        }
-    }
+}
+
+/// What could not be seen: what changes a decision stands under the verdict, the rest is counted.
+fn gaps(page: &mut Page, left: &Left, verdict: &evidence::Verdict, run: &str, extent: Extent) {
     // What stands under the verdict is not said twice.
-    let unseen = left.unseen.iter().filter(|unseen| !verdict.open.contains(unseen));
-    for (index, unseen) in unseen.enumerate() {
-        let label = if index == 0 { "not seen" } else { "" };
-        page.line(format!("  {label:<16}{}", unseen));
+    let gaps: Vec<&String> = left.unseen.iter().filter(|unseen| !verdict.open.contains(unseen)).collect();
+    match (gaps.as_slice(), extent) {
+        ([], _) => {}
+        ([only], _) => page.line(labelled("visibility gaps", only)),
+        ([first, more @ ..], Extent::Short) => {
+            page.line(labelled("visibility gaps", first));
+            let more = counted(more.len() as u64, "more gap");
+            page.line(labelled("", &format!("and {more}: {}", full(run))));
+        }
+        (several, Extent::Full) => {
+            for (index, gap) in several.iter().enumerate() {
+                page.line(labelled(if index == 0 { "visibility gaps" } else { "" }, gap));
+            }
+        }
     }
 }
 
@@ -174,8 +249,8 @@ fn asked_again(page: &mut Page, run: &str, state: &State) {
     let before = if before.is_empty() { String::new() } else { format!("{} and ", before.join(", ")) };
     let last = when(*last, now);
     let command = CommandLine::stanch("resume").name(run).words("--wait");
-    page.line(format!("  {:<16}what reaches the log late, {before}{last}", "asked again"));
-    page.line(format!("  {:<16}  {command}", ""));
+    page.line(labelled("log re-check", &format!("scheduled {before}{last}: entries reach the audit trail late")));
+    page.line(labelled("", &format!("   {command}")));
 }
 
 /// The verdict in one line: green only where nothing is left to worry about.
@@ -258,8 +333,8 @@ fn waits_for(step: &StepState) -> Page {
     let what = match (question.checklist.is_empty() && question.fields.is_empty(), question.min) {
         (false, _) => "is to be done by hand".to_owned(),
         (true, _) if wants_value => "waits for a value".to_owned(),
-        (true, 1) => format!("waits for a yes or a no{who}"),
-        (true, _) => format!("waits for {missing} more yes{who}"),
+        (true, 1) => format!("awaiting approval{who}"),
+        (true, _) => format!("awaiting {}{who}", counted(u64::from(missing), "more approval")),
     };
     let until = question.expires_at.map(|at| format!(" until {}", at.format("%H:%M:%SZ"))).unwrap_or_default();
     let mut page = Page::others(&question.prompt, "│ ").after(&format!("{what}{until}: "), "");

@@ -84,7 +84,7 @@ pub struct Consumer {
     pub refresh: Duration,
 }
 
-/// Somebody who reads what leaked: the leaked version by its number `reads` times, each of the `also` once, and then
+/// Somebody who reads what leaked: the leaked version, and no other, `reads` times, each of the `also` once, and then
 /// the leaked version over and over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attacker {
@@ -147,7 +147,7 @@ impl Scenario {
         if missing.is_empty() { Ok(()) } else { Err(missing) }
     }
 
-    /// What the runbook is given beside the secret and the times, by the name of the input.
+    /// Additional inputs of the runbook, by the name of the input.
     pub fn inputs(&self) -> &BTreeMap<String, String> {
         &self.inputs
     }

@@ -18,7 +18,7 @@ pub(crate) struct WrittenScenario {
     pub(crate) summary: String,
     /// The cloud knows nothing of runbooks; whoever plays the response does.
     pub(crate) runbook: Option<String>,
-    /// What the runbook is given beside the secret and the times.
+    /// Additional inputs of the runbook.
     #[serde(default)]
     pub(crate) inputs: BTreeMap<String, String>,
     #[serde(default)]

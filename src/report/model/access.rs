@@ -46,7 +46,7 @@ pub struct AccessLine {
     pub last: String,
 }
 
-/// What an unknown caller did to another secret.
+/// What an unrecognised caller did to another secret.
 #[derive(Clone, Debug, Serialize)]
 pub struct SecondOrderLine {
     pub who: String,

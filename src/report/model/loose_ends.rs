@@ -21,6 +21,24 @@ pub struct FollowUp {
     pub command: String,
 }
 
+/// What a task is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A step that failed or waits: the run itself goes on with it.
+    Step,
+    /// Whether the leaked value is refused.
+    Proof,
+    /// A secret that may hold what leaked, and that the run left as it is.
+    LeftAlone,
+    /// Another secret that an unrecognised caller read.
+    Exposed,
+    /// Who issues the secret.
+    Issuer,
+    /// A consumer that loses the secret.
+    Consumer,
+    Other,
+}
+
 /// What could not be seen or was not proven. Never empty: a log has an end.
 pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<String> {
     let mut unseen: Vec<String> = Vec::new();
@@ -51,7 +69,7 @@ pub(super) fn unseen(source: &Source<'_>, containment: &Containment) -> Vec<Stri
     }
     if source.took_the_vault_for_the_issuer() {
         unseen.push(
-            "whether the leaked value works anywhere else: the vault was taken for its issuer, and nobody else was asked"
+            "whether the leaked value works anywhere else: the vault was treated as its issuer, and nobody else was asked"
                 .to_owned(),
         );
     }
@@ -97,34 +115,38 @@ fn not_shown(coverage: &Coverage) -> Vec<String> {
     unseen
 }
 
-/// What is left to do.
-pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<FollowUp> {
+/// What is left to do, the gravest first, and what each task is about.
+pub(super) fn follow_ups(source: &Source<'_>, containment: &Containment) -> Vec<(About, FollowUp)> {
     let mut left = Vec::new();
-    for gap in &containment.issuer_not_proven {
-        let version = short(&gap.version);
-        left.push(FollowUp {
-            what: format!("make sure at the issuer that it refuses the value of version {version}: nothing proves it"),
-            command: String::new(),
-        });
-    }
-    readers(source, &mut left);
-    pinned_settings(source, &mut left);
-    staging(source, &mut left);
-    left_by_search(source, &mut left);
+    let mut add = |about: About, tasks: Vec<FollowUp>| left.extend(tasks.into_iter().map(|task| (about, task)));
+    let (steps, messages): (Vec<_>, Vec<_>) = source
+        .steps
+        .iter()
+        .filter_map(|planned| Some((planned, of_step(source, planned)?)))
+        .partition(|(planned, _)| source.known.state().step(&planned.id).status != StepStatus::Done);
+    add(About::Step, steps.into_iter().map(|(_, task)| task).collect());
+    let not_proven = containment.issuer_not_proven.iter().map(|gap| FollowUp {
+        what: format!(
+            "make sure at the issuer that it refuses the value of version {}: nothing proves it",
+            short(&gap.version)
+        ),
+        command: String::new(),
+    });
+    add(About::Proof, not_proven.collect());
+    add(About::LeftAlone, left_by_search(source));
+    add(About::LeftAlone, staging(source));
+    add(About::Exposed, second_order(source));
     if source.took_the_vault_for_the_issuer() {
-        left.push(FollowUp {
-            what: "nothing names who issues the secret: say so in the inventory or by the tag `stanch-provider`, `random` if the vault does; if somebody else does, the leaked value still works there".to_owned(),
-            command: String::new(),
-        });
+        let what = "nothing names who issues the secret: say so in the inventory or by the tag `stanch-provider`, `random` if the vault does; if another system issued the value, it may still work there";
+        add(About::Issuer, vec![FollowUp { what: what.to_owned(), command: String::new() }]);
     }
-    second_order(source, &mut left);
+    add(About::Consumer, readers(source));
+    add(About::Consumer, pinned_settings(source));
     if let Some(Abandoned { by, because, .. }) = source.known.state().abandoned() {
-        let what = format!("the run was abandoned by {by}: {because}; whatever it left undone is left to you");
-        left.push(FollowUp { what, command: String::new() });
+        let what = format!("the run was abandoned by {by}: {because}; what it did not do is for you to do");
+        add(About::Other, vec![FollowUp { what, command: String::new() }]);
     }
-    for planned in source.steps {
-        left.extend(of_step(source, planned));
-    }
+    add(About::Other, messages.into_iter().map(|(_, task)| task).collect());
     left
 }
 
@@ -181,13 +203,14 @@ fn of_step(source: &Source<'_>, planned: &PlannedStep) -> Option<FollowUp> {
 }
 
 /// Readers that have not moved.
-fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+fn readers(source: &Source<'_>) -> Vec<FollowUp> {
+    let mut left = Vec::new();
     for evidence in source.evidence() {
         let Evidence::Adopted(adoption) = evidence else { continue };
         let pinned = adoption
             .pinned
             .iter()
-            .map(|reader| (reader, "asks for an old version by its number", "take the version out of its reference"));
+            .map(|reader| (reader, "is pinned to an old version", "take the version out of its reference"));
         let behind = adoption
             .left_behind
             .iter()
@@ -198,12 +221,14 @@ fn readers(source: &Source<'_>, left: &mut Vec<FollowUp>) {
             left.push(FollowUp { what, command: String::new() });
         }
     }
+    left
 }
 
 /// A staging secret that something may have been put into, and that no step took away, holds a credential that may be alive.
-fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+fn staging(source: &Source<'_>) -> Vec<FollowUp> {
+    let mut left = Vec::new();
     if source.evidence().any(|evidence| matches!(evidence, Evidence::Closed)) {
-        return;
+        return left;
     }
     for item in source.known.items() {
         let effect = source.known.state().step(&item.step).effects.get(&EffectName::Stage.to_string());
@@ -216,10 +241,12 @@ fn staging(source: &Source<'_>, left: &mut Vec<FollowUp>) {
             });
         }
     }
+    left
 }
 
 /// Secrets that hold the leaked value and were not rotated.
-fn left_by_search(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+fn left_by_search(source: &Source<'_>) -> Vec<FollowUp> {
+    let mut left = Vec::new();
     for evidence in source.evidence() {
         if let Evidence::LeftToPerson(LeftToPerson { secret, because }) = evidence {
             left.push(FollowUp {
@@ -228,10 +255,12 @@ fn left_by_search(source: &Source<'_>, left: &mut Vec<FollowUp>) {
             });
         }
     }
+    left
 }
 
 /// Settings of sites that never follow.
-fn pinned_settings(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+fn pinned_settings(source: &Source<'_>) -> Vec<FollowUp> {
+    let mut left = Vec::new();
     for evidence in source.evidence() {
         if let Evidence::Pinned(PinnedSetting { site, setting, version, remedy }) = evidence {
             let version = short(version);
@@ -239,12 +268,14 @@ fn pinned_settings(source: &Source<'_>, left: &mut Vec<FollowUp>) {
             left.push(FollowUp { what, command: String::new() });
         }
     }
+    left
 }
 
-/// What the unknown callers read elsewhere has leaked as well.
-fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
+/// What the unrecognised callers read elsewhere has leaked as well.
+fn second_order(source: &Source<'_>) -> Vec<FollowUp> {
+    let mut left = Vec::new();
     let url = source.secret();
-    let Some((vault, _)) = url.split_once("/secrets/") else { return };
+    let Some((vault, _)) = url.split_once("/secrets/") else { return left };
     let radii = recorded(source);
     let touched: Vec<&SecondOrder> = radii.iter().flat_map(|recorded| &recorded.found.second_order).collect();
     let read = touched.iter().filter(|touched| touched.operation == "SecretGet");
@@ -264,11 +295,12 @@ fn second_order(source: &Source<'_>, left: &mut Vec<FollowUp>) {
         // Where its value was refused throughout, nothing leaked.
         if place.is_empty() || times.any(|touched| touched.succeeded > 0) {
             left.push(FollowUp {
-                what: format!("an unknown caller also read `{secret}`: treat it as leaked"),
+                what: format!("an unrecognised caller also read `{secret}`: treat it as leaked"),
                 command,
             });
         }
     }
+    left
 }
 
 /// Whether a URL is that of a secret in a vault of this name.

@@ -23,6 +23,7 @@ use containment::{Containment, Exposure, Verdict};
 use history::ActionLine;
 pub use history::History;
 use late::LateLine;
+pub use loose_ends::About;
 use loose_ends::FollowUp;
 use messages::Notification;
 use serde::Serialize;
@@ -120,8 +121,8 @@ pub struct Left {
     pub blast_radii: Vec<BlastRadius>,
     /// What could not be seen or was not proven.
     pub unseen: Vec<String>,
-    /// What is left to do.
-    pub follow_ups: Vec<FollowUp>,
+    /// What is left to do, the gravest first, and what each task is about.
+    pub follow_ups: Vec<(About, FollowUp)>,
 }
 
 impl Left {
@@ -161,7 +162,7 @@ impl Report {
             secret: source.secret(),
             found_at: source.input("found_at"),
             unseen,
-            follow_ups,
+            follow_ups: follow_ups.into_iter().map(|(_, task)| task).collect(),
             verdict: Verdict::new(verdict, &exposure, known.leaked_value().as_ref()),
             blast_radius: blast_radii.first().cloned().unwrap_or_default(),
             several_secrets: blast_radii.len() > 1,

@@ -46,7 +46,7 @@ impl Source<'_> {
             .unwrap_or_else(|| self.input("vault"))
     }
 
-    /// Whether the vault was taken for the issuer although nothing names it.
+    /// Whether the vault was treated as the issuer although nothing names it.
     pub(super) fn took_the_vault_for_the_issuer(&self) -> bool {
         self.evidence().any(|evidence| matches!(evidence, Evidence::IssuerNamed { assumed: true, .. }))
     }

@@ -34,7 +34,7 @@ fn a_table_json_and_csv_tell_the_same() {
         said.exit(0).stdout
     };
     let table = options(&[]);
-    assert!(table.contains("billing-worker") && table.contains("unknown caller"), "{table}");
+    assert!(table.contains("billing-worker") && table.contains("unrecognised caller"), "{table}");
     let found: Value = serde_json::from_str(&options(&["--json"])).unwrap();
     assert_eq!(found["unknown_callers"], json!([THIEF]));
     let rows = found["accesses"].as_array().unwrap();

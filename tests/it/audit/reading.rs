@@ -56,7 +56,7 @@ fn the_description_fits_a_terminal_and_carries_no_control_characters() {
     assert!(!text.chars().any(|char| (char.is_control() && char != '\n') || char == '\u{202e}'), "{text:?}");
     for part in [
         "mallory",
-        "unknown caller: aaaaaaaa-0000-4000-8000-000000000001",
+        "unrecognised caller: aaaaaaaa-0000-4000-8000-000000000001",
         "known",
         "11111111",
         "curl/8.4.0",

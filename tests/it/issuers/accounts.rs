@@ -244,7 +244,7 @@ async fn a_plan_says_who_issues_the_key_and_what_each_policy_breaks() {
     let told = ask(&["-i", &subscription]).stdout;
     for words in [
         "`orders-key` is issued by `azure_storage_key`: key2 follows key1; `azure_storage_key` is named in the secret's tags",
-        "ending the old one with an overlap breaks whoever uses the other key of `ordersstore`, at once",
+        "impact of revoking after the overlap: whoever uses the other key of `ordersstore`, at once",
         "1 of 2 sites follow `orders-key`: orders-web",
         "the app setting `Db__Key` of the site reports-web names it",
         "write `@Microsoft.KeyVault(SecretUri=https://kv-drill.vault.azure.net/secrets/orders-key)`",

@@ -216,12 +216,12 @@ async fn the_usual_runbook_asks_for_what_only_a_person_can_make() {
 
 #[tokio::test]
 async fn where_nothing_names_an_issuer_the_plan_the_gate_and_the_report_say_so() {
-    const SAID: &str = "nothing names an issuer, so the vault is taken for it";
+    const SAID: &str = "issuer unknown, treated as the vault itself";
     let stage = set("an-opaque-value-1", json!({ "owner": "orders-team" })).await;
     let secret = "secret=https://kv-drill.vault.azure.net/secrets/orders-key";
     let plan = ["plan", "secret-exposure", "-i", secret, "-i", "exposed_at=2026-01-01T00:00:00Z"];
     let told = stage.stanch(&plan).exit(0).stdout;
-    assert!(told.contains(&format!("! `orders-key`: {SAID}")) && told.contains("drawn at random"), "{told}");
+    assert!(told.contains(&format!("! `orders-key`: {SAID}")) && told.contains("randomly generated"), "{told}");
     let waits = stage.stanch(&arguments("secret-exposure", "r-nobody", &["severity=sev2"])).exit(4);
     assert!(waits.stderr.contains(SAID), "{}", waits.stderr);
     stage.stanch(&["approve", "r-nobody", "approve", "--by", "kim"]).exit(0).done();

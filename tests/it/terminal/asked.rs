@@ -27,7 +27,7 @@ async fn a_gate_stands_whole_on_a_small_screen_and_takes_no_single_key() {
     for shown in [
         "https://kv-drill.vault.azure.net/secrets/orders-db",
         "and disable every older version?",
-        "goes on working there.",
+        "it may still work there.",
         "who: 1 yes; you are alice",
         "type `approve`, or `orders-db` in full",
     ] {
