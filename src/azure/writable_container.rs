@@ -102,8 +102,8 @@ impl WritableContainer {
         if name.is_empty() { url.to_owned() } else { format!("{url}/{name}") }
     }
 
-    /// The names that begin so, in their order.
-    pub async fn list(&self, begin: &str) -> Result<Vec<String>, Failure> {
+    /// The names that begin so, in their order, each with how it stands.
+    pub async fn list(&self, begin: &str) -> Result<Vec<(String, BlobHead)>, Failure> {
         let mut names = Vec::new();
         let mut marker: Option<String> = None;
         loop {
@@ -118,8 +118,12 @@ impl WritableContainer {
             };
             let page = ask(request).await.map_err(|error| self.told(self.not_written(error)))?;
             let Some(page) = page else { return Ok(names) };
-            let found = page.blob_items.into_iter().filter_map(|item| item.name);
-            names.extend(found.filter_map(|name| name.strip_prefix(&self.folder).map(str::to_owned)));
+            names.extend(page.blob_items.into_iter().filter_map(|item| {
+                let name = item.name?.strip_prefix(&self.folder)?.to_owned();
+                let properties = item.properties.unwrap_or_default();
+                let length = properties.content_length.unwrap_or_default();
+                Some((name, BlobHead { length, is_leased: properties.lease_state == Some(LeaseState::Leased) }))
+            }));
             marker = page.next_marker.filter(|marker| !marker.is_empty());
             if marker.is_none() {
                 return Ok(names);
@@ -187,11 +191,14 @@ impl WritableContainer {
         ask(request).await.map_err(|error| self.not_created(error))
     }
 
-    /// Appends a block where the blob has this length.
-    pub async fn append(&self, name: &str, length: u64, block: &[u8]) -> Result<(), NotWritten> {
+    /// Appends a block where the blob has this length, and this lease if one is given.
+    pub async fn append(&self, name: &str, length: u64, block: &[u8], lease: Option<&str>) -> Result<(), NotWritten> {
         let blob = self.contents.blob_client(&self.name(name)).append_blob_client();
-        let options =
-            AppendBlobClientAppendBlockOptions { append_position: i64::try_from(length).ok(), ..Default::default() };
+        let options = AppendBlobClientAppendBlockOptions {
+            append_position: i64::try_from(length).ok(),
+            lease_id: lease.map(str::to_owned),
+            ..Default::default()
+        };
         let content = RequestContent::from(block.to_vec());
         let request = async { blob.append_block(content, block.len() as u64, Some(options)).await.map(drop) };
         ask(request).await.map_err(|error| self.not_written(error))

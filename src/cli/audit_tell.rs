@@ -59,7 +59,9 @@ impl Listeners {
                         .and("nothing was changed"),
                 ),
                 LockError::Io(error) => cannot_write(runs.state(), &error),
-                error @ (LockError::Uploaded(..) | LockError::BrokenOff(_)) => session::locked(&error),
+                error @ (LockError::Uploaded(..) | LockError::BrokenOff(_) | LockError::Unreadable(..)) => {
+                    session::locked(&error)
+                }
                 LockError::Held(_) => CommandError::refused(
                     Failure::refused(format!("another process watches this and tells `{name}`"))
                         .help("end that one first, or watch without `--notify`")

@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let prepared = driving::prepare(common, &args)?;
     prepared.warn(ui);
+    if let Some(held) = prepared.held()? {
+        ui.note(&format!("it would be refused now: {}: {}", held.summary, held.reasons.join(": ")));
+    }
     // Later looks into the audit trail know these requests for our own, as far as that can be without keeping anything.
     let known = prepared.runs.known_fingerprint_key().map(|key| key.request_prefix());
     let prefix = known.unwrap_or_else(|| prepared.opened.request_prefix.clone());

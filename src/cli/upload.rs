@@ -28,7 +28,8 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     let (here, there) = session::runs_to_upload(common)?;
-    let source = session::existing_in(&here, &args.run)?;
+    let source =
+        session::existing_in(&here, &args.run, &CommandLine::stanch("runs").option("--state", session::LOCAL))?;
     let target = there.folder(&args.run).map_err(|error| session::not_an_id(&error))?;
     let claimant = session::claimant();
     let lock = source.lock_to_upload(&claimant).map_err(|error| locked(&error))?;
@@ -42,7 +43,7 @@ pub(crate) async fn run(common: &Common, ui: Ui, args: Args) -> Outcome {
     match compared {
         Compared { here_ends: true, .. } => follow(&here, &source, &target, &upload, compared)?,
         Compared { there_ends: true, .. } => {
-            let held = target.lock_to_upload(&claimant).map_err(|error| locked(&error))?;
+            let held = target.reserve(&claimant).map_err(|error| locked(&error))?;
             bring(&there, (&source, &target), &state, &upload, compared)?;
             drop(held);
         }

@@ -4,7 +4,7 @@ use super::local::LocalRuns;
 use super::lock::{Claimant, Holder, Lock, LockError};
 use super::reader::{Journal, ReadError, first_record};
 use super::record::Record;
-use super::run_store::{CHAT_MESSAGE, LeftAnswer, Mark, Pinned, RunStore};
+use super::run_store::{CHAT_MESSAGE, LeftAnswer, Mark, Pinned, Presence, RunStore};
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::engine::event::RunOpened;
@@ -63,6 +63,11 @@ impl Runs {
     /// Where they are kept.
     pub(super) fn store(&self) -> &dyn RunStore {
         self.store.as_ref()
+    }
+
+    /// Whether other machines reach it as well.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
     }
 
     /// The folder of this machine for what is made of runs: the state directory.
@@ -162,35 +167,40 @@ impl RunFolder {
     ///
     /// # Errors
     /// If that cannot be seen.
-    pub fn exists(&self) -> io::Result<bool> {
-        self.store.has_folder(&self.name)
+    pub fn presence(&self) -> io::Result<Presence> {
+        self.store.presence(&self.run)
     }
 
-    /// The place where a new run is made ready. It gets its name by [`publish`](Self::publish), when its first record
-    /// is durable: a run is there with all that is pinned, or not at all.
-    pub fn staged(&self) -> Self {
-        Self { name: self.store.staged(&self.run), ..self.clone() }
+    /// Takes the name of a run that is not there yet: the first that is written of it. It gets its place by
+    /// [`publish`](Self::publish), when its first record is durable: a run is there with all that is pinned, or not at all.
+    pub fn reserve(&self, claimant: &Claimant) -> Result<Lock, LockError> {
+        self.store.reserve(&self.run, claimant)
     }
 
-    /// Makes a staged run's folder and pins the runbook and the configuration in it, with the fragments that the runbook
-    /// includes, each by its SHA-256. What a dead process left there is taken away.
+    /// Pins the runbook and the configuration of a run whose name is held, with the fragments that the runbook includes, each
+    /// by its SHA-256, and gives its journal.
     pub fn create<'a>(
         &self,
         runbook: &str,
         configuration: Option<&str>,
         fragments: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Box<dyn Store>> {
         let mut pins = vec![Pinned { name: "runbook.yaml".to_owned(), text: runbook }];
         pins.extend(configuration.map(|text| Pinned { name: "stanch.yaml".to_owned(), text }));
         // Two paths may name the same bytes.
         let fragments: BTreeMap<&str, &str> = fragments.collect();
         pins.extend(fragments.into_iter().map(|(sha256, text)| Pinned { name: fragment(sha256), text }));
-        self.store.stage(&self.name, &pins)
+        self.store.stage(&self.run, &pins)
     }
 
-    /// Gives a staged run its name.
-    pub fn publish(&self, folder: &Self) -> io::Result<()> {
-        self.store.publish(&self.name, &folder.name)
+    /// Gives a new run its place.
+    pub fn publish(&self) -> io::Result<()> {
+        self.store.publish(&self.run)
+    }
+
+    /// Takes away, where that can be, what was written of a run that does not begin.
+    pub fn forget(&self) {
+        self.store.forget(&self.run);
     }
 
     /// The pinned runbook.
@@ -231,11 +241,6 @@ impl RunFolder {
         }
     }
 
-    /// Takes a run that has no folder yet, where others judge by that whether it is beginning.
-    pub fn reserve(&self, claimant: &Claimant) -> Result<Option<Lock>, LockError> {
-        self.store.reserve(&self.run, claimant)
-    }
-
     /// Takes the run for as long as it takes to add an answer to its journal: whoever died while working on it is still
     /// named afterwards.
     pub fn lock_to_answer(&self, claimant: &Claimant) -> Result<Lock, LockError> {
@@ -270,11 +275,6 @@ impl RunFolder {
     /// With what the run began, and when; the rest of the journal is not looked at.
     pub fn opened(&self) -> Result<(Timestamp, RunOpened), ReadError> {
         first_record(self.lines()?, &self.run)
-    }
-
-    /// Begins the journal.
-    pub fn create_journal(&self) -> io::Result<Box<dyn Store>> {
-        self.store.begin_lines(&self.name_of("journal.jsonl"))
     }
 
     /// Opens the journal to go on with it.

@@ -4,13 +4,13 @@
 
 use super::lock::{Claimant, Holder, Life, Lock, LockError, says_everything};
 use super::reader::{ReadError, open};
-use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore, beside};
+use super::run_store::{Decide, LeftAnswer, Mark, Pinned, Presence, RunStore, beside};
 use super::store::{LocalStore, Store};
 use super::time_stamps::stamps_beside;
 use crate::files::{self, LARGEST_TEXT};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Claims on one target: a few hundred bytes for each run there ever was.
@@ -73,8 +73,14 @@ impl RunStore for LocalRuns {
         Ok(runs)
     }
 
-    fn has_folder(&self, folder: &str) -> io::Result<bool> {
-        Ok(self.path(folder).exists())
+    fn presence(&self, run: &str) -> io::Result<Presence> {
+        let staged = staged(run);
+        Ok(match (self.path(&format!("runs/{run}")).exists(), self.path(&staged).exists()) {
+            (true, _) => Presence::There,
+            (false, false) => Presence::Absent,
+            (false, true) if self.holder(&format!("{staged}/lock")).is_some() => Presence::Beginning,
+            (false, true) => Presence::NeverBegan,
+        })
     }
 
     fn has(&self, name: &str) -> io::Result<bool> {
@@ -125,19 +131,23 @@ impl RunStore for LocalRuns {
         Ok(Box::new(LocalStore::open(&self.path(name))?))
     }
 
-    fn staged(&self, run: &str) -> String {
-        format!("runs/.{run}.new")
+    fn reserve(&self, run: &str, claimant: &Claimant) -> Result<Lock, LockError> {
+        let staged = staged(run);
+        files::make_folder(&self.path(&staged))?;
+        self.lock(&format!("{staged}/lock"), run, claimant)
     }
 
-    fn stage(&self, folder: &str, pins: &[Pinned<'_>]) -> io::Result<()> {
-        let path = self.path(folder);
-        if let Some(runs) = path.parent() {
-            files::make_folder(runs)?;
+    fn stage(&self, run: &str, pins: &[Pinned<'_>]) -> io::Result<Box<dyn Store>> {
+        let path = self.path(&staged(run));
+        // What a dead process left there.
+        for left in fs::read_dir(&path)? {
+            let left = left?;
+            match left.file_type()?.is_dir() {
+                true => fs::remove_dir_all(left.path())?,
+                false if left.file_name() != "lock" => fs::remove_file(left.path())?,
+                false => {}
+            }
         }
-        if path.exists() && self.holder(&format!("{folder}/lock")).is_none() {
-            fs::remove_dir_all(&path)?;
-        }
-        DirBuilder::new().mode(0o700).create(&path)?;
         let mut below = None;
         for Pinned { name, text } in pins {
             let file = path.join(name);
@@ -148,13 +158,22 @@ impl RunStore for LocalRuns {
             pin(&file, text)?;
         }
         below.map(|folder| File::open(folder)?.sync_all()).transpose()?;
-        File::open(&path)?.sync_all()
+        Ok(Box::new(LocalStore::create(&path.join("journal.jsonl"))?))
     }
 
-    fn publish(&self, staged: &str, folder: &str) -> io::Result<()> {
-        let (from, to) = (self.path(staged), self.path(folder));
-        fs::rename(from, &to)?;
-        to.parent().map(|runs| File::open(runs)?.sync_all()).transpose().map(drop)
+    fn publish(&self, run: &str) -> io::Result<()> {
+        fs::rename(self.path(&staged(run)), self.path(&format!("runs/{run}")))?;
+        File::open(self.path("runs"))?.sync_all()
+    }
+
+    fn forget(&self, run: &str) {
+        // Where it fails, whoever begins the run later does it.
+        drop(fs::remove_dir_all(self.path(&staged(run))));
+    }
+
+    /// The system says who is dead, and they stay so.
+    fn keep_from_beginning(&self, _: &str) -> io::Result<bool> {
+        Ok(true)
     }
 
     fn lock(&self, name: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError> {
@@ -175,11 +194,6 @@ impl RunStore for LocalRuns {
     fn holder(&self, name: &str) -> Option<Holder> {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Lock::holder(&self.path(name), &host)
-    }
-
-    /// Whether a process lives can be seen here without that.
-    fn reserve(&self, _: &str, _: &Claimant) -> Result<Option<Lock>, LockError> {
-        Ok(None)
     }
 
     fn leave_answer(&self, folder: &str, name: &str, answer: &[u8]) -> io::Result<()> {
@@ -259,6 +273,11 @@ impl RunStore for LocalRuns {
         let file = files::open_own(&self.path(name), OpenOptions::new().read(true));
         claim.life(host, file.is_ok_and(|file| says_everything(&file)))
     }
+}
+
+/// A new run is made ready in a folder that nobody takes for a run.
+fn staged(run: &str) -> String {
+    format!("runs/.{run}.new")
 }
 
 fn claims(file: &mut File) -> io::Result<String> {

@@ -7,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the system tells about its processes in files")]
 
+use super::reader::ReadError;
 use super::uploaded::Upload;
 use crate::clock::{self, Timestamp};
 use crate::files;
@@ -93,6 +94,9 @@ pub enum LockError {
     /// It is being uploaded to where it was asked for, and is not whole there.
     #[error("its upload from {} broke off", .0.host)]
     BrokenOff(Box<Upload>),
+    /// Its journal, which lies there, cannot be read, so that there is nothing to hold.
+    #[error("{1}")]
+    Unreadable(String, ReadError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }

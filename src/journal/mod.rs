@@ -28,7 +28,7 @@ pub use held::{HeldBy, Stands};
 pub use lock::{Claimant, Holder, Life, Lock, LockError};
 pub use reader::{Damage, DamageKind, Journal, ReadError};
 pub use record::{FORMAT_VERSION, GENESIS, LONGEST_LINE, Record, line_hash};
-pub use run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore, Tell};
+pub use run_store::{Decide, LeftAnswer, Mark, Pinned, Presence, RunStore, Tell};
 pub use store::{Fenced, Hold, LocalStore, Store};
 pub use targets::{TargetError, Targets};
 pub use time_stamps::stamps_beside;

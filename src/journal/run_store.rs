@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `runs/RUN/journal.jsonl` | the journal | lines, each batch durable before anything follows from it |
 //! | `runs/RUN/runbook.yaml`, `stanch.yaml`, `fragments/SHA-256.yaml` | what is pinned | once, before the first line |
-//! | `runs/RUN/lock` | who works on the run | held while a process lives |
+//! | `runs/RUN/lock` | who works on the run | held while a process lives; a container holds the journal itself |
 //! | `runs/RUN/answers/NAME.json`, `NAME.reply` | answers of people, and what became of them | once |
 //! | `runs/RUN/chat.json` | which message in a chat tells of the run | once |
 //! | `runs/RUN/timestamps/HEAD.tsr` | time stamps of heads | once |
@@ -35,6 +35,19 @@ pub struct LeftAnswer {
     /// The user whose file it is, where the system vouches for that.
     pub owner: Option<u32>,
     pub answer: Vec<u8>,
+}
+
+/// Whether there is a run of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing of it is there.
+    Absent,
+    /// A live process is just beginning it.
+    Beginning,
+    /// Whoever was to begin it ended before its first record was there: nothing was sent, and nothing is held.
+    NeverBegan,
+    /// It is there, whatever became of its journal.
+    There,
 }
 
 /// Something that is pinned beside a journal: its name in the run's folder, and its text.
@@ -78,8 +91,8 @@ pub trait RunStore: Debug + Send + Sync {
     /// The names of all runs, as they are found.
     fn runs(&self) -> io::Result<Vec<String>>;
 
-    /// Whether something of this run's folder is there.
-    fn has_folder(&self, folder: &str) -> io::Result<bool>;
+    /// Whether there is a run of this name.
+    fn presence(&self, run: &str) -> io::Result<Presence>;
 
     /// Whether something of this name is there.
     fn has(&self, name: &str) -> io::Result<bool>;
@@ -105,14 +118,21 @@ pub trait RunStore: Debug + Send + Sync {
     /// Opens lines to append to them.
     fn open_lines(&self, name: &str) -> io::Result<Box<dyn Store>>;
 
-    /// Which folder a new run is made ready in; its own where nothing lies in it that could be taken for a run.
-    fn staged(&self, run: &str) -> String;
+    /// Holds the name of a run that is not there yet, before anything else of it is written.
+    fn reserve(&self, run: &str, claimant: &Claimant) -> Result<Lock, LockError>;
 
-    /// Makes the folder of a new run with what is pinned in it. What a dead process left there is taken away.
-    fn stage(&self, folder: &str, pins: &[Pinned<'_>]) -> io::Result<()>;
+    /// Pins what a new run is pinned to, and gives its journal, which is empty: for whoever holds the name.
+    fn stage(&self, run: &str, pins: &[Pinned<'_>]) -> io::Result<Box<dyn Store>>;
 
-    /// Gives a staged run its name: it is there with its first record and all that is pinned, or not at all.
-    fn publish(&self, staged: &str, folder: &str) -> io::Result<()>;
+    /// Gives a run its place when its first record is durable: it is there with all that is pinned, or not at all.
+    fn publish(&self, run: &str) -> io::Result<()>;
+
+    /// Takes away, where that can be, what was written of a run that does not begin: for whoever holds its name.
+    fn forget(&self, run: &str);
+
+    /// Keeps whoever was to begin this run, and was found dead, from beginning it after all. Gives whether that is so:
+    /// not where it lives.
+    fn keep_from_beginning(&self, run: &str) -> io::Result<bool>;
 
     /// Holds a name for a run, as long as this process lives, or says who does.
     fn lock(&self, name: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError>;
@@ -122,9 +142,6 @@ pub trait RunStore: Debug + Send + Sync {
 
     /// The live process that holds a name, if there is one.
     fn holder(&self, name: &str) -> Option<Holder>;
-
-    /// Holds the run itself before it has a folder, where others judge by that whether it is beginning.
-    fn reserve(&self, run: &str, claimant: &Claimant) -> Result<Option<Lock>, LockError>;
 
     /// Leaves an answer for the process that works on the run in this folder.
     fn leave_answer(&self, folder: &str, name: &str, answer: &[u8]) -> io::Result<()>;
@@ -150,7 +167,7 @@ pub trait RunStore: Debug + Send + Sync {
     /// The time stamps in the folder of a run, in the order of their names, each with its place.
     fn stamps(&self, folder: &str) -> io::Result<Vec<(String, Vec<u8>)>>;
 
-    /// Whether the process lives that made a claim in the lines of this name, and whose run has no journal.
+    /// Whether the process lives that made a claim in the lines of this name, and whose run is not there.
     fn life(&self, name: &str, claim: &Holder, host: &str) -> Life;
 }
 

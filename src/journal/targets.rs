@@ -14,6 +14,7 @@
 use super::folder::{Runs, valid_run_id};
 use super::held::{HeldBy, Stands};
 use super::lock::{Claimant, Holder, Life};
+use super::run_store::Presence;
 use crate::engine::State;
 use sha2::{Digest, Sha256};
 use std::io;
@@ -50,7 +51,7 @@ impl Targets {
         let mut held = None;
         self.runs.store().claim(&self.file(target), &mut |text| {
             let claim = claims(text).next().filter(|claim| claim.run != self.run);
-            held = claim.and_then(|claim| self.judge(target, claim));
+            held = claim.and_then(|claim| self.judge(target, claim, true));
             if held.is_some() || claims(text).next().is_some_and(|claim| claim.run == self.run) {
                 return Ok(None);
             }
@@ -65,7 +66,7 @@ impl Targets {
     pub fn held(&self, target: &str) -> io::Result<Option<HeldBy>> {
         let Some(text) = self.runs.store().claims(&self.file(target))? else { return Ok(None) };
         let claim = claims(&text).next().filter(|claim| claim.run != self.run);
-        Ok(claim.and_then(|claim| self.judge(target, claim)))
+        Ok(claim.and_then(|claim| self.judge(target, claim, false)))
     }
 
     /// The runs that took a target, this one left out: the latest first, and not all of them where they are many.
@@ -88,20 +89,30 @@ impl Targets {
         format!("locks/{}", hex::encode(Sha256::digest(self.name(target))))
     }
 
-    /// Whether the run of a claim holds the target still, and how it stands.
-    fn judge(&self, target: &str, claim: Holder) -> Option<HeldBy> {
+    /// Whether the run of a claim holds the target still, and how it stands. Where another run takes the target because one
+    /// never began, that one must not begin any more.
+    fn judge(&self, target: &str, claim: Holder, takes: bool) -> Option<HeldBy> {
         let held = |stands| Some(HeldBy { target: target.to_owned(), claim: claim.clone(), stands });
         let folder = self.runs.folder(&claim.run).ok()?;
         let unreadable = |why: String| held(Stands::Unreadable { folder: folder.place(), why });
-        match folder.exists() {
-            Ok(true) => {}
-            Ok(false) => {
+        match folder.presence() {
+            Ok(Presence::There) => {}
+            Ok(_) => {
                 let (store, file) = (self.runs.store(), self.file(target));
-                return match store.life(&file, &claim, &self.claimant.host) {
-                    Life::Alive => held(Stands::Beginning),
-                    Life::NotKnown => held(Stands::NotKnown(store.place(&file))),
-                    Life::Dead => None,
-                };
+                match store.life(&file, &claim, &self.claimant.host) {
+                    Life::Alive => return held(Stands::Beginning),
+                    Life::NotKnown => return held(Stands::NotKnown(store.place(&file))),
+                    Life::Dead if !takes => return None,
+                    Life::Dead => {}
+                }
+                let kept = store.keep_from_beginning(&claim.run).and_then(|kept| Ok((kept, folder.presence()?)));
+                match kept {
+                    // It may have begun a moment before.
+                    Ok((true, Presence::There)) => {}
+                    Ok((true, _)) => return None,
+                    Ok((false, _)) => return held(Stands::Beginning),
+                    Err(why) => return unreadable(why.to_string()),
+                }
             }
             Err(why) => return unreadable(why.to_string()),
         }

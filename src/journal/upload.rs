@@ -118,10 +118,7 @@ impl RunFolder {
     /// Brings the lines to a store that it does not have yet, of which so many bytes are the same.
     pub fn bring_lines(&self, there: &Self, same: u64, upload: &Upload) -> io::Result<()> {
         there.write_same(NAME, &serde_json::to_vec(upload).map_err(io::Error::other)?)?;
-        let mut to = match there.create_journal() {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => there.open_journal()?,
-            begun => begun?,
-        };
+        let mut to = there.open_journal()?;
         to.goes_on_at(same);
         self.append_rest(same, &mut to)
     }

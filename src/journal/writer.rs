@@ -23,8 +23,10 @@ use tokio::sync::oneshot;
 /// A clock is set right by so much all the time; more is worth a line.
 const SET_BACK_MS: i64 = 1_000;
 
-/// How long an event that nobody waits for may wait for company.
+/// How long an event that nobody waits for may wait for company: as long as a sync takes, but no less and no more. Where that is
+/// long, one that is waited for would have to wait for two.
 const COMPANY: Duration = Duration::from_millis(2);
+const LONGEST_COMPANY: Duration = Duration::from_millis(250);
 
 /// A sync that takes no longer is not worth another thread.
 const SHORT: Duration = Duration::from_micros(500);
@@ -229,7 +231,8 @@ impl Shared {
                     chain = self.work.wait(chain).unwrap_or_else(PoisonError::into_inner);
                     continue;
                 }
-                chain = self.work.wait_timeout(chain, COMPANY).unwrap_or_else(PoisonError::into_inner).0;
+                let company = chain.sync_took.clamp(COMPANY, LONGEST_COMPANY);
+                chain = self.work.wait_timeout(chain, company).unwrap_or_else(PoisonError::into_inner).0;
                 let is_left = chain.unwritten.first().map(|(record, _)| record.seq) == oldest;
                 if chain.waiting.is_empty() && !is_left {
                     continue;

@@ -182,6 +182,48 @@ fn a_claim_of_a_run_that_never_began_holds_nothing() {
     }
 }
 
+/// What a process leaves that dies anywhere before its first record is durable, in the order in which it is written.
+#[tokio::test]
+async fn a_run_that_died_before_its_first_record_never_began_and_its_name_and_target_are_free() {
+    let stage = Stage::set().await;
+    waits(&stage, "r-whole").done();
+    stage.stanch(&["abandon", "r-whole", "--because", "an example"]).exit(0).done();
+    let (whole, left) = (stage.state_dir().join("runs/r-whole"), stage.state_dir().join("runs/.r-1.new"));
+    let journal = std::fs::read(whole.join("journal.jsonl")).unwrap();
+    let line = &journal[..=journal.iter().position(|byte| *byte == b'\n').unwrap()];
+    let pins = ["runbook.yaml", "stanch.yaml"];
+    for lies_there in 0..=pins.len() + 3 {
+        std::fs::create_dir_all(&left).unwrap();
+        for pin in pins.iter().take(lies_there) {
+            std::fs::copy(whole.join(pin), left.join(pin)).unwrap();
+        }
+        // An empty journal, a torn line, a whole one that was not given its place.
+        let written = match lies_there.checked_sub(pins.len() + 1) {
+            None => None,
+            Some(0) => Some(0),
+            Some(1) => Some(line.len() / 2),
+            Some(_) => Some(line.len()),
+        };
+        if let Some(length) = written {
+            std::fs::write(left.join("journal.jsonl"), &line[..length]).unwrap();
+        }
+        for arguments in [["status", "r-1"].as_slice(), &["resume", "r-1"], &["abandon", "r-1", "--because", "x"]] {
+            let said = stage.stanch(arguments).exit(5).stderr;
+            assert!(said.contains("the run `r-1` never began"), "{lies_there}: {said}");
+        }
+        assert!(!stage.stanch(&["runs"]).exit(0).stdout.contains("r-1"), "{lies_there}");
+        if lies_there % 2 == 0 {
+            waits(&stage, &format!("r-other-{lies_there}")).done();
+            stage.stanch(&["abandon", &format!("r-other-{lies_there}"), "--because", "x"]).exit(0).done();
+        } else {
+            waits(&stage, "r-1").done();
+            assert!(!left.exists() && stage.journal("r-1").exists(), "{lies_there}");
+            stage.stanch(&["abandon", "r-1", "--because", "x"]).exit(0).done();
+            std::fs::remove_dir_all(stage.state_dir().join("runs/r-1")).unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_claim_that_the_journal_does_not_name_holds_nothing() {
     let stage = Stage::set().await;

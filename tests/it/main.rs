@@ -20,6 +20,7 @@ mod bounds;
 mod cloud;
 mod completed;
 mod config;
+mod contended;
 mod crash;
 mod damage;
 mod disk;

@@ -182,9 +182,14 @@ impl Stage {
 
     /// A cloud file that leads there another way.
     pub(crate) fn cloud_file(&self, base_url: &str) -> PathBuf {
+        self.cloud_file_named("another-way", base_url)
+    }
+
+    /// The same under a name of its own.
+    pub(crate) fn cloud_file_named(&self, name: &str, base_url: &str) -> PathBuf {
         let mut ready = self.ready.clone();
         ready["base_url"] = base_url.into();
-        let path = self.path("another-way.json");
+        let path = self.path(&format!("{name}.json"));
         std::fs::write(&path, ready.to_string()).unwrap();
         path
     }
@@ -233,7 +238,7 @@ impl Stage {
         self.command_with(cloud_file, &self.state_dir(), arguments)
     }
 
-    fn command_with(&self, cloud_file: &Path, state_dir: &Path, arguments: &[&str]) -> Command {
+    pub(crate) fn command_with(&self, cloud_file: &Path, state_dir: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(STANCH);
         command
             .args(arguments)

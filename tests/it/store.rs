@@ -290,18 +290,25 @@ async fn a_writer_whose_lines_are_not_the_last_is_fenced() {
     let stage = Stage::set().await;
     let (first, second) = (runs(&stage), runs(&stage));
     let journal = |runs: &Runs| runs.folder("r-1").unwrap();
-    let mut sleeper = journal(&first).create_journal().unwrap();
+    let claimant = |takes_over| Claimant { operator: "ann".to_owned(), host: "here".to_owned(), takes_over };
+    let name = journal(&first).reserve(&claimant(false)).unwrap();
+    let mut sleeper = journal(&first).create("runbook", None, std::iter::empty()).unwrap();
     sleeper.append(b"{\"a\":1}\n").unwrap();
-    let mut successor = journal(&second).open_journal().unwrap();
-    successor.append(b"{\"b\":2}\n").unwrap();
+    // From the moment that another machine holds the run, not even a line that would fit is taken.
+    let taken = journal(&second).lock(&claimant(true)).unwrap();
     let error = sleeper.append(b"{\"c\":3}\n").unwrap_err();
     assert!(Fenced::is(&error), "{error}");
-    assert!(journal(&second).create_journal().is_err(), "a journal is begun once");
+    let mut successor = journal(&second).open_journal().unwrap();
+    successor.append(b"{\"b\":2}\n").unwrap();
+    // Nor is one when nobody holds it any more.
+    drop((successor, taken));
+    let error = sleeper.append(b"{\"c\":3}\n").unwrap_err();
+    assert!(Fenced::is(&error), "{error}");
+    drop((sleeper, name));
     let mut text = String::new();
     std::io::Read::read_to_string(&mut journal(&first).lines().unwrap(), &mut text).unwrap();
     assert_eq!(text, "{\"a\":1}\n{\"b\":2}\n");
     // One machine holds the run; the other is told, and may say that it takes it.
-    let claimant = |takes_over| Claimant { operator: "ann".to_owned(), host: "here".to_owned(), takes_over };
     let lock = journal(&first).lock(&claimant(false)).unwrap();
     assert!(matches!(journal(&second).lock(&claimant(false)), Err(LockError::Held(_))));
     let taken = journal(&second).lock(&claimant(true)).unwrap();
@@ -324,9 +331,11 @@ async fn what_is_written_once_is_written_once() {
     assert_eq!(container.read("pin", 3, 10).await.unwrap(), Some(Vec::new()), "there is nothing behind its end");
     assert_eq!(container.read("none", 0, 10).await.unwrap(), None);
     container.create_appendable("lines").await.unwrap();
-    container.append("lines", 0, b"a\n").await.unwrap();
-    assert_eq!(container.append("lines", 0, b"b\n").await, Err(NotWritten::Conflict));
-    assert_eq!(container.list("").await.unwrap(), ["lines", "pin"]);
+    container.append("lines", 0, b"a\n", None).await.unwrap();
+    assert_eq!(container.append("lines", 0, b"b\n", None).await, Err(NotWritten::Conflict));
+    let listed = container.list("").await.unwrap();
+    let listed: Vec<(&str, u64)> = listed.iter().map(|(name, head)| (name.as_str(), head.length)).collect();
+    assert_eq!(listed, [("lines", 2), ("pin", 3)]);
 }
 
 /// Time-based immutability with protected appends: nothing is overwritten or deleted, by anybody.
@@ -338,7 +347,7 @@ async fn a_container_that_keeps_all_that_is_written_takes_whole_runs() {
     let container = container(&stage);
     container.create("pin", b"one").await.unwrap();
     assert_eq!(container.create("pin", b"two").await, Err(NotWritten::Conflict));
-    let refused = container.append("pin", 3, b"two").await.unwrap_err();
+    let refused = container.append("pin", 3, b"two", None).await.unwrap_err();
     assert!(format!("{refused:?}").contains("may not be changed"), "{refused:?}");
     assert_eq!(container.read("pin", 0, 10).await.unwrap(), Some(b"one".to_vec()));
     // A run, its gate, an answer from elsewhere, a death, a taking over, an upload, and another run on the same secret.
@@ -390,4 +399,39 @@ async fn no_token_goes_to_a_host_that_is_not_azures() {
     std::fs::write(stage.path("mine.yaml"), "state: https://evil.example/stanch\n").unwrap();
     let refused = stage.stanch(&["runs", "--config", "mine.yaml"]).exit(2).stderr;
     assert!(refused.contains("gets no token"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_run_of_this_machine_keeps_one_at_the_store_from_its_target() {
+    let stage = Stage::set().await;
+    let mut here = stage.containment("r-here");
+    here.extend(["-i", "severity=sev2", "--state", "local"]);
+    said(on(&stage, "ann", &here)).exit(4).done();
+    let refused = said(on(&stage, "ann", &stage.containment("r-there"))).exit(5).stderr;
+    for told in [
+        "a run of this machine holds https://kv-drill.vault.azure.net/secrets/orders-db",
+        "the run `r-here` holds it",
+        "`stanch resume r-here --state local",
+        "`stanch upload r-here",
+    ] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
+    let mut plan = stage.containment("r-there");
+    (plan[0], plan[2], plan[3]) = ("plan", "-i", "overlap=1s");
+    plan.retain(|argument| *argument != "--yes" && *argument != "--json");
+    let plan = said(on(&stage, "ann", &plan)).stderr;
+    assert!(plan.contains("it would be refused now: a run of this machine holds"), "{plan}");
+    // The store does not know, so another machine is not kept from it; once it is there, the store says so itself.
+    said(on(&stage, "ann", &["upload", "r-here"])).exit(0).done();
+    for machine in ["ann", "kim"] {
+        let refused = said(on(&stage, machine, &stage.containment("r-there"))).exit(5).stderr;
+        assert!(refused.contains("another run holds") && refused.contains("stanch resume r-here"), "{refused}");
+    }
+    // Whoever goes by the folder although a store is named is told what is not looked at.
+    std::fs::write(stage.path("own.yaml"), format!("{{ schema: stanch-config/v1, state: \"{STORE}\" }}\n")).unwrap();
+    let mut here = stage.containment("r-alone");
+    here.extend(["--state", "local", "--config", "own.yaml"]);
+    let mut command = stage.command_in(&stage.path("sue"), &here);
+    let told = Said::from(command.output().unwrap()).stderr;
+    assert!(told.contains("is not looked at: this run is kept on this machine"), "{told}");
 }

@@ -73,6 +73,7 @@ async fn what_belongs_to_the_run_is_uploaded_with_it() {
     std::fs::write(folder.join("timestamps/ab.tsr"), "a stamp").unwrap();
     said(on(&stage, "ann", &["upload", "r-1"])).exit(0).done();
     let names = container(&stage).list("runs/r-1/").await.unwrap();
+    let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
     for name in ["runbook.yaml", "stanch.yaml", "timestamps/ab.tsr"] {
         assert!(names.contains(&format!("runs/r-1/{name}")), "{names:?}");
         let there = container(&stage).read(&format!("runs/r-1/{name}"), 0, 1 << 20).await.unwrap();
@@ -94,7 +95,7 @@ async fn an_upload_that_breaks_off_goes_on_and_half_a_run_is_gone_on_with_nowher
     assert!(broken.contains("broke off") && broken.contains("stanch upload r-1"), "{broken}");
     stage.clear_faults().await;
     let begun: String = whole.split_inclusive('\n').take(5).collect();
-    container(&stage).append("runs/r-1/journal.jsonl", 0, begun.as_bytes()).await.unwrap();
+    container(&stage).append("runs/r-1/journal.jsonl", 0, begun.as_bytes(), None).await.unwrap();
     here(&stage, &["resume", "r-1"]).exit(5).done();
     for arguments in [["resume", "r-1"].as_slice(), &["abandon", "r-1", "--because", "x"]] {
         let half = said(on(&stage, "kim", arguments)).exit(5).stderr;
@@ -116,7 +117,7 @@ async fn a_half_uploaded_run_whose_machine_is_lost_is_given_up() {
     stage.clear_faults().await;
     let whole = read_to_string(stage.path("ann").join("runs/r-1/journal.jsonl")).unwrap();
     let begun: String = whole.split_inclusive('\n').take(5).collect();
-    container(&stage).append("runs/r-1/journal.jsonl", 0, begun.as_bytes()).await.unwrap();
+    container(&stage).append("runs/r-1/journal.jsonl", 0, begun.as_bytes(), None).await.unwrap();
     said(on(&stage, "kim", &["abandon", "r-1", "--take-over", "--because", "it burned"])).exit(0).done();
     let differs = said(on(&stage, "ann", &["upload", "r-1"])).exit(5).stderr;
     assert!(differs.contains("with other lines") && differs.contains("at line 6"), "{differs}");
@@ -128,7 +129,7 @@ async fn a_run_that_stands_there_with_other_lines_is_left_as_it_is() {
     at_its_gate(&stage, "r-1");
     let container = container(&stage);
     container.create_appendable("runs/r-1/journal.jsonl").await.unwrap();
-    container.append("runs/r-1/journal.jsonl", 0, b"{\"another\":1}\n").await.unwrap();
+    container.append("runs/r-1/journal.jsonl", 0, b"{\"another\":1}\n", None).await.unwrap();
     let refused = said(on(&stage, "ann", &["upload", "r-1"])).exit(5).stderr;
     assert!(refused.contains("the store has a run `r-1` with other lines"), "{refused}");
     assert_eq!(journal(&stage, "r-1").await, "{\"another\":1}\n");

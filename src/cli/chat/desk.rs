@@ -8,7 +8,7 @@ use crate::cli::question::{Given, Word};
 use crate::cli::session;
 use crate::cli::terminal::ui::Ui;
 use crate::engine::person::Seen;
-use crate::journal::{RunFolder, Runs};
+use crate::journal::{Presence, RunFolder, Runs};
 use crate::slack::{Posted, Press};
 use serde_json::Map;
 use std::io;
@@ -68,7 +68,7 @@ impl Desk {
             format!("Not taken: the run {run} is not kept in {}, where this listener looks.", self.runs.place())
         };
         let folder = self.runs.folder(&press.pressed.run).map_err(|_| elsewhere())?;
-        if !folder.exists().map_err(unreadable)? {
+        if folder.presence().map_err(unreadable)? != Presence::There {
             return Err(elsewhere());
         }
         let remembered: Option<Posted> = folder.chat_message().map_err(unreadable)?;

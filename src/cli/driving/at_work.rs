@@ -36,8 +36,8 @@ pub(crate) struct Beginning {
     pub(crate) first: Vec<Event>,
     /// How long a request that another process sent may still be under way, if one may.
     pub(crate) under_way: Option<Duration>,
-    /// Where a new run lies until its first record is durable.
-    pub(crate) staged: Option<RunFolder>,
+    /// Whether the run gets its place when its first record is durable.
+    pub(crate) is_new: bool,
     /// Answers that were given beforehand.
     pub(crate) answers: Answers,
 }
@@ -73,13 +73,13 @@ pub(crate) async fn at_work(
     }
     for event in beginning.first {
         let recorded = ledger.record(event).await;
-        recorded.map_err(|error| match beginning.staged {
-            Some(_) => cannot_begin(folder, &error),
-            None => cannot_append(folder, &error),
+        recorded.map_err(|error| match beginning.is_new {
+            true => cannot_begin(folder, &error),
+            false => cannot_append(folder, &error),
         })?;
     }
-    if let Some(staged) = beginning.staged {
-        staged.publish(folder).map_err(|error| cannot_write(folder.path(), &error))?;
+    if beginning.is_new {
+        folder.publish().map_err(|error| cannot_write(folder.path(), &error))?;
     }
     let (stop, stopping) = watch::channel(false);
     if let Some(hold) = hold {

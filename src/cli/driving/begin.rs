@@ -12,7 +12,7 @@ use crate::engine::State;
 use crate::engine::event::Event;
 use crate::evidence::Known;
 use crate::failure::Failure;
-use crate::journal::{Journal, LockError, RunFolder, store_failure};
+use crate::journal::{Journal, LockError, Presence, RunFolder};
 use std::io;
 
 /// Makes the run's folder, opens its journal and drives it.
@@ -23,33 +23,31 @@ pub(crate) async fn begin(ui: Ui, prepared: Prepared) -> Result<(Exit, RunFolder
     let claimant = session::claimant();
     let unwritable = |error: io::Error| not_begun(&runs, &error);
     let not_held = |error: LockError| match error {
-        LockError::Io(error) if store_failure(&error).is_some() => unwritable(error),
+        LockError::Io(error) => unwritable(error),
         held => locked(&held),
     };
-    if folder.exists().map_err(unwritable)? {
+    if folder.presence().map_err(unwritable)? == Presence::There {
         let summary = format!("the run `{}` exists already", opened.run);
         let help = format!("`{}` goes on with it", CommandLine::stanch("resume").name(&opened.run));
         return Err(CommandError::refused(Failure::refused(summary).help(help)));
     }
-    let reserved = folder.reserve(&claimant).map_err(not_held)?;
-    let targets = targets(&runs, &opened);
-    take(&targets, opened.lock.iter(), &runs)?;
-    let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
-    let staged = folder.staged();
-    let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
-    staged.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;
-    let lock = reserved.map_or_else(|| staged.lock(&claimant), Ok).map_err(|error| match error {
-        LockError::Io(error) => unwritable(error),
-        held => locked(&held),
-    })?;
-    let store = staged.create_journal().map_err(unwritable)?;
+    let lock = folder.reserve(&claimant).map_err(not_held)?;
+    let make = || {
+        let targets = targets(&runs, &opened);
+        take(&targets, opened.lock.iter(), &runs)?;
+        let services = session.services(&plan, &opened, &opened.operator, &runs, targets)?;
+        let fragments = plan.fragments.values().map(|pinned| (pinned.sha256.as_str(), pinned.text.as_str()));
+        let store = folder.create(&plan.text, configuration.as_deref(), fragments).map_err(unwritable)?;
+        Ok((services, store))
+    };
+    let (services, store) = make().inspect_err(|_: &CommandError| folder.forget())?;
     let beginning = Beginning {
         journal: Journal::default(),
         state: State::default(),
         known: Known::new(services.steps.clone()),
         first: vec![Event::RunOpened(opened)],
         under_way: None,
-        staged: Some(staged),
+        is_new: true,
         answers,
     };
     let exit = at_work(ui, plan, services, &folder, store, beginning).await?;

@@ -2,7 +2,7 @@
 
 use super::arguments::{Args, inputs};
 use super::lately::Rotated;
-use super::targets::{is_held, targets};
+use super::targets::targets;
 use crate::actions;
 use crate::audit::CLOCK_SKEW;
 use crate::cli::exit::{CommandError, Exit};
@@ -18,7 +18,7 @@ use crate::correlation;
 use crate::engine::asks::{Asks, can_all_sign_in};
 use crate::engine::event::RunOpened;
 use crate::failure::Failure;
-use crate::journal::{Runs, valid_run_id};
+use crate::journal::{HeldBy, Runs, Stands, valid_run_id};
 use crate::plan::Plan;
 use crate::preflight;
 
@@ -28,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) opened: RunOpened,
     pub(crate) session: Session,
     pub(crate) runs: Runs,
+    /// The runs of this machine, where `runs` are a store's: neither sees what the other holds.
+    beside: Option<Runs>,
     pub(super) answers: Answers,
     /// Whether the requester signs in.
     pub(crate) signing_in: SigningIn,
@@ -38,10 +40,27 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Refuses a run whose target another one holds, before anybody is asked and anything is looked at.
     pub(crate) fn is_free(&self) -> Result<(), CommandError> {
-        let targets = targets(&self.runs, &self.opened);
-        let Some(target) = &self.opened.lock else { return Ok(()) };
-        let held = targets.held(target).map_err(|error| session::not_begun(&self.runs, &error))?;
-        held.as_ref().map_or(Ok(()), |held| Err(is_held(held)))
+        self.held()?.map_or(Ok(()), |held| Err(CommandError::refused(held.and("nothing was changed"))))
+    }
+
+    /// Why the run would be refused now, if another one holds its target.
+    ///
+    /// # Errors
+    /// If that cannot be seen.
+    pub(crate) fn held(&self) -> Result<Option<Failure>, CommandError> {
+        let Some(target) = &self.opened.lock else { return Ok(None) };
+        let held =
+            targets(&self.runs, &self.opened).held(target).map_err(|error| session::not_begun(&self.runs, &error))?;
+        if let Some(held) = held {
+            return Ok(Some(held.refusal()));
+        }
+        let Some(beside) = &self.beside else { return Ok(None) };
+        let held = targets(beside, &self.opened).held(target);
+        Ok(match held.map_err(|error| session::cannot_list(beside, &error))? {
+            // There the store itself says what it holds.
+            Some(HeldBy { stands: Stands::Uploaded(to), .. }) if to == self.runs.place() => None,
+            held => held.map(|held| held_beside(&held, beside)),
+        })
     }
 
     /// Nobody could answer for a name that nobody signs in by, nor by a file where nobody's typed name counts: said now, not
@@ -82,6 +101,11 @@ impl Prepared {
         if !self.plan.warnings.found.is_empty() {
             ui.notes(&Page::document(&self.plan.warnings.render()));
         }
+        if let (None, Some(store), Some(target)) = (&self.beside, &self.session.config().state, &self.opened.lock) {
+            ui.note(&format!(
+                "whether a run in `{store}` holds {target} is not looked at: this run is kept on this machine"
+            ));
+        }
     }
 }
 
@@ -121,9 +145,26 @@ pub(crate) fn prepare(common: &Common, args: &Args) -> Result<Prepared, CommandE
     };
     let (runs, answers) = (session::runs(common)?, args.answering.read()?);
     let signed = args.run_command().words("--signed-in");
-    let prepared = Prepared { plan, opened, session, runs, answers, signing_in: SigningIn::default(), signed };
+    let beside = runs.is_shared().then(|| session::runs_of_this_machine(common)).transpose()?;
+    let signing_in = SigningIn::default();
+    let prepared = Prepared { plan, opened, session, runs, beside, answers, signing_in, signed };
     prepared.is_answerable()?;
     Ok(prepared)
+}
+
+/// A run of this machine holds what one at the store wants.
+fn held_beside(held: &HeldBy, beside: &Runs) -> Failure {
+    let run = &held.claim.run;
+    let command = |command: &'static str| CommandLine::stanch(command).name(run);
+    Failure::refused(format!("a run of this machine holds {}", held.target))
+        .because(held.in_short())
+        .because(format!("it is kept in `{}`, and the store knows nothing of it", beside.place()))
+        .help(format!(
+            "`{}` goes on with it, `{}` gives it up",
+            command("resume").option("--state", session::LOCAL),
+            command("abandon").option("--state", session::LOCAL).words("--because TEXT")
+        ))
+        .and(format!("`{}` brings it to the store", command("upload")))
 }
 
 /// A look into the audit trail that begins in the future would find nothing, and be met only when all is over.

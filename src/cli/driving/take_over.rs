@@ -113,7 +113,7 @@ fn beginning(
         store.truncate(journal.length)?;
         first.insert(0, Event::TailCut { bytes: journal.torn });
     }
-    Ok(Beginning { journal, state, known, first, under_way: None, staged: None, answers })
+    Ok(Beginning { journal, state, known, first, under_way: None, is_new: false, answers })
 }
 
 /// Who takes the run over, and from whom. A process of another machine is dead because a person said so.

@@ -26,6 +26,6 @@ pub(crate) fn take<'a>(
 }
 
 /// Another run holds what this one wants.
-pub(super) fn is_held(held: &HeldBy) -> CommandError {
+fn is_held(held: &HeldBy) -> CommandError {
     CommandError::refused(held.refusal().and("nothing was changed"))
 }

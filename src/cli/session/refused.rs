@@ -5,7 +5,8 @@ use crate::command_line::CommandLine;
 use crate::engine::State;
 use crate::failure::Failure;
 use crate::files::{self, Distrust};
-use crate::journal::{AppendError, LockError, RunFolder, Runs, Upload, store_failure};
+use crate::journal::{AppendError, DamageKind, LockError, ReadError, RunFolder, Runs, Upload, store_failure};
+use std::io::ErrorKind;
 
 /// What whoever cannot begin a run at a store may do instead. It is never done by itself.
 pub(crate) const HERE_INSTEAD: &str = "if it cannot wait: the same command with `--state local` begins it on this machine; `stanch upload` brings it there later";
@@ -36,6 +37,7 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
         }
         LockError::Uploaded(upload, here) => uploaded(upload, here),
         LockError::BrokenOff(upload) => broken_off(upload),
+        LockError::Unreadable(place, error) => unreadable(place, error),
         LockError::Io(error) => {
             if let Some(distrust) = files::distrust(error) {
                 return distrusted(distrust);
@@ -44,7 +46,11 @@ pub(crate) fn locked(error: &LockError) -> CommandError {
                 return CommandError::program(failure.clone().and("nothing was changed"));
             }
             let failure = Failure::refused("the run's lock cannot be taken").because(error.to_string());
-            CommandError::program(failure.help("make the state directory writable").and("nothing was changed"))
+            let help = match error.kind() {
+                ErrorKind::InvalidData => "look at that file; move it away if nobody uploaded the run",
+                _ => "make the state directory writable",
+            };
+            CommandError::program(failure.help(help).and("nothing was changed"))
         }
     }
 }
@@ -104,12 +110,44 @@ pub(crate) fn held(folder: &RunFolder, error: &LockError) -> CommandError {
 }
 
 /// Something in the state directory, or the directory itself, is somebody else's, or may be written by others.
-pub(crate) fn distrusted(distrust: &Distrust) -> CommandError {
+fn distrusted(distrust: &Distrust) -> CommandError {
     let mut failure = distrust.failure();
     let help = failure.help.take().unwrap_or_default();
     CommandError::refused(
         failure.help(format!("{help}, or name another place with `--state-dir`")).and("nothing was changed"),
     )
+}
+
+/// Why a journal cannot be used.
+pub(crate) fn unreadable(place: &str, error: &ReadError) -> CommandError {
+    let damage = match error {
+        ReadError::Io(error) => {
+            if let Some(distrust) = files::distrust(error) {
+                return distrusted(distrust);
+            }
+            if let Some(failure) = store_failure(error) {
+                return CommandError::refused(failure.clone());
+            }
+            let summary = format!("the journal `{place}` cannot be read");
+            return CommandError::refused(Failure::refused(summary).because(error.to_string()));
+        }
+        ReadError::Damaged(damage) => damage,
+    };
+    let help = match damage.kind {
+        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one",
+        _ if damage.takes_everything() => {
+            "what the run did is not known, and what it worked on stays kept from other runs; look for a copy of the journal, and at the vault's own log"
+        }
+        _ => {
+            "nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"
+        }
+    };
+    let place = format!("{place}:{}", damage.line);
+    let failure = Failure::refused(damage.to_string()).because(place).help(help);
+    CommandError::refused(match damage.kind {
+        DamageKind::NewerFormat(_) => failure.and("nothing was changed"),
+        _ => failure,
+    })
 }
 
 /// The state directory does not take files.

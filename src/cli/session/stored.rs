@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says where runs are kept")]
 
-use super::refused::{cannot_write, distrusted};
+use super::refused::{cannot_write, unreadable};
 use super::store::shared;
 use crate::cli::exit::CommandError;
 use crate::cli::options::Common;
@@ -13,7 +13,7 @@ use crate::engine::event::RunOpened;
 use crate::evidence::Known;
 use crate::failure::Failure;
 use crate::files;
-use crate::journal::{DamageKind, Journal, NotARunId, ReadError, RunFolder, Runs, store_failure};
+use crate::journal::{Journal, NotARunId, Presence, RunFolder, Runs};
 use crate::plan::PlannedStep;
 use crate::report::History;
 use crate::runbook::diagnostic::nearest;
@@ -25,6 +25,11 @@ use std::path::PathBuf;
 pub(crate) fn runs(common: &Common) -> Result<Runs, CommandError> {
     let state = state_dir(common)?;
     Ok(shared(common, &state)?.unwrap_or_else(|| Runs::new(state)))
+}
+
+/// The runs of the state directory, wherever others are kept.
+pub(crate) fn runs_of_this_machine(common: &Common) -> Result<Runs, CommandError> {
+    state_dir(common).map(Runs::new)
 }
 
 /// The runs of the state directory of this machine, wherever else runs are kept.
@@ -74,22 +79,43 @@ pub(crate) fn fingerprints(runs: &Runs) -> Result<FingerprintKey, CommandError> 
 
 /// A run that exists, whatever became of its journal.
 pub(crate) fn existing(common: &Common, run: &str) -> Result<RunFolder, CommandError> {
-    existing_in(&runs(common)?, run)
+    existing_in(&runs(common)?, run, &CommandLine::stanch("runs"))
 }
 
-/// The same of a store.
-pub(crate) fn existing_in(runs: &Runs, run: &str) -> Result<RunFolder, CommandError> {
+/// The same of a store, whose runs this command lists.
+pub(crate) fn existing_in(runs: &Runs, run: &str, list: &CommandLine) -> Result<RunFolder, CommandError> {
     let folder = runs.folder(run).map_err(|error| not_an_id(&error))?;
-    if folder.exists().map_err(|error| cannot_write(runs.state(), &error))? {
-        return Ok(folder);
+    match folder.presence().map_err(|error| cannot_write(runs.state(), &error))? {
+        Presence::There => return Ok(folder),
+        Presence::Absent => {}
+        Presence::Beginning => {
+            let failure = Failure::refused(format!("the run `{run}` is just beginning in `{}`", runs.place()));
+            return Err(CommandError::refused(failure.help("look again in a moment")));
+        }
+        Presence::NeverBegan => return Err(never_began(&folder)),
     }
     let known = runs.list().unwrap_or_default();
     let help = match nearest(run, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`? `{}` lists them all", CommandLine::stanch("runs")),
-        None => format!("`{}` lists them all", CommandLine::stanch("runs")),
+        Some(near) => format!("did you mean `{near}`? `{list}` lists them all"),
+        None => format!("`{list}` lists them all"),
     };
     let summary = format!("there is no run `{run}` in `{}`", runs.place());
     Err(CommandError::usage(Failure::refused(summary).help(help)))
+}
+
+/// There is a name, and nothing was ever done under it.
+fn never_began(folder: &RunFolder) -> CommandError {
+    let run = folder.run();
+    let failure = Failure::refused(format!("the run `{run}` never began in `{}`", folder.runs().place()))
+        .because("the process that was to begin it ended before its first record, and sent nothing")
+        .help("begin it anew with `stanch run`; what it was to work on is free");
+    let upload = CommandLine::stanch("upload").name(run);
+    CommandError::refused(match folder.is_shared() {
+        true => {
+            failure.and(format!("if it was being uploaded: `{upload}` goes on with that, on the machine that has it"))
+        }
+        false => failure,
+    })
 }
 
 /// A text that no run has for its id.
@@ -122,38 +148,6 @@ pub(crate) fn history(folder: &RunFolder, steps: Vec<PlannedStep>) -> Result<(Jo
     let mut history = History::new(steps);
     let journal = folder.fold(|record, _| history.apply(record));
     Ok((journal.map_err(|error| unreadable(&folder.journal(), &error))?, history))
-}
-
-/// Why a journal cannot be used.
-pub(crate) fn unreadable(place: &str, error: &ReadError) -> CommandError {
-    let damage = match error {
-        ReadError::Io(error) => {
-            if let Some(distrust) = files::distrust(error) {
-                return distrusted(distrust);
-            }
-            if let Some(failure) = store_failure(error) {
-                return CommandError::refused(failure.clone());
-            }
-            let summary = format!("the journal `{place}` cannot be read");
-            return CommandError::refused(Failure::refused(summary).because(error.to_string()));
-        }
-        ReadError::Damaged(damage) => damage,
-    };
-    let help = match damage.kind {
-        DamageKind::NewerFormat(_) => "go on with the stanch that wrote it, or a newer one",
-        _ if damage.takes_everything() => {
-            "what the run did is not known, and what it worked on stays kept from other runs; look for a copy of the journal, and at the vault's own log"
-        }
-        _ => {
-            "nothing after the line before it can be trusted; compare with a copy or with a head that was sent off the machine"
-        }
-    };
-    let place = format!("{place}:{}", damage.line);
-    let failure = Failure::refused(damage.to_string()).because(place).help(help);
-    CommandError::refused(match damage.kind {
-        DamageKind::NewerFormat(_) => failure.and("nothing was changed"),
-        _ => failure,
-    })
 }
 
 /// How the ids of all requests begin that runs and searches of this state directory sent. A secret that was worked on before is

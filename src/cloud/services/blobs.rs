@@ -55,7 +55,8 @@ fn put(blobs: &mut Blobs, path: &str, exchange: &Exchange) -> Result<Reply, Refu
 
 fn append(blobs: &mut Blobs, path: &str, exchange: &Exchange) -> Result<Reply, Refused> {
     let at = exchange.header("x-ms-blob-condition-appendpos").and_then(|at| at.parse().ok());
-    let (begins, blocks) = blobs.append(path, &exchange.body, at)?;
+    let lease = (exchange.header("x-ms-lease-id"), exchange.at);
+    let (begins, blocks) = blobs.append(path, &exchange.body, at, lease)?;
     Ok(written(201, blocks, exchange)
         .header("x-ms-blob-append-offset", begins.to_string())
         .header("x-ms-blob-committed-block-count", blocks.to_string()))
@@ -89,7 +90,7 @@ fn lease(blobs: &mut Blobs, path: &str, exchange: &Exchange) -> Result<Reply, Re
 }
 
 fn properties(blob: &Blob, exchange: &Exchange, reply: Reply) -> Reply {
-    let (kind, state) = (kind(blob), if blob.is_leased(exchange.at) { "leased" } else { "available" });
+    let (kind, state) = (kind(blob), lease_state(blob, exchange));
     let at = exchange.at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let reply = reply.header("ETag", format!("\"0x{:X}\"", blob.writes)).header("Last-Modified", at);
     let reply = reply.header("x-ms-blob-type", kind).header("x-ms-lease-state", state);
@@ -97,6 +98,10 @@ fn properties(blob: &Blob, exchange: &Exchange, reply: Reply) -> Reply {
         Some(_) => reply,
         None => reply.header("Content-Length", blob.bytes.len().to_string()),
     }
+}
+
+fn lease_state(blob: &Blob, exchange: &Exchange) -> &'static str {
+    if blob.is_leased(exchange.at) { "leased" } else { "available" }
 }
 
 fn kind(blob: &Blob) -> &'static str {
@@ -129,7 +134,11 @@ fn list(blobs: &Blobs, container: &str, exchange: &Exchange) -> Reply {
     for (path, blob) in &found {
         let name = path.strip_prefix(container).unwrap_or(path).trim_start_matches('/');
         let (name, length) = (name.replace('&', "&amp;").replace('<', "&lt;"), blob.bytes.len());
-        let properties = format!("<Content-Length>{length}</Content-Length><BlobType>{}</BlobType>", kind(blob));
+        let state = lease_state(blob, exchange);
+        let properties = format!(
+            "<Content-Length>{length}</Content-Length><BlobType>{}</BlobType><LeaseState>{state}</LeaseState>",
+            kind(blob)
+        );
         body.push_str(&format!("<Blob><Name>{name}</Name><Properties>{properties}</Properties></Blob>"));
     }
     let next = found.last().filter(|_| found.len() == most).map(|(path, _)| *path).unwrap_or_default();

@@ -72,10 +72,18 @@ impl Blobs {
         self.blobs.get(path).ok_or((404, "BlobNotFound"))
     }
 
-    /// Appends a block, where the blob has this length if one is given. Gives where it begins, and how many there are.
-    pub(crate) fn append(&mut self, path: &str, block: &[u8], at: Option<u64>) -> Result<(u64, usize), Refused> {
+    /// Appends a block, where the blob has this length if one is given, under the lease that it has. Gives where it begins,
+    /// and how many there are.
+    pub(crate) fn append(
+        &mut self,
+        path: &str,
+        block: &[u8],
+        at: Option<u64>,
+        (lease, now): (Option<&str>, Timestamp),
+    ) -> Result<(u64, usize), Refused> {
         let is_retained = self.is_retained(path);
         let blob = self.blobs.get_mut(path).ok_or((404, "BlobNotFound"))?;
+        blob.admits(lease, now)?;
         let length = blob.bytes.len() as u64;
         if !blob.is_appendable && is_retained {
             return Err(IMMUTABLE);
@@ -136,6 +144,18 @@ impl Blobs {
 }
 
 impl Blob {
+    /// Whether a write under this lease, or under none, is taken.
+    fn admits(&self, own: Option<&str>, now: Timestamp) -> Result<(), Refused> {
+        match (self.lease(now), own) {
+            (None, None) => Ok(()),
+            (Some(lease), Some(own)) if lease.id == own => Ok(()),
+            (Some(_), None) => Err((412, "LeaseIdMissing")),
+            (Some(_), Some(_)) => Err((409, "LeaseIdMismatchWithBlobOperation")),
+            (None, Some(_)) if self.lease.is_some() => Err((412, "LeaseLost")),
+            (None, Some(_)) => Err((412, "LeaseNotPresentWithBlobOperation")),
+        }
+    }
+
     fn lease(&self, now: Timestamp) -> Option<&Lease> {
         self.lease.as_ref().filter(|lease| lease.until > now)
     }

@@ -63,7 +63,7 @@ async fn unanswered(
     folder: &str,
     seen: &mut BTreeSet<String>,
 ) -> Result<Vec<LeftAnswer>, Failure> {
-    let names = container.list(folder).await?;
+    let names: Vec<String> = container.list(folder).await?.into_iter().map(|(name, _)| name).collect();
     let replied: BTreeSet<&str> = names.iter().filter_map(|name| name.strip_suffix(".reply")).collect();
     let mut answers = Vec::new();
     for name in names.iter().filter_map(|name| name.strip_suffix(".json")) {

@@ -1,5 +1,5 @@
-//! Whether whoever works on a run lives: a lease of some seconds on `runs/RUN/lock`, which is renewed as long as the
-//! process does. It keeps nobody from writing; that does the journal's length. It is asked before anything is sent.
+//! Whether whoever works on a run lives: a lease of some seconds on the run's journal, which is renewed as long as the
+//! process does, and without which nothing is appended. It is asked before anything is sent.
 
 use super::reach::{Reach, Written, failed};
 use crate::azure::NotWritten;
@@ -77,8 +77,13 @@ impl Lease {
         }
     }
 
+    /// What it is shown by.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Renews it. That somebody else holds it now is known from then on.
-    async fn renew(&self) -> Result<(), Failure> {
+    pub(super) async fn renew(&self) -> Result<(), Failure> {
         let sent = now();
         match self.reach.container.renew(&self.name, &self.id).await {
             Ok(()) => {

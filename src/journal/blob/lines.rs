@@ -43,8 +43,10 @@ impl BlobLines {
                 return Err(self.fenced());
             }
             let (container, name, at) = (self.reach.container.clone(), self.name.clone(), self.length);
-            let bytes = block.to_vec();
-            let sent = self.reach.wait(async move { container.append(&name, at, &bytes).await })?;
+            let (bytes, lease) = (block.to_vec(), self.lease.clone());
+            let sent = self.reach.wait(async move {
+                container.append(&name, at, &bytes, lease.as_ref().map(|lease| lease.id())).await
+            })?;
             let failure = match sent {
                 Ok(()) => {
                     self.length += block.len() as u64;
@@ -62,7 +64,10 @@ impl BlobLines {
                     return Ok(());
                 }
                 Ok(tail) if tail.is_empty() => {
-                    // It is as long as was said, and was refused for its length: the answer was an earlier one's.
+                    // It is as long as was said. Either the answer was an earlier one's, or the lease ran out meanwhile.
+                    if let Some(lease) = self.lease.clone().filter(|_| failure.is_none()) {
+                        drop(self.reach.wait(async move { lease.renew().await })?);
+                    }
                     let again = || Failure::unknown("the store refuses what fits");
                     pause.again(&self.reach, failure.unwrap_or_else(again))?;
                 }

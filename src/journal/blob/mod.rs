@@ -12,15 +12,21 @@
 //! *An epoch is a record.* Whoever goes on with a run appends `run_resumed` at the length that was read. From then on the
 //! append of every earlier life fails, however late that process wakes up.
 //!
-//! *A lease says only whether the holder lives.* It is held on `runs/RUN/lock` for 15 s and renewed every 4. It can be broken
-//! by anybody who may write, so nothing rests on it but two things: nobody takes a run from a living process without
-//! saying so (`--take-over`), and no request that changes something leaves a process that has not renewed it within the
-//! last 10 s ([`Hold`](super::store::Hold)).
+//! *A lease says whether the holder lives.* It is held on the journal for 15 s and renewed every 4, and a line is appended under
+//! it alone: from the moment that somebody else has it, whoever had it before appends nothing, and what was read is all there
+//! is. It can be broken by anybody who may write, so nobody takes a run from a living process without saying so
+//! (`--take-over`), and no request that changes something leaves a process that has not renewed it within the last 10 s
+//! ([`Hold`](super::store::Hold)).
 //!
 //! *What is left open.* A process can be stopped between its look at the clock and its request's way to the network: some
 //! instructions. And a request that was sent just before a run was taken over may be carried out after. So whoever takes over
 //! an effect without an outcome waits as long as such a request can be under way, and only then asks the other side
 //! whether it happened. What arrives later still, the closing check of the runbook looks for.
+//!
+//! *What never began.* The empty journal, what is pinned and the first line cannot be made in one request, so the empty journal
+//! comes first, with its lease, and the first line last. A run whose journal is empty has sent nothing and holds nothing, whenever
+//! its process died; one without a journal, but with something else, was robbed of it, which is damage. Whoever takes a target
+//! from a run that never began takes its lease before, so that it cannot begin any more, should its process only have slept.
 //!
 //! *Everything else is written once*: pins, answers, replies, time stamps, the key. Two answers mean that something is there
 //! (409 and 412). Nothing is ever changed or deleted, so that a container with time-based immutability and protected appends
@@ -39,17 +45,18 @@ mod reach;
 
 use super::lock::{Claimant, Holder, Life, Lock, LockError};
 use super::reader::{Damage, DamageKind, Journal, ReadError};
-use super::run_store::{Decide, LeftAnswer, Mark, Pinned, RunStore, Tell, beside};
+use super::run_store::{Decide, LeftAnswer, Mark, Pinned, Presence, RunStore, Tell, beside};
 use super::store::{Fenced, Store};
 use crate::azure::{BlobHead, WritableContainer};
 use crate::engine::event::Event;
+use crate::failure::Failure;
 use crate::files::LARGEST_TEXT;
 use inbox::Inbox;
 pub use lease::LEASE;
 use lease::{Keeper, Lease};
 use lines::{BlobLines, BlobReader};
 pub use reach::store_failure;
-use reach::{Reach, Written};
+use reach::{Reach, Written, failed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -68,6 +75,18 @@ pub struct BlobRuns {
     inboxes: Mutex<BTreeMap<String, Inbox>>,
 }
 
+const JOURNAL: &str = "journal.jsonl";
+
+fn journal_of(run: &str) -> String {
+    format!("runs/{run}/{JOURNAL}")
+}
+
+/// What is leased where a lock of this name is taken: of a run its journal, so that only its holder appends to it.
+fn leased(lock: &str) -> String {
+    let run = lock.strip_prefix("runs/").and_then(|name| name.strip_suffix("/lock"));
+    run.map_or_else(|| lock.to_owned(), journal_of)
+}
+
 /// How the last life of a run was begun, and whether it ended in good order.
 struct LastLife {
     holder: Holder,
@@ -81,8 +100,12 @@ impl BlobRuns {
         Ok(Self { reach, here, leases: Mutex::default(), inboxes: Mutex::default() })
     }
 
-    fn names(&self, begin: &str) -> io::Result<Vec<String>> {
+    fn blobs(&self, begin: &str) -> io::Result<Vec<(String, BlobHead)>> {
         self.reach.ask(begin, |container, begin| async move { container.list(&begin).await })
+    }
+
+    fn names(&self, begin: &str) -> io::Result<Vec<String>> {
+        Ok(self.blobs(begin)?.into_iter().map(|(name, _)| name).collect())
     }
 
     fn head(&self, name: &str) -> io::Result<Option<BlobHead>> {
@@ -126,32 +149,45 @@ impl BlobRuns {
         }
     }
 
+    fn lines_at(&self, name: &str, length: u64) -> Box<dyn Store> {
+        Box::new(BlobLines::new(&self.reach, name, length, self.lease_of(name)))
+    }
+
+    /// Lines of this name are appended under this lease.
+    fn keep(&self, name: &str, keeper: Keeper) -> Keeper {
+        self.held().insert(name.to_owned(), Arc::downgrade(keeper.lease()));
+        keeper
+    }
+
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Weak<Lease>>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lease of whoever works in the folder of these lines, where that is this process.
+    /// The lease on these lines, where this process holds it.
     fn lease_of(&self, lines: &str) -> Option<Arc<Lease>> {
-        let folder = lines.rsplit_once('/').map(|(folder, _)| folder).unwrap_or_default();
-        self.held().get(&format!("{folder}/lock")).and_then(Weak::upgrade)
+        self.held().get(lines).and_then(Weak::upgrade)
     }
 
-    fn lease(&self, name: &str) -> io::Result<Option<Keeper>> {
+    /// Begins a lease. A run's journal that is not there was taken away: making another would hide that.
+    fn lease(&self, name: &str) -> Result<Option<Keeper>, LockError> {
         match Lease::begin(&self.reach, name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.once(name, b"", true)?;
-                Lease::begin(&self.reach, name)
+            Err(error) if error.kind() == io::ErrorKind::NotFound && name.starts_with("runs/") => {
+                let damage = Damage { line: 1, kind: DamageKind::Missing };
+                Err(LockError::Unreadable(self.place(name), damage.into()))
             }
-            begun => begun,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.begin(name)?;
+                Ok(Lease::begin(&self.reach, name)?)
+            }
+            begun => Ok(begun?),
         }
     }
 
-    /// How the last life of the run began whose lock this is, as far as its journal tells.
-    fn last_life(&self, lock: &str) -> Option<LastLife> {
-        let folder = lock.strip_suffix("/lock")?;
-        let run = folder.strip_prefix("runs/")?;
+    /// How the last life of the run began whose journal this is, as far as that tells.
+    fn last_life(&self, journal: &str) -> Option<LastLife> {
+        let run = journal.strip_prefix("runs/")?.strip_suffix("/journal.jsonl")?;
         let mut last: Option<LastLife> = None;
-        let lines = self.lines(&format!("{folder}/journal.jsonl")).ok()?;
+        let lines = self.lines(journal).ok()?;
         // What a damaged one tells up to there is better than nothing.
         drop(Journal::fold(lines, Some(run), |record, _| {
             let (operator, host) = match &record.event {
@@ -192,20 +228,25 @@ impl RunStore for BlobRuns {
     }
 
     fn runs(&self) -> io::Result<Vec<String>> {
-        let names = self.names("runs/")?;
-        let runs = names.iter().filter_map(|name| name.strip_prefix("runs/")?.split_once('/'));
-        let runs: BTreeSet<&str> = runs.filter(|(_, name)| *name != "lock").map(|(run, _)| run).collect();
-        Ok(runs.into_iter().map(str::to_owned).collect())
+        let blobs = self.blobs("runs/")?;
+        let of = |(name, head): &(String, BlobHead)| {
+            let (run, name) = name.strip_prefix("runs/")?.split_once('/')?;
+            Some((run.to_owned(), name == JOURNAL && head.length == 0))
+        };
+        let (unbegun, runs): (Vec<_>, Vec<_>) = blobs.iter().filter_map(of).partition(|(_, is_unbegun)| *is_unbegun);
+        let runs: BTreeSet<String> = runs.into_iter().map(|(run, _)| run).collect();
+        Ok(runs.into_iter().filter(|run| !unbegun.iter().any(|(unbegun, _)| unbegun == run)).collect())
     }
 
-    /// One that is just beginning is not there yet, as long as whoever begins it lives.
-    fn has_folder(&self, folder: &str) -> io::Result<bool> {
-        let lock = format!("{folder}/lock");
-        let names = self.names(&format!("{folder}/"))?;
-        if names.contains(&format!("{folder}/journal.jsonl")) {
-            return Ok(true);
-        }
-        Ok(names.iter().any(|name| *name != lock) && !self.is_leased(&lock)?)
+    /// An append blob is empty before its first block only. Where there is none, but something else, it was taken away.
+    fn presence(&self, run: &str) -> io::Result<Presence> {
+        let (blobs, journal) = (self.blobs(&format!("runs/{run}/"))?, journal_of(run));
+        Ok(match blobs.iter().find(|(name, _)| *name == journal) {
+            None if blobs.is_empty() => Presence::Absent,
+            Some((_, head)) if head.length == 0 && head.is_leased => Presence::Beginning,
+            Some((_, head)) if head.length == 0 => Presence::NeverBegan,
+            None | Some(_) => Presence::There,
+        })
     }
 
     fn has(&self, name: &str) -> io::Result<bool> {
@@ -246,30 +287,65 @@ impl RunStore for BlobRuns {
 
     fn begin_lines(&self, name: &str) -> io::Result<Box<dyn Store>> {
         match self.begin(name)? {
-            true => Ok(Box::new(BlobLines::new(&self.reach, name, 0, self.lease_of(name)))),
+            true => Ok(self.lines_at(name, 0)),
             false => Err(io::ErrorKind::AlreadyExists.into()),
         }
     }
 
     fn open_lines(&self, name: &str) -> io::Result<Box<dyn Store>> {
         let head = self.head(name)?.ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(BlobLines::new(&self.reach, name, head.length, self.lease_of(name))))
+        Ok(self.lines_at(name, head.length))
     }
 
-    /// Its own: it is there with its journal, which is begun last.
-    fn staged(&self, run: &str) -> String {
-        format!("runs/{run}")
+    /// The empty journal is the first that is written of a run: by it, one that never began is known from one whose journal
+    /// was taken away, and whoever holds its lease is the only one who can begin.
+    fn reserve(&self, run: &str, claimant: &Claimant) -> Result<Lock, LockError> {
+        let journal = journal_of(run);
+        match self.begin(&journal)?.then(|| self.lease(&journal)).transpose()?.flatten() {
+            Some(keeper) => Ok(Lock::elsewhere(self.keep(&journal, keeper), None, false)),
+            None => self.lock(&format!("runs/{run}/lock"), run, claimant),
+        }
     }
 
-    fn stage(&self, folder: &str, pins: &[Pinned<'_>]) -> io::Result<()> {
-        pins.iter().try_for_each(|pin| self.once(&format!("{folder}/{}", pin.name), pin.text.as_bytes(), true))
+    fn stage(&self, run: &str, pins: &[Pinned<'_>]) -> io::Result<Box<dyn Store>> {
+        let pin = |Pinned { name, text }: &Pinned<'_>| {
+            let name = format!("runs/{run}/{name}");
+            self.once(&name, text.as_bytes(), true).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => failed(
+                    Failure::refused(format!("`{}` is there with another content", self.place(&name)))
+                        .because(format!("a run `{run}` was to begin here before, and never did"))
+                        .help("begin this one under another name"),
+                ),
+                _ => error,
+            })
+        };
+        // Each is waited for most of the time.
+        std::thread::scope(|scope| {
+            let pinning: Vec<_> = pins.iter().map(|pinned| scope.spawn(move || pin(pinned))).collect();
+            let died = |_| Err(io::Error::other("what is pinned was not written"));
+            pinning.into_iter().try_for_each(|pinned| pinned.join().unwrap_or_else(died))
+        })?;
+        Ok(self.lines_at(&journal_of(run), 0))
     }
 
-    fn publish(&self, _: &str, _: &str) -> io::Result<()> {
+    /// It is there with its first record.
+    fn publish(&self, _: &str) -> io::Result<()> {
         Ok(())
     }
 
+    /// Nothing is taken away from a container.
+    fn forget(&self, _: &str) {}
+
+    /// A lease of one's own ends the other one, with which alone the run could be begun.
+    fn keep_from_beginning(&self, run: &str) -> io::Result<bool> {
+        match Lease::begin(&self.reach, &journal_of(run)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            held => Ok(held?.is_some()),
+        }
+    }
+
     fn lock(&self, name: &str, run: &str, claimant: &Claimant) -> Result<Lock, LockError> {
+        let name = &leased(name);
         let held = || self.last_life(name).map(|last| last.holder);
         let mut from_the_living = false;
         let keeper = match self.lease(name)? {
@@ -282,26 +358,23 @@ impl RunStore for BlobRuns {
                 self.lease(name)?.ok_or_else(|| LockError::Held(held()))?
             }
         };
-        self.held().insert(name.to_owned(), Arc::downgrade(keeper.lease()));
+        let keeper = self.keep(name, keeper);
         let last = self.last_life(name).filter(|last| !last.is_over && last.holder.run == run);
         Ok(Lock::elsewhere(keeper, last.map(|last| last.holder), from_the_living))
     }
 
     fn mark(&self, folder: &str) -> Mark {
-        let head = self.head(&format!("{folder}/journal.jsonl")).ok().flatten();
-        let is_leased = self.is_leased(&format!("{folder}/lock")).unwrap_or(false);
+        let head = self.head(&format!("{folder}/{JOURNAL}")).ok().flatten();
+        let is_leased = head.is_some_and(|head| head.is_leased);
         Mark { journal: head.map(|head| (head.length, None)), holder: None, is_leased }
     }
 
     fn holder(&self, name: &str) -> Option<Holder> {
+        let name = &leased(name);
         if !self.is_leased(name).unwrap_or(false) {
             return None;
         }
         self.last_life(name).map(|last| last.holder)
-    }
-
-    fn reserve(&self, run: &str, claimant: &Claimant) -> Result<Option<Lock>, LockError> {
-        self.lock(&format!("runs/{run}/lock"), run, claimant).map(Some)
     }
 
     fn leave_answer(&self, folder: &str, name: &str, answer: &[u8]) -> io::Result<()> {
@@ -360,7 +433,7 @@ impl RunStore for BlobRuns {
     }
 
     fn life(&self, _: &str, claim: &Holder, _: &str) -> Life {
-        match self.is_leased(&format!("runs/{}/lock", claim.run)) {
+        match self.is_leased(&journal_of(&claim.run)) {
             Ok(true) => Life::Alive,
             Ok(false) => Life::Dead,
             Err(_) => Life::NotKnown,
