@@ -161,8 +161,15 @@ pub(super) fn names_a_caller(text: &str) -> bool {
 /// first or the last of their times.
 pub(super) fn is_of_several(name: &str, text: &str) -> bool {
     is_gathered(name)
+        || is_list_of_several(name, text)
         || (is_count(name) && is_small_number(text))
         || (is_end(name) && (name.ends_with("timegenerated") || Times::is_time(text.trim())))
+}
+
+/// Callers or addresses that somebody gathered under a name of their own.
+fn is_list_of_several(name: &str, text: &str) -> bool {
+    let is_list = text.trim_start().starts_with('[') && text.contains(',');
+    is_list && name.ends_with('s') && (caller_rank(name).is_some() || address_rank(name).is_some())
 }
 
 /// As a query engine calls what it makes of many rows, where nobody called it otherwise.

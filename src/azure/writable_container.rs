@@ -67,6 +67,8 @@ pub enum NotWritten {
 pub struct BlobHead {
     pub length: u64,
     pub is_leased: bool,
+    /// When it was written last, in seconds of Unix time, as far as the service says. A lease is no write.
+    pub written_at: Option<i64>,
 }
 
 impl fmt::Debug for WritableContainer {
@@ -121,8 +123,12 @@ impl WritableContainer {
             names.extend(page.blob_items.into_iter().filter_map(|item| {
                 let name = item.name?.strip_prefix(&self.folder)?.to_owned();
                 let properties = item.properties.unwrap_or_default();
-                let length = properties.content_length.unwrap_or_default();
-                Some((name, BlobHead { length, is_leased: properties.lease_state == Some(LeaseState::Leased) }))
+                let head = BlobHead {
+                    length: properties.content_length.unwrap_or_default(),
+                    is_leased: properties.lease_state == Some(LeaseState::Leased),
+                    written_at: properties.last_modified.map(|at| at.unix_timestamp()),
+                };
+                Some((name, head))
             }));
             marker = page.next_marker.filter(|marker| !marker.is_empty());
             if marker.is_none() {
@@ -159,8 +165,11 @@ impl WritableContainer {
         let blob = self.contents.blob_client(&self.name(name));
         let request = async {
             let answer = blob.get_properties(None).await?;
-            let length = answer.content_length()?.unwrap_or_default();
-            Ok(BlobHead { length, is_leased: answer.lease_state()? == Some(LeaseState::Leased) })
+            Ok(BlobHead {
+                length: answer.content_length()?.unwrap_or_default(),
+                is_leased: answer.lease_state()? == Some(LeaseState::Leased),
+                written_at: answer.last_modified()?.map(|at| at.unix_timestamp()),
+            })
         };
         match ask(request).await {
             Ok(head) => Ok(Some(head)),

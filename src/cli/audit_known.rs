@@ -25,10 +25,13 @@ pub(super) fn known_names(session: &Session, secret: &SecretUrl, list: Option<&P
     let mut notes = Vec::new();
     if let Some(path) = list {
         let List { callers, not_understood } = List::read(&session::read_file(path, "the list of known callers")?);
-        let shown = not_understood.iter().take(SHOWN).map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
         if !not_understood.is_empty() {
+            let shown: Vec<&str> = not_understood.iter().take(SHOWN).map(String::as_str).collect();
+            let more = not_understood.len() - shown.len();
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
             notes.push(format!(
-                "in the list of known callers, nobody is named by {shown}: give object ids, one a line, a name may follow"
+                "in the list of known callers, {}{more} names nobody: give object ids, one a line, a name may follow",
+                shown.join(", ")
             ));
         } else if callers.is_empty() {
             notes.push("the list of known callers is empty".to_owned());
@@ -43,7 +46,7 @@ pub(super) fn known_names(session: &Session, secret: &SecretUrl, list: Option<&P
     Ok(Known { ids, names, notes })
 }
 
-/// So many lines that are not understood are shown.
+/// So many places that are not understood are named. What stands there is not shown: the file may be another than was meant.
 const SHOWN: usize = 3;
 /// How a column or a member is called that holds an object id, the best first; and one that holds a name.
 const IDS: [&str; 6] = ["objectid", "oid", "principalid", "id", "userprincipalname", "upn"];
@@ -54,7 +57,7 @@ const NAMES: [&str; 4] = ["displayname", "name", "userprincipalname", "upn"];
 struct List {
     /// Ids in lower case, and names.
     callers: BTreeMap<String, String>,
-    /// The beginnings of what names nobody.
+    /// Where something stands that names nobody.
     not_understood: Vec<String>,
 }
 
@@ -63,36 +66,38 @@ impl List {
         let text = text.trim_start_matches('\u{feff}');
         let mut list = Self::default();
         match serde_json::from_str::<Value>(text) {
-            Ok(value @ (Value::Array(_) | Value::Object(_))) => list.take_json(&value),
+            Ok(value @ (Value::Array(_) | Value::Object(_))) => list.take_json(&value, 1),
             _ => list.take_lines(text),
         }
         list
     }
 
-    fn take_json(&mut self, value: &Value) {
+    fn take_json(&mut self, value: &Value, nth: usize) {
+        let place = || format!("item {nth}");
         match value {
-            Value::Array(values) => values.iter().for_each(|value| self.take_json(value)),
-            Value::String(id) => self.take(id, "", id),
+            Value::Array(values) => values.iter().zip(1..).for_each(|(value, nth)| self.take_json(value, nth)),
+            Value::String(id) => self.take(id, "", place()),
             Value::Object(members) => match (member(members, &IDS), members.get("value")) {
-                (Some(id), _) => self.take(id, member(members, &NAMES).unwrap_or_default(), id),
-                (None, Some(list @ Value::Array(_))) => self.take_json(list),
-                _ => self.pass_over(&value.to_string()),
+                (Some(id), _) => self.take(id, member(members, &NAMES).unwrap_or_default(), place()),
+                (None, Some(list @ Value::Array(_))) => self.take_json(list, nth),
+                _ => self.not_understood.push(place()),
             },
-            other => self.pass_over(&other.to_string()),
+            _ => self.not_understood.push(place()),
         }
     }
 
     /// Lines: `OID`, `OID NAME`, `OID # NAME`, `OID;NAME`, `- OID`, or a table whose first line names its columns.
     fn take_lines(&mut self, text: &str) {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let mut columns = None;
-        for (nth, line) in lines.enumerate() {
-            if nth == 0
+        let lines = text.lines().map(str::trim).zip(1..).filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
+        let (mut columns, mut is_first) = (None, true);
+        for (line, number) in lines {
+            if std::mem::take(&mut is_first)
                 && let Some(found) = Columns::of(line)
             {
                 columns = Some(found);
                 continue;
             }
+            let place = format!("line {number}");
             // What stands below the names of a table, or before each item of a list.
             let bare = line.trim_start_matches(['-', '*', ' ', '\t']);
             let columns = columns.as_ref().filter(|columns| columns.separator.is_some_and(|mark| line.contains(mark)));
@@ -101,17 +106,17 @@ impl List {
                 Some(columns) => {
                     let cells: Vec<&str> = line.split(columns.separator.unwrap_or(',')).collect();
                     let cell = |at: usize| cells.get(at).copied().unwrap_or_default();
-                    self.take(cell(columns.id), columns.name.map(cell).unwrap_or_default(), line);
+                    self.take(cell(columns.id), columns.name.map(cell).unwrap_or_default(), place);
                 }
                 None => {
                     let (id, name) = bare.split_once([' ', '\t', ',', ';', '#']).unwrap_or((bare, ""));
-                    self.take(id, name, line);
+                    self.take(id, name, place);
                 }
             }
         }
     }
 
-    fn take(&mut self, id: &str, name: &str, whole: &str) {
+    fn take(&mut self, id: &str, name: &str, place: String) {
         let around = |char: char| char.is_whitespace() || "{}\"'[](),;".contains(char);
         let id = id.trim_matches(around);
         let name = name.trim_matches(|char: char| around(char) || char == '#');
@@ -123,13 +128,8 @@ impl List {
         };
         match known {
             Some(known) => drop(self.callers.insert(known, name.to_owned())),
-            None => self.pass_over(whole),
+            None => self.not_understood.push(place),
         }
-    }
-
-    fn pass_over(&mut self, text: &str) {
-        let shown: String = text.chars().filter(|char| !char.is_control() && *char != '`').take(40).collect();
-        self.not_understood.push(shown);
     }
 }
 

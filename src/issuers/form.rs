@@ -40,7 +40,7 @@ pub enum Form {
     Issued(String),
 }
 
-/// What is not taken apart, and yet is no text drawn at random, beside the tokens that are known by their form.
+/// What is not taken apart, and yet is no text randomly generated, beside the tokens that are known by their form.
 static ISSUED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let known = [
         (r"^eyJ[\w-]+(\.[\w-]*){2,4}$", "a JSON web token"),
@@ -199,9 +199,19 @@ fn of_a_file(content_type: &str) -> bool {
     !is_plain && (kinds.contains(&kind) || kind.ends_with(".io") || kind.ends_with(".sh"))
 }
 
+/// Whether a text is written in groups of four, the last one perhaps shorter.
+fn is_in_groups(text: &str) -> bool {
+    let groups: Vec<&str> = text.split([' ', '-']).collect();
+    let Some((last, others)) = groups.split_last() else { return false };
+    others.len() >= 3 && others.iter().all(|group| group.len() == 4) && (1..=4).contains(&last.len())
+}
+
 /// Whether a text is a key in base32, perhaps in groups: of whole bytes, and in letters of one case.
 fn is_base32(text: &str) -> bool {
     let bare = Zeroizing::new(text.trim_end_matches('=').replace([' ', '-'], ""));
+    if !is_in_groups(text) && bare.len() < text.trim_end_matches('=').len() {
+        return false;
+    }
     let is_digit = |capital: bool| {
         let letters = if capital { b'A'..=b'Z' } else { b'a'..=b'z' };
         bare.bytes().all(|byte| letters.contains(&byte) || (b'2'..=b'7').contains(&byte))

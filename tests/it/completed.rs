@@ -86,7 +86,7 @@ fn every_shell_has_a_script_that_asks_the_program() {
 #[tokio::test]
 async fn where_no_run_is_named_the_latest_is_meant_and_which_of_several_is_gone_on_with_is_not_guessed() {
     let stage = Stage::empty(&[]).await;
-    for command in ["log", "report", "verify", "resume", "serve"] {
+    for command in ["log", "report", "verify", "resume"] {
         let said = stage.stanch(&[command]).exit(2);
         assert!(said.stderr.contains("there are no runs yet"), "{command}: {}", said.stderr);
     }

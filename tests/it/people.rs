@@ -113,7 +113,7 @@ async fn what_is_left_of_a_failed_step_is_settled_and_not_approved() {
     let steps = "steps:\n  - { id: ask, uses: http/check, on_failure: ask, retry: { max: 0 }, with: { url: 'https://kv-drill.vault.azure.net/nothing', status: 299 } }\n";
     let stage = with_runbook(steps).await;
     run(&stage, &[]).exit(4).done();
-    let status = stage.stanch(&["status", "r"]).exit(0).stdout;
+    let status = stage.stanch(&["status", "r", "--full"]).exit(0).stdout;
     assert!(status.contains("stanch settle r ask --as 'retry|continue|stop' --because TEXT"), "{status}");
     assert!(!status.contains("stanch approve"), "{status}");
     let told = "steps:\n  - { id: tell, uses: human/do, with: { instructions: roll it, answers: { at: { type: timestamp } } } }\n";

@@ -74,7 +74,10 @@ pub(crate) async fn at_work(
     for event in beginning.first {
         let recorded = ledger.record(event).await;
         recorded.map_err(|error| match beginning.is_new {
-            true => cannot_begin(folder, &error),
+            true => {
+                folder.forget();
+                cannot_begin(folder, &error)
+            }
             false => cannot_append(folder, &error),
         })?;
     }

@@ -49,7 +49,7 @@ pub(crate) fn refuse((status, code): Refused) -> Reply {
 fn put(blobs: &mut Blobs, path: &str, exchange: &Exchange) -> Result<Reply, Refused> {
     let is_appendable = exchange.header("x-ms-blob-type") == Some("AppendBlob");
     let once = exchange.header("if-none-match") == Some("*");
-    blobs.put(path, exchange.body.clone(), is_appendable, once)?;
+    blobs.put(path, exchange.body.clone(), is_appendable, (once, exchange.at))?;
     Ok(written(201, 0, exchange))
 }
 
@@ -91,7 +91,7 @@ fn lease(blobs: &mut Blobs, path: &str, exchange: &Exchange) -> Result<Reply, Re
 
 fn properties(blob: &Blob, exchange: &Exchange, reply: Reply) -> Reply {
     let (kind, state) = (kind(blob), lease_state(blob, exchange));
-    let at = exchange.at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let at = blob.written_at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let reply = reply.header("ETag", format!("\"0x{:X}\"", blob.writes)).header("Last-Modified", at);
     let reply = reply.header("x-ms-blob-type", kind).header("x-ms-lease-state", state);
     match reply.body {
@@ -135,8 +135,9 @@ fn list(blobs: &Blobs, container: &str, exchange: &Exchange) -> Reply {
         let name = path.strip_prefix(container).unwrap_or(path).trim_start_matches('/');
         let (name, length) = (name.replace('&', "&amp;").replace('<', "&lt;"), blob.bytes.len());
         let state = lease_state(blob, exchange);
+        let at = blob.written_at.format("%a, %d %b %Y %H:%M:%S GMT");
         let properties = format!(
-            "<Content-Length>{length}</Content-Length><BlobType>{}</BlobType><LeaseState>{state}</LeaseState>",
+            "<Last-Modified>{at}</Last-Modified><Content-Length>{length}</Content-Length><BlobType>{}</BlobType><LeaseState>{state}</LeaseState>",
             kind(blob)
         );
         body.push_str(&format!("<Blob><Name>{name}</Name><Properties>{properties}</Properties></Blob>"));

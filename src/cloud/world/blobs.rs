@@ -22,6 +22,7 @@ pub(crate) struct Blob {
     pub(crate) is_appendable: bool,
     /// How often it was written to.
     pub(crate) writes: usize,
+    pub(crate) written_at: Timestamp,
     lease: Option<Lease>,
 }
 
@@ -57,14 +58,20 @@ impl Blobs {
     }
 
     /// Makes a blob; `once` refuses where there is one.
-    pub(crate) fn put(&mut self, path: &str, bytes: Vec<u8>, is_appendable: bool, once: bool) -> Result<(), Refused> {
+    pub(crate) fn put(
+        &mut self,
+        path: &str,
+        bytes: Vec<u8>,
+        is_appendable: bool,
+        (once, now): (bool, Timestamp),
+    ) -> Result<(), Refused> {
         if self.blobs.contains_key(path) && self.is_retained(path) {
             return Err(IMMUTABLE);
         }
         if once && self.blobs.contains_key(path) {
             return Err((409, "BlobAlreadyExists"));
         }
-        self.blobs.insert(path.to_owned(), Blob { bytes, is_appendable, writes: 0, lease: None });
+        self.blobs.insert(path.to_owned(), Blob { bytes, is_appendable, writes: 0, written_at: now, lease: None });
         Ok(())
     }
 
@@ -99,6 +106,7 @@ impl Blobs {
         }
         blob.bytes.extend_from_slice(block);
         blob.writes += 1;
+        blob.written_at = now;
         Ok((length, blob.writes))
     }
 

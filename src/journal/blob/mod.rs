@@ -25,7 +25,8 @@
 //!
 //! *What never began.* The empty journal, what is pinned and the first line cannot be made in one request, so the empty journal
 //! comes first, with its lease, and the first line last. A run whose journal is empty has sent nothing and holds nothing, whenever
-//! its process died; one without a journal, but with something else, was robbed of it, which is damage. Whoever takes a target
+//! its process died; one without a journal, or whose empty journal is younger than what stands beside it, was robbed of it, which
+//! is damage. Whoever takes a target
 //! from a run that never began takes its lease before, so that it cannot begin any more, should its process only have slept.
 //!
 //! *Everything else is written once*: pins, answers, replies, time stamps, the key. Two answers mean that something is there
@@ -57,7 +58,7 @@ use lease::{Keeper, Lease};
 use lines::{BlobLines, BlobReader};
 pub use reach::store_failure;
 use reach::{Reach, Written, failed};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -85,6 +86,16 @@ fn journal_of(run: &str) -> String {
 fn leased(lock: &str) -> String {
     let run = lock.strip_prefix("runs/").and_then(|name| name.strip_suffix("/lock"));
     run.map_or_else(|| lock.to_owned(), journal_of)
+}
+
+/// Whether these blobs are a run's that never began: its journal is empty, and is the first that was written of it. One that was
+/// written behind what stands beside it was emptied.
+fn is_unbegun(blobs: &[(&str, BlobHead)]) -> bool {
+    let journal = blobs.iter().find(|(name, head)| *name == JOURNAL && head.length == 0);
+    journal.is_some_and(|(_, journal)| {
+        let before = |head: &BlobHead| head.written_at.zip(journal.written_at).is_some_and(|(at, then)| at < then);
+        !blobs.iter().any(|(_, head)| before(head))
+    })
 }
 
 /// How the last life of a run was begun, and whether it ended in good order.
@@ -229,23 +240,27 @@ impl RunStore for BlobRuns {
 
     fn runs(&self) -> io::Result<Vec<String>> {
         let blobs = self.blobs("runs/")?;
-        let of = |(name, head): &(String, BlobHead)| {
-            let (run, name) = name.strip_prefix("runs/")?.split_once('/')?;
-            Some((run.to_owned(), name == JOURNAL && head.length == 0))
-        };
-        let (unbegun, runs): (Vec<_>, Vec<_>) = blobs.iter().filter_map(of).partition(|(_, is_unbegun)| *is_unbegun);
-        let runs: BTreeSet<String> = runs.into_iter().map(|(run, _)| run).collect();
-        Ok(runs.into_iter().filter(|run| !unbegun.iter().any(|(unbegun, _)| unbegun == run)).collect())
+        let mut runs: BTreeMap<&str, Vec<(&str, BlobHead)>> = BTreeMap::new();
+        for (name, head) in &blobs {
+            if let Some((run, name)) = name.strip_prefix("runs/").and_then(|name| name.split_once('/')) {
+                runs.entry(run).or_default().push((name, *head));
+            }
+        }
+        Ok(runs.into_iter().filter(|(_, blobs)| !is_unbegun(blobs)).map(|(run, _)| run.to_owned()).collect())
     }
 
-    /// An append blob is empty before its first block only. Where there is none, but something else, it was taken away.
+    /// Where there is no journal, but something else, it was taken away.
     fn presence(&self, run: &str) -> io::Result<Presence> {
-        let (blobs, journal) = (self.blobs(&format!("runs/{run}/"))?, journal_of(run));
-        Ok(match blobs.iter().find(|(name, _)| *name == journal) {
-            None if blobs.is_empty() => Presence::Absent,
-            Some((_, head)) if head.length == 0 && head.is_leased => Presence::Beginning,
-            Some((_, head)) if head.length == 0 => Presence::NeverBegan,
-            None | Some(_) => Presence::There,
+        let folder = format!("runs/{run}/");
+        let blobs = self.blobs(&folder)?;
+        let blobs: Vec<(&str, BlobHead)> =
+            blobs.iter().filter_map(|(name, head)| Some((name.strip_prefix(&folder)?, *head))).collect();
+        let is_leased = blobs.iter().any(|(name, head)| *name == JOURNAL && head.is_leased);
+        Ok(match blobs.is_empty() {
+            true => Presence::Absent,
+            false if is_unbegun(&blobs) && is_leased => Presence::Beginning,
+            false if is_unbegun(&blobs) => Presence::NeverBegan,
+            false => Presence::There,
         })
     }
 

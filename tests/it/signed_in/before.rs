@@ -70,7 +70,7 @@ async fn those_who_said_yes_are_shown_while_others_must() {
     let steps = stage.stanch(&["resume", "r", "--json"]).exit(0).json()["steps"].clone();
     let who = steps[1]["outputs"]["who"].as_str().unwrap();
     assert!(who.starts_with("alice@drill.example (signed in, object id "), "{steps}");
-    let status = stage.stanch(&["status", "r"]).exit(0).stdout;
+    let status = stage.stanch(&["status", "r", "--full"]).exit(0).stdout;
     assert!(status.contains("done by alice@drill.example (signed in"), "{status}");
 }
 
