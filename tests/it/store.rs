@@ -435,3 +435,28 @@ async fn a_run_of_this_machine_keeps_one_at_the_store_from_its_target() {
     let told = Said::from(command.output().unwrap()).stderr;
     assert!(told.contains("is not looked at: this run is kept on this machine"), "{told}");
 }
+
+#[tokio::test]
+async fn a_journal_that_was_emptied_is_damage_and_no_run_that_never_began() {
+    let stage = Stage::set().await;
+    let store = container(&stage);
+    let (pin, journal) =
+        (|run: &str| format!("runs/{run}/runbook.yaml"), |run: &str| format!("runs/{run}/journal.jsonl"));
+    store.create_appendable(&journal("r-unbegun")).await.unwrap();
+    store.create(&pin("r-unbegun"), b"schema: stanch/v1\n").await.unwrap();
+    store.create(&pin("r-emptied"), b"schema: stanch/v1\n").await.unwrap();
+    let written = store.head(&pin("r-emptied")).await.unwrap().unwrap().written_at.unwrap();
+    let begun = Instant::now();
+    // The service tells times in whole seconds.
+    while chrono::Utc::now().timestamp() <= written {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the clock stands");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    store.create_appendable(&journal("r-emptied")).await.unwrap();
+    let unbegun = said(on(&stage, "kim", &["status", "r-unbegun"])).exit(5).stderr;
+    assert!(unbegun.contains("never began"), "{unbegun}");
+    let emptied = said(on(&stage, "kim", &["status", "r-emptied"])).exit(5).stderr;
+    assert!(!emptied.contains("never began") && emptied.contains("damaged"), "{emptied}");
+    let runs = said(on(&stage, "kim", &["runs"])).exit(0).stdout;
+    assert!(runs.contains("r-emptied") && !runs.contains("r-unbegun"), "{runs}");
+}
