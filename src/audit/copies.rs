@@ -15,11 +15,18 @@ use std::sync::{Mutex, PoisonError};
 const MOST: usize = 1_000_000;
 
 /// What was counted so far, of all files that are read side by side.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Copies {
     /// A caller chooses a part of what is told apart by it: nobody shall foresee which entries it takes for one.
     hasher: RandomState,
     known: Mutex<Known>,
+    most: usize,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), known: Mutex::default(), most: MOST }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +54,8 @@ pub(super) enum Twin {
     Certain,
     /// An entry there is like it.
     Perhaps,
+    /// Too many are known already to tell.
+    NotTold,
 }
 
 impl Copies {
@@ -59,8 +68,8 @@ impl Copies {
         let all = self.hasher.hash_one((what, &event.correlation, nanoseconds, event.status, &event.appid));
         let (by_id, by_rest) = (self.hasher.hash_one((what, &event.correlation)), self.hasher.hash_one(what));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.by_rest.len() >= MOST {
-            return Twin::None;
+        if known.by_rest.len() >= self.most {
+            return Twin::NotTold;
         }
         // What was written with thousandths of a second has nothing behind them.
         if has_id && nanoseconds % 1_000_000 != 0 {
@@ -76,5 +85,33 @@ impl Copies {
         let is_alike = first != file && !(has_id && first_has_id);
         let has_same_id = has_id && *known.by_id.entry(by_id).or_insert(file) != file;
         if is_alike || has_same_id { Twin::Perhaps } else { Twin::None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::event::read_events;
+    use crate::audit::times::Times;
+
+    fn twin(copies: &Copies, file: u64, second: u32) -> Twin {
+        let entry = format!(
+            r#"{{"time":"2026-11-20T10:00:{second:02}.1234567Z","operationName":"SecretGet","correlationId":"r-{second}","identity":{{"claim":{{"oid":"0f3c5a1e-7b42-4c1d-9e57-1a2b3c4d5e6f"}}}},"properties":{{"id":"https://v.vault.azure.net/secrets/s/1"}}}}"#
+        );
+        let mut found = None;
+        let read =
+            read_events(entry.as_bytes(), &[], &Times::default(), &mut |event| found = Some(copies.take(file, &event)));
+        assert!(read.unwrap().is_none());
+        found.unwrap()
+    }
+
+    #[test]
+    fn what_comes_when_too_many_are_known_is_not_told_from_its_copies() {
+        let copies = Copies { most: 2, ..Copies::default() };
+        assert_eq!(
+            [(1, 1), (2, 1), (1, 2)].map(|(file, second)| twin(&copies, file, second)),
+            [Twin::None, Twin::Certain, Twin::None]
+        );
+        assert_eq!(twin(&copies, 2, 3), Twin::NotTold, "it may stand in both");
     }
 }

@@ -78,6 +78,12 @@ impl<S: Store> Files<S> {
         if seen.copies > 0 {
             notes.push(format!("entries that stand in more than one file count once: {}", seen.copies));
         }
+        if seen.not_told_apart > 0 {
+            notes.push(format!(
+                "{} entries came after a million others: those that stand in more than one file count twice",
+                seen.not_told_apart
+            ));
+        }
         if seen.alike > 0 {
             notes.push(format!(
                 "{} entries are like one in another file, as far as their times and ids tell: they may count twice",
@@ -111,7 +117,7 @@ impl<S: Store> Files<S> {
         let new = || Accesses { question, sighting: Sighting::default() };
         let needle = Needle::secret(&question.secret);
         let (mut found, seen) = self.scan(&files, (question, &needle, copies), Look::AtCandidates, new)?;
-        (found.sighting.seen.copies, found.sighting.seen.alike) = (seen.copies, seen.alike);
+        found.sighting.seen.take_copies(&seen);
         if let Some(times) = found.sighting.first_and_last() {
             sighting.seen.include(times);
             sighting.seen.vaults.insert(question.vault.name.clone());

@@ -48,6 +48,8 @@ pub(crate) struct Reading {
     pub(crate) copies: u64,
     /// Entries that were counted, although one like them stands in another file.
     pub(crate) alike: u64,
+    /// Entries that came when too many were known to tell whether they stand in another file as well.
+    pub(crate) not_told_apart: u64,
     /// What limits cut off.
     pub(crate) truncations: Vec<String>,
     /// What else must be said about the source.
@@ -235,6 +237,13 @@ impl Reading {
         }
     }
 
+    /// Adds what another reading tells of entries that stand in more than one file.
+    pub(super) fn take_copies(&mut self, of: &Self) {
+        self.copies += of.copies;
+        self.alike += of.alike;
+        self.not_told_apart += of.not_told_apart;
+    }
+
     pub(crate) fn merge(&mut self, mut later: Self) {
         self.end_hour();
         later.end_hour();
@@ -247,8 +256,7 @@ impl Reading {
         self.unnamed += later.unnamed;
         self.growing += later.growing;
         self.at_least |= later.at_least;
-        self.copies += later.copies;
-        self.alike += later.alike;
+        self.take_copies(&later);
         for (other, count) in later.others {
             self.other_log(other, count);
         }

@@ -460,6 +460,7 @@ impl<C: Collect> Scanner<'_, C> {
                 return;
             }
             Twin::Perhaps => self.work.seen.alike += 1,
+            Twin::NotTold => self.work.seen.not_told_apart += 1,
         }
         self.work.collector.event(&event);
     }

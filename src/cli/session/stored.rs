@@ -107,7 +107,7 @@ pub(crate) fn existing_in(runs: &Runs, run: &str, list: &CommandLine) -> Result<
 fn never_began(folder: &RunFolder) -> CommandError {
     let run = folder.run();
     let failure = Failure::refused(format!("the run `{run}` never began in `{}`", folder.runs().place()))
-        .because("the process that was to begin it ended before its first record, and sent nothing")
+        .because("it has no record: the process that was to begin it ended before the first one, without which nothing is sent")
         .help("begin it anew with `stanch run`; what it was to work on is free");
     let upload = CommandLine::stanch("upload").name(run);
     CommandError::refused(match folder.is_shared() {

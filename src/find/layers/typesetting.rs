@@ -51,13 +51,29 @@ const ACCENTS: &[(char, char)] = &[
 /// A letter in braces takes no more bytes.
 const LONGEST_LETTER: usize = 5;
 
-/// RTF: `\'e4` is a byte of the code page, `\u228?` a number with what older programs show in its place.
-pub(super) fn rtf(text: &str) -> Option<Zeroizing<String>> {
-    let is_some = text.contains("\\'") || text.contains("\\u");
+/// A text in which each of these signs is read together with what stands behind it: `read` writes what both stand for, and gives
+/// the rest; nothing where the text is none of its kind. Nothing as well where it stays as it is.
+fn rewritten<'t>(
+    text: &'t str,
+    sign: char,
+    read: impl Fn(&'t str, &mut String) -> Option<&'t str>,
+) -> Option<Zeroizing<String>> {
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('\\').filter(|_| is_some) {
+    while let Some((before, behind)) = rest.split_once(sign) {
         plain.push_str(before);
+        rest = read(behind, &mut plain)?;
+    }
+    plain.push_str(rest);
+    (*plain != text).then_some(plain)
+}
+
+/// RTF: `\'e4` is a byte of the code page, `\u228?` a number with what older programs show in its place.
+pub(super) fn rtf(text: &str) -> Option<Zeroizing<String>> {
+    if !(text.contains("\\'") || text.contains("\\u")) {
+        return None;
+    }
+    rewritten(text, '\\', |behind, plain| {
         let byte = behind.strip_prefix('\'').and_then(|digits| u8::from_str_radix(digits.get(..2)?, 16).ok());
         let number = behind.strip_prefix('u').and_then(|digits| {
             let end = digits.find(|letter: char| !letter.is_ascii_digit() && letter != '-')?;
@@ -68,30 +84,25 @@ pub(super) fn rtf(text: &str) -> Option<Zeroizing<String>> {
         match (byte, number) {
             (Some(byte), _) => {
                 plain.push_str(&WINDOWS_1252.decode_without_bom_handling(&[byte]).0);
-                rest = behind.get(3..).unwrap_or_default();
+                Some(behind.get(3..).unwrap_or_default())
             }
             (None, Some((letter, length))) => {
                 plain.push(letter);
-                rest = behind.get(length..).unwrap_or_default();
+                Some(behind.get(length..).unwrap_or_default())
             }
             (None, None) => {
                 // `\{`, `\}` and `\\` are the signs themselves.
                 let sign = behind.chars().next().filter(|sign| "{}\\".contains(*sign));
                 plain.push(sign.unwrap_or('\\'));
-                rest = behind.get(usize::from(sign.is_some())..).unwrap_or_default();
+                Some(behind.get(usize::from(sign.is_some())..).unwrap_or_default())
             }
         }
-    }
-    plain.push_str(rest);
-    (*plain != text).then_some(plain)
+    })
 }
 
 /// LaTeX: `\"a`, `\'{e}`, `\_`, `\textbackslash{}`.
 pub(super) fn latex(text: &str) -> Option<Zeroizing<String>> {
-    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('\\') {
-        plain.push_str(before);
+    rewritten(text, '\\', |behind, plain| {
         let word = WORDS.iter().find_map(|(word, sign)| {
             let rest = behind.strip_prefix(word)?;
             let is_end = !rest.starts_with(|letter: char| letter.is_ascii_alphabetic());
@@ -122,41 +133,34 @@ pub(super) fn latex(text: &str) -> Option<Zeroizing<String>> {
         match (word, accent()) {
             (Some((sign, more)), _) => {
                 plain.push_str(sign);
-                rest = more;
+                Some(more)
             }
             (None, Some((letter, more))) => {
                 plain.push_str(&letter);
-                rest = more;
+                Some(more)
             }
             (None, None) => {
                 let sign = behind.chars().next().filter(|sign| "#$%&_{}".contains(*sign));
                 plain.push(sign.unwrap_or('\\'));
-                rest = behind.get(usize::from(sign.is_some())..).unwrap_or_default();
+                Some(behind.get(usize::from(sign.is_some())..).unwrap_or_default())
             }
         }
-    }
-    plain.push_str(rest);
-    (*plain != text).then_some(plain)
+    })
 }
 
 /// HTML without its tags, as pages mark a part of a text: `ab<mark>cd</mark>`.
 pub(super) fn untagged(text: &str) -> Option<Zeroizing<String>> {
-    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('<') {
-        plain.push_str(before);
+    rewritten(text, '<', |behind, plain| {
         let is_tag = behind.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '/' || letter == '!');
         let end = behind.find(['<', '>']).filter(|_| is_tag);
         match end.and_then(|end| behind.get(end..)?.strip_prefix('>')) {
-            Some(more) => rest = more,
+            Some(more) => Some(more),
             None => {
                 plain.push('<');
-                rest = behind;
+                Some(behind)
             }
         }
-    }
-    plain.push_str(rest);
-    (*plain != text).then_some(plain)
+    })
 }
 
 /// UTF-7, where what is no ASCII stands in base64 between `+` and `-`; in the names of mailboxes between `&` and `-`.
@@ -165,10 +169,7 @@ pub(super) fn seven_bits(text: &str, sign: char) -> Option<Zeroizing<String>> {
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once(sign) {
-        plain.push_str(before);
+    rewritten(text, sign, |behind, plain| {
         let is_digit = |letter: char| letter.is_ascii_alphanumeric() || letter == '/' || letter == '+' || letter == ',';
         let end = behind.find(|letter: char| !is_digit(letter)).unwrap_or(behind.len());
         let digits = behind.get(..end).unwrap_or_default().replace(',', "/");
@@ -179,18 +180,16 @@ pub(super) fn seven_bits(text: &str, sign: char) -> Option<Zeroizing<String>> {
         match (letters, closed) {
             (None, Some(closed)) if end == 0 => {
                 plain.push(sign);
-                rest = closed;
+                Some(closed)
             }
             (Some(letters), _) => {
                 plain.push_str(&letters);
-                rest = closed.unwrap_or(more);
+                Some(closed.unwrap_or(more))
             }
             // What is no such text leaves all of it as it is.
-            _ => return None,
+            _ => None,
         }
-    }
-    plain.push_str(rest);
-    (*plain != text).then_some(plain)
+    })
 }
 
 #[cfg(test)]
